@@ -1,0 +1,262 @@
+"""Sampling images where a flow says; the one place where the project's geometry is defined.
+
+Conventions, used by every other module:
+
+* Images are (..., H, W, C), channels last, RGB, floats in [-1, 1].
+* A flow F is (..., H, W, 2) with components (x, y), x to the right and y down. F[i, j] says where
+  output pixel (i, j) is sampled *from*, in the source; it does not say where a source pixel goes.
+* A flow is *normalised* with aligned corners: -1 is the centre of the source's first pixel, +1 the
+  centre of its last one. The network and its losses work in these coordinates.
+* A *displacement* is in pixels, added to the integer grid of output pixels. Work at photo
+  resolution uses it, because a normalised float32 grid does not return whole pixels. It is resized
+  with half-pixel centres and scaled by the size ratio of each axis (section 4.3 of the paper).
+* Outside the image the border is repeated (positions are clamped).
+* The neighbours of a position are `floor` and `floor + 1`, with floor clipped to [0, size - 2]. The
+  gradient for the position is therefore right-sided at integers inside, left-sided at the last
+  pixel, and zero strictly outside. (With `floor` and `ceil` it would vanish at integers, and an
+  identity flow would never learn.)
+* A NaN position gives NaN pixels and never reads outside the image.
+* Positions are float32 at least, whatever the dtype of the image.
+* The image sampled from is a constant for differentiation unless `source_gradient=True`: its
+  gradient is a scatter-add, slow on every backend, and training does not need it.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fvae_jax.errors import InputError
+
+
+def identity_grid(height: int, width: int, dtype=jnp.float32) -> jax.Array:
+    """The flow that samples every pixel from its own place.
+
+    Args:
+      height: rows of the grid.
+      width: columns of the grid.
+      dtype: floating dtype of the result.
+
+    Returns:
+      (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
+    """
+    x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
+    shape = (height, width)
+    return jnp.stack([jnp.broadcast_to(jnp.asarray(x, dtype)[None, :], shape),
+                      jnp.broadcast_to(jnp.asarray(y, dtype)[:, None], shape)], axis=-1)
+
+
+@functools.partial(jax.jit, static_argnames='source_gradient')
+def bilinear_sample(source: jax.Array, flow: jax.Array, *,
+                    source_gradient: bool = False) -> jax.Array:
+    """Samples an image bilinearly where a normalised flow points (Eq. 5).
+
+    Args:
+      source: (..., Hs, Ws, C), floating, any number of channels.
+      flow: (..., H, W, 2), normalised to the source, same leading axes as the source; H and W are
+        free.
+      source_gradient: also differentiate with respect to the source.
+
+    Returns:
+      (..., H, W, C) in the dtype of the source.
+
+    Raises:
+      InputError: the shapes do not fit, or the source holds integers.
+    """
+    source, flow = _checked(source, flow, 'flow')
+    height, width = source.shape[-3:-1]
+    x = (flow[..., 0] + 1) * (0.5 * (width - 1))
+    y = (flow[..., 1] + 1) * (0.5 * (height - 1))
+    return _sample(source, x, y, source_gradient)
+
+
+@functools.partial(jax.jit, static_argnames='source_gradient')
+def warp_by_displacement(source: jax.Array, displacement: jax.Array, *,
+                         source_gradient: bool = False) -> jax.Array:
+    """Samples an image bilinearly at its own pixel grid plus a displacement (section 4.3).
+
+    Zero displacement returns the source bit for bit, and whole pixels shift it exactly.
+
+    Args:
+      source: (..., H, W, C), floating, any number of channels.
+      displacement: (..., H, W, 2), pixels, of the source's own size.
+      source_gradient: also differentiate with respect to the source.
+
+    Returns:
+      (..., H, W, C) in the dtype of the source.
+
+    Raises:
+      InputError: the shapes do not fit, or the source holds integers.
+    """
+    source, displacement = _checked(source, displacement, 'displacement')
+    height, width = source.shape[-3:-1]
+    if displacement.shape[-3:-1] != (height, width):
+        raise InputError(
+            f'displacement {displacement.shape} is not of the size of the source, {height}x{width};'
+            f' resize it with fvae_jax.ops.upsample_flow first')
+    shape = displacement.shape[:-1]
+    x = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 1) + displacement[..., 0]
+    y = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 2) + displacement[..., 1]
+    return _sample(source, x, y, source_gradient)
+
+
+def flow_to_displacement(flow: jax.Array) -> jax.Array:
+    """Turns a normalised flow into pixels of displacement, for a source of the flow's own size.
+
+    Args:
+      flow: (..., H, W, 2), normalised.
+
+    Returns:
+      (..., H, W, 2), pixels; exactly zero for `identity_grid`.
+    """
+    flow = _as_positions(flow)
+    height, width = flow.shape[-3:-1]
+    offset = flow - jnp.broadcast_to(identity_grid(height, width, flow.dtype), flow.shape)
+    return _scaled(offset, 0.5 * (width - 1), 0.5 * (height - 1))
+
+
+def displacement_to_flow(displacement: jax.Array) -> jax.Array:
+    """Turns pixels of displacement into a normalised flow, for a source of the same size.
+
+    Args:
+      displacement: (..., H, W, 2), pixels.
+
+    Returns:
+      (..., H, W, 2), normalised; along an axis of a single pixel every displacement means that
+      pixel, and the flow is 0.
+    """
+    displacement = _as_positions(displacement)
+    height, width = displacement.shape[-3:-1]
+    scales = (2 / (size - 1) if size > 1 else 0.0 for size in (width, height))
+    offset = _scaled(displacement, *scales)
+    return offset + jnp.broadcast_to(identity_grid(height, width, offset.dtype), offset.shape)
+
+
+@functools.partial(jax.jit, static_argnames=('height', 'width'))
+def upsample_flow(displacement: jax.Array, height: int, width: int) -> jax.Array:
+    """Resizes a displacement field to move a larger copy of the image alike (section 4.3).
+
+    Bilinear with half-pixel centres and clamped edges, times the size ratio of each axis. A
+    constant field stays constant exactly, and zero stays zero.
+
+    Args:
+      displacement: (..., h, w, 2), pixels of the small image.
+      height: rows of the result.
+      width: columns of the result.
+
+    Returns:
+      (..., height, width, 2), pixels of the large image.
+    """
+    displacement = _as_positions(displacement)
+    rows, columns = displacement.shape[-3:-1]
+    resized = _resize_axis(_resize_axis(displacement, -3, height), -2, width)
+    return _scaled(resized, width / columns, height / rows)
+
+
+def _resize_axis(field: jax.Array, axis: int, size: int) -> jax.Array:
+    """Linear interpolation along one axis with half-pixel centres."""
+    old = field.shape[axis]
+    position = np.clip((np.arange(size) + 0.5) * (old / size) - 0.5, 0, old - 1)
+    base = np.clip(np.floor(position).astype(np.int32), 0, max(old - 2, 0))
+    weight_shape = [1] * field.ndim
+    weight_shape[axis] = size
+    weight = jnp.asarray((position - base).reshape(weight_shape), field.dtype)
+    low = jnp.take(field, base, axis=axis)
+    high = jnp.take(field, np.minimum(base + 1, old - 1), axis=axis)
+    return low + weight * (high - low)  # exact where the field is constant
+
+
+def _scaled(field: jax.Array, x: float, y: float) -> jax.Array:
+    """Both components times a factor of their own."""
+    return jnp.stack([field[..., 0] * x, field[..., 1] * y], axis=-1)
+
+
+def _as_positions(field: jax.Array) -> jax.Array:
+    """The field as an array of float32 or wider."""
+    field = jnp.asarray(field)
+    return field.astype(jnp.promote_types(field.dtype, jnp.float32))
+
+
+def _checked(source: jax.Array, field: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
+    """Both arguments as arrays whose shapes fit."""
+    source, field = jnp.asarray(source), _as_positions(field)
+    if not jnp.issubdtype(source.dtype, jnp.floating):
+        raise InputError(f'source has dtype {source.dtype}; convert it with fvae_jax.ops.to_float')
+    if (min(source.ndim, field.ndim) < 3 or source.shape[:-3] != field.shape[:-3]
+            or field.shape[-1] != 2 or 0 in source.shape[-3:]):
+        raise InputError(f'source {source.shape} and {name} {field.shape} do not fit; expected '
+                         f'(..., Hs, Ws, C) and (..., H, W, 2) with equal leading axes')
+    return source, field
+
+
+def _neighbours(position: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+    """Lower neighbour, and the clamped position's fraction of the way to the upper one."""
+    inside = jnp.clip(position, 0, size - 1)
+    # The integer is clipped again: NaN survives the first clip, and its integer can be anything.
+    base = jnp.clip(inside.astype(jnp.int32), 0, max(size - 2, 0))
+    return base, inside - base.astype(position.dtype)
+
+
+def _interpolate(source: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+    """Value and derivatives along x and y, each (..., H, W, C), at pixel positions (..., H, W)."""
+    *batch, height, width, channels = source.shape
+    column, right = _neighbours(x, width)
+    row, down = _neighbours(y, height)
+
+    # Rows of channels under a mapped batch axis: a gather that stays on its device when the batch
+    # is sharded. (One flat index over batch and pixels is as fast, but gathers every image on every
+    # device.)
+    images = math.prod(batch)
+    pixels = source.reshape(images, height * width, channels)
+    first = (row * width + column).reshape(images, math.prod(x.shape[-2:]))
+    step_x, step_y = min(1, width - 1), width * min(1, height - 1)
+    read = jax.vmap(lambda image, index: image.at[index].get(mode='promise_in_bounds'))
+
+    def corner(step):
+        values = read(pixels, first + step).reshape(*x.shape, channels)
+        return values.astype(jnp.promote_types(source.dtype, x.dtype))
+
+    top_left, top_right = corner(0), corner(step_x)
+    bottom_left, bottom_right = corner(step_y), corner(step_y + step_x)
+    # Weights w and 1 - w, not a + w (b - a): exact at both ends, and so at the last pixel as well.
+    right, down = right[..., None], down[..., None]
+    top = (1 - right) * top_left + right * top_right
+    bottom = (1 - right) * bottom_left + right * bottom_right
+    value = (1 - down) * top + down * bottom
+    slope_x = (1 - down) * (top_right - top_left) + down * (bottom_right - bottom_left)
+    slope_y = bottom - top
+    slope_x = jnp.where(((x < 0) | (x > width - 1))[..., None], 0, slope_x)
+    slope_y = jnp.where(((y < 0) | (y > height - 1))[..., None], 0, slope_y)
+    return value.astype(source.dtype), slope_x.astype(x.dtype), slope_y.astype(y.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _sample(source: jax.Array, x: jax.Array, y: jax.Array, source_gradient: bool) -> jax.Array:
+    """Bilinear samples at pixel positions, with the analytic gradient of `_interpolate`."""
+    return _interpolate(source, x, y)[0]
+
+
+def _sample_forward(source, x, y, source_gradient):
+    value, slope_x, slope_y = _interpolate(source, x, y)
+    return value, (slope_x, slope_y, (source, x, y) if source_gradient else None)
+
+
+def _sample_backward(source_gradient, residuals, cotangent):
+    slope_x, slope_y, primal = residuals
+
+    def over_channels(slope):
+        # Written out, because XLA:CPU reduces a short last axis twice as slowly as it adds its
+        # slices.
+        terms = (cotangent[..., c] * slope[..., c] for c in range(cotangent.shape[-1]))
+        return functools.reduce(jnp.add, terms).astype(slope.dtype)
+
+    if not source_gradient:
+        return None, over_channels(slope_x), over_channels(slope_y)
+    source, x, y = primal
+    _, transpose = jax.vjp(lambda image: _interpolate(image, x, y)[0], source)
+    return transpose(cotangent)[0], over_channels(slope_x), over_channels(slope_y)
+
+
+_sample.defvjp(_sample_forward, _sample_backward)
