@@ -1,0 +1,33 @@
+r"""Anyone's own photos: a folder with index.csv (path, identity, expression) or IDENTITY/EXPRESSION*.jpg.
+
+  python -m fvae_jax.main --config=configs/photos.py:small --config.data.root=DATA --workdir=runs/mine
+
+Variants: `:small` is 64 px and width 16.
+"""
+
+from fvae_jax.config import default_config, parse_arg
+
+
+def get_config(arg=None):
+    """Returns the config."""
+    variants = parse_arg(arg, ('small',))
+    config = default_config()
+    config.name = 'photos'
+    config.data.set = 'photos'
+    config.data.jitter_degrees = 6.0
+    config.data.jitter_scale = 0.05
+    config.data.jitter_shift = 0.02
+    config.model.width = 32
+    config.model.latent_channels = 64
+    config.train.batch_size = 16
+    config.train.steps = 20_000
+    config.train.schedule = 'cosine'
+    config.train.evaluate_every = 500
+    if 'small' in variants:
+        config.name = 'photos_small'
+        config.data.image_size = 64
+        config.model.width = 16
+        config.train.batch_size = 32
+        config.train.steps = 2000
+        config.train.evaluate_every = 250
+    return config

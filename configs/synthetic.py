@@ -1,0 +1,37 @@
+r"""The embedded default: faces drawn in code, at 64 px and width 16. Needs no data.
+
+  python -m fvae_jax.main --config=configs/synthetic.py
+
+Variants: `:tiny` is what the tests train in seconds.
+"""
+
+from fvae_jax.config import default_config, parse_arg
+
+
+def get_config(arg=None):
+    """Returns the config."""
+    variants = parse_arg(arg, ('tiny',))
+    config = default_config()
+    config.name = 'synthetic'
+    config.data.set = 'synthetic'
+    config.data.image_size = 64
+    config.model.width = 16
+    config.model.latent_channels = 64
+    config.train.batch_size = 32
+    config.train.steps = 1000
+    config.train.schedule = 'cosine'
+    config.train.evaluate_every = 250
+    config.eval.max_pairs = 256
+    if 'tiny' in variants:
+        config.name = 'synthetic_tiny'
+        config.data.identities = 12
+        config.data.validation_share = 0.2
+        config.model.width = 4
+        config.model.latent_channels = 8
+        config.train.batch_size = 8
+        config.train.steps = 12
+        config.train.log_every = 4
+        config.train.evaluate_every = 4
+        config.eval.batch_size = 8
+        config.eval.max_pairs = 16
+    return config

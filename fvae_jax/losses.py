@@ -1,0 +1,114 @@
+"""Eq. 1, 3, 4 and 6, each one number per example.
+
+Under `reduction='sum'` terms are summed over pixels, channels and latent dimensions, as printed, and the
+training step averages over the batch, so that the ratios of the λs are the paper's.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fvae_jax.ops import warp
+
+
+class Terms(NamedTuple):
+    """The terms of Eq. 1, each (B,): unweighted."""
+
+    reconstruction: jax.Array
+    prior: jax.Array
+    coherence: jax.Array
+
+
+def _reduce(values: jax.Array, reduction: str) -> jax.Array:
+    axes = tuple(range(1, values.ndim))
+    return jnp.sum(values, axes) if reduction == 'sum' else jnp.mean(values, axes)
+
+
+def reconstruction(target: jax.Array, output: jax.Array, reduction: str = 'sum') -> jax.Array:
+    """Eq. 4: ‖T − g(S, Z(T))‖².
+
+    Args:
+      target: T, (B, H, W, C).
+      output: g, of the same shape.
+      reduction: 'sum' or 'mean' over pixels and channels.
+
+    Returns:
+      (B,).
+    """
+    return _reduce(jnp.square(target - output), reduction)
+
+
+def prior(mean: jax.Array, log_variance: jax.Array, reduction: str = 'sum') -> jax.Array:
+    """Eq. 3: −Σ(1 + log σ² − μ² − σ²), without a factor ½, as printed.
+
+    Args:
+      mean: μ, (B, …).
+      log_variance: log σ², of the same shape.
+      reduction: 'sum' or 'mean' over the dimensions of Z.
+
+    Returns:
+      (B,).
+    """
+    return _reduce(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance, reduction)
+
+
+def _half_window(window: int) -> list[tuple[int, int]]:
+    """Offsets (dy, dx) of a window that meet each unordered pair of pixels once."""
+    radius = window // 2
+    return [(dy, dx) for dy in range(radius + 1) for dx in range(-radius, radius + 1)
+            if dy > 0 or dx > 0]
+
+
+def _overlap(x: jax.Array, dy: int, dx: int) -> tuple[jax.Array, jax.Array]:
+    """The two views of (B, H, W, C) in which [i] and [i + (dy, dx)] lie at the same place."""
+    height, width = x.shape[1:3]
+    first = x[:, :height - dy, max(0, -dx):width - max(0, dx)]
+    second = x[:, dy:, max(0, dx):width - max(0, -dx)]
+    return first, second
+
+
+def coherence(displacement: jax.Array, target: jax.Array, *, alpha: float = 10.0, window: int = 7,
+              sigma: float = 1.0, reduction: str = 'sum') -> jax.Array:
+    """Eq. 6: neighbours of like colour should move alike.
+
+    Σ_i Σ_{j ∈ N(i)} ‖F_i − F_j‖² exp(−(α‖T_i − T_j‖² + ‖i − j‖²/σ²)). F is the displacement in pixels (on
+    absolute coordinates the term would punish the identity map). Each unordered pair is visited once and
+    counted twice; pairs that leave the image are dropped; T is a constant.
+
+    Args:
+      displacement: (B, H, W, 2), pixels.
+      target: T, (B, H, W, 3) in [-1, 1].
+      alpha: α.
+      window: Side of N(i), odd, pixels.
+      sigma: Unit of ‖i − j‖, pixels.
+      reduction: 'sum' over pixels, or 'mean' (the sum divided by H · W).
+
+    Returns:
+      (B,).
+    """
+    target = jax.lax.stop_gradient(target)
+    total = jnp.zeros(displacement.shape[0], displacement.dtype)
+    for dy, dx in _half_window(window):
+        t_i, t_j = _overlap(target, dy, dx)
+        f_i, f_j = _overlap(displacement, dy, dx)
+        color = alpha * jnp.sum(jnp.square(t_i - t_j), -1)
+        weight = jnp.exp(-(color + (dy * dy + dx * dx) / sigma**2))
+        total += 2 * jnp.sum(weight * jnp.sum(jnp.square(f_i - f_j), -1), (1, 2))
+    return total if reduction == 'sum' else total / (displacement.shape[1] * displacement.shape[2])
+
+
+def fvae_terms(target: jax.Array, image: jax.Array, flow: jax.Array, mean: jax.Array,
+               log_variance: jax.Array, settings) -> Terms:
+    """The three terms of Eq. 1 from a forward pass; `settings` is `config.loss`."""
+    return Terms(
+        reconstruction(target, image, settings.reduction),
+        prior(mean, log_variance, settings.reduction),
+        coherence(warp.flow_to_displacement(flow), target, alpha=settings.flow_alpha,
+                  window=settings.flow_window, sigma=settings.flow_sigma, reduction=settings.reduction))
+
+
+def total(terms: Terms, settings) -> jax.Array:
+    """Eq. 1 per example, (B,); `settings` is `config.loss`."""
+    return (terms.reconstruction + settings.prior_weight * terms.prior
+            + settings.flow_weight * terms.coherence)

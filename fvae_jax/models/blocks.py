@@ -1,0 +1,96 @@
+"""Convolution stages shared by every network of Figure 3."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+# 5.3: "All the weights are initialized from a truncated Gaussian distribution with standard deviation
+# of 0.01". He initialisation was tried: the last layers then start too loud and the latent stays dead.
+INITIALIZER = nn.initializers.truncated_normal(stddev=0.01)
+
+
+def parameter_dtype(dtype: Any) -> Any:
+    """Weights are kept in float32 even where the arithmetic is bfloat16."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+class Conv(nn.Module):
+    """A convolution with the paper's initialisation and 'SAME' padding.
+
+    Attributes:
+      features: Output channels.
+      kernel: Side of the filter, px.
+      stride: Stride in both directions.
+      bias: Whether a bias is added.
+      dtype: Arithmetic type.
+    """
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    bias: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps (B, H, W, C) to (B, H / stride, W / stride, features)."""
+        return nn.Conv(
+            self.features, (self.kernel, self.kernel), (self.stride, self.stride), padding='SAME',
+            use_bias=self.bias, kernel_init=INITIALIZER, dtype=self.dtype,
+            param_dtype=parameter_dtype(self.dtype), name='conv')(x)
+
+
+class ConvNormRelu(nn.Module):
+    """Convolution, normalisation, ReLU: every layer of Figure 3 but the last two (5.3).
+
+    Attributes:
+      features: Output channels.
+      kernel: Side of the filter, px.
+      stride: Stride in both directions.
+      norm: 'batch' or 'group'.
+      axis_name: The mapped axis over which batch statistics are averaged (pmap); None under jit, where
+        a batch sharded over devices is one batch.
+      dtype: Arithmetic type.
+    """
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps (B, H, W, C) to (B, H / stride, W / stride, features)."""
+        # No bias before a norm: its gradient is zero but for rounding, which Adam would amplify.
+        x = Conv(self.features, self.kernel, self.stride, bias=False, dtype=self.dtype, name='conv')(x)
+        if self.norm == 'batch':
+            x = nn.BatchNorm(
+                use_running_average=not train, momentum=0.99, axis_name=self.axis_name,
+                dtype=self.dtype, param_dtype=parameter_dtype(self.dtype), name='norm')(x)
+        else:
+            groups = next(g for g in (32, 16, 8, 4, 2, 1) if self.features % g == 0)
+            x = nn.GroupNorm(groups, dtype=self.dtype, param_dtype=parameter_dtype(self.dtype),
+                             name='norm')(x)
+        return nn.relu(x)
+
+
+def upsample_nearest(x: jax.Array) -> jax.Array:
+    """Doubles height and width of (B, H, W, C) by repeating pixels (5.3)."""
+    batch, height, width, channels = x.shape
+    x = jnp.broadcast_to(x[:, :, None, :, None, :], (batch, height, 2, width, 2, channels))
+    return x.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def stage_widths(image_size: int, width: int) -> tuple[int, ...]:
+    """Channels of the encoder's stages: w, 2w, 4w, … until the side is 4 px.
+
+    Args:
+      image_size: Side of the image, a power of two from 16 on, px.
+      width: w.
+    """
+    stages = (image_size // 4).bit_length() - 1
+    return tuple(width * 2**i for i in range(stages))

@@ -1,0 +1,214 @@
+"""The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g."""
+
+from typing import Any, NamedTuple, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from fvae_jax.models import blocks
+from fvae_jax.ops import warp
+
+
+class Latent(NamedTuple):
+    """The approximate posterior of Z given T (Eq. 2): μ and log σ², each (B, 4, 4, latent_channels)."""
+
+    mean: jax.Array
+    log_variance: jax.Array
+
+
+class FVAEOutput(NamedTuple):
+    """What a training step looks at.
+
+    Attributes:
+      latent: The posterior of Z(T).
+      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S.
+      image: g(S, Z(T)), (B, H, W, 3) in [-1, 1].
+    """
+
+    latent: Latent
+    flow: jax.Array
+    image: jax.Array
+
+
+class Stack(nn.Module):
+    """The strided stack of Figure 3: 5×5 w, then 3×3 2w 4w …, each stride 2, norm, ReLU.
+
+    Attributes:
+      widths: Channels of the stages.
+      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+    """
+
+    widths: Sequence[int]
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, image: jax.Array, train: bool) -> list[jax.Array]:
+        """Maps (B, H, W, 3) to the stages' outputs: (B, H/2, W/2, w), …, (B, 4, 4, last width)."""
+        x, outputs = image.astype(self.dtype), []
+        for i, features in enumerate(self.widths):
+            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, norm=self.norm,
+                                    axis_name=self.axis_name, dtype=self.dtype, name=f'down{i + 1}')(x, train)
+            outputs.append(x)
+        return outputs
+
+
+class Encoder(nn.Module):
+    """f(T) = (μ(T), log σ²(T)).
+
+    Attributes:
+      widths: Channels of the stages.
+      latent_channels: Channels of Z.
+      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+    """
+
+    widths: Sequence[int]
+    latent_channels: int
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, target: jax.Array, train: bool) -> Latent:
+        """Maps T (B, H, W, 3) to the posterior of Z."""
+        x = Stack(self.widths, self.norm, self.axis_name, self.dtype, name='stack')(target, train)[-1]
+        heads = [blocks.Conv(self.latent_channels, dtype=self.dtype, name=name)(x)
+                 for name in ('mean', 'log_variance')]
+        return Latent(*(h.astype(blocks.parameter_dtype(self.dtype)) for h in heads))
+
+
+class Decoder(nn.Module):
+    """The up-going half of Figure 3, from Z and the features of S to a few channels at full size.
+
+    Attributes:
+      widths: Channels of the encoder's stages; the decoder walks them backwards.
+      channels: Output channels: 2 for a flow, 1 for a mask, 3 for pixels.
+      source_concat: 'pyramid' joins S's features at every scale, 'bottleneck' only at 4×4.
+      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+    """
+
+    widths: Sequence[int]
+    channels: int
+    source_concat: str = 'pyramid'
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, latent: jax.Array, features: Sequence[jax.Array], train: bool) -> jax.Array:
+        """Decodes Z.
+
+        Args:
+          latent: Z, (B, 4, 4, latent_channels).
+          features: Outputs of the source pyramid, finest first; empty when S is not shown at all.
+          train: Whether batch statistics are those of this batch.
+
+        Returns:
+          (B, H, W, channels), before any tanh or sigmoid.
+        """
+        x = latent.astype(self.dtype)
+        if features:
+            x = jnp.concatenate([x, features[-1]], axis=-1)
+        for i in reversed(range(len(self.widths) - 1)):
+            x = blocks.ConvNormRelu(self.widths[i], norm=self.norm, axis_name=self.axis_name,
+                                    dtype=self.dtype, name=f'up{i + 1}')(blocks.upsample_nearest(x), train)
+            if features and self.source_concat == 'pyramid':
+                x = jnp.concatenate([x, features[i]], axis=-1)
+        # 5.3: no normalisation in the last two layers.
+        x = blocks.Conv(self.widths[0] // 2, dtype=self.dtype, name='up0')(blocks.upsample_nearest(x))
+        x = blocks.Conv(self.channels, kernel=5, dtype=self.dtype, name='out')(nn.relu(x))
+        return x.astype(blocks.parameter_dtype(self.dtype))
+
+
+def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.Array:
+    """Turns the decoder's last layer into F (3.1.1).
+
+    Args:
+      head: h, (..., H, W, 2), any real.
+      parameterization: 'absolute': tanh(h), as printed. 'near_identity': tanh(atanh(0.99 · grid) + h) / 0.99,
+        still a tanh, but h = 0 is the identity map. 'residual': grid + scale · tanh(h).
+      scale: The longest displacement of 'residual', in normalised coordinates.
+
+    Returns:
+      F (..., H, W, 2) in normalised coordinates.
+    """
+    if parameterization == 'absolute':
+        return jnp.tanh(head)
+    grid = jnp.broadcast_to(warp.identity_grid(*head.shape[-3:-1], dtype=head.dtype), head.shape)
+    if parameterization == 'near_identity':
+        return jnp.tanh(jnp.arctanh(0.99 * grid) + head) / 0.99
+    return grid + scale * jnp.tanh(head)
+
+
+class FVAE(nn.Module):
+    """f, the source pyramid and g.
+
+    Attributes:
+      widths: Channels of the stages.
+      latent_channels: Channels of Z.
+      parameterization, flow_scale: See `flow_from_head`.
+      source_concat: See `Decoder`.
+      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+    """
+
+    widths: Sequence[int]
+    latent_channels: int
+    parameterization: str = 'residual'
+    flow_scale: float = 0.5
+    source_concat: str = 'pyramid'
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    def setup(self):
+        common = dict(norm=self.norm, axis_name=self.axis_name, dtype=self.dtype)
+        self.encoder = Encoder(self.widths, self.latent_channels, **common)
+        self.source_pyramid = Stack(self.widths, **common)
+        self.decoder = Decoder(self.widths, 2, self.source_concat, **common)
+
+    def encode(self, target: jax.Array, train: bool = False) -> Latent:
+        """f(T) for T (B, H, W, 3) in [-1, 1]."""
+        return self.encoder(target, train)
+
+    def features(self, source: jax.Array, train: bool = False) -> list[jax.Array]:
+        """The source pyramid s1, s2, … of S (B, H, W, 3), finest first."""
+        return self.source_pyramid(source, train)
+
+    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> jax.Array:
+        """F (B, H, W, 2) from Z and the features of S."""
+        head = self.decoder(latent, features, train)
+        return flow_from_head(head, self.parameterization, self.flow_scale)
+
+    def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
+                 train: bool = False) -> FVAEOutput:
+        """g(S, Z(T)) with Z = μ + σ ⊙ ε (Eq. 2, 5).
+
+        Args:
+          source: S, (B, H, W, 3) in [-1, 1].
+          target: T, of the same shape.
+          noise: ε, (B, 4, 4, latent_channels); None takes Z = μ.
+          train: Whether batch statistics are those of this batch.
+        """
+        posterior = self.encode(target, train)
+        latent = posterior.mean
+        if noise is not None:
+            latent = latent + jnp.exp(0.5 * posterior.log_variance) * noise
+        flow = self.decode(latent, self.features(source, train), train)
+        image = warp.bilinear_sample(source.astype(flow.dtype), flow)
+        return FVAEOutput(posterior, flow, image)
+
+
+def from_config(config: ml_collections.ConfigDict) -> FVAE:
+    """Builds the FVAE of an experiment's config."""
+    widths = blocks.stage_widths(config.data.image_size, config.model.width)
+    return FVAE(
+        widths=widths,
+        latent_channels=config.model.latent_channels or widths[-1],
+        parameterization=config.flow.parameterization,
+        flow_scale=config.flow.scale,
+        source_concat=config.model.source_concat,
+        norm=config.model.norm,
+        dtype=jnp.dtype(config.model.dtype))

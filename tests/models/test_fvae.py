@@ -1,0 +1,133 @@
+"""Figure 3: shapes, parameter counts, parameterisations, what depends on what."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fvae_jax import config as config_lib
+from fvae_jax.models import blocks, fvae
+from fvae_jax.ops import warp
+
+
+def _config(**fields):
+    config = config_lib.default_config()
+    config.data.image_size = 64
+    config.model.width = 4
+    for path, value in fields.items():
+        group, name = path.split('__')
+        config[group][name] = value
+    return config
+
+
+def _init(config):
+    model = fvae.from_config(config)
+    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
+    return model, jax.jit(model.init)(jax.random.key(0), image, image)
+
+
+def _shapes(config):
+    model = fvae.from_config(config)
+    size = config.data.image_size
+    image = jnp.zeros((1, size, size, 3))
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), image, image))['params']
+
+
+def _count(tree):
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+
+
+# (image size, width, latent channels) -> encoder, source pyramid, decoder.
+PARAMETERS = {
+    (128, 64, 0): (25_152_064, 6_275_648, 12_574_178),
+    (128, 32, 64): (2_161_056, 1_571_104, 2_112_242),
+    (64, 16, 64): (246_032, 98_448, 159_610),
+    (256, 16, 0): (6_294_160, 1_574_544, 3_146_362),
+}
+
+
+@pytest.mark.parametrize('size, width, latent', PARAMETERS)
+def test_parameter_counts(size, width, latent):
+    shapes = _shapes(_config(data__image_size=size, model__width=width, model__latent_channels=latent))
+    counts = tuple(_count(shapes[name]) for name in ('encoder', 'source_pyramid', 'decoder'))
+    assert counts == PARAMETERS[size, width, latent]
+
+
+def test_the_paper_s_network_has_44_million_parameters_and_a_4x4x1024_latent():
+    config = config_lib.default_config()
+    model = fvae.from_config(config)
+    assert round(_count(_shapes(config)) / 1e6, 1) == 44.0
+    image = jnp.zeros((1, 128, 128, 3))
+    output = jax.eval_shape(lambda: model.init_with_output(jax.random.key(0), image, image)[0])
+    assert output.latent.mean.shape == (1, 4, 4, 1024)
+    assert output.flow.shape == (1, 128, 128, 2)
+
+
+def test_no_bias_before_a_norm_and_no_norm_in_the_last_two_layers():
+    params = _shapes(_config())['decoder']
+    assert set(params['up1']['conv']['conv']) == {'kernel'} and 'norm' in params['up1']
+    for last in ('up0', 'out'):
+        assert set(params[last]) == {'conv'} and set(params[last]['conv']) == {'kernel', 'bias'}
+
+
+@pytest.mark.parametrize('size, stages', [(64, 4), (128, 5), (256, 6)])
+def test_stages_end_at_four_pixels(size, stages):
+    assert blocks.stage_widths(size, 2) == tuple(2 * 2**i for i in range(stages))
+
+
+@pytest.mark.parametrize('parameterization', ['absolute', 'near_identity', 'residual'])
+def test_flow_of_a_zero_head(parameterization):
+    flow = fvae.flow_from_head(jnp.zeros((2, 8, 6, 2)), parameterization, 0.5)
+    identity = np.broadcast_to(warp.identity_grid(8, 6), flow.shape)
+    if parameterization == 'absolute':
+        assert not np.any(flow)
+    else:
+        np.testing.assert_allclose(flow, identity, atol=1e-6)
+
+
+def test_residual_reaches_its_scale_and_no_further():
+    head = jnp.broadcast_to(jnp.asarray([1e3, -1e3]), (1, 4, 4, 2))
+    offset = fvae.flow_from_head(head, 'residual', 0.25) - warp.identity_grid(4, 4)[None]
+    np.testing.assert_allclose(offset[0, 0, 0], [0.25, -0.25], atol=1e-6)
+
+
+@pytest.mark.parametrize('norm', ['batch', 'group'])
+@pytest.mark.parametrize('concat', ['pyramid', 'bottleneck'])
+def test_flow_depends_on_source_and_target(norm, concat):
+    model, variables = _init(_config(model__norm=norm, model__source_concat=concat))
+    # The initialisation is small; louder weights let every path show.
+    variables = {**variables, 'params': jax.tree.map(lambda p: 8 * p, variables['params'])}
+    key = jax.random.key(1)
+    source, target = jax.random.uniform(key, (2, 3, 64, 64, 3), minval=-1)
+    flow = model.apply(variables, source, target).flow
+    for changed in (model.apply(variables, target, target).flow, model.apply(variables, source, source).flow):
+        assert np.abs(flow - changed).max() > 1e-6
+
+
+def test_an_example_does_not_see_its_neighbours_at_test_time():
+    model, variables = _init(_config())
+    source, target = jax.random.uniform(jax.random.key(1), (2, 3, 64, 64, 3), minval=-1)
+    together = model.apply(variables, source, target).image
+    alone = model.apply(variables, source[:1], target[:1]).image
+    np.testing.assert_allclose(together[:1], alone, atol=1e-6)
+
+
+def test_noise_moves_the_latent_by_sigma():
+    model, variables = _init(_config())
+    image = jnp.zeros((1, 64, 64, 3))
+    posterior = model.apply(variables, image, method='encode')
+    noise = jnp.ones(posterior.mean.shape)
+    decode = lambda z: model.apply(variables, z, model.apply(variables, image, method='features'), method='decode')
+    expected = decode(posterior.mean + jnp.exp(0.5 * posterior.log_variance))
+    np.testing.assert_allclose(model.apply(variables, image, image, noise).flow, expected, atol=1e-6)
+
+
+def test_bfloat16_keeps_float32_weights_and_flow():
+    config = _config(model__dtype='bfloat16')
+    model, variables = _init(config)
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
+    image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3), minval=-1)
+    flow = model.apply(variables, image, image).flow
+    exact = fvae.from_config(_config()).apply(variables, image, image).flow
+    assert flow.dtype == jnp.float32
+    np.testing.assert_allclose(flow, exact, atol=1e-2)

@@ -1,0 +1,97 @@
+"""The table of fields: every config builds, every wrong value is refused by name."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+from fvae_jax import config as config_lib
+from fvae_jax.errors import InputError
+
+CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
+VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny']}
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_every_config_builds_in_every_variant(path):
+    module = load(path)
+    for arg in [None, *VARIANTS[path.stem]]:
+        config = module.get_config(arg)
+        if config.data.set == 'photos':
+            with pytest.raises(InputError, match='config.data.root is empty'):
+                config_lib.validate(config)
+            config.data.root = 'photos'
+        config_lib.validate(config)
+        again = config_lib.from_json(config_lib.to_json(config))
+        assert again == config and not config_lib.differences(config, again)
+        if arg:
+            assert f':{arg}' in module.__doc__
+    assert 'python -m fvae_jax.main --config=configs/' + path.name in module.__doc__
+    with pytest.raises(InputError, match="unknown config variant 'smal'"):
+        module.get_config('smal')
+
+
+def test_the_defaults_are_the_paper_s_numbers():
+    config = config_lib.default_config()
+    assert (config.loss.prior_weight, config.loss.flow_weight, config.loss.flow_window) == (0.003, 0.001, 7)
+    train = config.train
+    assert (train.learning_rate, train.beta1, train.beta2, train.batch_size, train.clip) == (
+        3e-4, 0.9, 0.999, 64, 5.0)
+    assert config.data.image_size == 128 and config.model.width == 64 and config.data.test_share == 0.2
+
+
+WRONG = [
+    ('train.steps', 0), ('train.learning_rate', float('nan')), ('train.learning_rate', float('inf')),
+    ('data.image_size', 100), ('model.norm', 'layer'), ('flow.parameterization', 'tanh'), ('seed', -1),
+    ('model.width', 15), ('loss.flow_window', 4), ('data.strengths', ()), ('data.strengths', (0.0,)),
+    ('data.exclude', (1,)), ('name', ''), ('loss.flow_sigma', 0.0), ('data.identity_pairs', 1.5),
+]
+
+
+@pytest.mark.parametrize('path, value', WRONG, ids=lambda v: str(v))
+def test_values_out_of_range_are_refused_by_name(path, value):
+    config = config_lib.default_config()
+    group, _, name = path.rpartition('.')
+    (config[group] if group else config)[name] = value
+    with pytest.raises(InputError) as error:
+        config_lib.validate(config)
+    assert f'config.{path} = {value!r}' in str(error.value) and 'must be' in str(error.value)
+
+
+@pytest.mark.parametrize('path', config_lib.FIELDS)
+def test_every_field_refuses_another_type(path):
+    config = config_lib.default_config()
+    group, _, name = path.rpartition('.')
+    with config.ignore_type():
+        (config[group] if group else config)[name] = b'?'
+    with pytest.raises(InputError, match=path.replace('.', r'\.') + '.* must be a'):
+        config_lib.validate(config)
+
+
+def test_unknown_and_missing_fields():
+    config = config_lib.default_config()
+    config.train.stepps = 3
+    with pytest.raises(InputError, match='config.train.stepps is not a field'):
+        config_lib.validate(config)
+    config = config_lib.default_config()
+    del config.train.steps
+    with pytest.raises(InputError, match='config.train.steps is missing'):
+        config_lib.validate(config)
+
+
+def test_differences_name_what_changes_the_weights_and_nothing_else():
+    a, b = config_lib.default_config(), config_lib.default_config()
+    b.train.steps, b.parallel, b.loss.flow_alpha = 7, 'pmap', 2.0
+    assert config_lib.differences(a, b) == ['loss.flow_alpha: 10.0, not 2.0']
+
+
+def test_help_names_every_field():
+    text = config_lib.describe()
+    assert all(f'--config.{path}\n' in text for path in config_lib.FIELDS)
