@@ -21,6 +21,7 @@ def get_config(arg=None):
     config.model.latent_channels = 64
     config.train.batch_size = 16
     config.train.steps = 20_000
+    config.confidence.steps = 5000
     config.train.schedule = 'cosine'
     config.train.evaluate_every = 500
     if 'small' in variants:
@@ -29,5 +30,6 @@ def get_config(arg=None):
         config.model.width = 16
         config.train.batch_size = 32
         config.train.steps = 2000
+        config.confidence.steps = 500
         config.train.evaluate_every = 250
     return config

@@ -70,6 +70,8 @@ FIELDS: dict[str, Field] = {
     'data.identities': Field(150, _at_least(10), 'synthetic: number of people'),
     'data.strengths': Field((1.0,), Rule('a tuple of numbers in (0, 1]', lambda v: len(v) > 0 and all(
         _is_a(s, float) and 0 < s <= 1 for s in v)), 'synthetic: strengths drawn of each expression'),
+    'data.note': Field('', _ANY, 'said of the training data in the model file: source, attribution'),
+    'data.licence': Field('', _ANY, 'licence of the training data, said in the model file'),
     'data.test_share': Field(0.2, _between(0.01, 0.9), 'share of identities kept for the final test'),
     'data.validation_share': Field(
         0.1, _between(0.01, 0.9), 'share of the training identities that early stopping looks at'),
@@ -101,6 +103,15 @@ FIELDS: dict[str, Field] = {
     'loss.flow_window': Field(7, _one_of(3, 5, 7, 9), 'side of N(i) in Eq. 6, px'),
     'loss.flow_sigma': Field(1.0, _above(0), 'unit of the distance |i - j| in Eq. 6, px'),
     'loss.reduction': Field('sum', _one_of('sum', 'mean'), 'over pixels, channels and latents'),
+    # Confidence mask (3.2).
+    'confidence.enabled': Field(True, _ANY, 'train the mask after the FVAE'),
+    'confidence.width': Field(0, Rule('0, or an even number from 4 on', lambda v: v == 0 or (v >= 4 and v % 2 == 0)),
+                              'w of the mask network; 0 means that of the FVAE'),
+    'confidence.beta': Field(0.0, _at_least(0), 'β of Eq. 7; 0 means measured on the training pairs'),
+    'confidence.steps': Field(20_000, _at_least(1), 'steps at most'),
+    # Editing (Algorithm 1).
+    'latent.direction': Field('class_means', _one_of('class_means', 'within_identity', 'paper'),
+                              'how Z_target − Z_source is averaged'),
     # Training (5.4).
     'train.batch_size': Field(64, _at_least(1), 'pairs per step over all devices and hosts'),
     'train.steps': Field(100_000, _at_least(1), 'steps at most'),
@@ -119,8 +130,9 @@ FIELDS: dict[str, Field] = {
 }
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
-CHANGEABLE = ('train.steps', 'train.patience', 'train.log_every', 'train.evaluate_every', 'parallel',
-              'eval.batch_size', 'eval.max_pairs', 'data.cache', 'data.root', 'data.manual_dir', 'name')
+CHANGEABLE = ('train.steps', 'confidence.enabled', 'confidence.steps', 'latent.direction', 'train.patience', 'train.log_every', 'train.evaluate_every', 'parallel',
+              'eval.batch_size', 'eval.max_pairs', 'data.cache', 'data.root', 'data.manual_dir', 'data.note',
+              'data.licence', 'name')
 
 
 def default_config() -> ml_collections.ConfigDict:

@@ -1,4 +1,4 @@
-"""Eq. 1, 3, 4 and 6, each one number per example.
+"""Eq. 1, 3, 4, 6, 7 and 8, each one number per example (Eq. 7: per pixel).
 
 Under `reduction='sum'` terms are summed over pixels, channels and latent dimensions, as printed, and the
 training step averages over the batch, so that the ratios of the λs are the paper's.
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from fvae_jax.ops import warp
 
@@ -112,3 +113,35 @@ def total(terms: Terms, settings) -> jax.Array:
     """Eq. 1 per example, (B,); `settings` is `config.loss`."""
     return (terms.reconstruction + settings.prior_weight * terms.prior
             + settings.flow_weight * terms.coherence)
+
+
+def soft_label(target: jax.Array, output: jax.Array, beta: jax.Array | float) -> jax.Array:
+    """Eq. 7: y = exp(−‖T − g(S, Z(T))‖² / β) per pixel, a constant for differentiation.
+
+    Args:
+      target: T, (B, H, W, 3).
+      output: g, of the same shape.
+      beta: β, the mean of ‖T − g‖² over the pixels of the training pairs.
+
+    Returns:
+      (B, H, W) in (0, 1].
+    """
+    return jax.lax.stop_gradient(jnp.exp(-jnp.sum(jnp.square(target - output), -1) / beta))
+
+
+def mask_cross_entropy(label: jax.Array, logits: jax.Array) -> jax.Array:
+    """Eq. 8 with its brackets: −Σ(y log M + (1 − y) log(1 − M)) over pixels, M = sigmoid(logits).
+
+    Args:
+      label: y, (B, H, W) in [0, 1].
+      logits: (B, H, W).
+
+    Returns:
+      (B,), nats.
+    """
+    return jnp.sum(optax.sigmoid_binary_cross_entropy(logits, label), (1, 2))
+
+
+def binary_entropy(label: jax.Array) -> jax.Array:
+    """H(y) in nats, elementwise: what no mask can remove from Eq. 8."""
+    return jax.scipy.special.entr(label) + jax.scipy.special.entr(1 - label)

@@ -1,0 +1,130 @@
+"""The model file: weights, config, expression latents and licence in one .safetensors, without any pickle.
+
+Tensors are named by their path ('fvae/params/encoder/…', 'mask/batch_stats/…', 'class_means/smile'); everything
+else is JSON in the file's metadata. Reading needs NumPy, safetensors and Flax's modules, nothing of training.
+"""
+
+import json
+import os
+import pathlib
+from typing import Any, Mapping, NamedTuple
+
+import ml_collections
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from fvae_jax import config as config_lib
+from fvae_jax.errors import InputError
+
+FORMAT = 'fvae_jax model'
+VERSION = 1
+
+
+class LatentStatistics(NamedTuple):
+    """What Algorithm 1 needs of the training people.
+
+    Attributes:
+      class_means: Mean of Z(I) over the images of each expression, {name: (4, 4, C)}.
+      within_identity: Mean over people of (their mean Z of an expression − their mean Z of neutral).
+      counts: Images of each expression.
+    """
+
+    class_means: Mapping[str, np.ndarray]
+    within_identity: Mapping[str, np.ndarray]
+    counts: Mapping[str, int]
+
+
+class Bundle(NamedTuple):
+    """A trained model.
+
+    Attributes:
+      config: The experiment that made it.
+      fvae: Variables of `models.fvae.FVAE`: params and batch_stats.
+      mask: Variables of `models.confidence.ConfidenceMask`, or None.
+      statistics: The expression latents.
+      info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.
+    """
+
+    config: ml_collections.ConfigDict
+    fvae: dict[str, Any]
+    mask: dict[str, Any] | None
+    statistics: LatentStatistics
+    info: dict[str, Any]
+
+
+def save(path: str | os.PathLike, bundle: Bundle) -> None:
+    """Writes a model file, whole or not at all.
+
+    Raises:
+      InputError: The folder cannot be written.
+    """
+    path = pathlib.Path(path)
+    tensors = {**_flatten('fvae', bundle.fvae), **_flatten('mask', bundle.mask or {}),
+               **_flatten('class_means', bundle.statistics.class_means),
+               **_flatten('within_identity', bundle.statistics.within_identity)}
+    metadata = {'format': FORMAT, 'version': str(VERSION), 'config': config_lib.to_json(bundle.config),
+                'counts': json.dumps(bundle.statistics.counts), 'info': json.dumps(bundle.info)}
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        safetensors.numpy.save_file(tensors, temporary, metadata)
+        temporary.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f'cannot write the model file {path}: {error}') from error
+
+
+def load(path: str | os.PathLike) -> Bundle:
+    """Reads a model file.
+
+    Raises:
+      InputError: The file is missing, is no model file, or is of another version.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
+    try:
+        with safetensors.safe_open(path, 'numpy') as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if _is_ours(path, metadata) else {}
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f'{path} is not a model file, or is cut short ({error}); '
+                         'take RUN/model.safetensors of a trained run') from error
+    tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
+    try:
+        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), json.loads(metadata['counts']))
+        return Bundle(config_lib.from_json(metadata['config']), tree['fvae'], tree.get('mask'), stats,
+                      json.loads(metadata['info']))
+    except (KeyError, ValueError) as error:
+        raise InputError(f'{path} is damaged ({error}); take another copy of it') from error
+
+
+def _is_ours(path: pathlib.Path, metadata: Mapping[str, str]) -> bool:
+    if metadata.get('format') != FORMAT:
+        raise InputError(f'{path} is a safetensors file but not an fvae_jax model; '
+                         'take RUN/model.safetensors of a trained run')
+    if metadata.get('version') != str(VERSION):
+        raise InputError(f'{path} is of model version {metadata.get("version")}, this program reads version '
+                         f'{VERSION}; update fvae_jax, or train again')
+    return True
+
+
+def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
+    if isinstance(tree, Mapping):
+        return {key: value for name, inner in tree.items() for key, value in _flatten(f'{prefix}/{name}', inner).items()}
+    return {prefix: np.ascontiguousarray(tree)}
+
+
+def _unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *folders, name = path.split('/')
+        node = tree
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[name] = value
+    # A network with group normalisation has no running statistics and so no tensors of that name.
+    for network in ('fvae', 'mask'):
+        if network in tree:
+            tree[network].setdefault('batch_stats', {})
+    return tree

@@ -1,0 +1,151 @@
+"""From photo files to the aligned crops and flows of a set."""
+
+import pathlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from fvae_jax.data import align
+from fvae_jax.data.builder import BuildReport
+from fvae_jax.data.index import Photo
+
+
+class UnusablePhoto(Exception):
+    """A photo that has to be left out; the message is the reason."""
+
+
+def read_photo(path: pathlib.Path) -> np.ndarray:
+    """Reads a photo as it is meant to be seen: EXIF orientation applied, RGB.
+
+    Pillow is used because OpenCV fills the missing part of a truncated JPEG with grey, silently.
+
+    Returns:
+      (H, W, 3) uint8 RGB.
+
+    Raises:
+      UnusablePhoto: the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
+                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+            return np.array(image.convert('RGB'))
+    except FileNotFoundError:
+        raise UnusablePhoto('no such file') from None
+    except Image.UnidentifiedImageError:
+        raise UnusablePhoto('not an image') from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnusablePhoto(f'cannot be read: {error}') from None
+
+
+def find_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Aligns the main face of a photo (5.2).
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+      size: side of the crop, px.
+
+    Returns:
+      The crop, (size, size, 3) uint8, and the five landmarks in it, (5, 2) float32, px.
+
+    Raises:
+      UnusablePhoto: no face is found.
+    """
+    face = align.main_face(align.detect_faces(image))
+    if face is None:
+        raise UnusablePhoto('no face found')
+    matrix = align.crop_transform(face.landmarks, size)
+    landmarks = align.transform_points(matrix, face.landmarks)
+    return align.align_crop(image, matrix, size), landmarks.astype(np.float32)
+
+
+def take_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Takes an image that is an aligned crop already, and only resizes it.
+
+    Args:
+      image: (N, N, 3) uint8 RGB.
+      size: side of the crop, px.
+
+    Returns:
+      The crop, (size, size, 3) uint8, and (5, 2) float32 landmarks of which only the eye centres
+      are known: both corners of an eye lie where alignment puts its centre, and the nose is NaN.
+
+    Raises:
+      UnusablePhoto: the image is not square.
+    """
+    height, width = image.shape[:2]
+    if height != width:
+        raise UnusablePhoto(f'an aligned crop is square, not {width}×{height}')
+    left, right = align.crop_eye_centers(size)
+    landmarks = np.stack([right, right, left, left, [np.nan, np.nan]])
+    return _resize(image, size, cv2.INTER_CUBIC), landmarks.astype(np.float32)
+
+
+def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a true displacement and brings it to the size of the crop.
+
+    Args:
+      path: an .npz with flow (h, w, 2), pixels of an h×w crop, and exposed (h, w) bool.
+      size: side of the crop, px.
+
+    Returns:
+      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centred and multiplied
+      by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is.
+
+    Raises:
+      UnusablePhoto: the file is missing or something else.
+    """
+    try:
+        with open(path, 'rb') as stream, np.load(stream) as file:
+            flow, exposed = file['flow'].astype(np.float32), file['exposed'].astype(np.float32)
+    except FileNotFoundError:
+        raise UnusablePhoto(f'its flow {path.name} is missing') from None
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UnusablePhoto(f'its flow {path.name} cannot be read: {error}') from None
+    if flow.shape != (*exposed.shape, 2) or exposed.ndim != 2 or not np.isfinite(flow).all():
+        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed '
+                            '(h, w)')
+    height, width = exposed.shape
+    ratio = np.array([size / width, size / height], np.float32)
+    displacement = _resize(flow, size, cv2.INTER_LINEAR) * ratio
+    return displacement.astype(np.float16), _resize(exposed, size, cv2.INTER_LINEAR) >= 0.5
+
+
+def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport
+                  ) -> Iterator[dict[str, Any]]:
+    """Yields an example of `builder.FaceSet` for every usable photo, and reports the others.
+
+    Args:
+      photos: the photos.
+      size: side of the crops, px.
+      aligned: whether the photos are aligned crops, taken as they are.
+      report: where photos that are left out are noted.
+    """
+    report.expected = len(photos)
+    for photo in photos:
+        try:
+            image = read_photo(photo.root / photo.file)
+            crop, landmarks = (take_crop if aligned else find_crop)(image, size)
+            example = {
+                'image': crop, 'identity': photo.identity, 'expression': photo.expression,
+                'strength': photo.strength, 'origin': photo.origin, 'landmarks': landmarks,
+                'file': photo.file, 'has_flow': photo.is_reference,
+            }
+            if photo.flow:
+                displacement, exposed = read_flow(photo.root / photo.flow, size)
+                example.update(has_flow=True, displacement=displacement, exposed=exposed)
+        except UnusablePhoto as reason:
+            report.skip(photo.file, str(reason))
+        else:
+            yield example
+
+
+def _resize(image: np.ndarray, size: int, enlarge: int) -> np.ndarray:
+    """Resizes to a square, half-pixel-centred: by areas where it reduces, else with `enlarge`."""
+    interpolation = cv2.INTER_AREA if size < min(image.shape[:2]) else enlarge
+    return cv2.resize(image, (size, size), interpolation=interpolation)

@@ -1,0 +1,1 @@
+"""The parts of a procedural face; `fvae_jax.data.drawing` puts them together."""

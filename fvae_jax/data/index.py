@@ -1,0 +1,180 @@
+"""Which photos a folder of one's own data holds: index.csv, or IDENTITY/EXPRESSION.jpg."""
+
+import collections
+import csv
+import dataclasses
+import hashlib
+import math
+import os
+import pathlib
+import re
+from collections.abc import Collection, Sequence
+
+from fvae_jax.errors import InputError
+
+NEUTRAL = 'neutral'
+COLUMNS = ('path', 'identity', 'expression')
+ORIGINS = ('real', 'synthetic')
+
+_EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
+_PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
+_COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """One photo of a set, not yet opened.
+
+    Attributes:
+      root: the folder that `file` and `flow` are relative to.
+      file: the photo.
+      identity, expression, strength, origin: as in `builder.FaceSet`.
+      flow: the .npz with the true displacement from the person's neutral photo, '' if none.
+      is_reference: whether it is the neutral photo that other photos of the person have flows from.
+    """
+
+    root: pathlib.Path
+    file: str
+    identity: str
+    expression: str
+    strength: float
+    origin: str = 'real'
+    flow: str = ''
+    is_reference: bool = False
+
+
+def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
+    """Lists the photos of one or several folders.
+
+    A folder has an index.csv with the columns path, identity, expression and, if wanted, strength,
+    origin and flow; or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
+    name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
+
+    Args:
+      root: a folder, or several separated by commas; the same name in two of them is one person.
+      exclude: expressions to leave out.
+
+    Raises:
+      InputError: a folder is missing, or its index cannot be read; names the folder and the row.
+    """
+    folders = [os.path.expanduser(part.strip()) for part in root.split(',') if part.strip()]
+    if not folders:
+        raise InputError('data.root is empty; name a folder of photos (see README, "Own data")')
+    excluded = {name.strip().lower() for name in exclude}
+    photos = []
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise InputError(f"data.root '{folder}' is no folder; name a folder of photos "
+                             '(see README, "Own data")')
+        has_index = os.path.exists(os.path.join(folder, 'index.csv'))
+        photos += _mark_references(_read_index(folder) if has_index else _walk(folder))
+    _check_one_neutral(photos, root)
+    kept = [photo for photo in photos if photo.expression not in excluded]
+    if not kept:
+        raise InputError(f"data.exclude leaves nothing of data.root '{root}', which has only "
+                         f'{", ".join(sorted({photo.expression for photo in photos}))}')
+    return kept
+
+
+def fingerprint(photos: Sequence[Photo]) -> str:
+    """A digest of the list and of the size and date of every file in it."""
+    digest = hashlib.sha256()
+    for photo in photos:
+        fields = dataclasses.astuple(photo)[1:]  # a folder may move
+        files = filter(None, (photo.file, photo.flow))
+        stamps = [_stamp(photo.root / file) for file in files]
+        digest.update(repr((fields, stamps)).encode())
+    return digest.hexdigest()
+
+
+def _stamp(path: pathlib.Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def _walk(folder: str) -> list[Photo]:
+    root = pathlib.Path(folder)
+    photos = []
+    for path in sorted(root.glob('*/*')):
+        expression = _COUNTER.sub('', path.stem).lower()
+        hidden = path.name.startswith('.') or path.parent.name.startswith('.')
+        if path.suffix.lower() in _PHOTO_SUFFIXES and expression and not hidden:
+            file = path.relative_to(root).as_posix()
+            strength = 0.0 if expression == NEUTRAL else 1.0
+            photos.append(Photo(root, file, path.parent.name, expression, strength))
+    if not photos:
+        raise InputError(f"data.root '{folder}' has no index.csv and no photos named "
+                         f'IDENTITY/EXPRESSION.jpg; {_EXPECTED}')
+    return photos
+
+
+def _read_index(folder: str) -> list[Photo]:
+    # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
+    with open(os.path.join(folder, 'index.csv'), newline='', encoding='utf-8-sig') as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        try:
+            for column in COLUMNS:
+                if column not in (reader.fieldnames or ()):
+                    raise InputError(f"data.root '{folder}' has an index.csv without the column "
+                                     f"'{column}'; {_EXPECTED}")
+            photos = [_row(folder, reader.line_num, row) for row in reader]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"data.root '{folder}' has an index.csv that is not a UTF-8 table "
+                             f'with commas ({error}); {_EXPECTED}') from None
+    if not photos:
+        raise InputError(f"data.root '{folder}' has an index.csv without rows; {_EXPECTED}")
+    return photos
+
+
+def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
+    def wrong(what: str) -> InputError:
+        return InputError(f"data.root '{folder}', index.csv, line {line}: {what}")
+
+    def cell(column: str) -> str:
+        return (row.get(column) or '').strip()
+
+    for column in COLUMNS:
+        if not cell(column):
+            raise wrong(f"the column '{column}' is empty")
+    for column in ('path', 'flow'):
+        inside = os.path.normpath(cell(column))
+        if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
+            raise wrong(f"{column} '{cell(column)}' leaves the folder; give a path inside it")
+    origin = cell('origin') or ORIGINS[0]
+    if origin not in ORIGINS:
+        raise wrong(f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
+    expression = cell('expression').lower()
+    try:
+        strength = float(cell('strength') or 1.0)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength < math.inf:
+        raise wrong(f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full "
+                    'expression')
+    return Photo(pathlib.Path(folder), cell('path'), cell('identity'), expression,
+                 0.0 if expression == NEUTRAL else strength, origin, cell('flow'))
+
+
+def _mark_references(photos: list[Photo]) -> list[Photo]:
+    """Marks the neutral photo of each person who has flows, where there is only one it can be."""
+    with_flow = {photo.identity for photo in photos if photo.flow}
+    neutrals = [photo for photo in photos if photo.expression == NEUTRAL]
+    count = collections.Counter(photo.identity for photo in neutrals)
+    references = {photo for photo in neutrals if not photo.flow and photo.identity in with_flow
+                  and count[photo.identity] == 1}
+    return [dataclasses.replace(photo, is_reference=photo in references) for photo in photos]
+
+
+def _check_one_neutral(photos: list[Photo], root: str) -> None:
+    """Refuses flows of one person from two neutral photos, which would be taken for one."""
+    folders = collections.defaultdict(set)
+    for photo in photos:
+        if photo.flow:
+            folders[photo.identity].add(photo.root)
+    for identity, where in folders.items():
+        if len(where) > 1:
+            raise InputError(f"'{identity}' has flows in {len(where)} folders of data.root "
+                             f"'{root}', from different neutral photos; give each its own identity")

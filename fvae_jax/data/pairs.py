@@ -1,0 +1,191 @@
+"""(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
+
+import hashlib
+from typing import NamedTuple, Sequence
+
+import cv2
+import numpy as np
+
+from fvae_jax.data import true_flow
+from fvae_jax.errors import InputError
+from fvae_jax.ops import color, image as image_ops
+
+
+class Split(NamedTuple):
+    """The identities of each part, sorted. Nobody is in two parts."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+class Augmentation(NamedTuple):
+    """What happens to S and T alike: a similarity about the centre of the crop, then a flip."""
+
+    degrees: float = 0.0
+    scale: float = 1.0
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    flip: bool = False
+
+
+def _part(identities: Sequence[str], salt: str, share: float, spare: int) -> set[str]:
+    """The `share` of the names with the smallest hashes: one at least, and `spare` are left."""
+    def rank(identity: str) -> bytes:
+        return hashlib.sha256(f'{salt}:{identity}'.encode()).digest()
+    count = min(max(1, round(share * len(identities))), len(identities) - spare)
+    return set(sorted(identities, key=rank)[:count])
+
+
+def split_identities(identities: Sequence[str], test_share: float, validation_share: float) -> Split:
+    """Divides people by a hash of their names: the same people are always divided alike (5.2, 5.4).
+
+    Args:
+      identities: Names, repeated or not.
+      test_share: Share of all people kept for the final test.
+      validation_share: Share of the remaining people that early stopping looks at.
+
+    Raises:
+      InputError: There are fewer than three people.
+    """
+    names = sorted(set(identities))
+    if len(names) < 3:
+        raise InputError(f'the set has {len(names)} identities; at least 3 are needed, to train, to validate '
+                         'and to test')
+    test = _part(names, 'test', test_share, spare=2)
+    rest = [name for name in names if name not in test]
+    validation = _part(rest, 'validation', validation_share, spare=1)
+    train = tuple(name for name in rest if name not in validation)
+    return Split(train, tuple(sorted(validation)), tuple(sorted(test)))
+
+
+def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
+    """All ordered pairs of one identity's images with different labels (5.2).
+
+    Two strengths of one expression are different labels; two images of the same label are not a pair.
+
+    Args:
+      records: The set's records, with `identity`, `expression` and `strength`.
+      identities: Whose pairs.
+
+    Returns:
+      (pairs, 2) indices (source, target) into `records`.
+
+    Raises:
+      InputError: There is no such pair.
+    """
+    by_identity: dict[str, list[int]] = {name: [] for name in sorted(identities)}
+    for i, record in enumerate(records):
+        if record.identity in by_identity:
+            by_identity[record.identity].append(i)
+    label = [(record.expression, round(float(record.strength), 3)) for record in records]
+    pairs = [(s, t) for members in by_identity.values() for s in members for t in members
+             if label[s] != label[t]]
+    if not pairs:
+        raise InputError(f'none of {len(by_identity)} identities has two images with different expressions; '
+                         'check the identity and expression columns')
+    return np.asarray(pairs)
+
+
+class PairPlan:
+    """Which pair, and with which augmentation, stands at a position of the endless training stream.
+
+    Args:
+      pairs: (pairs, 2) indices, as `ordered_pairs` gives them.
+      seed: Of order and augmentation.
+      settings: `config.data`.
+    """
+
+    def __init__(self, pairs: np.ndarray, seed: int, settings):
+        self._pairs = pairs
+        self._seed = seed
+        self._settings = settings
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+    def __len__(self) -> int:
+        """Pairs in an epoch."""
+        return len(self._pairs)
+
+    def at(self, position: int) -> tuple[int, int, Augmentation]:
+        """Returns source index, target index and augmentation; every epoch visits every target once per pair."""
+        epoch, offset = divmod(position, len(self._pairs))
+        source, target = self._pairs[self._permutation(epoch)[offset]]
+        generator = np.random.default_rng((self._seed, 1, epoch, offset))
+        settings = self._settings
+        if generator.random() < settings.identity_pairs:
+            source = target
+        degrees, scale, shift_x, shift_y = generator.uniform(-1, 1, 4)
+        return int(source), int(target), Augmentation(
+            degrees=settings.jitter_degrees * degrees,
+            scale=1 + settings.jitter_scale * scale,
+            shift_x=settings.jitter_shift * shift_x,
+            shift_y=settings.jitter_shift * shift_y,
+            flip=bool(settings.flip and generator.random() < 0.5))
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        # One pair is replaced by another atomically: loader threads may ask for two epochs at a time.
+        known, order = self._order
+        if known != epoch:
+            order = np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._pairs))
+            self._order = (epoch, order)
+        return order
+
+
+def augmentation_matrix(augmentation: Augmentation, size: int) -> np.ndarray:
+    """The 2×3 matrix from pixels of the crop to pixels of the augmented crop."""
+    center = (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((center, center), augmentation.degrees, augmentation.scale)
+    matrix[:, 2] += size * np.asarray([augmentation.shift_x, augmentation.shift_y])
+    if augmentation.flip:
+        matrix = np.asarray([[-1, 0], [0, 1]]) @ matrix + np.asarray([[0, 0, size - 1], [0, 0, 0]])
+    return matrix
+
+
+def augment(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
+    """Applies the similarity and the flip to an (H, H, C) image; the border is replicated.
+
+    A bare flip moves whole pixels, so it is done without resampling.
+    """
+    if augmentation._replace(flip=False) == Augmentation():
+        return image[:, ::-1] if augmentation.flip else image
+    size = image.shape[0]
+    return cv2.warpAffine(image, augmentation_matrix(augmentation, size), (size, size),
+                          flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def augment_flow(displacement: np.ndarray, exposed: np.ndarray, augmentation: Augmentation
+                 ) -> tuple[np.ndarray, np.ndarray]:
+    """Carries a true displacement (H, W, 2) in pixels and its exposed mask (H, W) along with the images."""
+    size = displacement.shape[0]
+    matrix = augmentation_matrix(augmentation, size)
+    options = dict(dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
+    return moved, cv2.warpAffine(exposed.astype(np.float32), matrix, **options) > 0.5
+
+
+def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings) -> dict[str, np.ndarray]:
+    """Reads, augments and colour-matches one pair.
+
+    Args:
+      faces: A set, as `sets.open_set` returns it.
+      source: Index of S.
+      target: Index of T.
+      augmentation: Applied to both.
+      settings: `config.data`.
+
+    Returns:
+      source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also displacement (H, W, 2) in
+      pixels, exposed (H, W) and has_flow, which is False where a set does not know.
+    """
+    read_s, read_t = faces[source], faces[target]
+    image_s, image_t = (image_ops.to_float(augment(read['image'], augmentation)) for read in (read_s, read_t))
+    if settings.color_transfer and source != target:
+        image_s = color.transfer_color(image_s, image_t).astype(np.float32)
+    example = {'source': image_s, 'target': image_t}
+    if settings.true_flow:
+        known = bool(read_s['has_flow'] and read_t['has_flow'])
+        displacement, exposed = true_flow.compose(
+            read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
+        displacement, exposed = augment_flow(displacement, exposed, augmentation)
+        example.update(displacement=displacement * known, exposed=exposed & known, has_flow=np.bool_(known))
+    return example

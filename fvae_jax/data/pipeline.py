@@ -1,0 +1,67 @@
+"""Grain: this host's share of each global batch, prefetched, and resumed from a checkpoint."""
+
+from typing import Iterator
+
+import grain
+import ml_collections
+import numpy as np
+
+from fvae_jax.data import pairs as pairs_lib
+
+# The stream has no end; Grain wants a length.
+_ENDLESS = 1 << 40
+_THREADS = 4
+_PREFETCH = 16
+
+
+def training_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
+                     ) -> grain.DatasetIterator:
+    """Returns an endless, checkpointable iterator over this host's share of the training batches.
+
+    Position p of the stream belongs to row p mod batch_size of step p // batch_size, whatever the number
+    of hosts: the global batch is the same for all of them.
+
+    Args:
+      faces: A set, as `sets.open_set` returns it.
+      pairs: (pairs, 2) indices into it.
+      config: The experiment.
+      rows: This host's rows of a global batch.
+
+    Returns:
+      Batches of `pairs.load_pair` with `index`, the positions, int32.
+    """
+    plan = pairs_lib.PairPlan(pairs, config.seed, config.data)
+    share = rows.stop - rows.start
+
+    def load(local: int) -> dict[str, np.ndarray]:
+        step, row = divmod(int(local), share)
+        position = step * config.train.batch_size + rows.start + row
+        example = pairs_lib.load_pair(faces, *plan.at(position), config.data)
+        return {**example, 'index': np.asarray(position % 2**31, np.int32)}
+
+    dataset = grain.MapDataset.range(_ENDLESS).map(load)
+    loader = dataset.to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=4 * share))
+    return iter(loader.batch(share, drop_remainder=True))
+
+
+def evaluation_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict
+                       ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
+    """Yields (batch, valid rows) over the given pairs in order; the last batch repeats its last pair."""
+    size = config.eval.batch_size
+
+    def load(i: int) -> dict[str, np.ndarray]:
+        source, target = pairs[min(int(i), len(pairs) - 1)]
+        return pairs_lib.load_pair(faces, int(source), int(target), pairs_lib.Augmentation(), config.data)
+
+    count = -(-len(pairs) // size)
+    loader = grain.MapDataset.range(count * size).map(load).to_iter_dataset(
+        grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_PREFETCH)).batch(size)
+    for i, batch in enumerate(loader):
+        yield batch, min(size, len(pairs) - i * size)
+
+
+def thin(pairs: np.ndarray, limit: int) -> np.ndarray:
+    """Returns at most `limit` of the pairs, spread evenly over all."""
+    if len(pairs) <= limit:
+        return pairs
+    return pairs[np.linspace(0, len(pairs) - 1, limit).round().astype(int)]

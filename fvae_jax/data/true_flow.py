@@ -1,0 +1,118 @@
+"""The true flow between two pictures of a person, from how each of them moved the neutral picture.
+
+A picture with displacement d shows at p what the neutral picture shows at the material point
+m(p) = p + d(p). Pixel p of picture T is therefore found in picture S at the q with m_S(q) = m_T(p).
+"""
+
+import numpy as np
+from scipy import ndimage
+
+# A displacement that changes faster than _TEAR between neighbors, or whose change differs by _KINK
+# from the changes on both sides, px per px, belongs to two layers: lid and eyeball, two lips.
+_TEAR = 1.3
+_KINK = 0.3
+_REACH = 0.75  # px from the centre of a pixel to the last point that it speaks for
+_EDGE_REACH = 0.1  # px, the same towards another layer
+_FRAME_REACH = 0.5  # px, the same towards the frame
+_NEIGHBORHOOD = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+
+
+def _continuation(displacement, hidden, axis):
+    """How the displacement goes on along an axis, never asked across a tear.
+
+    Returns:
+      slope (H, W, 2), its change per pixel; behind and ahead (H, W), px, how far pixels speak for
+      their surroundings on the side of lower and of higher coordinates.
+    """
+    lower, upper, first, last = [[slice(None)] * 2 for _ in range(4)]
+    lower[axis], upper[axis], first[axis], last[axis] = slice(None, -1), slice(1, None), 0, -1
+    lower, upper, first, last = map(tuple, (lower, upper, first, last))
+    change = np.diff(displacement, axis=axis)
+    rim = [(1, 1) if side == axis else (0, 0) for side in range(2)]
+    bend = np.pad(np.abs(np.diff(change, axis=axis)).max(-1), rim, constant_values=np.inf)
+    bend = np.minimum(bend[lower], bend[upper])
+    whole = (np.abs(change).max(-1) < _TEAR) & (bend < _KINK) & ~hidden[lower] & ~hidden[upper]
+
+    total, count = np.zeros_like(displacement), np.zeros(hidden.shape, np.float32)
+    behind, ahead = np.full((2, *hidden.shape), _EDGE_REACH, np.float32)
+    for side, reach in ((upper, behind), (lower, ahead)):
+        total[side] += change * whole[..., None]
+        count[side] += whole
+        reach[side] += (_REACH - _EDGE_REACH) * whole
+    behind[first] = ahead[last] = _FRAME_REACH
+    return total / np.maximum(count, 1)[..., None], behind, ahead
+
+
+def _nearest_pixel(shown, hidden, wanted):
+    """The visible pixel that shows the point nearest to each wanted one, as flat index."""
+    height, width = hidden.shape
+    limits = np.array([width - 1, height - 1])
+    visible = np.flatnonzero(~hidden)
+    # Note who shows which cell of the neutral picture, the first and the last who does: where two
+    # layers meet they differ. Cells that nobody shows ask the next cell. (Of repeated indices the
+    # last one counts, in the order of memory: hence the copy.)
+    owners = np.full((2, height, width), -1)
+    for owner, order in zip(owners, (visible[::-1].copy(), visible)):
+        column, row = np.clip(np.rint(shown[order]).astype(int), 0, limits).T
+        owner[row, column] = order
+    rows, columns = ndimage.distance_transform_edt(owners[0] < 0, return_distances=False,
+                                                   return_indices=True)
+    column, row = np.clip(np.rint(wanted).astype(int), 0, limits).T
+    owners = owners[:, rows[row, column], columns[row, column]]
+    # The owner of a cell is not the best of its neighborhood yet.
+    x, y = np.where(hidden.ravel(), np.float32(np.inf), shown.T)
+    pixel, distance = owners[0], np.full(len(wanted), np.inf, np.float32)
+    for owner, asked in ((owners[0], slice(None)), (owners[1], owners[0] != owners[1])):
+        row, column = np.divmod(owner[asked], width)
+        best, least, (wanted_x, wanted_y) = pixel[asked], distance[asked], wanted[asked].T
+        for dy, dx in _NEIGHBORHOOD:
+            other = np.clip(row + dy, 0, height - 1) * width + np.clip(column + dx, 0, width - 1)
+            far = (x[other] - wanted_x)**2 + (y[other] - wanted_y)**2
+            best, least = np.where(far < least, other, best), np.minimum(far, least)
+        pixel[asked], distance[asked] = best, least
+    return pixel
+
+
+def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
+            target_displacement: np.ndarray, target_exposed: np.ndarray
+            ) -> tuple[np.ndarray, np.ndarray]:
+    """Backward flow from picture T to picture S of one person: T(p) = S(p + displacement(p)).
+
+    A pixel q of S shows m_S(q) and, by the slope of its displacement, tells what S shows around it.
+    A pixel of T asks the pixel of S whose material point is nearest; it is exposed when its own
+    point is farther away than that one can tell, because lids, lips or the frame of S hide it. In
+    doubt, next to the edge of a layer of S, it is exposed as well. What T shows and the neutral
+    picture does not (teeth, eyeball under the lids) is always exposed, even if S has it too: the
+    displacements lead to the neutral picture and cannot tell.
+
+    Args:
+      source_displacement: (H, W, 2), px (x, y): S(q) = neutral(q + displacement(q)).
+      source_exposed: (H, W) bool, pixels of S that the neutral picture does not have.
+      target_displacement: (H, W, 2), the same of T.
+      target_exposed: (H, W) bool, the same of T.
+
+    Returns:
+      displacement (H, W, 2) float32, px; where exposed, to the nearest point that S has.
+      exposed (H, W) bool, pixels of T without a source in S.
+    """
+    source = np.asarray(source_displacement, np.float32)
+    hidden = np.asarray(source_exposed, bool)
+    height, width = hidden.shape
+    if hidden.all():
+        return np.zeros((height, width, 2), np.float32), np.ones((height, width), bool)
+    centres = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    wanted = (centres + np.asarray(target_displacement, np.float32)).reshape(-1, 2)
+    shown = (centres + source).reshape(-1, 2)
+    pixel = _nearest_pixel(shown, hidden, wanted)
+
+    # One Newton step from there: m_S(q + δ) = m_S(q) + (I + ∇d) δ.
+    slopes, behind, ahead = zip(*(_continuation(source, hidden, axis) for axis in (1, 0)))
+    (a, c), (b, d) = (slope.reshape(-1, 2)[pixel].T for slope in slopes)
+    behind, ahead = (np.stack(reach, -1).reshape(-1, 2)[pixel] for reach in (behind, ahead))
+    a, d = 1 + a, 1 + d
+    rest = wanted - shown[pixel]
+    delta = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]], -1)
+    delta = delta / np.maximum(a * d - b * c, 0.05)[:, None]
+    beyond = ((delta < -behind) | (delta > ahead)).any(-1).reshape(height, width)
+    found = centres.reshape(-1, 2)[pixel] + np.clip(delta, -_REACH, _REACH)
+    return found.reshape(height, width, 2) - centres, np.asarray(target_exposed, bool) | beyond

@@ -1,0 +1,143 @@
+"""Frames as a film, an animation, numbered pictures or one filmstrip."""
+
+import itertools
+import os
+import pathlib
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from fvae_jax.editing import output
+from fvae_jax.errors import InputError
+from fvae_jax.ops import image as image_ops
+
+# What ffmpeg is told, by suffix. MP4: H.264 with half the chroma and the index in front, which
+# every browser plays, with the colors of HD video, which players assume. GIF: one palette for the
+# whole animation, so that still parts do not flicker.
+_FORMATS = {
+    '.mp4': ('libx264', [
+        '-vf', 'scale=out_color_matrix=bt709:out_range=tv', '-pix_fmt', 'yuv420p',
+        '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709',
+        '-crf', '17', '-preset', 'medium', '-movflags', '+faststart']),
+    '.gif': ('gif', [
+        '-vf', 'split[a][b];[a]palettegen=stats_mode=full[palette];'
+               '[b][palette]paletteuse=dither=sierra2_4a', '-loop', '0']),
+    '.webp': ('libwebp_anim', ['-quality', '90', '-loop', '0']),
+}
+
+
+def write_animation(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, *,
+                    overwrite: bool = False) -> None:
+    """Writes frames as .mp4, .gif or .webp, or numbered PNGs into a folder (no suffix).
+
+    Frames are taken one at a time. A film of odd width or height gets its last column or row twice.
+
+    Args:
+      path: the file, or a folder that is created if need be.
+      frames: (H, W, 3) uint8 RGB, all of one size, at least one.
+      fps: frames per second; of no meaning in a folder. GIF rounds to hundredths of a second.
+      overwrite: whether a file may be replaced, or a folder have files.
+
+    Raises:
+      InputError: unknown suffix, not writable, exists already, or no or unequal frames.
+    """
+    path = pathlib.Path(path)
+    if not 0 < fps < np.inf:
+        raise InputError(f'{fps} frames per second; give a positive number')
+    if path.is_dir() or not path.suffix:
+        _write_folder(path, _checked(frames), overwrite)
+        return
+    output.check_output(path, _FORMATS, overwrite=overwrite)
+    with output.replacing(path) as temporary:
+        _encode(temporary, _checked(frames), fps)
+
+
+def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int = 512) -> np.ndarray:
+    """Draws frames side by side with a label above each.
+
+    Args:
+      frames: (H, W, 3) uint8 RGB.
+      labels: one for each frame.
+      height: px; higher frames are reduced to it.
+
+    Returns:
+      (H', W', 3) uint8 RGB.
+
+    Raises:
+      InputError: labels and frames differ in number.
+    """
+    return image_ops.image_grid([[_reduce(frame, height) for frame in frames]], labels)
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames, of which the first is there and the others are like it."""
+    shape = None
+    for number, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise InputError(f'frame {number} is {frame.dtype} {frame.shape}; expected uint8 '
+                             '(H, W, 3)')
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise InputError(f'frame {number} has shape {frame.shape} and the first {shape}; make '
+                             'them of one size')
+        yield frame
+    if shape is None:
+        raise InputError('no frames to write; give at least one')
+
+
+def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    """Pipes the frames through ffmpeg; raises OSError with its last words."""
+    import imageio_ffmpeg
+
+    first = next(frames)
+    height, width = first.shape[:2]
+    odd = (height % 2, width % 2) if path.suffix.lower() == '.mp4' else (0, 0)
+    padding = ((0, odd[0]), (0, odd[1]), (0, 0))
+    codec, options = _FORMATS[path.suffix.lower()]
+    process = subprocess.Popen(
+        [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-f', 'rawvideo',
+         '-pix_fmt', 'rgb24', '-s', f'{width + odd[1]}x{height + odd[0]}', '-r', str(fps),
+         '-i', '-', '-c:v', codec, *options, str(path)],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        for frame in itertools.chain([first], frames):
+            process.stdin.write(np.pad(frame, padding, mode='edge').tobytes())
+    except BrokenPipeError:
+        pass  # ffmpeg gave up, and says why
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    _, words = process.communicate()
+    if process.returncode:
+        reason = words.decode(errors='replace').split('\n')[0].strip()
+        raise OSError(f'ffmpeg: {reason or process.returncode}')
+
+
+def _write_folder(folder: pathlib.Path, frames: Iterator[np.ndarray], overwrite: bool) -> None:
+    """Writes numbered PNGs; a new folder appears only when it is complete."""
+    if not folder.exists():
+        output.check_folder(folder.parent)
+        with output.replacing(folder) as temporary:
+            temporary.mkdir()
+            _write_numbered(temporary, frames)
+        return
+    output.check_folder(folder)
+    if any(folder.iterdir()) and not overwrite:
+        raise InputError(f"output folder '{folder}' holds files; choose another one, or allow it "
+                         'with --overwrite (overwrite=True)')
+    _write_numbered(folder, frames)
+
+
+def _write_numbered(folder: pathlib.Path, frames: Iterator[np.ndarray]) -> None:
+    for number, frame in enumerate(frames):
+        image_ops.write_png(folder / f'{number:04d}.png', frame)
+
+
+def _reduce(frame: np.ndarray, height: int) -> np.ndarray:
+    if frame.shape[0] <= height:
+        return frame
+    width = max(1, round(frame.shape[1] * height / frame.shape[0]))
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,178 @@
+"""`Editor`: a model that encodes an aligned face once and decodes as many edits of it as wanted."""
+
+import os
+import pathlib
+from typing import Any, Mapping, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.editing import latent as latent_lib
+from fvae_jax.errors import InputError
+from fvae_jax.models import confidence, fvae
+from fvae_jax.ops import image as image_ops, warp
+
+
+class Face(NamedTuple):
+    """An aligned crop and all that does not depend on the edit.
+
+    Attributes:
+      crop: S, (size, size, 3) float32 in [-1, 1].
+      latent: Z(S) = μ(S), (4, 4, C).
+      features: The source pyramid of S.
+      mask_features: The mask's pyramid of S; empty without a mask.
+      own_flow: F(Z(S)), (size, size, 2): what the decoder says of the photo unchanged, the anchor of edits.
+    """
+
+    crop: np.ndarray
+    latent: np.ndarray
+    features: list[jax.Array]
+    mask_features: list[jax.Array]
+    own_flow: np.ndarray
+
+
+class Editor:
+    """Flows, masks and pictures of aligned crops; `open` and `interpolate` do the same for whole photos.
+
+    Every function is compiled once, on its first use, for a batch of one.
+
+    Args:
+      bundle: The model.
+    """
+
+    def __init__(self, bundle: bundle_lib.Bundle):
+        self.bundle = bundle
+        self.size: int = bundle.config.data.image_size
+        network = fvae.from_config(bundle.config)
+        variables = jax.device_put(bundle.fvae)
+
+        @jax.jit
+        def encode(variables, crop):
+            posterior = network.apply(variables, crop, method='encode')
+            return posterior.mean[0], network.apply(variables, crop, method='features')
+
+        @jax.jit
+        def decode(variables, latent, features):
+            return network.apply(variables, latent[None], features, method='decode')[0]
+
+        self._encode = lambda crop: encode(variables, crop)
+        self._decode = lambda latent, features: decode(variables, latent, features)
+        self._mask_encode = self._mask_decode = None
+        if bundle.mask is not None:
+            judge = confidence.from_config(bundle.config)
+            mask_variables = jax.device_put(bundle.mask)
+            mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
+            mask_decode = jax.jit(lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
+            self._mask_encode = lambda crop: mask_encode(mask_variables, crop)
+            self._mask_decode = lambda latent, features: mask_decode(mask_variables, latent, features)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The expressions the model has seen, neutral among them."""
+        return tuple(sorted(self.bundle.statistics.class_means))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the model has a confidence mask, which interpolation needs."""
+        return self._mask_decode is not None
+
+    def encode(self, crop: np.ndarray) -> Face:
+        """Encodes an aligned crop.
+
+        Args:
+          crop: (size, size, 3), uint8, uint16 or float in [-1, 1].
+
+        Raises:
+          InputError: The crop has another size.
+        """
+        if crop.shape != (self.size, self.size, 3):
+            raise InputError(f'a crop of shape {crop.shape} does not fit this model; it takes '
+                             f'({self.size}, {self.size}, 3)')
+        if crop.dtype == np.uint16:
+            crop = crop.astype(np.float32) / 32767.5 - 1
+        crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
+        latent, features = self._encode(crop[None])
+        mask_features = self._mask_encode(crop[None]) if self.has_mask else []
+        return Face(crop, np.asarray(latent), features, mask_features, np.asarray(self._decode(latent, features)))
+
+    def edited_latent(self, face: Face, strengths: Mapping[str, float], source: str = latent_lib.NEUTRAL,
+                      kind: str | None = None) -> np.ndarray:
+        """Z_edit of Algorithm 1: Z(S) + Σ strength · (Z_target − Z_source).
+
+        Args:
+          face: The face.
+          strengths: By expression. `neutral` with the source `neutral` takes out what the face shows, by
+            `latent.neutralize`.
+          source: The expression to come from.
+          kind: See `latent.direction`; the model's own choice when None.
+
+        Returns:
+          (4, 4, C).
+
+        Raises:
+          InputError: An expression is unknown or a strength is not finite.
+        """
+        kind = kind or self.bundle.config.latent.direction
+        stats, strengths = self.bundle.statistics, dict(strengths)
+        change = np.zeros_like(face.latent)
+        if source == latent_lib.NEUTRAL and latent_lib.NEUTRAL in strengths:
+            relax = strengths.pop(latent_lib.NEUTRAL)
+            if not np.isfinite(relax):
+                raise InputError(f'strength of neutral is {relax}; it must be a finite number')
+            change += np.float32(relax) * latent_lib.neutralize(face.latent, stats, kind)
+        return face.latent + change + latent_lib.combine(stats, strengths, source, kind)
+
+    def displacement(self, face: Face, latent: np.ndarray, anchor: bool = True) -> np.ndarray:
+        """The flow of an edit as displacement in pixels of the crop.
+
+        Args:
+          face: The face.
+          latent: Z_edit.
+          anchor: F(Z_edit) − F(Z(S)): exactly zero for the face's own latent. False gives F(Z_edit) − grid, the
+            printed form, which reconstructs the face only as well as the model can.
+
+        Returns:
+          (size, size, 2) float32.
+        """
+        scale = np.float32((self.size - 1) / 2)
+        if anchor and np.array_equal(latent, face.latent):
+            return np.zeros_like(face.own_flow)
+        flow = np.asarray(self._decode(jnp.asarray(latent), face.features))
+        start = face.own_flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
+        return (flow - start) * scale
+
+    def mask_logits(self, face: Face, latent: np.ndarray) -> np.ndarray:
+        """Logits of the confidence M(S, Z), (size, size) float32.
+
+        Raises:
+          InputError: The model was trained without a mask.
+        """
+        if self._mask_decode is None:
+            raise InputError('this model has no confidence mask; train it with --mode=mask')
+        return np.asarray(self._mask_decode(jnp.asarray(latent), face.mask_features))
+
+    def edit(self, face: Face, strengths: Mapping[str, float], **options: Any) -> np.ndarray:
+        """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
+        displacement = self.displacement(face, self.edited_latent(face, strengths, **options))
+        return np.asarray(warp.warp_by_displacement(face.crop, displacement))
+
+    def open(self, path: str | os.PathLike):
+        """Opens a photo of any size for editing; see `studio.EditablePhoto`."""
+        from fvae_jax.editing import studio
+        return studio.open_photo(self, path)
+
+    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any):
+        """Interpolates two photos of one person (Algorithm 2); see `studio.Morph`."""
+        from fvae_jax.editing import studio
+        return studio.morph(self, first, second, frames, **options)
+
+
+def load(path: str | os.PathLike) -> Editor:
+    """Reads a model file, RUN/model.safetensors, and returns its Editor.
+
+    Raises:
+      InputError: The file is missing or is no model.
+    """
+    return Editor(bundle_lib.load(pathlib.Path(path)))

@@ -1,0 +1,165 @@
+"""Algorithms 1 and 2 in the latent space: pure functions of latents and masks.
+
+Latents are (4, 4, C) or have any leading axes; strengths are any real numbers: 0 is the photo itself, 1 the
+expression as the training people show it on average, more exaggerates, less than 0 does the opposite.
+"""
+
+import functools
+from typing import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fvae_jax.bundle import LatentStatistics
+from fvae_jax.errors import InputError
+
+NEUTRAL = 'neutral'
+DIRECTIONS = ('class_means', 'within_identity', 'paper')
+BLENDS = ('logit', 'softmax', 'paper')
+# Weaker examples of an expression are no examples of what the word means.
+FULL_STRENGTH = 0.8
+
+
+def statistics(latents: np.ndarray, identities: Sequence[str], expressions: Sequence[str],
+               strengths: Sequence[float]) -> LatentStatistics:
+    """Averages the latents of a training set.
+
+    Args:
+      latents: μ of each image, (N, 4, 4, C).
+      identities: Whose image it is.
+      expressions: What it shows.
+      strengths: How much of it; images of an expression below `FULL_STRENGTH` are left out.
+
+    Returns:
+      Statistics of the expressions that remain; `within_identity` has those that someone shows beside neutral.
+    """
+    people: dict[str, dict[str, list[np.ndarray]]] = {}
+    for latent, identity, expression, strength in zip(latents, identities, expressions, strengths):
+        if expression == NEUTRAL or strength >= FULL_STRENGTH:
+            people.setdefault(identity, {}).setdefault(expression, []).append(np.asarray(latent, np.float64))
+    names = sorted({name for person in people.values() for name in person})
+    means, within, counts = {}, {}, {}
+    for name in names:
+        images = [latent for person in people.values() for latent in person.get(name, ())]
+        means[name], counts[name] = np.mean(images, 0).astype(np.float32), len(images)
+        changes = [np.mean(person[name], 0) - np.mean(person[NEUTRAL], 0)
+                   for person in people.values() if name in person and NEUTRAL in person]
+        if changes:
+            within[name] = np.mean(changes, 0).astype(np.float32)
+    return LatentStatistics(means, within, counts)
+
+
+def _known(name: str, table: Mapping[str, np.ndarray]) -> np.ndarray:
+    if name not in table:
+        raise InputError(f'unknown expression {name!r}; this model has {", ".join(sorted(table))}')
+    return table[name]
+
+
+def direction(stats: LatentStatistics, target: str, source: str = NEUTRAL, kind: str = 'class_means') -> np.ndarray:
+    """Z_target − Z_source of Algorithm 1.
+
+    Args:
+      stats: Of the training people.
+      target: The expression to go to.
+      source: The expression to come from.
+      kind: 'class_means': the difference of the class means. 'within_identity': the mean change within a
+        person, which does not mind who shows what. 'paper': as printed, both sums divided by |D|, the size of
+        the whole set, so that steps shrink with the share of the class.
+
+    Returns:
+      (4, 4, C).
+
+    Raises:
+      InputError: An expression is unknown; the message lists those that are known.
+    """
+    if kind == 'within_identity':
+        return _known(target, stats.within_identity) - _known(source, stats.within_identity)
+    z_target, z_source = _known(target, stats.class_means), _known(source, stats.class_means)
+    if kind == 'paper':
+        whole = sum(stats.counts.values())
+        return (stats.counts[target] * z_target - stats.counts[source] * z_source) / whole
+    return z_target - z_source
+
+
+def combine(stats: LatentStatistics, strengths: Mapping[str, float], source: str = NEUTRAL,
+            kind: str = 'class_means') -> np.ndarray:
+    """The sum of several directions, each times its strength: `{'smile': 0.7, 'surprise': 0.2}`.
+
+    Raises:
+      InputError: An expression is unknown or a strength is not a finite number.
+    """
+    for name, strength in strengths.items():
+        if not np.isfinite(strength):
+            raise InputError(f'strength of {name} is {strength}; it must be a finite number')
+    terms = [strength * direction(stats, name, source, kind) for name, strength in strengths.items()]
+    shape = next(iter(stats.class_means.values()))
+    return functools.reduce(np.add, terms, np.zeros_like(shape)).astype(np.float32)
+
+
+def example_direction(expression: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """A direction from outside examples (the paper's "fear", 6.1).
+
+    Args:
+      expression: Z of a photo of the expression.
+      neutral: Z of the same person's neutral photo, or, where there is none, of the photo to edit: the paper's
+        Z_source ≈ Z(S), which also moves whatever else distinguishes the two photos.
+
+    Returns:
+      (4, 4, C).
+    """
+    return expression - neutral
+
+
+def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> np.ndarray:
+    """The direction that takes the expression out of a photo.
+
+    The photo's distance from the mean neutral latent is written, by least squares, as a sum of the known
+    directions; what has a positive share is shown by the person and is subtracted.
+
+    Args:
+      latent: Z(S), (4, 4, C).
+      stats: Of the training people.
+      kind: See `direction`.
+
+    Returns:
+      (4, 4, C), to be added to Z(S).
+    """
+    names = [name for name in stats.class_means if name != NEUTRAL]
+    basis = np.stack([direction(stats, name, NEUTRAL, kind).ravel() for name in names], axis=1)
+    offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
+    shares = np.linalg.lstsq(basis.astype(np.float64), offset.astype(np.float64), rcond=None)[0]
+    return -(basis @ np.clip(shares, 0, None)).reshape(latent.shape).astype(np.float32)
+
+
+def interpolate(first: jax.Array, second: jax.Array, t: float) -> jax.Array:
+    """Z_edit of Algorithm 2: Z1 + t (Z2 − Z1); exactly Z1 at 0 and Z2 at 1."""
+    return (1 - t) * first + t * second
+
+
+def blend_weights(first: jax.Array, second: jax.Array, t: float, blend: str = 'logit') -> tuple[jax.Array, jax.Array]:
+    """The weights of O1 and O2 in Algorithm 2.
+
+    Args:
+      first: Logits l1 of M(S1, Z_edit), (..., H, W).
+      second: Logits l2 of M(S2, Z_edit).
+      t: How far from S1 to S2, in [0, 1].
+      blend: 'logit': w1 = (1 − t) e^l1 / ((1 − t) e^l1 + t e^l2), the exact sources at both ends. 'softmax':
+        e^M1 / (e^M1 + e^M2) of the masks M = sigmoid(l). 'paper': e^M1 / e^(M1 + M2), as printed; these do not
+        sum to one.
+
+    Returns:
+      Both weights, (..., H, W).
+    """
+    if blend == 'logit':
+        if t in (0, 1):
+            return jnp.full_like(first, 1 - t), jnp.full_like(first, t)
+        share = jax.nn.sigmoid(first - second + np.log1p(-t) - np.log(t))
+        return share, 1 - share
+    m1, m2 = jax.nn.sigmoid(first), jax.nn.sigmoid(second)
+    if blend == 'softmax':
+        share = jax.nn.sigmoid(m1 - m2)
+        return share, 1 - share
+    if blend == 'paper':
+        return jnp.exp(m1) / jnp.exp(m1 + m2), jnp.exp(m2) / jnp.exp(m1 + m2)
+    raise InputError(f'unknown blend {blend!r}; it is one of {", ".join(BLENDS)}')

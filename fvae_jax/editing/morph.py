@@ -1,0 +1,108 @@
+"""Blending two photos of a face at the resolution of the first (Algorithm 2, section 4.3)."""
+
+import numpy as np
+
+from fvae_jax.data import align
+from fvae_jax.editing import portrait, resample
+from fvae_jax.errors import InputError
+
+LARGEST_CROP = 2048  # px; two such crops and their fields take 300 MB
+
+_FADE_SIDE = 128  # px; the fade is as smooth from any side
+_MARGIN = 16  # px around the crop, for the kernels that read across its edge
+
+
+def native_crop(pixels: np.ndarray, matrix: np.ndarray, size: int,
+                side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Aligns a face with as many pixels as the photo has of it.
+
+    Args:
+      pixels: (H, W, 3) uint8 or uint16.
+      matrix: 2×3 similarity, photo px to px of the model's crop.
+      size: side of the model's crop, px.
+      side: side of the result, px; by default the photo's own, between `size` and `LARGEST_CROP`.
+        The second photo of a pair takes the first one's.
+
+    Returns:
+      The crop, (side, side, 3) float32 in [-1, 1], and the 2×3 similarity from photo px to its px.
+    """
+    if side is None:
+        scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+        side = int(np.clip(round(size / scale), size, LARGEST_CROP))
+    matrix = portrait.scale_transform(matrix, side / size)
+    region = _around(matrix, side, pixels.shape)
+    part = pixels[region].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
+    to_crop = matrix.copy()
+    to_crop[:, 2] += to_crop[:, :2] @ (region[1].start, region[0].start)
+    return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
+
+
+def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
+          displacement_b: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Warps two crops and mixes them (Algorithm 2, lines 5 to 8).
+
+    No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
+
+    Args:
+      crop_a: (S, S, 3) float32 in [-1, 1].
+      crop_b: (S, S, 3) float32 in [-1, 1].
+      displacement_a: (s, s, 2), px of the model's crop, where to read the first crop.
+      displacement_b: (s, s, 2), likewise for the second.
+      weight: (s, s) in [0, 1], of the first crop.
+
+    Returns:
+      (S, S, 3) float32 in [-1, 1].
+
+    Raises:
+      InputError: the crops differ in size.
+    """
+    if crop_a.shape != crop_b.shape:
+        raise InputError(f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
+                         'native_crop the side of the first for the second')
+    share = np.clip(portrait.enlarge(weight[..., None], len(crop_a)), 0, 1)
+    first, second = _warp(crop_a, displacement_a), _warp(crop_b, displacement_b)
+    return share * first + (1 - share) * second
+
+
+def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Lays an aligned crop over the photo, faded out at the crop's edge.
+
+    Args:
+      pixels: (H, W, 3) uint8 or uint16.
+      crop: (S, S, 3) float32 in [-1, 1].
+      matrix: 2×3 similarity, photo px to px of this crop.
+
+    Returns:
+      (H, W, 3), the type of `pixels`; bit for bit those outside the crop.
+    """
+    half = np.iinfo(pixels.dtype).max / np.float32(2)
+    box, opacity = portrait.photo_map(
+        np.ones((_FADE_SIDE, _FADE_SIDE)),
+        portrait.scale_transform(matrix, _FADE_SIDE / len(crop)), pixels.shape)
+    y0, _, x0, _ = box
+    laid = pixels.copy()
+    for part in portrait.tiles(box):
+        rows, columns = part
+        share = opacity[rows.start - y0:rows.stop - y0, columns.start - x0:columns.stop - x0, None]
+        y, x = np.mgrid[part]
+        position = align.transform_points(matrix, np.stack([x, y], axis=-1)).astype(np.float32)
+        above = (resample.sample(crop, position[..., 0], position[..., 1]) + 1) * half
+        below = pixels[part].astype(np.float32)
+        mixed = below + share * (np.clip(above, 0, 2 * half) - below)
+        laid[part] = np.rint(mixed)
+    return laid
+
+
+def _warp(crop: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    side = len(crop)
+    field = portrait.enlarge(displacement, side) * np.float32(side / len(displacement))
+    return np.clip(portrait.warp_region(crop, (0, side, 0, side), field), -1, 1)
+
+
+def _around(matrix: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a photo that a crop is made of; at least its nearest pixel."""
+    y0, y1, x0, x1 = portrait.face_region(matrix, side, shape)
+    height, width = shape[:2]
+    rows = slice(max(min(y0, height - 1) - _MARGIN, 0), min(y1 + _MARGIN, height))
+    columns = slice(max(min(x0, width - 1) - _MARGIN, 0), min(x1 + _MARGIN, width))
+    return rows, columns

@@ -1,0 +1,73 @@
+"""Files that people ask for: refused early and clearly, and never left half written."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Collection, Iterator
+
+from fvae_jax.errors import InputError
+
+
+def check_output(path: str | os.PathLike, suffixes: Collection[str], *,
+                 source: str | os.PathLike | None = None, overwrite: bool = False) -> pathlib.Path:
+    """Finds out before the work whether a file can be written.
+
+    Args:
+      path: the file.
+      suffixes: the known ones, in lower case, with their dots.
+      source: the photo that is edited, if there is one.
+      overwrite: whether a file may be replaced, be it the source.
+
+    Returns:
+      The path.
+
+    Raises:
+      InputError: unknown suffix, no such folder, not writable, or a file that may not be replaced.
+    """
+    path = pathlib.Path(path)
+    if os.path.isdir(path):  # pathlib raises for names that are too long
+        raise InputError(f"output '{path}' is a folder; name a file in it")
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"output '{path}' has no known suffix; use one of "
+                         f'{", ".join(sorted(suffixes))}')
+    check_folder(path.parent)
+    if os.path.exists(path) and not overwrite:
+        if source is not None and os.path.exists(source) and path.samefile(source):
+            raise InputError(f"output '{path}' is the photo itself; choose another name, or allow "
+                             'it with --overwrite (overwrite=True)')
+        raise InputError(f"output '{path}' exists; choose another name, or allow it with "
+                         '--overwrite (overwrite=True)')
+    return path
+
+
+def check_folder(folder: pathlib.Path) -> None:
+    """Raises `InputError` unless files can be made in a folder."""
+    if not folder.is_dir():
+        state = 'is no folder' if folder.exists() else 'does not exist'
+        raise InputError(f"output folder '{folder}' {state}; create it, or choose another one")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"output folder '{folder}' is not writable; choose another one")
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a temporary name beside a file or folder, whose place is taken when all went well.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
+    try:
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"output '{path}' cannot be written ({error.strerror or error}); choose "
+                         'another name, or a folder with space') from error

@@ -1,0 +1,253 @@
+"""Carrying a displacement of the aligned crop into a photo of any size (sections 4 and 4.3).
+
+The network sees a small aligned crop. What it says is carried through the similarity of
+`fvae_jax.data.align` into the pixels of the photo, faded out towards the crop's edge, and the
+photo's own pixels are resampled once. A *box* is (y0, y1, x0, x1), photo pixels, half open.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from fvae_jax.data import align
+from fvae_jax.editing import resample
+from fvae_jax.editing.photo import Photo
+from fvae_jax.errors import InputError
+
+Box = tuple[int, int, int, int]
+
+FADE = 0.10  # of the crop's side, at each edge, over which an edit comes in
+
+# Fields are refined to about this side with a cubic spline and read bilinearly from there: read
+# bilinearly at once, the kinks at each crop pixel would bend straight edges in large photos.
+_FINE_SIDE = 256
+_TILE = 256  # px
+
+
+def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> Box:
+    """The part of a photo that an aligned crop covers.
+
+    Args:
+      matrix: 2×3 similarity, photo px to crop px.
+      size: side of the crop, px.
+      photo_shape: (H, W, ...) of the photo.
+
+    Returns:
+      The smallest box with every pixel whose centre lies in the crop; empty when there is none.
+    """
+    edges = (-0.5, size - 0.5)
+    corners = align.transform_points(align.invert(matrix), [(x, y) for x in edges for y in edges])
+    first = np.ceil(corners.min(axis=0)).astype(int)
+    last = np.floor(corners.max(axis=0)).astype(int) + 1
+    (x0, x1), (y0, y1) = (np.clip((low, high), 0, side).tolist() for low, high, side
+                          in zip(first, last, photo_shape[1::-1]))
+    return y0, y1, x0, x1
+
+
+def photo_displacement(displacement: np.ndarray, matrix: np.ndarray,
+                       photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """Carries a displacement of the crop into the photo (section 4.3).
+
+    Zero stays exactly zero, and a constant stays constant within the fade.
+
+    Args:
+      displacement: (s, s, 2), crop px, (x, y).
+      matrix: 2×3 similarity, photo px to crop px.
+      photo_shape: (H, W, ...) of the photo.
+
+    Returns:
+      The box of the crop in the photo, and (h, w, 2) float32 for its pixels, photo px, (x, y):
+      rotated and scaled with the face, zero at the crop's edge and outside it.
+
+    Raises:
+      InputError: the displacement is not finite or not (s, s, 2).
+    """
+    _check_square(displacement, 'displacement', channels=2)
+    linear = align.invert(matrix)[:, :2]
+    return _carry(displacement @ linear.T, matrix, photo_shape)
+
+
+def photo_map(values: np.ndarray, matrix: np.ndarray,
+              photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """Carries a map of the crop, such as a mask, into the photo, with the fade of an edit.
+
+    Args:
+      values: (s, s), in [0, 1].
+      matrix: 2×3 similarity, photo px to crop px.
+      photo_shape: (H, W, ...) of the photo.
+
+    Returns:
+      The box of the crop in the photo, and (h, w) float32 in [0, 1] for its pixels.
+
+    Raises:
+      InputError: the map is not finite or not (s, s).
+    """
+    _check_square(values, 'map', channels=None)
+    box, carried = _carry(values[..., None], matrix, photo_shape)
+    return box, np.clip(carried[..., 0], 0, 1)  # a spline overshoots
+
+
+def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *,
+                interpolation: str = 'lanczos') -> np.ndarray:
+    """Moves the pixels in a box of a photo: out(p) = in(p + field(p)), resampled once.
+
+    Pixels outside the box, and those with zero displacement, stay bit for bit. Positions may leave
+    the box; where they leave the photo its border is repeated.
+
+    Args:
+      pixels: (H, W, C), uint8, uint16 or float32, up to four channels.
+      box: the box of the field.
+      field: (h, w, 2) float32, photo px, (x, y).
+      interpolation: 'lanczos' or 'bicubic'; the second is twice as quick and softer.
+
+    Returns:
+      (H, W, C), a copy, the type of `pixels`.
+
+    Raises:
+      InputError: the field does not fit the box, or is not finite.
+    """
+    y0, y1, x0, x1 = box
+    if field.shape != (y1 - y0, x1 - x0, 2):
+        raise InputError(f'field has shape {field.shape} for the box {box} of '
+                         f'{y1 - y0}x{x1 - x0} pixels; give one (h, w, 2) of the size of its box')
+    warped = pixels.copy()
+    for part in tiles(box):
+        rows, columns = part
+        moves = field[rows.start - y0:rows.stop - y0, columns.start - x0:columns.stop - x0]
+        if not moves.any():
+            continue
+        if not np.isfinite(moves).all():
+            raise InputError('field holds NaN or infinite displacements; check the model and the '
+                             'strength')
+        x = moves[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None, :]
+        y = moves[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        warped[part] = resample.sample(pixels, x, y, interpolation=interpolation)
+    return warped
+
+
+def warp_photo(photo: Photo, box: Box, field: np.ndarray, *,
+               interpolation: str = 'lanczos') -> Photo:
+    """`warp_region` for a photo, whose transparency moves with its pixels.
+
+    Colors are weighted by their opacity, so that what is hidden does not leak into the picture.
+
+    Args:
+      photo: the photo.
+      box: the box of the field.
+      field: (h, w, 2) float32, photo px, (x, y).
+      interpolation: 'lanczos' or 'bicubic'.
+
+    Returns:
+      The photo with other pixels and alpha.
+
+    Raises:
+      InputError: the field does not fit the box, or is not finite.
+    """
+    if photo.alpha is None or photo.alpha.min() == np.iinfo(photo.alpha.dtype).max:
+        pixels = warp_region(photo.pixels, box, field, interpolation=interpolation)
+        return dataclasses.replace(photo, pixels=pixels)
+    largest = np.iinfo(photo.alpha.dtype).max
+    opacity = photo.alpha[..., None] / np.float32(largest)
+    layers = np.concatenate([photo.pixels * opacity, opacity], axis=2)
+    layers = warp_region(layers, box, field, interpolation=interpolation)
+    warped_alpha = np.rint(np.clip(layers[..., 3], 0, 1) * largest)
+
+    y0, y1, x0, x1 = box
+    changes = np.zeros(photo.alpha.shape, bool)
+    changes[y0:y1, x0:x1] = field.any(axis=2)
+    shows = changes & (warped_alpha > 0)
+    pixels, alpha = photo.pixels.copy(), photo.alpha.copy()
+    colors = layers[shows, :3] / layers[shows, 3:]
+    pixels[shows] = np.clip(np.rint(colors), 0, largest)
+    alpha[changes] = warped_alpha[changes]
+    return dataclasses.replace(photo, pixels=pixels, alpha=alpha)
+
+
+def tiles(box: Box) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the tiles of a box, each small enough for the cache."""
+    y0, y1, x0, x1 = box
+    for top in range(y0, y1, _TILE):
+        for left in range(x0, x1, _TILE):
+            yield slice(top, min(top + _TILE, y1)), slice(left, min(left + _TILE, x1))
+
+
+def scale_transform(matrix: np.ndarray, ratio: float) -> np.ndarray:
+    """The transform to the same crop with `ratio` times as many pixels per side."""
+    scaled = ratio * np.asarray(matrix, np.float64)
+    scaled[:, 2] += (ratio - 1) / 2  # centres of pixels, not corners, are whole numbers
+    return scaled
+
+
+def enlarge(values: np.ndarray, side: int) -> np.ndarray:
+    """Resizes a smooth map of the crop to more pixels, half-pixel-centred (section 4.3).
+
+    Constant maps stay constant exactly; past the outermost centres a map goes on unchanged.
+
+    Args:
+      values: (s, s, C).
+      side: at least s.
+
+    Returns:
+      (side, side, C) float32.
+    """
+    fine_side = min(side, _fine_side(len(values)))
+    spline = _spline(len(values), fine_side)
+    # Around one of the values, so that a constant map meets no rounding. The products are
+    # OpenCV's, because those of NumPy slow down thirty times on a busy computer.
+    base = values[0, 0].astype(np.float64)
+    fine = [cv2.gemm(cv2.gemm(spline, plane, 1, None, 0), spline, 1, None, 0, flags=cv2.GEMM_2_T)
+            for plane in np.moveaxis(values - base, -1, 0)]
+    fine = (np.stack(fine, axis=-1) + base).astype(np.float32)
+    return cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
+
+
+def _carry(values: np.ndarray, matrix: np.ndarray,
+           photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """A faded map (s, s, C) of the crop at the pixels of the photo: its box, (h, w, C) float32."""
+    size = len(values)
+    box = face_region(matrix, size, photo_shape)
+    y0, y1, x0, x1 = box
+    if y0 == y1 or x0 == x1:
+        return box, np.zeros((y1 - y0, x1 - x0, values.shape[-1]), np.float32)
+    side = _fine_side(size)
+    fade = _fade(side)
+    fine = enlarge(values, side) * fade[:, None, None] * fade[None, :, None]
+    from_box = scale_transform(matrix, side / size)
+    from_box[:, 2] += from_box[:, :2] @ (x0, y0)
+    carried = cv2.warpAffine(fine, from_box, (x1 - x0, y1 - y0),
+                             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                             borderMode=cv2.BORDER_CONSTANT)
+    return box, carried.reshape(y1 - y0, x1 - x0, -1)  # OpenCV drops a single channel
+
+
+def _fine_side(size: int) -> int:
+    """The smallest multiple of a crop's side that is at least `_FINE_SIDE`."""
+    return size * -(-_FINE_SIDE // size)
+
+
+@functools.lru_cache(maxsize=8)
+def _spline(size: int, side: int) -> np.ndarray:
+    """(side, size) matrix that enlarges a row of samples with a cubic spline."""
+    zoom = (side / size, 1)
+    return ndimage.zoom(np.eye(size), zoom, order=3, mode='nearest', grid_mode=True)
+
+
+@functools.lru_cache(maxsize=8)
+def _fade(side: int) -> np.ndarray:
+    """(side,) float32: a smooth step from 0 at the outermost pixels to 1 inside of `FADE`."""
+    edge = np.minimum(np.arange(side), np.arange(side)[::-1])
+    step = np.clip(edge / (FADE * side), 0, 1)
+    return (step * step * (3 - 2 * step)).astype(np.float32)
+
+
+def _check_square(values: np.ndarray, name: str, channels: int | None) -> None:
+    tail = () if channels is None else (channels,)
+    if values.ndim < 2 or values.shape != (len(values), len(values), *tail):
+        wanted = ', '.join(['s', 's', *map(str, tail)])
+        raise InputError(f'{name} has shape {values.shape}; expected ({wanted}), that of the crop')
+    if not np.isfinite(values).all():
+        raise InputError(f'{name} holds NaN or infinite values; check the model and the strength')

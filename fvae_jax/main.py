@@ -1,0 +1,80 @@
+r"""Trains and evaluates an FVAE.
+
+  python -m fvae_jax.main --config=configs/photos.py:small --config.data.root=DATA --workdir=runs/mine
+
+The same command goes on with an interrupted run. --mode=evaluate scores the best checkpoint again.
+Every field of the config can be set with --config.GROUP.FIELD=VALUE:
+
+"""
+
+import logging
+import pathlib
+import sys
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from fvae_jax import config as config_lib
+from fvae_jax import runtime
+from fvae_jax.errors import InputError
+
+_LOG = logging.getLogger('fvae_jax')
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'The experiment: configs/NAME.py or configs/NAME.py:VARIANT.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory; default runs/<config.name>.')
+_MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate'],
+                          'train: the FVAE, then its confidence mask. mask: the mask only. '
+                          'evaluate: score the best checkpoint on the test people.')
+
+
+def main(argv: list[str]) -> None:
+    """Dispatches to `training.loop`."""
+    if len(argv) > 1:
+        raise InputError(f'unknown argument {argv[1]!r}; settings are given as --config.GROUP.FIELD=VALUE')
+    if _CONFIG.value is None:
+        raise InputError('--config is missing; for example --config=configs/synthetic.py')
+    config_lib.validate(_CONFIG.value)
+    runtime.prepare()
+    runtime.log_to_stderr()
+    # Heavy imports wait until the flags are known to be good.
+    from fvae_jax.training import experiment
+    workdir = pathlib.Path(_WORKDIR.value or f'runs/{_CONFIG.value.name}')
+    run_mode = {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[_MODE.value]
+    run_mode(_CONFIG.value, workdir)
+    _LOG.info('done; see %s/evaluation.json and %s/samples/', workdir, workdir)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Parses flags; what is wrong with them becomes one line."""
+    try:
+        rest = flags.FLAGS(argv)
+        # A config file that cannot be read is told only when the config is first used.
+        _ = _CONFIG.value is None or _CONFIG.value.name
+        return rest
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise InputError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The line for people: what a config said, or else the most telling line of the flag library's report."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError) and 'Traceback' not in str(cause):
+            return str(cause)
+        if isinstance(cause, FileNotFoundError) or 'No such file' in str(cause):
+            return f'no config file {flags.FLAGS["config"].config_filename}; see configs/ for those that are there'
+        cause = cause.__context__
+    # str() of a KeyError would quote it.
+    return ' '.join(str(error.args[0] if error.args else error).split())
+
+
+def run() -> None:
+    """The command: errors of the user become one line and exit status 2."""
+    app.define_help_flags()
+    if any(flag in sys.argv for flag in ('--help', '-h', '-help')):
+        print(__doc__ + config_lib.describe() + '\n\n' + flags.FLAGS.main_module_help())
+        return
+    runtime.exit_on_error(lambda: main(_parse(sys.argv)))
+
+
+if __name__ == '__main__':
+    run()

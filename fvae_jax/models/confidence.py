@@ -1,0 +1,59 @@
+"""The confidence mask M(S, Z) of section 3.2: where g(S, Z) can be trusted."""
+
+from typing import Any, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from fvae_jax.models import blocks, fvae
+
+
+class ConfidenceMask(nn.Module):
+    """M: a source pyramid and a decoder of g's shape with weights of their own.
+
+    Attributes:
+      widths: Channels of the stages.
+      source_concat: See `fvae.Decoder`.
+      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+    """
+
+    widths: Sequence[int]
+    source_concat: str = 'pyramid'
+    norm: str = 'batch'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    def setup(self):
+        common = dict(norm=self.norm, axis_name=self.axis_name, dtype=self.dtype)
+        self.source_pyramid = fvae.Stack(self.widths, **common)
+        self.decoder = fvae.Decoder(self.widths, 1, self.source_concat, **common)
+
+    def features(self, source: jax.Array, train: bool = False) -> list[jax.Array]:
+        """The mask's own pyramid of S (B, H, W, 3), finest first."""
+        return self.source_pyramid(source, train)
+
+    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> jax.Array:
+        """The logits of M, (B, H, W), from Z and `features`; M is their sigmoid."""
+        return self.decoder(latent, features, train)[..., 0]
+
+    def __call__(self, source: jax.Array, latent: jax.Array, train: bool = False) -> jax.Array:
+        """The logits of M(S, Z), (B, H, W).
+
+        Args:
+          source: S, (B, H, W, 3) in [-1, 1].
+          latent: Z, (B, 4, 4, latent_channels).
+          train: Whether batch statistics are those of this batch.
+        """
+        return self.decode(latent, self.features(source, train), train)
+
+
+def from_config(config: ml_collections.ConfigDict) -> ConfidenceMask:
+    """Builds the mask network of an experiment's config."""
+    width = config.confidence.width or config.model.width
+    return ConfidenceMask(
+        widths=blocks.stage_widths(config.data.image_size, width),
+        source_concat=config.model.source_concat,
+        norm=config.model.norm,
+        dtype=jnp.dtype(config.model.dtype))

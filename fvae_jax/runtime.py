@@ -1,0 +1,73 @@
+"""What every command does around its work: caches, quiet libraries, one-line errors and exit statuses."""
+
+import errno
+import logging
+import os
+import pathlib
+import sys
+from typing import Callable
+
+from fvae_jax.errors import InputError
+
+EXIT_ERROR = 1
+EXIT_INPUT = 2
+# EX_TEMPFAIL: launchers take it as "start me again".
+EXIT_RESTART = 75
+
+
+def cache_dir() -> pathlib.Path:
+    """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
+    return pathlib.Path(os.environ.get('FVAE_CACHE') or pathlib.Path.home() / '.cache' / 'fvae_jax')
+
+
+def prepare() -> None:
+    """Turns on JAX's compilation cache (start-up in seconds from the second time on)."""
+    import jax
+    if not jax.config.jax_compilation_cache_dir:
+        jax.config.update('jax_compilation_cache_dir', str(cache_dir() / 'xla'))
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+
+
+def log_to_stderr() -> None:
+    """Shows what fvae_jax reports, above any progress bar, and only warnings of the libraries under it."""
+    import absl.logging
+    from tqdm import tqdm
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tqdm.write(self.format(record), file=sys.stderr)
+
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    logger = logging.getLogger('fvae_jax')
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers[:] = [Handler()]
+
+
+def exit_on_error(work: Callable[[], None]) -> None:
+    """Runs a command. What a user can mend is told in one line on stderr, without a traceback.
+
+    Exit status: 2 for bad input, 75 when a signal stopped a run that can go on, 1 for a full disk or a
+    training that diverged; other exceptions are bugs and keep their traceback.
+    """
+    try:
+        work()
+    except InputError as error:
+        _die(str(error), EXIT_INPUT)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again',
+             EXIT_ERROR)
+    except KeyboardInterrupt:
+        _die('interrupted', 130)
+    except RuntimeError as error:
+        status = {'Stopped': EXIT_RESTART, 'Diverged': EXIT_ERROR}.get(type(error).__name__)
+        if status is None:
+            raise
+        _die(str(error), status)
+
+
+def _die(message: str, status: int) -> None:
+    print(f'error: {message}' if status != EXIT_RESTART else message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,126 @@
+"""Evaluation on people kept out of training: means over pairs, and sample grids."""
+
+import abc
+import json
+import pathlib
+from typing import Any, Callable
+
+import jax
+import ml_collections
+import numpy as np
+
+from fvae_jax import losses
+from fvae_jax.data import pipeline
+from fvae_jax.ops import image as image_ops
+from fvae_jax.training import steps, writers
+from fvae_jax.training.checkpoint import write_text
+
+_ROWS_SHOWN = 8
+
+
+class Evaluator(abc.ABC):
+    """Scores a network on pairs of people it was not trained on, and draws samples.
+
+    Args:
+      faces: A set, as `sets.open_set` returns it.
+      config: The experiment.
+    """
+
+    def __init__(self, faces, config: ml_collections.ConfigDict):
+        self._faces = faces
+        self._config = config
+        self._judge = jax.jit(self._make_judge())
+
+    @abc.abstractmethod
+    def _make_judge(self) -> Callable:
+        """Returns `(state, source, target) -> (scores, pictures)`, all with a leading batch axis."""
+
+    def _finish(self, means: dict[str, float]) -> dict[str, float]:
+        """Makes the scores, `loss` (what early stopping looks at) among them, from the means over all pairs."""
+        return means
+
+    @abc.abstractmethod
+    def _draw(self, source: np.ndarray, target: np.ndarray, pictures: Any, labels: list[str]) -> np.ndarray:
+        """Draws the labelled grid of a few pairs."""
+
+    @abc.abstractmethod
+    def summary(self, scores: dict[str, float]) -> str:
+        """Returns one line for people."""
+
+    def people(self, pairs: np.ndarray) -> int:
+        """Returns the number of identities in pairs."""
+        return len({self._faces.records[int(source)].identity for source, _ in pairs})
+
+    def score(self, state: Any, pairs: np.ndarray) -> dict[str, float]:
+        """Returns the scores of a state, means over the pairs.
+
+        Args:
+          state: A training state, on one device or replicated.
+          pairs: (pairs, 2) indices into the set.
+        """
+        sums: dict[str, float] = {}
+        for batch, valid in pipeline.evaluation_batches(self._faces, pairs, self._config):
+            scores, _ = self._judge(state, batch['source'], batch['target'])
+            for name, values in jax.device_get(scores).items():
+                sums[name] = sums.get(name, 0.0) + float(np.sum(values[:valid], dtype=np.float64))
+        return self._finish({name: value / len(pairs) for name, value in sums.items()})
+
+    def samples(self, state: Any, pairs: np.ndarray) -> np.ndarray:
+        """Returns a labelled grid of a few of the pairs, (h, w, 3) uint8."""
+        shown = pipeline.thin(pairs, min(_ROWS_SHOWN, self._config.eval.batch_size))
+        # A batch of the usual size, so that the same program serves.
+        batch, valid = next(pipeline.evaluation_batches(self._faces, shown, self._config))
+        _, pictures = self._judge(state, batch['source'], batch['target'])
+        records = self._faces.records
+        labels = [f'{records[s].expression} → {records[t].expression}' for s, t in shown]
+        first = jax.tree.map(lambda x: np.asarray(x)[:valid], (batch['source'], batch['target'], pictures))
+        return self._draw(*first, labels)
+
+
+class FVAEEvaluator(Evaluator):
+    """PSNR and SSIM with the target's latent, beside those of copying the source."""
+
+    def _make_judge(self) -> Callable:
+        forward, settings = steps.make_forward(self._config), self._config.loss
+
+        def judge(state, source, target):
+            output = forward(state.variables, source, target)
+            terms = losses.fvae_terms(target, output.image, output.flow, output.latent.mean,
+                                      output.latent.log_variance, settings)
+            scores = {'loss': losses.total(terms, settings), **pair_scores(source, target, output.image)}
+            return scores, (output.image, output.flow)
+
+        return judge
+
+    def _draw(self, source, target, pictures, labels):
+        return writers.sample_grid(source, target, *pictures, labels)
+
+    def summary(self, scores: dict[str, float]) -> str:
+        return (f'PSNR {scores["psnr"]:.2f} dB (copy {scores["psnr_copy"]:.2f}), '
+                f'mouth {scores["psnr_mouth"]:.2f} (copy {scores["psnr_mouth_copy"]:.2f}), '
+                f'SSIM {scores["ssim"]:.3f} (copy {scores["ssim_copy"]:.3f})')
+
+
+def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[str, jax.Array]:
+    """Scores g(S, Z(T)) and, under `_copy`, S itself against T.
+
+    Args:
+      source: S after colour transfer, (B, H, W, 3) in [-1, 1].
+      target: T.
+      image: g(S, Z(T)).
+
+    Returns:
+      psnr, psnr_mouth (the mouth region of the crop) and ssim, each (B,), and the same with `_copy`.
+    """
+    scores = {}
+    for suffix, candidate in (('', image), ('_copy', source)):
+        scores['psnr' + suffix] = image_ops.psnr(candidate, target)
+        scores['psnr_mouth' + suffix] = image_ops.psnr(
+            image_ops.crop_region(candidate, *image_ops.MOUTH), image_ops.crop_region(target, *image_ops.MOUTH))
+        scores['ssim' + suffix] = image_ops.ssim(candidate, target)
+    return scores
+
+
+def write_evaluation(workdir: pathlib.Path, scores: dict[str, float], **facts: Any) -> None:
+    """Writes RUN/evaluation.json: facts (people, pairs, step, split), then every score."""
+    write_text(workdir / 'evaluation.json', json.dumps({**facts, **scores}, indent=2) + '\n')

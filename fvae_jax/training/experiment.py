@@ -1,0 +1,182 @@
+"""`train`, `train_mask` and `evaluate`: the entries of the command, the tests and the notebook."""
+
+import functools
+import logging
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from fvae_jax import config as config_lib
+from fvae_jax.data import pairs as pairs_lib, pipeline, sets
+from fvae_jax.errors import InputError
+from fvae_jax.ops import image as image_ops
+from fvae_jax.training import checkpoint, evaluate as evaluate_lib, loop, mask, parallel, publish
+from fvae_jax.training import state as state_lib, steps, writers
+
+_LOG = logging.getLogger('fvae_jax')
+
+
+class Faces(NamedTuple):
+    """A data set and how its people are divided."""
+
+    data: Any
+    split: pairs_lib.Split
+
+    def pairs(self, part: str, limit: int | None = None) -> np.ndarray:
+        """The ordered pairs of 'train', 'validation' or 'test' people; at most `limit`, spread evenly."""
+        pairs = pairs_lib.ordered_pairs(self.data.records, getattr(self.split, part))
+        return pipeline.thin(pairs, limit or len(pairs))
+
+
+def open_faces(config: ml_collections.ConfigDict) -> Faces:
+    """Builds or opens the config's data set and divides its people."""
+    data = config.data
+    own = {'synthetic': dict(identities=data.identities, strengths=data.strengths),
+           'photos': dict(root=data.root, aligned=data.aligned, exclude=data.exclude),
+           'multipie': dict(manual_dir=data.manual_dir)}
+    faces = sets.open_set(data.set, size=data.image_size, cache=data.cache, **own[data.set])
+    names = [record.identity for record in faces.records]
+    return Faces(faces, pairs_lib.split_identities(names, data.test_share, data.validation_share))
+
+
+def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
+    """Trains, or goes on training: the FVAE, then, unless switched off, the mask; scores the test people.
+
+    Args:
+      config: The experiment.
+      workdir: The run directory; see WORKSPACE.md for what it will hold.
+
+    Returns:
+      The FVAE's test scores, as in evaluation.json.
+
+    Raises:
+      InputError: The config, the data or the directory cannot be used.
+      loop.Diverged: The loss became NaN or infinite.
+      loop.Stopped: A signal came; the state of that step is saved.
+    """
+    workdir = pathlib.Path(workdir)
+    config_lib.validate(config)
+    parallel.check_batch_size('train.batch_size', config.train.batch_size)
+    writers.open_workdir(workdir, config)
+    faces = open_faces(config)
+    _LOG.info('%d people to train on (%d pairs), %d to validate, %d to test', len(faces.split.train),
+              len(faces.pairs('train')), len(faces.split.validation), len(faces.split.test))
+    table = writers.parameter_table(config)
+    checkpoint.write_text(workdir / 'parameters.txt', table)
+    _LOG.info('networks:\n%s', table)
+
+    task = _fvae_task(config, faces)
+    loop.fit(task, _batches(config, faces), config, workdir)
+    step, state = loop.load_best(task, workdir)
+    scores = _score_test(task, config, faces, workdir, step, state)
+    if config.confidence.enabled:
+        _train_mask(config, workdir, faces, step, state)
+    else:
+        _publish(config, workdir, faces, step, state.variables, None, {})
+    return scores
+
+
+def train_mask(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
+    """Trains, or goes on training, the confidence mask of the run's best FVAE (3.2).
+
+    Each FVAE step has its own folder, RUN/mask/STEP, so that a mask never judges another FVAE than its own.
+
+    Returns:
+      The mask's scores on the test people.
+
+    Raises:
+      InputError: The run has no FVAE yet.
+    """
+    workdir = _open_run(config, workdir)
+    faces = open_faces(config)
+    return _train_mask(config, workdir, faces, *loop.load_best(_fvae_task(config, faces), workdir))
+
+
+def evaluate(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
+    """Scores the best step of a run on the test people; writes evaluation.json and samples/test.png.
+
+    Raises:
+      InputError: There is no checkpoint, or it belongs to another config.
+    """
+    workdir = _open_run(config, workdir)
+    faces = open_faces(config)
+    task = _fvae_task(config, faces)
+    return _score_test(task, config, faces, workdir, *loop.load_best(task, workdir))
+
+
+def mask_dir(workdir: pathlib.Path, fvae_step: int) -> pathlib.Path:
+    """Returns where the mask of an FVAE step is trained."""
+    return workdir / 'mask' / f'{fvae_step:07d}'
+
+
+def _open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> pathlib.Path:
+    workdir = pathlib.Path(workdir)
+    config_lib.validate(config)
+    if not (workdir / 'config.json').exists():
+        raise InputError(f'{workdir} holds no run; train first with --mode=train')
+    writers.open_workdir(workdir, config)
+    return workdir
+
+
+def _stored_beta(place: pathlib.Path) -> float:
+    stored = place / 'beta.txt'
+    return float(stored.read_text()) if stored.exists() else 0.0
+
+
+def _batches(config: ml_collections.ConfigDict, faces: Faces):
+    rows = parallel.local_rows(config.train.batch_size)
+    return pipeline.training_batches(faces.data, faces.pairs('train'), config, rows)
+
+
+def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
+    return loop.Task('FVAE', jax.jit(functools.partial(state_lib.create_state, config)),
+                     steps.make_train_step(config), evaluate_lib.FVAEEvaluator(faces.data, config),
+                     faces.pairs('validation', config.eval.max_pairs), config.train.steps)
+
+
+def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:
+    create = jax.jit(functools.partial(state_lib.create_mask_state, config))
+    return loop.Task('mask', lambda: create().replace(frozen=frozen), mask.make_mask_train_step(config),
+                     mask.MaskEvaluator(faces.data, config),
+                     faces.pairs('validation', config.eval.max_pairs), config.confidence.steps)
+
+
+def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int,
+                state: state_lib.TrainState) -> dict[str, float]:
+    place = mask_dir(workdir, step)
+    writers.open_workdir(place, config)
+    beta = config.confidence.beta or _stored_beta(place)
+    if not beta:
+        pairs = faces.pairs('train', config.eval.max_pairs)
+        beta = mask.measure_beta(faces.data, pairs, config, state.variables)
+        checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
+    _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
+    task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
+    loop.fit(task, _batches(config, faces), config, place)
+    mask_step, mask_state = loop.load_best(task, place)
+    scores = _score_test(task, config, faces, place, mask_step, mask_state)
+    _publish(config, workdir, faces, step, state.variables, mask_state.variables,
+             {'beta': beta, 'mask_removed': scores['removed']})
+    return scores
+
+
+def _score_test(task: loop.Task, config: ml_collections.ConfigDict, faces: Faces, workdir: pathlib.Path, step: int,
+                state: state_lib.TrainState) -> dict[str, float]:
+    pairs = faces.pairs('test', config.eval.max_pairs)
+    scores = task.evaluator.score(state, pairs)
+    people = task.evaluator.people(pairs)
+    evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
+    image_ops.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
+    _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, task.evaluator.summary(scores))
+    return scores
+
+
+def _publish(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, variables: Any,
+             mask_variables: Any | None, facts: dict[str, Any]) -> None:
+    statistics = publish.training_latents(faces.data, faces.split.train, config, variables)
+    path = publish.write_model(workdir, config, statistics, variables, mask_variables,
+                               {'step': step, 'training_people': len(faces.split.train), **facts})
+    _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))

@@ -1,0 +1,105 @@
+"""Training the confidence mask on a frozen FVAE (3.2): soft labels of Eq. 7, cross entropy of Eq. 8."""
+
+from typing import Any, Callable
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from fvae_jax import losses
+from fvae_jax.data import pipeline
+from fvae_jax.models import confidence, fvae
+from fvae_jax.ops import image as image_ops
+from fvae_jax.training import evaluate, state as state_lib, steps
+
+
+def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
+    """Returns β of Eq. 7: the mean over the pixels of the training pairs of ‖T − g(S, μ(T))‖²."""
+    forward = steps.make_forward(config)
+
+    @jax.jit
+    def error(batch):
+        output = forward(variables, batch['source'], batch['target'])
+        return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.image), -1), (1, 2))
+
+    errors = [np.asarray(error(batch), np.float64)[:valid]
+              for batch, valid in pipeline.evaluation_batches(faces, pairs, config)]
+    return float(np.concatenate(errors).mean())
+
+
+def _make_judgement(config: ml_collections.ConfigDict) -> Callable:
+    """Returns `(frozen, source, target) -> (μ(T), g(S, μ(T)), y)`: what the frozen FVAE says of a pair."""
+    network = fvae.from_config(config)
+
+    def judge(frozen: dict[str, Any], source: jax.Array, target: jax.Array):
+        output = network.apply(frozen['fvae'], source, target)
+        return output.latent.mean, output.image, losses.soft_label(target, output.image, frozen['beta'])
+
+    return judge
+
+
+def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
+    """Returns `train_step(state, batch, *, axis_name=None) -> (state, metrics)`; see `steps.make_train_step`."""
+    judge = _make_judgement(config)
+    model = confidence.from_config(config)
+    optimizer = state_lib.make_optimizer(config)
+
+    def train_step(state: state_lib.TrainState, batch: steps.Batch, *, axis_name: str | None = None):
+        network = model.clone(axis_name=axis_name)
+        latent, _, label = judge(state.frozen, batch['source'], batch['target'])
+
+        def objective(params):
+            logits, changed = network.apply({'params': params, 'batch_stats': state.batch_stats}, batch['source'],
+                                            latent, train=True, mutable=['batch_stats'])
+            loss = jnp.mean(losses.mask_cross_entropy(label, logits))
+            return loss, changed.get('batch_stats', {})
+
+        (loss, batch_stats), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
+        entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
+        metrics = {'loss': loss, 'excess': loss - entropy}
+        if axis_name is not None:
+            gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
+        return steps.apply_gradients(state, gradients, batch_stats, optimizer, metrics)
+
+    return train_step
+
+
+class MaskEvaluator(evaluate.Evaluator):
+    """How much of the uncertainty about y the mask removes.
+
+    Scores per pixel, in nats: `cross_entropy` (Eq. 8), `entropy` (the mean of H(y), which no mask can remove),
+    `constant` (the cross entropy of the best constant mask), and `removed`, the share of
+    constant − entropy that the mask removes.
+    """
+
+    def _make_judge(self) -> Callable:
+        judge_pair, model = _make_judgement(self._config), confidence.from_config(self._config)
+
+        def judge(state, source, target):
+            latent, image, label = judge_pair(state.frozen, source, target)
+            logits = model.apply(state.variables, source, latent)
+            scores = {'cross_entropy': losses.mask_cross_entropy(label, logits) / label[0].size,
+                      'entropy': jnp.mean(losses.binary_entropy(label), (1, 2)),
+                      'label': jnp.mean(label, (1, 2)), 'mask': jnp.mean(jax.nn.sigmoid(logits), (1, 2))}
+            return scores, (image, label, jax.nn.sigmoid(logits))
+
+        return judge
+
+    def _finish(self, means: dict[str, float]) -> dict[str, float]:
+        constant = float(losses.binary_entropy(np.float32(means['label'])))
+        removed = (constant - means['cross_entropy']) / max(constant - means['entropy'], 1e-9)
+        return {'loss': means['cross_entropy'], **means, 'constant': constant, 'removed': removed}
+
+    def _draw(self, source, target, pictures, labels):
+        image, label, mask = pictures
+        gray = [np.repeat(np.round(255 * x[..., None]).astype(np.uint8), 3, -1) for x in (label, mask)]
+        colors = [image_ops.to_uint8(x) for x in (source, image, target)]
+        return image_ops.image_grid([list(row) for row in zip(*colors, *gray)],
+                                    ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M'], labels)
+
+    def summary(self, scores: dict[str, float]) -> str:
+        return (f'mask: cross entropy {scores["cross_entropy"]:.3f} nats per pixel (best constant '
+                f'{scores["constant"]:.3f}, floor {scores["entropy"]:.3f}), {100 * scores["removed"]:.0f} % '
+                'of what can be removed')

@@ -1,0 +1,133 @@
+"""Devices: where a state lives, how a batch is spread, how a step is compiled. Nobody else knows.
+
+'jit' puts the state on every device of a one-axis mesh and shards the batch over it; the compiler sees one
+program with one global batch. 'pmap' runs one program per device and averages over the axis. States are
+handed in and out un-replicated, so checkpoints do not depend on the choice.
+"""
+
+from typing import Any, Callable, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
+
+from fvae_jax.errors import InputError
+
+AXIS = 'data'
+
+
+class Strategy(Protocol):
+    """What training needs to know of the devices."""
+
+    def compile(self, step: Callable) -> Callable:
+        """Compiles `step(state, batch, *, axis_name)`; the state is donated."""
+
+    def place(self, state: Any) -> Any:
+        """Puts a state on the devices."""
+
+    def fetch(self, state: Any) -> Any:
+        """Returns the state as one copy."""
+
+    def template(self, shapes: Any) -> Any:
+        """Adds to the shapes of a state where a checkpoint is to be restored to."""
+
+    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Spreads this host's part of the global batch over its devices."""
+
+    def first(self, metrics: Any) -> Any:
+        """Returns metrics as one copy on the host."""
+
+
+class JitStrategy:
+    """jit over Mesh(('data',)): one program, one global batch."""
+
+    def __init__(self, devices: list[jax.Device] | None = None):
+        devices = devices or jax.devices()
+        # Explicit axes, make_mesh's default, would put shardings into the types of the models.
+        mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+        self._replicated = NamedSharding(mesh, PartitionSpec())
+        self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
+
+    def compile(self, step: Callable) -> Callable:
+        return jax.jit(step, in_shardings=(self._replicated, self._sharded), donate_argnums=0,
+                       out_shardings=(self._replicated, self._replicated))
+
+    def place(self, state: Any) -> Any:
+        # By way of the host, a copy: the compiled step donates what it is given, the caller keeps its own.
+        return jax.device_put(jax.tree.map(np.array, state), self._replicated)
+
+    def fetch(self, state: Any) -> Any:
+        return state
+
+    def template(self, shapes: Any) -> Any:
+        return _with_sharding(shapes, self._replicated)
+
+    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        return {name: jax.make_array_from_process_local_data(self._sharded, value)
+                for name, value in batch.items()}
+
+    def first(self, metrics: Any) -> Any:
+        return jax.device_get(metrics)
+
+
+class PmapStrategy:
+    """pmap over the local devices of every host, averages over the axis 'data'."""
+
+    def __init__(self, devices: list[jax.Device] | None = None):
+        self._devices = devices or jax.devices()
+        self._local = [d for d in self._devices if d.process_index == jax.process_index()]
+
+    def compile(self, step: Callable) -> Callable:
+        def mapped(state, batch):
+            return step(state, batch, axis_name=AXIS)
+        return jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices)
+
+    def place(self, state: Any) -> Any:
+        def replicate(x):
+            x = np.asarray(x)
+            return np.broadcast_to(x, (len(self._local), *x.shape))
+        mesh = jax.make_mesh((len(self._local),), (AXIS,), axis_types=(AxisType.Auto,), devices=self._local)
+        return jax.device_put(jax.tree.map(replicate, state), NamedSharding(mesh, PartitionSpec(AXIS)))
+
+    def fetch(self, state: Any) -> Any:
+        return jax.tree.map(lambda x: jax.device_put(x[0], self._local[0]), state)
+
+    def template(self, shapes: Any) -> Any:
+        return _with_sharding(shapes, SingleDeviceSharding(self._local[0]))
+
+    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        count = len(self._local)
+        return {name: value.reshape(count, -1, *value.shape[1:]) for name, value in batch.items()}
+
+    def first(self, metrics: Any) -> Any:
+        return jax.tree.map(lambda x: np.asarray(x[0]), metrics)
+
+
+def _with_sharding(shapes: Any, sharding: jax.sharding.Sharding) -> Any:
+    return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
+
+
+def make_strategy(kind: str, devices: list[jax.Device] | None = None) -> Strategy:
+    """Returns the strategy named by `config.parallel`, over all devices unless some are given."""
+    return {'jit': JitStrategy, 'pmap': PmapStrategy}[kind](devices)
+
+
+def check_batch_size(field: str, batch_size: int) -> None:
+    """Raises InputError unless a global batch divides evenly over the devices."""
+    devices = jax.device_count()
+    if batch_size % devices:
+        lower, upper = batch_size // devices * devices, -(-batch_size // devices) * devices
+        nearest = f'{lower} or {upper}' if lower else f'{upper}'
+        raise InputError(f'config.{field} = {batch_size} does not divide by the {devices} devices here; '
+                         f'use {nearest}')
+
+
+def local_rows(batch_size: int) -> slice:
+    """Returns the rows of a global batch that this host loads."""
+    share = batch_size // jax.process_count()
+    return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+
+
+def is_main_process() -> bool:
+    """Whether this process writes logs and pictures."""
+    return jax.process_index() == 0

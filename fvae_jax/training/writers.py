@@ -1,0 +1,163 @@
+"""What a run leaves for people: its description, metrics as JSONL and TensorBoard, sample grids."""
+
+import functools
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import sys
+from typing import Any, Mapping
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import tensorboardX
+
+from fvae_jax import config as config_lib
+from fvae_jax.errors import InputError
+from fvae_jax.models import fvae
+from fvae_jax.ops import flow_color, image as image_ops, warp
+from fvae_jax.training.checkpoint import write_text
+
+_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy',
+             'opencv-python', 'dlib-bin')
+
+
+def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
+    """Creates a run directory, or checks that an existing one is of the same experiment.
+
+    Writes config.json and, appending, one line of history.jsonl with the command, versions and devices.
+
+    Raises:
+      InputError: The directory cannot be written, or belongs to another config.
+    """
+    stored = workdir / 'config.json'
+    try:
+        (workdir / 'samples').mkdir(parents=True, exist_ok=True)
+        known = stored.read_text() if stored.exists() else None
+    except OSError as error:
+        raise InputError(f'workdir {workdir} cannot be used ({error.strerror}); choose another with '
+                         '--workdir') from error
+    if known is not None:
+        differences = config_lib.differences(config, config_lib.from_json(known))
+        if differences:
+            raise InputError(f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
+                             'use a new --workdir, or the same settings')
+    try:
+        write_text(stored, config_lib.to_json(config))
+        with open(workdir / 'history.jsonl', 'a', encoding='utf-8') as history:
+            history.write(json.dumps(_environment()) + '\n')
+    except OSError as error:
+        raise InputError(f'workdir {workdir} cannot be written ({error.strerror}); choose another with '
+                         '--workdir') from error
+
+
+def _environment() -> dict[str, Any]:
+    devices = jax.devices()
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {'command': shlex.join(sys.argv), 'python': platform.python_version(), 'versions': versions,
+            'devices': f'{len(devices)} × {devices[0].device_kind}', 'processes': jax.process_count(),
+            'cpus': os.cpu_count()}
+
+
+def parameter_table(config: ml_collections.ConfigDict) -> str:
+    """Returns the per-layer table of shapes and parameter counts, for a batch of one."""
+    model = fvae.from_config(config)
+    size = config.data.image_size
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), image, image)
+    apply = functools.partial(model.apply, capture_intermediates=True)
+    _, state = jax.eval_shape(apply, variables, image, image)
+    rows = []
+    for path, outputs in _layers(state['intermediates']):
+        weights = variables['params']
+        for name in path:
+            weights = weights.get(name, {}) if isinstance(weights, Mapping) else {}
+        kernel = weights.get('kernel')
+        if kernel is not None:
+            rows.append(('.'.join(path).removesuffix('.conv'), '×'.join(map(str, kernel.shape)),
+                         '×'.join(map(str, outputs[0].shape[1:])), _count(weights)))
+    width = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = [f'{"layer":<{width[0]}}  {"filter":<{width[1]}}  {"output":<{width[2]}}  {"weights":>12}']
+    lines += [f'{a:<{width[0]}}  {b:<{width[1]}}  {c:<{width[2]}}  {d:>12,}' for a, b, c, d in rows]
+    lines.append(f'parameters in all, normalisations included: {_count(variables["params"]):,}')
+    return '\n'.join(lines) + '\n'
+
+
+def _count(params: Any) -> int:
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+
+
+def _layers(tree: Mapping, path: tuple[str, ...] = ()):
+    for name, value in tree.items():
+        if name == '__call__':
+            yield path, value
+        elif isinstance(value, Mapping):
+            yield from _layers(value, (*path, name))
+
+
+class MetricsWriter:
+    """Appends metrics to metrics.jsonl and TensorBoard.
+
+    Args:
+      workdir: The run directory.
+      step: The step from which the run goes on; what stands there of later steps is dropped, since it
+        will be written again.
+    """
+
+    def __init__(self, workdir: pathlib.Path, step: int):
+        self._path = workdir / 'metrics.jsonl'
+        if self._path.exists():
+            kept = [line for line in self._path.read_text().splitlines() if _step_of(line) <= step]
+            write_text(self._path, ''.join(line + '\n' for line in kept))
+        self._board = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'), purge_step=step + 1)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes one line of values for a step."""
+        values = {name: float(value) for name, value in values.items()}
+        with open(self._path, 'a', encoding='utf-8') as file:
+            file.write(json.dumps({'step': step, **values}) + '\n')
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Shows a (H, W, 3) uint8 picture in TensorBoard."""
+        self._board.add_image(name, picture, step, dataformats='HWC')
+
+    def close(self) -> None:
+        """Flushes TensorBoard."""
+        self._board.close()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)['step']
+    except (ValueError, KeyError, TypeError):
+        # A line cut short by a kill is dropped, too.
+        return float('inf')
+
+
+def sample_grid(source: np.ndarray, target: np.ndarray, image: np.ndarray, flow: np.ndarray,
+                labels: list[str]) -> np.ndarray:
+    """Draws source, warped, target and flow of some pairs, a row for each.
+
+    Args:
+      source: S after colour transfer, (B, H, W, 3) in [-1, 1].
+      target: T.
+      image: g(S, Z(T)).
+      flow: F, (B, H, W, 2), normalised.
+      labels: A label for each row.
+
+    Returns:
+      (height, width, 3) uint8.
+    """
+    displacement = np.asarray(warp.flow_to_displacement(flow))
+    # One scale for all rows, from the data, so that rows can be compared.
+    reach = max(1.0, float(np.quantile(np.linalg.norm(displacement, axis=-1), 0.999)))
+    images = [image_ops.to_uint8(np.asarray(x)) for x in (source, image, target)]
+    rows = [[s, w, t, flow_color.flow_to_color(f, reach)] for s, w, t, f in zip(*images, displacement)]
+    return image_ops.image_grid(
+        rows, column_labels=['source', 'warped', 'target', f'flow, 0 to {reach:.1f} px'], row_labels=labels)

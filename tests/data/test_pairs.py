@@ -1,0 +1,178 @@
+"""Pairs are a pure function of seed, epoch and index; people never cross from one part to another."""
+
+import collections
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from fvae_jax import config as config_lib
+from fvae_jax.data import pairs, pipeline
+from fvae_jax.errors import InputError
+from fvae_jax.ops import warp
+
+
+class _Record(NamedTuple):
+    identity: str
+    expression: str
+    strength: float = 1.0
+
+
+class _Faces:
+    """A set of random pictures in memory, read the way a built set is."""
+
+    def __init__(self, people=4, size=16):
+        self.records = [_Record(f'p{i}', e) for i in range(people) for e in ('neutral', 'smile', 'scream')]
+        self._images = np.random.default_rng(0).integers(0, 255, (len(self.records), size, size, 3), np.uint8)
+
+    def __getitem__(self, i):
+        size = self._images.shape[1]
+        return {'image': self._images[i], 'has_flow': False, 'exposed': np.zeros((size, size), bool),
+                'displacement': np.zeros((size, size, 2), np.float16)}
+
+
+def _config(batch=8, **data):
+    config = config_lib.default_config()
+    config.train.batch_size = batch
+    config.data.update(data)
+    return config
+
+
+def _pairs(faces):
+    return pairs.ordered_pairs(faces.records, {r.identity for r in faces.records})
+
+
+def test_parts_are_disjoint_complete_and_depend_on_names_alone():
+    names = [f'person {i}' for i in range(200)]
+    split = pairs.split_identities(names, 0.2, 0.1)
+    assert sorted(sum(split, ())) == sorted(names)
+    assert (len(split.test), len(split.validation), len(split.train)) == (40, 16, 144)
+    assert pairs.split_identities(names[::-1] * 2, 0.2, 0.1) == split
+    # A hash, not the alphabet: the test people are spread over the list.
+    assert 60 < np.mean([names.index(name) for name in split.test]) < 140
+    more = pairs.split_identities(names + ['one more'], 0.2, 0.1)
+    assert len(set(split.test) & set(more.test)) >= 39
+
+
+@pytest.mark.parametrize('count', [3, 4, 5, 9])
+def test_few_people_still_fill_every_part(count):
+    for start in range(30):
+        split = pairs.split_identities([f'{start}-{i}' for i in range(count)], 0.2, 0.1)
+        assert all(split) and sum(map(len, split)) == count
+    with pytest.raises(InputError, match='at least 3'):
+        pairs.split_identities(['a', 'b', 'a'], 0.2, 0.1)
+
+
+def test_all_ordered_pairs_of_one_person_with_different_labels():
+    records = [_Record('a', 'neutral', 0), _Record('a', 'smile', 1), _Record('b', 'neutral', 0),
+               _Record('a', 'smile', 0.5), _Record('a', 'neutral', 0), _Record('b', 'scream', 1)]
+    found = pairs.ordered_pairs(records, ['a', 'b'])
+    as_set = {tuple(p) for p in found}
+    assert as_set == {(0, 1), (1, 0), (0, 3), (3, 0), (1, 3), (3, 1), (4, 1), (1, 4), (4, 3), (3, 4), (2, 5), (5, 2)}
+    assert {tuple(p) for p in pairs.ordered_pairs(records, ['b'])} == {(2, 5), (5, 2)}
+    with pytest.raises(InputError, match='two images with different expressions'):
+        pairs.ordered_pairs(records[:1], ['a'])
+
+
+def test_an_epoch_visits_every_pair_once_and_epochs_differ():
+    faces = _Faces()
+    plan = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
+    epochs = [[plan.at(e * len(plan) + i)[:2] for i in range(len(plan))] for e in range(2)]
+    for epoch in epochs:
+        assert collections.Counter(epoch) == collections.Counter(map(tuple, _pairs(faces).tolist()))
+    assert epochs[0] != epochs[1]
+    again = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
+    assert [again.at(i)[:2] for i in (5, 1, len(plan) + 2)] == [epochs[0][5], epochs[0][1], epochs[1][2]]
+    assert pairs.PairPlan(_pairs(faces), 4, _config().data).at(0) != plan.at(0)
+
+
+def test_the_share_of_identity_pairs_and_flips():
+    plan = pairs.PairPlan(_pairs(_Faces()), 0, _config(identity_pairs=0.25).data)
+    drawn = [plan.at(i) for i in range(4000)]
+    assert abs(np.mean([s == t for s, t, _ in drawn]) - 0.25) < 0.03
+    assert abs(np.mean([a.flip for _, _, a in drawn]) - 0.5) < 0.03
+
+
+def test_jitter_stays_in_its_range_and_moves_a_known_point():
+    settings = _config(jitter_degrees=6.0, jitter_scale=0.05, jitter_shift=0.02).data
+    plan = pairs.PairPlan(_pairs(_Faces()), 0, settings)
+    drawn = [plan.at(i)[2] for i in range(500)]
+    for name, low, high in [('degrees', -6, 6), ('scale', 0.95, 1.05), ('shift_x', -0.02, 0.02)]:
+        values = [getattr(a, name) for a in drawn]
+        assert low <= min(values) < 0.9 * low + 0.1 * high and 0.1 * low + 0.9 * high < max(values) <= high
+    spot = np.zeros((33, 33, 3), np.uint8)
+    spot[10, 20] = 255
+    moved = pairs.augment(spot, pairs.Augmentation(degrees=90.0, flip=True))
+    x, y = pairs.augmentation_matrix(pairs.Augmentation(degrees=90.0, flip=True), 33) @ [20, 10, 1]
+    assert np.unravel_index(moved[..., 0].argmax(), (33, 33)) == (round(y), round(x)) == (12, 22)
+
+
+def test_a_bare_flip_is_exact():
+    image = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    np.testing.assert_array_equal(pairs.augment(image, pairs.Augmentation(flip=True)), image[:, ::-1])
+    assert pairs.augment(image, pairs.Augmentation()) is image
+
+
+def test_the_true_flow_is_augmented_with_its_pictures():
+    """Warping the augmented S by the augmented flow gives the augmented T."""
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(-1, 1, (8, 8, 3)).astype(np.float32)
+    import cv2
+    source = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC)
+    y, x = np.mgrid[:64, :64].astype(np.float32)
+    flow = np.stack([4 * np.sin(y / 12), 3 * np.cos(x / 15)], -1).astype(np.float32)
+    target = np.asarray(warp.warp_by_displacement(source, flow))
+    augmentation = pairs.Augmentation(degrees=8.0, scale=1.1, shift_x=0.02, flip=True)
+    moved, exposed = pairs.augment_flow(flow, np.zeros((64, 64), bool), augmentation)
+    warped = np.asarray(warp.warp_by_displacement(pairs.augment(source, augmentation), moved))
+    error = np.abs(warped - pairs.augment(target, augmentation))[12:-12, 12:-12]
+    control = np.abs(pairs.augment(source, augmentation) - pairs.augment(target, augmentation))[12:-12, 12:-12]
+    assert error.mean() < 0.05 * control.mean() and not exposed.any()
+
+
+def _take(iterator, count):
+    return [next(iterator) for _ in range(count)]
+
+
+def test_hosts_load_disjoint_rows_of_the_same_global_batches():
+    faces, config = _Faces(), _config(batch=8, jitter_degrees=5.0)
+    whole = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8)), 7)
+    shares = [_take(pipeline.training_batches(faces, _pairs(faces), config, slice(i, i + 2)), 7)
+              for i in range(0, 8, 2)]
+    for step, batch in enumerate(whole):
+        for name, value in batch.items():
+            np.testing.assert_array_equal(np.concatenate([share[step][name] for share in shares]), value)
+    indices = np.concatenate([b['index'] for b in whole])
+    np.testing.assert_array_equal(indices, np.arange(56))
+
+
+def test_the_stream_goes_on_where_it_was():
+    faces, config = _Faces(), _config(jitter_degrees=5.0)
+    stream = pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8))
+    _take(stream, 3)
+    position, rest = stream.get_state(), _take(stream, 3)
+    other = pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8))
+    other.set_state(position)
+    for a, b in zip(rest, _take(other, 3)):
+        np.testing.assert_array_equal(a['source'], b['source'])
+
+
+def test_evaluation_covers_every_pair_once():
+    faces, config = _Faces(people=3), _config()
+    config.eval.batch_size = 4
+    chosen = _pairs(faces)[:10]
+    batches = list(pipeline.evaluation_batches(faces, chosen, config))
+    assert [valid for _, valid in batches] == [4, 4, 2] and all(len(b['target']) == 4 for b, _ in batches)
+    targets = np.concatenate([b['target'][:valid] for b, valid in batches])
+    expected = np.stack([faces[int(t)]['image'] for _, t in chosen]) / 127.5 - 1
+    np.testing.assert_allclose(targets, expected, atol=1e-6)
+    assert len(pipeline.thin(chosen, 3)) == 3 and pipeline.thin(chosen, 10) is chosen
+
+
+def test_color_transfer_can_be_switched_off_and_leaves_the_target_alone():
+    faces = _Faces()
+    on = pairs.load_pair(faces, 0, 1, pairs.Augmentation(), _config().data)
+    off = pairs.load_pair(faces, 0, 1, pairs.Augmentation(), _config(color_transfer=False).data)
+    np.testing.assert_array_equal(on['target'], off['target'])
+    assert np.abs(on['source'] - off['source']).max() > 1e-3
+    assert on['source'].dtype == on['target'].dtype == np.float32

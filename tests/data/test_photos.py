@@ -1,0 +1,288 @@
+"""The photos set: what it takes from a folder, what it leaves out, and what it says then."""
+
+import json
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from fvae_jax.data import align, index, sets
+from fvae_jax.errors import InputError
+
+FACE = skimage.data.astronaut()[0:260, 90:350]
+
+
+def save(path, image=FACE, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, **options)
+
+
+def write_index(root, *rows, header='path,identity,expression'):
+    root.mkdir(parents=True, exist_ok=True)
+    (root / 'index.csv').write_text('\n'.join([header, *rows]) + '\n')
+
+
+@pytest.fixture
+def open_photos(tmp_path):
+    def opened(root, **options):
+        return sets.open_set('photos', size=options.pop('size', 64), cache=str(tmp_path / 'cache'),
+                             root=str(root), **options)
+    return opened
+
+
+def labels(faces):
+    return sorted((r.identity, r.expression, r.strength, r.origin) for r in faces.records)
+
+
+def assert_eyes_in_place(landmarks):
+    np.testing.assert_allclose(align.eye_centers(landmarks), align.crop_eye_centers(64), atol=1e-3)
+
+
+def test_folder_with_an_index(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    save(root / 'a.png')
+    save(root / 'sub' / 'b.jpg', FACE[::-1].copy()[::-1], quality=95)
+    write_index(root, 'a.png, ann, Neutral, 1', 'sub/b.jpg,ann,smile,', 'sub/b.jpg,bob,smile,0.5',
+                header='path,identity,expression,strength')
+    faces = open_photos(root)
+    assert labels(faces) == [('ann', 'neutral', 0.0, 'real'), ('ann', 'smile', 1.0, 'real'),
+                             ('bob', 'smile', 0.5, 'real')]
+    example = faces[0]
+    assert (example['image'].shape, example['image'].dtype) == ((64, 64, 3), np.uint8)
+    assert example['file'] == 'a.png' and not example['has_flow']
+    assert not example['displacement'].any() and not example['exposed'].any()
+    assert_eyes_in_place(example['landmarks'])
+    # A colour in the wrong place, or BGR for RGB, would show here.
+    found = align.main_face(align.detect_faces(FACE))
+    expected = align.align_crop(FACE, align.crop_transform(found.landmarks, 64), 64)
+    np.testing.assert_array_equal(example['image'], expected)
+
+
+def test_folder_with_names(tmp_path, open_photos):
+    for name in ('neutral.jpg', 'Smile.png', 'smile_2.jpg', 'smile (3).jpg', 'brow_raise-01.JPG',
+                 '.hidden.jpg', 'neutral.txt'):
+        path = tmp_path / 'photos' / 'ann' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(FACE).save(path, format='png')
+    faces = open_photos(tmp_path / 'photos')
+    assert faces.report['by_identity'] == {'ann': {'brow_raise': 1, 'neutral': 1, 'smile': 3}}
+
+
+def test_unusable_photos_are_reported_and_skipped(tmp_path, open_photos, capsys):
+    root = tmp_path / 'photos'
+    save(root / 'good.jpg')
+    save(root / 'cut.jpg', quality=95)
+    whole = (root / 'cut.jpg').read_bytes()
+    (root / 'cut.jpg').write_bytes(whole[:len(whole) // 2])
+    save(root / 'wall.png', np.full((200, 200, 3), 128, np.uint8))
+    (root / 'text.jpg').write_text('not a photo')
+    files = ['good.jpg', 'cut.jpg', 'wall.png', 'text.jpg', 'gone.jpg']
+    write_index(root, *(f'{file},ann,smile' for file in files))
+    faces = open_photos(root)
+    reasons = {skipped['file']: skipped['reason'] for skipped in faces.report['skipped']}
+    assert [record.file for record in faces.records] == ['good.jpg']
+    assert list(reasons) == files[1:]
+    assert 'truncated' in reasons['cut.jpg']
+    assert reasons['wall.png'] == 'no face found'
+    assert reasons['text.jpg'] == 'not an image'
+    assert reasons['gone.jpg'] == 'no such file'
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1
+    assert printed[0].startswith('photos: 1 faces of 1 people; skipped 4, the first is cut.jpg')
+    assert json.loads(pathlib.Path(printed[0].split('all are in ')[1]).read_text()) == faces.report
+
+
+def test_nothing_usable_is_an_error_and_leaves_nothing(tmp_path, open_photos):
+    save(tmp_path / 'photos' / 'ann' / 'smile.png', np.full((200, 200, 3), 128, np.uint8))
+    for _ in range(2):
+        with pytest.raises(InputError) as error:
+            open_photos(tmp_path / 'photos')
+        assert str(error.value) == (f"data.root '{tmp_path}/photos' has no usable photo among 1: "
+                                    'ann/smile.png (no face found)')
+    assert not list((tmp_path / 'cache').rglob('*.json'))
+
+
+def test_orientation_of_the_camera_is_undone(tmp_path, open_photos):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    save(tmp_path / 'photos' / 'ann' / 'smile.png', np.rot90(FACE).copy(), exif=exif)
+    save(tmp_path / 'photos' / 'bob' / 'smile.png')
+    turned, upright = (example['image'] for example in open_photos(tmp_path / 'photos'))
+    np.testing.assert_array_equal(turned, upright)
+
+
+def test_roots_merge_by_identity(tmp_path, open_photos):
+    save(tmp_path / 'one' / 'ann' / 'neutral.png')
+    save(tmp_path / 'two' / 'x.png')
+    write_index(tmp_path / 'two', 'x.png,ann,smile,synthetic',
+                header='path,identity,expression,origin')
+    faces = open_photos(f'{tmp_path}/one, {tmp_path}/two')
+    assert labels(faces) == [('ann', 'neutral', 0.0, 'real'), ('ann', 'smile', 1.0, 'synthetic')]
+    assert faces.report['identities'] == 1
+
+
+def test_aligned_crops_are_taken_as_they_are(tmp_path, open_photos):
+    crop = (np.random.default_rng(0).random((192, 192, 3)) * 255).astype(np.uint8)  # no face in it
+    save(tmp_path / 'photos' / 'ann' / 'smile.png', crop)
+    example = open_photos(tmp_path / 'photos', aligned=True)[0]
+    means = crop.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(example['image'], means, atol=0.51)
+    assert_eyes_in_place(example['landmarks'])
+    assert np.isnan(example['landmarks'][4]).all()
+    same = open_photos(tmp_path / 'photos', aligned=True, size=192)[0]['image']
+    np.testing.assert_array_equal(same, crop)
+
+
+def test_oblong_aligned_crop_is_skipped(tmp_path, open_photos):
+    save(tmp_path / 'photos' / 'ann' / 'smile.png', FACE[:200])
+    with pytest.raises(InputError, match='square, not 260×200'):
+        open_photos(tmp_path / 'photos', aligned=True)
+
+
+def write_flows(root, height=96, width=128):
+    """A person with a flow that is linear in the pixel, so that resizing it has a closed form."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    flow = np.stack([4 * x / width - 2, 3 - 6 * y / height], axis=2)  # px of height × width
+    exposed = (x > width / 2) & (y > height / 4)
+    root.mkdir(parents=True)
+    np.savez(root / 'smile.npz', flow=flow.astype(np.float16), exposed=exposed)
+    for name in ('neutral', 'smile', 'other'):
+        save(root / f'{name}.png')
+    write_index(root, 'neutral.png,ann,neutral,', 'smile.png,ann,smile,smile.npz',
+                'other.png,ann,squint,', header='path,identity,expression,flow')
+
+
+@pytest.mark.parametrize('size', [32, 64, 128, 256])
+def test_flow_column(tmp_path, open_photos, size):
+    write_flows(tmp_path / 'photos')
+    neutral, smile, other = open_photos(tmp_path / 'photos', aligned=True, size=size)
+    assert neutral['has_flow'] and not neutral['displacement'].any()
+    assert not neutral['exposed'].any()
+    assert smile['has_flow'] and not other['has_flow']
+    at = (np.arange(size) + 0.5) / size  # half-pixel centres, as a fraction of the side
+    inner = slice(size // 32, -(size // 32))
+    displacement = smile['displacement'].astype(np.float64)
+    across, down = (4 * at - 2) * size / 128, (3 - 6 * at) * size / 96
+    np.testing.assert_allclose(displacement[0, inner, 0], across[inner], atol=0.02)
+    np.testing.assert_allclose(displacement[inner, 0, 1], down[inner], atol=0.03)
+    np.testing.assert_array_equal(smile['exposed'], (at > 0.5) & (at > 0.25)[:, None])
+
+
+def test_exposed_goes_by_majority(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    write_flows(root)
+    exposed = np.zeros((128, 128), bool)
+    exposed[0, 0] = exposed[2:4, 2] = exposed[4:6, 4] = exposed[4, 5] = True  # 1, 2 and 3 of 4
+    np.savez(root / 'smile.npz', flow=np.zeros((128, 128, 2), np.float16), exposed=exposed)
+    found = open_photos(root, aligned=True)[1]['exposed']
+    assert sorted(map(tuple, np.argwhere(found))) == [(1, 1), (2, 2)]
+
+
+def test_broken_flow_is_reported(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    write_flows(root)
+    (root / 'smile.npz').write_bytes((root / 'smile.npz').read_bytes()[:500])
+    skipped, = open_photos(root, aligned=True).report['skipped']
+    assert skipped['file'] == 'smile.png' and 'flow smile.npz' in skipped['reason']
+    np.savez(root / 'smile.npz', flow=np.zeros((9, 9), np.float16), exposed=np.zeros((9, 9), bool))
+    skipped, = open_photos(root, aligned=True).report['skipped']
+    assert 'finite flow (h, w, 2)' in skipped['reason']
+
+
+def test_flows_need_aligned_crops_and_one_neutral(tmp_path, open_photos):
+    write_flows(tmp_path / 'one')
+    write_flows(tmp_path / 'two')
+    with pytest.raises(InputError, match='data.aligned=True'):
+        open_photos(tmp_path / 'one')
+    with pytest.raises(InputError, match="'ann' has flows in 2 folders"):
+        open_photos(f'{tmp_path}/one,{tmp_path}/two', aligned=True)
+
+
+def test_exclude(tmp_path, open_photos):
+    write_flows(tmp_path / 'photos')
+    faces = open_photos(tmp_path / 'photos', aligned=True, exclude=('Smile',))
+    assert [record.expression for record in faces.records] == ['neutral', 'squint']
+    with pytest.raises(InputError, match='leaves nothing .* only neutral, smile, squint'):
+        open_photos(tmp_path / 'photos', aligned=True, exclude=('smile', 'neutral', 'squint'))
+
+
+def test_a_changed_folder_is_built_anew_and_an_unchanged_one_is_not(tmp_path, open_photos, capsys):
+    root = tmp_path / 'photos'
+    write_flows(root)
+
+    def build(**options):
+        faces = open_photos(root, aligned=True, **options)
+        return repr(faces), bool(capsys.readouterr().out)
+
+    first, built = build()
+    assert built
+    (root / 'notes.txt').write_text('not part of the set')
+    assert build() == (first, False)
+    for change in (lambda: save(root / 'smile.png', FACE[::-1].copy()),
+                   lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,ann,grin'),
+                   lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,bob,grin'),
+                   lambda: (root / 'neutral.png').unlink()):
+        change()
+        again, built = build()
+        assert built and again != first
+        first = again
+    assert build(size=32)[1]
+    assert np.array_equal(open_photos(root, aligned=True)[0]['image'],
+                          cv2.resize(FACE[::-1].copy(), (64, 64), interpolation=cv2.INTER_AREA))
+
+
+MISSING = '; expected columns path, identity, expression (see README, "Own data")'
+
+
+@pytest.mark.parametrize('content, message', [
+    ('path,expression\na.jpg,smile\n', "has an index.csv without the column 'identity'" + MISSING),
+    ('', "has an index.csv without the column 'path'" + MISSING),
+    ('path,identity,expression\n', 'has an index.csv without rows' + MISSING),
+    ('path,identity,expression\na.jpg,ann,smile\nb.jpg,,smile\n',
+     "line 3: the column 'identity' is empty"),
+    ('path,identity,expression\na.jpg,ann\n', "line 2: the column 'expression' is empty"),
+    ('path,identity,expression\n../a.jpg,ann,smile\n', "line 2: path '../a.jpg' leaves the folder"),
+    ('path,identity,expression\nb/../../a.jpg,ann,smile\n', "line 2: path 'b/../../a.jpg' leaves"),
+    ('path,identity,expression\n/etc/a.jpg,ann,smile\n', "line 2: path '/etc/a.jpg' leaves"),
+    ('path,identity,expression,flow\na.jpg,ann,smile,../f.npz\n', "line 2: flow '../f.npz' leaves"),
+    ('path,identity,expression,strength\na.jpg,ann,smile,much\n', "line 2: strength is 'much'"),
+    ('path,identity,expression,strength\na.jpg,ann,smile,-1\n', "line 2: strength is '-1'"),
+    ('path,identity,expression,origin\na.jpg,ann,smile,drawn\n', "line 2: origin is 'drawn'"),
+])
+def test_index_errors_name_the_folder_and_the_row(tmp_path, content, message):
+    (tmp_path / 'index.csv').write_text(content)
+    with pytest.raises(InputError) as error:
+        index.read_roots(str(tmp_path))
+    assert str(error.value).startswith(f"data.root '{tmp_path}'")
+    assert message in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_index_from_a_spreadsheet(tmp_path):
+    text = 'path,identity,expression,note\r\na.jpg,Zoë,smile,x\r\n'
+    (tmp_path / 'index.csv').write_bytes(text.encode('utf-8-sig'))
+    photo, = index.read_roots(str(tmp_path))
+    assert (photo.file, photo.identity) == ('a.jpg', 'Zoë')
+    (tmp_path / 'index.csv').write_bytes(text.encode('latin-1'))
+    with pytest.raises(InputError, match='not a UTF-8 table'):
+        index.read_roots(str(tmp_path))
+
+
+def test_missing_and_empty_roots(tmp_path):
+    for root, message in ((tmp_path / 'gone', 'is no folder; name a folder of photos'),
+                          (tmp_path, 'has no index.csv and no photos named IDENTITY/EXPRESSION'),
+                          ('', 'data.root is empty')):
+        with pytest.raises(InputError, match=message):
+            index.read_roots(str(root))
+
+
+def test_options_of_another_set_are_refused(tmp_path):
+    for name, options, message in (
+            ('photos', {'root': 'x', 'manual_dir': 'y'}, 'data.manual_dir .*data.set=multipie'),
+            ('multipie', {'manual_dir': 'y', 'aligned': True}, 'data.aligned .*data.set=photos'),
+            ('faces', {}, "data.set 'faces' is unknown")):
+        with pytest.raises(InputError, match=message):
+            sets.open_set(name, size=64, cache=str(tmp_path), **options)

@@ -1,0 +1,219 @@
+"""Drawn faces: they are faces, they move as said, and the same seed draws the same set."""
+
+import importlib.util
+import itertools
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+from fvae_jax.data import drawing, expressions
+from fvae_jax.data.drawing import Face
+from fvae_jax.data.faces.paint import grid
+from fvae_jax.data.faces.traits import UNITS
+from fvae_jax.data.sets import open_set
+
+MOVED = expressions.EXPRESSIONS[1:]
+
+
+@pytest.fixture(scope='module')
+def people():
+    return [Face(seed=2, index=i, size=128) for i in range(6)]
+
+
+@pytest.fixture(scope='module')
+def examples():
+    return list(drawing.examples(3, 64, seed=4, strengths=(0.5, 1.0)))
+
+
+def _warp(image, displacement):
+    x, y = np.meshgrid(*[np.arange(image.shape[0], dtype=np.float32)] * 2)
+    positions = np.stack([x, y], -1) + np.float32(displacement)
+    return cv2.remap(image, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _psnr(a, b, where=slice(None)):
+    return 10 * np.log10(255**2 / np.mean((np.float64(a) - b)[where]**2))
+
+
+def test_examples_have_the_fields_of_a_set(examples):
+    assert len(examples) == 3 * (1 + 5 * 2)
+    names = [(e['identity'], e['expression'], e['strength']) for e in examples]
+    assert len(set(names)) == len(names)
+    assert len({e['file'] for e in examples}) == len(names)
+    assert names[0] == ('synthetic_0000', 'neutral', 0.0)
+    assert {e['expression'] for e in examples} == set(expressions.EXPRESSIONS)
+    for example in examples:
+        assert example['image'].shape == (64, 64, 3) and example['image'].dtype == np.uint8
+        assert example['displacement'].shape == (64, 64, 2)
+        assert example['displacement'].dtype == np.float16
+        assert example['exposed'].shape == (64, 64) and example['exposed'].dtype == bool
+        assert example['landmarks'].shape == (5, 2)
+        assert example['landmarks'].dtype == np.float32
+        assert example['has_flow'] and example['origin'] == 'synthetic'
+
+
+def test_same_seed_same_set_however_many_people(examples):
+    again = list(drawing.examples(1, 64, seed=4, strengths=(0.5, 1.0)))
+    for first, second in zip(examples, again):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert np.array_equal(first[key], second[key]), key
+    other = next(drawing.examples(1, 64, seed=5))
+    assert not np.array_equal(other['image'], examples[0]['image'])
+
+
+def test_the_neutral_face_does_not_move(people):
+    displacement, exposed = people[0].displacement('neutral', 0.0)
+    assert not exposed.any() and not displacement.any()
+    assert np.array_equal(people[0].image('neutral', 0.0), people[0].image('scream', 0.0))
+
+
+def test_people_differ(people):
+    images = [face.image('neutral', 0.0) for face in people]
+    for a, b in itertools.combinations(images, 2):
+        assert _psnr(a, b) < 20
+    # while one person's expressions are alike
+    assert _psnr(images[0], people[0].image('squint', 1.0)) > 23
+
+
+@pytest.mark.parametrize('expression', MOVED)
+@pytest.mark.parametrize('strength', [0.25, 0.5, 1.0])
+def test_displacement_warps_the_neutral_picture_to_the_expression(people, expression, strength):
+    face = people[1]
+    neutral, moved = face.image('neutral', 0.0), face.image(expression, strength)
+    displacement, exposed = face.displacement(expression, strength)
+    shown = ~exposed
+    warped = _psnr(_warp(neutral, displacement), moved, shown)
+    assert warped > 37
+    # Controls: no field, the field of another strength, and the field in another place.
+    weaker, _ = face.displacement(expression, 0.6 * strength)
+    for wrong in (np.zeros_like(weaker), weaker, np.roll(displacement, 8, 0)):
+        assert warped > _psnr(_warp(neutral, wrong), moved, shown) + 2
+
+
+@pytest.mark.parametrize('expression', MOVED)
+def test_displacement_solves_the_closed_form(people, expression):
+    """q + s · D(q) = p at the q that p shows, for all skin."""
+    face, strength = people[2], 0.75
+    displacement, exposed = face.displacement(expression, strength)
+    x, y = grid(face.size)
+    q = np.stack([x, y], -1) + displacement * UNITS / face.size
+    u, v = np.moveaxis(q, -1, 0)
+    skin = ~exposed & (face.traits.eye_opening(u, v) < -0.3)
+    upper = skin & (v < face.traits.lip_line(u) - 0.3)
+    lower = skin & (v > face.traits.lip_line(u) + 0.3)
+    for sheet, where in (('upper', upper), ('lower', lower)):
+        assert where.sum() > 3000
+        moved = expressions.forward_displacement(face.traits, face.gains, expression, sheet, u, v)
+        p = np.stack([x, y], -1)
+        assert np.abs(q + strength * moved - p)[where].max() < 0.05
+        if sheet == 'upper':  # control: another strength
+            assert np.abs(q + 0.8 * moved - p)[where].max() > 0.1
+
+
+def test_expressions_move_what_their_names_say():
+    """Sizes of the motion at 128 px, for 20 people."""
+    for index in range(20):
+        face = Face(seed=2, index=index, size=16)
+        t = face.traits
+
+        def move(expression, x, y, sheet='upper'):
+            points = np.float32([64 + x]), np.float32([y])
+            return expressions.forward_displacement(t, face.gains, expression, sheet, *points)[0]
+
+        for side in (-1, 1):
+            corner = side * t.mouth_width, t.lip_line(np.float32(64 + side * t.mouth_width))
+            out, down = move('smile', *corner) * (side, 1)
+            assert 4 <= np.hypot(out, down) <= 9 and out > 2 and down < -3
+            assert -6.5 <= move('surprise', side * 18, t.brow_y)[1] <= -3
+            assert move('squint', side * 12, t.brow_y)[1] > 1
+            assert move('disgust', side * 9, t.nose_base - 4)[1] < -1.5
+        assert move('scream', 0, t.chin_y, 'lower')[1] > 8
+        middle = 0, float(t.lip_line(np.float32(64)))
+        opening = move('scream', *middle, 'lower')[1] - move('scream', *middle)[1]
+        assert opening > 12
+        assert not move('squint', *middle, 'lower')[1] - move('squint', *middle)[1]
+
+
+def test_only_opened_mouths_and_eyes_are_exposed(people):
+    for face in people:
+        squint, smile, surprise, scream = (
+            face.displacement(e, 1.0)[1] for e in ('squint', 'smile', 'surprise', 'scream'))
+        assert squint.sum() < 10  # lids only close
+        assert 30 < smile.sum() < scream.sum()
+        rows, columns = np.nonzero(scream[72:])
+        assert 0.30 * 128 <= columns.min() and columns.max() <= 0.70 * 128 and rows.max() < 48
+        assert surprise[:70].sum() > 5  # the upper lids rise
+        half = face.displacement('scream', 0.5)[1]
+        assert 0 < half.sum() < scream.sum() and (half & scream).sum() > 0.6 * half.sum()
+
+
+def test_exposed_pixels_are_where_the_picture_cannot_be_warped(people):
+    face = people[3]
+    neutral, scream = face.image('neutral', 0.0), face.image('scream', 1.0)
+    displacement, exposed = face.displacement('scream', 1.0)
+    off = np.abs(_warp(neutral, displacement).astype(float) - scream).mean(-1)
+    assert off[exposed].mean() > 15 * off[~exposed].mean()
+    shuffled = np.roll(exposed, 30, 0)
+    assert off[shuffled].mean() < 5 * off[~shuffled].mean()
+
+
+def test_landmarks_are_aligned_and_move_with_the_drawing(people):
+    for face in people:
+        points = face.landmarks('neutral', 0.0)
+        for eye, across in ((points[:2], 0.67), (points[2:4], 0.33)):
+            centre = np.array([across, 0.40]) * 128 - 0.5
+            np.testing.assert_allclose(eye.mean(0), centre, atol=1e-3)
+        assert points[0, 0] > points[1, 0] > points[4, 0] > points[3, 0] > points[2, 0]
+        for expression in MOVED:
+            moved = face.landmarks(expression, 0.8)
+            displacement, _ = face.displacement(expression, 0.8)
+            x, y = np.rint(moved[4]).astype(int)
+            np.testing.assert_allclose(displacement[y, x], points[4] - moved[4], atol=0.35)
+        nose = face.landmarks('disgust', 1.0)[4] - points[4]
+        assert nose[1] < -1
+
+
+def test_sizes_show_the_same_person():
+    small, large = (Face(seed=2, index=7, size=s).image('surprise', 1.0) for s in (64, 128))
+    halved = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA)
+    assert _psnr(small, halved) > 30
+
+
+def test_skin_has_texture_that_survives_128_px(people):
+    cheeks = (slice(78, 88), slice(36, 46))
+    for face in people:
+        gray = cv2.cvtColor(face.image('neutral', 0.0), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        fine = (gray - cv2.GaussianBlur(gray, (0, 0), 2))[cheeks]
+        assert fine.std() / gray[cheeks].mean() > 0.008
+
+
+def test_a_face_detector_finds_them():
+    import dlib
+    folder = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
+    model = pathlib.Path(folder) / 'models' / 'shape_predictor_5_face_landmarks.dat'
+    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+    found, off = 0, []
+    for index in range(4):
+        face = Face(seed=0, index=index, size=256)
+        image = face.image('neutral', 0.0)
+        boxes, scores, _ = detector.run(image, 0, 0.0)
+        found += len(boxes) == 1
+        for box in boxes[:1]:
+            shape = predictor(image, box)
+            points = np.array([(shape.part(i).x, shape.part(i).y) for i in range(5)])
+            off.append(np.abs(points - face.landmarks('neutral', 0.0)).mean())
+        assert not detector.run(image[::-1].copy(), 0, 0.0)[0]  # control: upside down
+    assert found == 4
+    assert np.mean(off) < 6  # of 256 px, in dlib's order of the points
+
+
+def test_the_built_set_is_what_is_drawn(tmp_path):
+    faces = open_set('synthetic', size=16, cache=str(tmp_path), identities=2, seed=4)
+    drawn = list(drawing.examples(2, 16, seed=4))
+    assert [record.file for record in faces.records] == [example['file'] for example in drawn]
+    for stored, example in zip((faces[i] for i in range(len(faces))), drawn):
+        for key in ('image', 'landmarks', 'displacement', 'exposed', 'identity', 'expression'):
+            assert np.array_equal(stored[key], example[key]), key

@@ -1,0 +1,29 @@
+"""A small untrained model whose layers are loud enough that edits show."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import synthetic
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.models import confidence, fvae
+
+
+def random_bundle(mask=True, norm='batch'):
+    """Returns a Bundle with random weights and three expressions."""
+    config = synthetic.get_config('tiny')
+    config.model.norm = norm
+    image, z = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 4, 4, 8))
+
+    def loud(variables):
+        return jax.tree.map(lambda x: np.asarray(6 * x if x.ndim == 4 else x), dict(variables))
+
+    weights = loud(jax.jit(fvae.from_config(config).init)(jax.random.key(0), image, image))
+    judge = loud(jax.jit(confidence.from_config(config).init)(jax.random.key(1), image, z)) if mask else None
+    rng = np.random.default_rng(0)
+    means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'surprise')}
+    within = {name: mean - means['neutral'] for name, mean in means.items()}
+    stats = bundle_lib.LatentStatistics(means, within, {name: 5 for name in means})
+    for variables in filter(None, (weights, judge)):
+        variables.setdefault('batch_stats', {})
+    return bundle_lib.Bundle(config, weights, judge, stats, {'step': 12, 'licence': 'none'})

@@ -1,0 +1,112 @@
+"""Algorithms 1 and 2 on latents whose answer is known."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fvae_jax.bundle import LatentStatistics
+from fvae_jax.editing import latent
+from fvae_jax.errors import InputError
+
+SHAPE = (4, 4, 3)
+RNG = np.random.default_rng(0)
+PERSON = {name: RNG.normal(size=SHAPE) for name in 'abcd'}
+CHANGE = {'neutral': np.zeros(SHAPE), 'smile': RNG.normal(size=SHAPE), 'surprise': RNG.normal(size=SHAPE)}
+
+
+def _statistics(images=None):
+    """Z = person + change, so that every direction is exactly a change."""
+    images = images or [(p, e, 1.0) for p in PERSON for e in CHANGE]
+    latents = [PERSON[p] + CHANGE[e] for p, e, _ in images]
+    return latent.statistics(np.asarray(latents), *zip(*images))
+
+
+@pytest.mark.parametrize('kind', ['class_means', 'within_identity'])
+def test_directions_of_a_balanced_set(kind):
+    stats = _statistics()
+    for target, source in [('smile', 'neutral'), ('neutral', 'smile'), ('surprise', 'smile')]:
+        np.testing.assert_allclose(latent.direction(stats, target, source, kind), CHANGE[target] - CHANGE[source],
+                                   atol=1e-6)
+
+
+def test_within_identity_does_not_mind_who_smiles():
+    """Only person a smiles: the class means mistake a's face for a smile, the change within a does not."""
+    stats = _statistics([(p, 'neutral', 0.0) for p in PERSON] + [('a', 'smile', 1.0)])
+    np.testing.assert_allclose(latent.direction(stats, 'smile', kind='within_identity'), CHANGE['smile'], atol=1e-6)
+    assert np.abs(latent.direction(stats, 'smile') - CHANGE['smile']).max() > 0.1
+
+
+def test_the_printed_form_divides_by_the_whole_set():
+    stats = _statistics()
+    whole = len(PERSON) * len(CHANGE)
+    expected = sum(PERSON[p] + CHANGE['smile'] for p in PERSON) / whole - sum(PERSON.values()) / whole
+    np.testing.assert_allclose(latent.direction(stats, 'smile', kind='paper'), expected, atol=1e-6)
+
+
+def test_weak_examples_stay_out_of_the_means():
+    images = [(p, e, 1.0) for p in PERSON for e in ('neutral', 'smile')] + [(p, 'surprise', 0.5) for p in PERSON]
+    stats = _statistics(images)
+    assert set(stats.class_means) == {'neutral', 'smile'} and stats.counts == {'neutral': 4, 'smile': 4}
+    with pytest.raises(InputError, match="unknown expression 'surprise'; this model has neutral, smile"):
+        latent.direction(stats, 'surprise')
+
+
+def test_several_expressions_add_up_and_strengths_may_be_any_number():
+    stats = _statistics()
+    np.testing.assert_allclose(latent.combine(stats, {'smile': 0.7, 'surprise': -1.5}),
+                               0.7 * CHANGE['smile'] - 1.5 * CHANGE['surprise'], atol=1e-6)
+    assert not np.any(latent.combine(stats, {})) and not np.any(latent.combine(stats, {'smile': 0.0}))
+    for bad in (float('nan'), float('inf')):
+        with pytest.raises(InputError, match='strength of smile is .* finite'):
+            latent.combine(stats, {'smile': bad})
+
+
+def test_neutralize_takes_out_what_is_shown_and_nothing_else():
+    stats = _statistics()
+    mean = stats.class_means['neutral']
+    relaxed = latent.neutralize(mean + 0.8 * CHANGE['smile'], stats)
+    np.testing.assert_allclose(relaxed, -0.8 * CHANGE['smile'], atol=1e-5)
+    # The opposite of a smile is no expression of the set: it stays.
+    np.testing.assert_allclose(latent.neutralize(mean - 0.8 * CHANGE['smile'], stats), 0, atol=0.3)
+
+
+def test_a_direction_from_outside_examples():
+    fear = RNG.normal(size=SHAPE)
+    np.testing.assert_allclose(latent.example_direction(PERSON['a'] + fear, PERSON['a']), fear)
+
+
+def test_interpolation_ends_exactly():
+    first, second = jnp.asarray(PERSON['a']), jnp.asarray(PERSON['b'])
+    np.testing.assert_array_equal(latent.interpolate(first, second, 0), first)
+    np.testing.assert_array_equal(latent.interpolate(first, second, 1), second)
+    np.testing.assert_allclose(latent.interpolate(first, second, 0.25), 0.75 * first + 0.25 * second, rtol=1e-6)
+
+
+LOGITS = jnp.asarray(RNG.normal(0, 4, (2, 8, 8)), jnp.float32)
+
+
+@pytest.mark.parametrize('blend', ['softmax', 'logit'])
+@pytest.mark.parametrize('t', [0.0, 0.3, 0.5, 1.0])
+def test_weights_sum_to_one_everywhere(blend, t):
+    w1, w2 = latent.blend_weights(*LOGITS, t, blend)
+    np.testing.assert_allclose(w1 + w2, 1, atol=1e-6)
+
+
+def test_logit_weights_are_the_formula_and_exact_at_the_ends():
+    l1, l2 = np.asarray(LOGITS, np.float64)
+    for t in (0.2, 0.5, 0.9):
+        expected = (1 - t) * np.exp(l1) / ((1 - t) * np.exp(l1) + t * np.exp(l2))
+        np.testing.assert_allclose(latent.blend_weights(*LOGITS, t, 'logit')[0], expected, atol=1e-6)
+    for t in (0, 1):
+        w1, w2 = latent.blend_weights(*LOGITS, t, 'logit')
+        assert np.all(w1 == 1 - t) and np.all(w2 == t)
+
+
+def test_paper_weights_are_as_printed_and_do_not_sum_to_one():
+    m1, m2 = 1 / (1 + np.exp(-np.asarray(LOGITS, np.float64)))
+    w1, w2 = latent.blend_weights(*LOGITS, 0.4, 'paper')
+    np.testing.assert_allclose(w1, np.exp(m1) / np.exp(m1 + m2), rtol=1e-5)
+    np.testing.assert_allclose(w2, np.exp(m2) / np.exp(m1 + m2), rtol=1e-5)
+    assert np.abs(w1 + w2 - 1).max() > 0.1
+    with pytest.raises(InputError, match="unknown blend 'mean'"):
+        latent.blend_weights(*LOGITS, 0.4, 'mean')

@@ -1,0 +1,90 @@
+"""The training command with wrong input: one clear line with the remedy, exit status 2, no traceback."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+import pytest
+import skimage.data
+
+from fvae_jax.training import writers
+from configs import synthetic
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def _fails(tmp_path, *arguments):
+    """Runs the command, expects a one-line error, and returns the line."""
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', *arguments], cwd=ROOT, capture_output=True,
+                           text=True, env={**os.environ, 'FVAE_CACHE': str(tmp_path / 'cache')})
+    assert found.returncode == 2, found.stderr
+    assert 'Traceback' not in found.stderr
+    errors = [line for line in found.stderr.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1 and found.stderr.strip().splitlines()[-1] == errors[0]
+    return errors[0]
+
+
+def _photos(root, *more):
+    return ('--config=configs/photos.py:small', f'--config.data.root={root}', f'--workdir={root}/run', *more)
+
+
+@pytest.mark.parametrize('arguments, words', [
+    ([], ['--config is missing', '--config=configs/synthetic.py']),
+    (['--config=configs/none.py'], ['configs/none.py']),
+    (['--config=configs/photos.py:tiny'], ["unknown config variant 'tiny'", 'small']),
+    (['--config=configs/synthetic.py:tiny', '--config.train.stepps=3'], ['stepps', 'Did you mean "steps"']),
+    (['--config=configs/synthetic.py:tiny', '--config.train.steps=many'], ['train.steps', 'many']),
+    (['--config=configs/synthetic.py:tiny', '--config.train.steps=0'], ['config.train.steps = 0', 'at least 1']),
+    (['--config=configs/synthetic.py:tiny', '--mode=fly'], ['fly', 'evaluate']),
+    (['--config=configs/synthetic.py:tiny', 'steps=3'], ["'steps=3'", '--config.GROUP.FIELD=VALUE']),
+    (['--config=configs/synthetic.py:tiny', '--config.train.batch_size=9'],
+     ['config.train.batch_size = 9', '8 devices', 'use 8 or 16']),
+    (['--config=configs/photos.py'], ['config.data.root is empty', '--config.data.root=DATA']),
+    (['--config=configs/multipie.py', '--config.data.manual_dir=nowhere'], ['nowhere', 'Multi-PIE']),
+    (['--config=configs/synthetic.py:tiny', '--mode=evaluate', '--workdir=nowhere'], ['nowhere', '--mode=train']),
+], ids=lambda value: ' '.join(value)[:60])
+def test_flags_and_config(tmp_path, arguments, words):
+    line = _fails(tmp_path, *arguments)
+    assert all(word in line for word in words), line
+
+
+def test_missing_data_root(tmp_path):
+    line = _fails(tmp_path, *_photos(tmp_path / 'none'))
+    assert str(tmp_path / 'none') in line
+
+
+def test_index_without_a_column(tmp_path):
+    (tmp_path / 'index.csv').write_text('path,expression\na.jpg,smile\n')
+    line = _fails(tmp_path, *_photos(tmp_path))
+    assert "'identity'" in line and 'path, identity, expression' in line
+
+
+def test_no_usable_photo_names_the_reasons(tmp_path):
+    """A photo without a face, a truncated JPEG, a missing file: each is named, none is left, so it is an error."""
+    Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(tmp_path / 'gray.png')
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / 'whole.jpg')
+    content = (tmp_path / 'whole.jpg').read_bytes()
+    (tmp_path / 'cut.jpg').write_bytes(content[:len(content) // 2])
+    (tmp_path / 'index.csv').write_text(
+        'path,identity,expression\ngray.png,a,neutral\ncut.jpg,a,smile\nnone.jpg,b,neutral\n')
+    line = _fails(tmp_path, *_photos(tmp_path))
+    for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'no such file'):
+        assert words in line, line
+
+
+def test_workdir_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('')
+    line = _fails(tmp_path, '--config=configs/synthetic.py:tiny', f'--workdir={tmp_path}/file/run')
+    assert f'{tmp_path}/file/run' in line and '--workdir' in line
+
+
+def test_workdir_of_another_config(tmp_path):
+    writers.open_workdir(tmp_path / 'run', synthetic.get_config('tiny'))
+    line = _fails(tmp_path, '--config=configs/synthetic.py:tiny', '--config.loss.flow_alpha=1',
+                  f'--workdir={tmp_path}/run')
+    assert 'loss.flow_alpha: 1.0, not 10.0' in line and '--workdir' in line
+    assert json.loads((tmp_path / 'run' / 'config.json').read_text())['loss']['flow_alpha'] == 10.0

@@ -1,0 +1,94 @@
+"""What must always be true of the tree: it compiles, imports point one way, scripts parse, help works."""
+
+import ast
+import compileall
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / 'fvae_jax'
+
+# DESIGN: data flows one way. A module may import its own layer and those before it.
+LAYERS = ['errors', 'config', 'runtime', 'ops', 'models', 'losses', 'data', 'bundle', 'editing', 'training',
+          'evaluation', 'export', 'main', 'cli', '__main__', '__init__']
+# Libraries with one door each.
+DOORS = {
+    'tensorflow_datasets': {'data/builder.py', 'data/multipie.py', 'data/photos.py', 'data/synthetic.py'},
+    'grain': {'data/pipeline.py', 'training/checkpoint.py'},
+    'orbax': {'training/checkpoint.py'},
+    'absl.flags': {'main.py'},
+    'absl.app': {'main.py'},
+    'ml_collections.config_flags': {'main.py'},
+    'tensorboardX': {'training/writers.py'},
+}
+FORBIDDEN = {'tensorflow', 'torch', 'keras'}
+
+
+def _imports(path):
+    """Every module that a file imports, anywhere in it, as dotted names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{path}: relative import'
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def _modules():
+    return sorted(PACKAGE.rglob('*.py'))
+
+
+def test_everything_compiles():
+    for folder in ('fvae_jax', 'configs', 'tests'):
+        assert compileall.compile_dir(ROOT / folder, quiet=1, force=True)
+
+
+@pytest.mark.parametrize('path', _modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_point_one_way(path):
+    here = path.relative_to(PACKAGE)
+    layer = LAYERS.index(here.parts[0].removesuffix('.py'))
+    for name in _imports(path):
+        parts = name.split('.')
+        assert parts[0] not in FORBIDDEN, f'{here} imports {name}'
+        if parts[0] == 'fvae_jax' and len(parts) > 1 and parts[1] in LAYERS:
+            assert LAYERS.index(parts[1]) <= layer, f'{here} imports {name}'
+        for library, doors in DOORS.items():
+            if name == library or name.startswith(library + '.'):
+                assert here.as_posix() in doors, f'{here} imports {name}'
+
+
+def test_the_import_rule_can_fail():
+    assert LAYERS.index('ops') < LAYERS.index('models') < LAYERS.index('training') < LAYERS.index('main')
+    assert 'fvae_jax.losses.fvae_terms' not in _imports(PACKAGE / 'training' / 'steps.py')
+    assert 'fvae_jax.losses' in _imports(PACKAGE / 'training' / 'steps.py')
+
+
+def test_configs_import_the_config_module_only():
+    for path in (ROOT / 'configs').glob('*.py'):
+        assert all(name.startswith('fvae_jax.config.') for name in _imports(path)), path
+
+
+def test_importing_the_package_is_light():
+    heavy = ['tensorflow_datasets', 'orbax', 'grain', 'matplotlib', 'dlib', 'tensorboardX', 'imageio', 'torch']
+    code = f'import sys, fvae_jax; print([m for m in {heavy} if m in sys.modules])'
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == '[]'
+
+
+def test_help_of_the_training_command():
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', '--help'], capture_output=True, text=True,
+                           cwd=ROOT)
+    assert found.returncode == 0, found.stderr
+    for word in ('--workdir', '--mode', '--config.train.steps', 'python -m fvae_jax.main --config='):
+        assert word in found.stdout
+
+
+@pytest.mark.parametrize('script', sorted([*(ROOT / 'launch').glob('*.sh'), ROOT / '.ci' / 'run']),
+                         ids=lambda p: p.name)
+def test_scripts_parse_and_can_be_run(script):
+    subprocess.run(['bash', '-n', script], check=True)
+    assert script.read_text().startswith('#!/usr/bin/env bash')
+    assert script.stat().st_mode & 0o100

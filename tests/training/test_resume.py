@@ -1,0 +1,214 @@
+"""Stopping, killing, damaging and resuming runs of the tiny config."""
+
+import itertools
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from configs import synthetic
+from fvae_jax import config as config_lib
+from fvae_jax.data import pipeline
+from fvae_jax.errors import InputError
+from fvae_jax.training import checkpoint, experiment, loop
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _config(cache, **train):
+    config = synthetic.get_config('tiny')
+    config.data.cache = str(cache)
+    config.train.update(train)
+    return config
+
+
+@pytest.fixture(scope='module')
+def cache(tmp_path_factory):
+    """One folder for the built set, so that it is drawn once."""
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture(scope='module')
+def finished(cache, tmp_path_factory):
+    """An uninterrupted run."""
+    workdir = tmp_path_factory.mktemp('runs') / 'whole'
+    scores = experiment.train(_config(cache), workdir)
+    return workdir, scores
+
+
+def _weights(workdir, step):
+    """Weights and statistics as Orbax stored them, without the code under test."""
+    import orbax.checkpoint as ocp
+    state = ocp.PyTreeCheckpointer().restore(workdir.absolute() / 'checkpoints' / str(step) / 'state')
+    return jax.tree.leaves(state)
+
+
+def _assert_same_bits(a, b, step=12):
+    first, second = _weights(a, step), _weights(b, step)
+    assert len(first) == len(second) > 50
+    for x, y in zip(first, second):
+        np.testing.assert_array_equal(np.asarray(x), np.asarray(y))
+
+
+def test_a_run_leaves_what_the_map_says(finished):
+    workdir, scores = finished
+    evaluation = json.loads((workdir / 'evaluation.json').read_text())
+    assert {'people', 'step', 'psnr', 'psnr_copy', 'psnr_mouth', 'psnr_mouth_copy', 'ssim', 'ssim_copy'} <= set(evaluation)
+    assert evaluation['psnr'] == scores['psnr'] and evaluation['split'] == 'test'
+    assert {p.name for p in workdir.iterdir()} == {
+        'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'mask', 'metrics.jsonl',
+        'model.safetensors', 'parameters.txt', 'samples', 'tensorboard'}
+    [mask] = (workdir / 'mask').iterdir()
+    assert {p.name for p in mask.iterdir()} == {
+        'beta.txt', 'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'metrics.jsonl',
+        'samples', 'tensorboard'}
+    lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines if 'train/loss' in line] == [4, 8, 12]
+    assert [line['step'] for line in lines if 'validation/psnr' in line] == [4, 8, 12]
+    assert {p.name for p in (workdir / 'samples').iterdir()} == {f'{s:07d}.png' for s in (4, 8, 12)} | {'test.png'}
+    assert config_lib.from_json((workdir / 'config.json').read_text()).train.steps == 12
+
+
+def test_training_lowers_the_loss(finished):
+    lines = [json.loads(line) for line in (finished[0] / 'metrics.jsonl').read_text().splitlines()]
+    validation = [line['validation/loss'] for line in lines if 'validation/loss' in line]
+    assert validation[-1] < validation[0]
+
+
+def test_evaluating_again_gives_the_same_scores(cache, finished):
+    workdir, scores = finished
+    assert experiment.evaluate(_config(cache), workdir) == scores
+
+
+def _command(cache, workdir, *more):
+    return [sys.executable, '-m', 'fvae_jax.main', '--config=configs/synthetic.py:tiny', f'--workdir={workdir}',
+            f'--config.data.cache={cache}', *more]
+
+
+def _run(command, **options):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
+
+
+def _wait_for(condition, process, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline and process.poll() is None, 'the run ended or stalled too early'
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+# Read without a target on purpose: Orbax then takes the stored shapes, and says so.
+@pytest.mark.filterwarnings('ignore:Sharding info not provided')
+@pytest.mark.parametrize('delay', [0.0, 0.4])
+def test_kill_9_and_start_again_ends_with_the_same_bits(cache, finished, tmp_path, delay):
+    workdir = tmp_path / 'killed'
+    process = subprocess.Popen(_command(cache, workdir), cwd=ROOT, stderr=subprocess.DEVNULL)
+    _wait_for((workdir / 'manifests' / '4.json').exists, process)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    again = _run(_command(cache, workdir))
+    assert again.returncode == 0, again.stderr
+    assert 'resumed at step' in again.stderr
+    _assert_same_bits(finished[0], workdir)
+    steps = [json.loads(line)['step'] for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    assert steps == [4, 4, 8, 8, 12, 12]
+
+
+@pytest.mark.slow
+def test_a_polite_stop_saves_at_once_and_says_so(cache, finished, tmp_path):
+    workdir = tmp_path / 'stopped'
+    process = subprocess.Popen(_command(cache, workdir, '--config.train.evaluate_every=1000', '--config.train.steps=100000'),
+                               cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    _wait_for(lambda: (workdir / 'metrics.jsonl').exists(), process)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 75 and 'stopped by SIGTERM at step' in stderr and 'Traceback' not in stderr
+    saved = checkpoint.Checkpoints(workdir)
+    assert saved.steps()
+    saved.close()
+
+
+def test_a_changed_file_is_named_and_the_step_before_is_used(cache, finished, tmp_path, caplog):
+    config = _config(cache, steps=8)
+    workdir = tmp_path / 'damaged'
+    experiment.train(config, workdir)
+    largest = max((workdir / 'checkpoints' / '8' / 'state').rglob('*'), key=lambda p: p.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    with caplog.at_level('WARNING', logger='fvae_jax'):
+        config.train.steps = 12
+        # The learning rate's schedule ends with the run, so a longer run is another curve: bits are not compared.
+        experiment.train(config, workdir)
+    assert f'file {largest.relative_to(workdir / "checkpoints" / "8")} is changed' in caplog.text
+    assert (workdir / 'damaged' / '8').is_dir() and (workdir / 'checkpoints' / '12').is_dir()
+
+
+def test_a_save_without_manifest_does_not_count(cache, finished, tmp_path):
+    workdir = tmp_path / 'run'
+    experiment.train(_config(cache, steps=8), workdir)
+    (workdir / 'manifests' / '8.json').unlink()
+    (workdir / 'checkpoints' / '9').mkdir()
+    saved = checkpoint.Checkpoints(workdir)
+    assert saved.steps() == [4]
+    saved.close()
+
+
+def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_path, monkeypatch):
+    real = pipeline.training_batches
+
+    def poisoned(*args):
+        """The real stream with a NaN in its sixth batch."""
+        stream = real(*args)
+        count, following = itertools.count(1), type(stream).__next__
+
+        def follow(iterator):
+            batch = following(iterator)
+            if iterator is stream and next(count) == 6:
+                batch['target'][0, 0, 0, 0] = np.nan
+            return batch
+
+        monkeypatch.setattr(type(stream), '__next__', follow)
+        return stream
+
+    monkeypatch.setattr(pipeline, 'training_batches', poisoned)
+    with pytest.raises(loop.Diverged, match='step 6: .*loss is nan.*checkpoint of step 4 is kept'):
+        experiment.train(_config(cache), tmp_path / 'run')
+    saved = checkpoint.Checkpoints(tmp_path / 'run')
+    assert saved.steps() == [4]
+    saved.close()
+
+
+def test_early_stopping(cache, tmp_path):
+    # A learning rate of nothing, and no running statistics: no evaluation can be better than the first.
+    workdir = tmp_path / 'run'
+    config = _config(cache, steps=400, evaluate_every=2, patience=2, learning_rate=1e-30)
+    config.model.norm, config.confidence.enabled = 'group', False
+    experiment.train(config, workdir)
+    steps = [json.loads(line)['step'] for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    assert max(steps) == 6
+
+
+def test_another_config_is_refused_with_the_fields_that_differ(cache, finished):
+    config = _config(cache)
+    config.loss.flow_alpha = 1.0
+    with pytest.raises(InputError, match='loss.flow_alpha: 1.0, not 10.0.*new --workdir'):
+        experiment.train(config, finished[0])
+
+
+def test_a_workdir_that_cannot_be_made(cache, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match='cannot be used .*--workdir'):
+        experiment.train(_config(cache), tmp_path / 'file' / 'run')
+
+
+def test_evaluating_nothing(cache, tmp_path):
+    with pytest.raises(InputError, match='holds no run; train first'):
+        experiment.evaluate(_config(cache), tmp_path / 'none')
