@@ -67,7 +67,8 @@ def save(path: str | os.PathLike, bundle: Bundle) -> None:
                 'counts': json.dumps(bundle.statistics.counts), 'info': json.dumps(bundle.info)}
     temporary = path.with_name(f'.{path.name}.tmp')
     try:
-        safetensors.numpy.save_file(tensors, temporary, metadata)
+        with open(temporary, 'wb') as file:
+            file.write(safetensors.numpy.save(tensors, metadata))
         temporary.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         temporary.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
     """Returns `train_step(state, batch, *, axis_name=None) -> (state, metrics)`; see `steps.make_train_step`."""
     judge = _make_judgement(config)
     model = confidence.from_config(config)
-    optimizer = state_lib.make_optimizer(config)
+    optimizer = state_lib.make_optimizer(config, config.confidence.steps)
 
     def train_step(state: state_lib.TrainState, batch: steps.Batch, *, axis_name: str | None = None):
         network = model.clone(axis_name=axis_name)

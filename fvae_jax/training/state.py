@@ -59,11 +59,16 @@ def example_noise(key: jax.Array, index: jax.Array, shape: tuple[int, ...], dtyp
     return jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
 
 
-def make_optimizer(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
-    """Adam with gradients clipped by value (5.4)."""
+def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.GradientTransformation:
+    """Adam with gradients clipped by value (5.4).
+
+    Args:
+      config: The experiment.
+      steps: Where a cosine schedule ends.
+    """
     rate = config.train.learning_rate
     if config.train.schedule == 'cosine':
-        rate = optax.cosine_decay_schedule(rate, config.train.steps)
+        rate = optax.cosine_decay_schedule(rate, steps)
     return optax.chain(optax.clip(config.train.clip),
                        optax.adam(rate, config.train.beta1, config.train.beta2))
 
@@ -72,7 +77,8 @@ def create_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
     model = fvae.from_config(config)
     image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.dtype)
-    return _state_of(model.init(stream(config.seed, 'init'), image, image), config)
+    return _state_of(model.init(stream(config.seed, 'init'), image, image),
+                     make_optimizer(config, config.train.steps))
 
 
 def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
@@ -82,10 +88,9 @@ def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
     model = confidence.from_config(config)
     variables = model.init(stream(config.seed, 'init mask'), jnp.zeros((1, size, size, 3), model.dtype),
                            jnp.zeros((1, 4, 4, latent_channels), model.dtype))
-    return _state_of(variables, config)
+    return _state_of(variables, make_optimizer(config, config.confidence.steps))
 
 
-def _state_of(variables: Any, config: ml_collections.ConfigDict) -> TrainState:
+def _state_of(variables: Any, optimizer: optax.GradientTransformation) -> TrainState:
     params = variables['params']
-    return TrainState(jnp.zeros((), jnp.int32), params, variables.get('batch_stats', {}),
-                      make_optimizer(config).init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, variables.get('batch_stats', {}), optimizer.init(params))

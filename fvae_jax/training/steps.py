@@ -33,7 +33,7 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
     before they are clipped.
     """
     model = fvae.from_config(config)
-    optimizer = state_lib.make_optimizer(config)
+    optimizer = state_lib.make_optimizer(config, config.train.steps)
 
     def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
         network = model.clone(axis_name=axis_name)

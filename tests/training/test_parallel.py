@@ -99,7 +99,7 @@ def test_noise_belongs_to_the_example_and_not_to_its_place():
 
 def test_gradients_are_clipped_by_value():
     config = _config()
-    optimizer = state_lib.make_optimizer(config)
+    optimizer = state_lib.make_optimizer(config, config.train.steps)
     params = {'w': jnp.zeros(3)}
     state = optimizer.init(params)
     _, state = optimizer.update({'w': jnp.asarray([100.0, -100.0, 1.0])}, state, params)
