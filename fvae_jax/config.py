@@ -87,6 +87,8 @@ FIELDS: dict[str, Field] = {
                          'w; 64 gives the 4×4×1024 of the paper'),
     'model.latent_channels': Field(0, _at_least(0), 'channels of Z; 0 means those of the last stage'),
     'model.norm': Field('batch', _one_of('batch', 'group'), 'normalisation after convolutions'),
+    'model.norm_momentum': Field(0.99, _between(0, 0.9999),
+                                 'of the running statistics; long runs 0.99, short runs less'),
     'model.source_concat': Field('pyramid', _one_of('pyramid', 'bottleneck'),
                                  'where the decoder sees S: at every scale or at 4×4 only'),
     'model.dtype': Field('float32', _one_of('float32', 'bfloat16', 'float64'),

@@ -1,10 +1,11 @@
 """Convolution stages shared by every network of Figure 3."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 # 5.3: "All the weights are initialized from a truncated Gaussian distribution with standard deviation
 # of 0.01". He initialisation was tried: the last layers then start too loud and the latent stays dead.
@@ -14,6 +15,29 @@ INITIALIZER = nn.initializers.truncated_normal(stddev=0.01)
 def parameter_dtype(dtype: Any) -> Any:
     """Weights are kept in float32 even where the arithmetic is bfloat16."""
     return jnp.promote_types(dtype, jnp.float32)
+
+
+class Style(NamedTuple):
+    """What all layers of a network share.
+
+    Attributes:
+      norm: 'batch' or 'group'.
+      momentum: Of the running statistics of batch normalisation.
+      axis_name: The mapped axis over which batch statistics are averaged (pmap); None under jit, where
+        a batch sharded over devices is one batch.
+      dtype: Arithmetic type.
+    """
+
+    norm: str = 'batch'
+    momentum: float = 0.99
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @classmethod
+    def from_config(cls, config: ml_collections.ConfigDict) -> 'Style':
+        """Reads `config.model`."""
+        model = config.model
+        return cls(norm=model.norm, momentum=model.norm_momentum, dtype=jnp.dtype(model.dtype))
 
 
 class Conv(nn.Module):
@@ -49,32 +73,26 @@ class ConvNormRelu(nn.Module):
       features: Output channels.
       kernel: Side of the filter, px.
       stride: Stride in both directions.
-      norm: 'batch' or 'group'.
-      axis_name: The mapped axis over which batch statistics are averaged (pmap); None under jit, where
-        a batch sharded over devices is one batch.
-      dtype: Arithmetic type.
+      style: See `Style`.
     """
 
     features: int
     kernel: int = 3
     stride: int = 1
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: Style = Style()
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps (B, H, W, C) to (B, H / stride, W / stride, features)."""
+        norm, momentum, axis_name, dtype = self.style
         # No bias before a norm: its gradient is zero but for rounding, which Adam would amplify.
-        x = Conv(self.features, self.kernel, self.stride, bias=False, dtype=self.dtype, name='conv')(x)
-        if self.norm == 'batch':
-            x = nn.BatchNorm(
-                use_running_average=not train, momentum=0.99, axis_name=self.axis_name,
-                dtype=self.dtype, param_dtype=parameter_dtype(self.dtype), name='norm')(x)
+        x = Conv(self.features, self.kernel, self.stride, bias=False, dtype=dtype, name='conv')(x)
+        if norm == 'batch':
+            x = nn.BatchNorm(use_running_average=not train, momentum=momentum, axis_name=axis_name, dtype=dtype,
+                             param_dtype=parameter_dtype(dtype), name='norm')(x)
         else:
             groups = next(g for g in (32, 16, 8, 4, 2, 1) if self.features % g == 0)
-            x = nn.GroupNorm(groups, dtype=self.dtype, param_dtype=parameter_dtype(self.dtype),
-                             name='norm')(x)
+            x = nn.GroupNorm(groups, dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(x)
         return nn.relu(x)
 
 

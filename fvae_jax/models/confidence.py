@@ -1,6 +1,6 @@
 """The confidence mask M(S, Z) of section 3.2: where g(S, Z) can be trusted."""
 
-from typing import Any, Sequence
+from typing import Sequence
 
 import flax.linen as nn
 import jax
@@ -16,19 +16,16 @@ class ConfidenceMask(nn.Module):
     Attributes:
       widths: Channels of the stages.
       source_concat: See `fvae.Decoder`.
-      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
     source_concat: str = 'pyramid'
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: blocks.Style = blocks.Style()
 
     def setup(self):
-        common = dict(norm=self.norm, axis_name=self.axis_name, dtype=self.dtype)
-        self.source_pyramid = fvae.Stack(self.widths, **common)
-        self.decoder = fvae.Decoder(self.widths, 1, self.source_concat, **common)
+        self.source_pyramid = fvae.Stack(self.widths, self.style)
+        self.decoder = fvae.Decoder(self.widths, 1, self.source_concat, self.style)
 
     def features(self, source: jax.Array, train: bool = False) -> list[jax.Array]:
         """The mask's own pyramid of S (B, H, W, 3), finest first."""
@@ -55,5 +52,4 @@ def from_config(config: ml_collections.ConfigDict) -> ConfidenceMask:
     return ConfidenceMask(
         widths=blocks.stage_widths(config.data.image_size, width),
         source_concat=config.model.source_concat,
-        norm=config.model.norm,
-        dtype=jnp.dtype(config.model.dtype))
+        style=blocks.Style.from_config(config))

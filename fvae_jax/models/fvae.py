@@ -1,6 +1,6 @@
 """The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g."""
 
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import flax.linen as nn
 import jax
@@ -37,21 +37,18 @@ class Stack(nn.Module):
 
     Attributes:
       widths: Channels of the stages.
-      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: blocks.Style = blocks.Style()
 
     @nn.compact
     def __call__(self, image: jax.Array, train: bool) -> list[jax.Array]:
         """Maps (B, H, W, 3) to the stages' outputs: (B, H/2, W/2, w), …, (B, 4, 4, last width)."""
-        x, outputs = image.astype(self.dtype), []
+        x, outputs = image.astype(self.style.dtype), []
         for i, features in enumerate(self.widths):
-            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, norm=self.norm,
-                                    axis_name=self.axis_name, dtype=self.dtype, name=f'down{i + 1}')(x, train)
+            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, style=self.style, name=f'down{i + 1}')(x, train)
             outputs.append(x)
         return outputs
 
@@ -62,22 +59,20 @@ class Encoder(nn.Module):
     Attributes:
       widths: Channels of the stages.
       latent_channels: Channels of Z.
-      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
     latent_channels: int
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: blocks.Style = blocks.Style()
 
     @nn.compact
     def __call__(self, target: jax.Array, train: bool) -> Latent:
         """Maps T (B, H, W, 3) to the posterior of Z."""
-        x = Stack(self.widths, self.norm, self.axis_name, self.dtype, name='stack')(target, train)[-1]
-        heads = [blocks.Conv(self.latent_channels, dtype=self.dtype, name=name)(x)
+        x = Stack(self.widths, self.style, name='stack')(target, train)[-1]
+        heads = [blocks.Conv(self.latent_channels, dtype=self.style.dtype, name=name)(x)
                  for name in ('mean', 'log_variance')]
-        return Latent(*(h.astype(blocks.parameter_dtype(self.dtype)) for h in heads))
+        return Latent(*(h.astype(blocks.parameter_dtype(self.style.dtype)) for h in heads))
 
 
 class Decoder(nn.Module):
@@ -87,15 +82,13 @@ class Decoder(nn.Module):
       widths: Channels of the encoder's stages; the decoder walks them backwards.
       channels: Output channels: 2 for a flow, 1 for a mask, 3 for pixels.
       source_concat: 'pyramid' joins S's features at every scale, 'bottleneck' only at 4×4.
-      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
     channels: int
     source_concat: str = 'pyramid'
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: blocks.Style = blocks.Style()
 
     @nn.compact
     def __call__(self, latent: jax.Array, features: Sequence[jax.Array], train: bool) -> jax.Array:
@@ -109,18 +102,17 @@ class Decoder(nn.Module):
         Returns:
           (B, H, W, channels), before any tanh or sigmoid.
         """
-        x = latent.astype(self.dtype)
+        x = latent.astype(self.style.dtype)
         if features:
             x = jnp.concatenate([x, features[-1]], axis=-1)
         for i in reversed(range(len(self.widths) - 1)):
-            x = blocks.ConvNormRelu(self.widths[i], norm=self.norm, axis_name=self.axis_name,
-                                    dtype=self.dtype, name=f'up{i + 1}')(blocks.upsample_nearest(x), train)
+            x = blocks.ConvNormRelu(self.widths[i], style=self.style, name=f'up{i + 1}')(blocks.upsample_nearest(x), train)
             if features and self.source_concat == 'pyramid':
                 x = jnp.concatenate([x, features[i]], axis=-1)
         # 5.3: no normalisation in the last two layers.
-        x = blocks.Conv(self.widths[0] // 2, dtype=self.dtype, name='up0')(blocks.upsample_nearest(x))
-        x = blocks.Conv(self.channels, kernel=5, dtype=self.dtype, name='out')(nn.relu(x))
-        return x.astype(blocks.parameter_dtype(self.dtype))
+        x = blocks.Conv(self.widths[0] // 2, dtype=self.style.dtype, name='up0')(blocks.upsample_nearest(x))
+        x = blocks.Conv(self.channels, kernel=5, dtype=self.style.dtype, name='out')(nn.relu(x))
+        return x.astype(blocks.parameter_dtype(self.style.dtype))
 
 
 def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.Array:
@@ -151,7 +143,7 @@ class FVAE(nn.Module):
       latent_channels: Channels of Z.
       parameterization, flow_scale: See `flow_from_head`.
       source_concat: See `Decoder`.
-      norm, axis_name, dtype: See `blocks.ConvNormRelu`.
+      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
@@ -159,15 +151,12 @@ class FVAE(nn.Module):
     parameterization: str = 'residual'
     flow_scale: float = 0.5
     source_concat: str = 'pyramid'
-    norm: str = 'batch'
-    axis_name: str | None = None
-    dtype: Any = jnp.float32
+    style: blocks.Style = blocks.Style()
 
     def setup(self):
-        common = dict(norm=self.norm, axis_name=self.axis_name, dtype=self.dtype)
-        self.encoder = Encoder(self.widths, self.latent_channels, **common)
-        self.source_pyramid = Stack(self.widths, **common)
-        self.decoder = Decoder(self.widths, 2, self.source_concat, **common)
+        self.encoder = Encoder(self.widths, self.latent_channels, self.style)
+        self.source_pyramid = Stack(self.widths, self.style)
+        self.decoder = Decoder(self.widths, 2, self.source_concat, self.style)
 
     def encode(self, target: jax.Array, train: bool = False) -> Latent:
         """f(T) for T (B, H, W, 3) in [-1, 1]."""
@@ -210,5 +199,4 @@ def from_config(config: ml_collections.ConfigDict) -> FVAE:
         parameterization=config.flow.parameterization,
         flow_scale=config.flow.scale,
         source_concat=config.model.source_concat,
-        norm=config.model.norm,
-        dtype=jnp.dtype(config.model.dtype))
+        style=blocks.Style.from_config(config))

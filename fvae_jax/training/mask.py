@@ -47,7 +47,7 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
     optimizer = state_lib.make_optimizer(config, config.confidence.steps)
 
     def train_step(state: state_lib.TrainState, batch: steps.Batch, *, axis_name: str | None = None):
-        network = model.clone(axis_name=axis_name)
+        network = model.clone(style=model.style._replace(axis_name=axis_name))
         latent, _, label = judge(state.frozen, batch['source'], batch['target'])
 
         def objective(params):

@@ -76,7 +76,7 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
 def create_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
     model = fvae.from_config(config)
-    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.dtype)
+    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.style.dtype)
     return _state_of(model.init(stream(config.seed, 'init'), image, image),
                      make_optimizer(config, config.train.steps))
 
@@ -86,8 +86,8 @@ def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
     size = config.data.image_size
     latent_channels = fvae.from_config(config).latent_channels
     model = confidence.from_config(config)
-    variables = model.init(stream(config.seed, 'init mask'), jnp.zeros((1, size, size, 3), model.dtype),
-                           jnp.zeros((1, 4, 4, latent_channels), model.dtype))
+    variables = model.init(stream(config.seed, 'init mask'), jnp.zeros((1, size, size, 3), model.style.dtype),
+                           jnp.zeros((1, 4, 4, latent_channels), model.style.dtype))
     return _state_of(variables, make_optimizer(config, config.confidence.steps))
 
 

@@ -36,8 +36,8 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
     optimizer = state_lib.make_optimizer(config, config.train.steps)
 
     def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
-        network = model.clone(axis_name=axis_name)
-        dtype = jnp.promote_types(model.dtype, jnp.float32)
+        network = model.clone(style=model.style._replace(axis_name=axis_name))
+        dtype = jnp.promote_types(model.style.dtype, jnp.float32)
         source, target = batch['source'].astype(dtype), batch['target'].astype(dtype)
         noise = state_lib.example_noise(
             state_lib.stream(config.seed, 'latent', state.step), batch['index'],
