@@ -15,6 +15,7 @@ def get_config(arg=None):
     config.name = 'synthetic'
     config.data.set = 'synthetic'
     config.data.image_size = 64
+    config.model.norm_momentum = 0.9
     config.model.width = 16
     config.model.latent_channels = 64
     config.train.batch_size = 32

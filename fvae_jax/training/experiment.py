@@ -127,6 +127,7 @@ def _stored_beta(place: pathlib.Path) -> float:
 
 
 def _batches(config: ml_collections.ConfigDict, faces: Faces):
+    """This host's share of the training batches."""
     rows = parallel.local_rows(config.train.batch_size)
     return pipeline.training_batches(faces.data, faces.pairs('train'), config, rows)
 
@@ -155,7 +156,10 @@ def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces:
         checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
     task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
-    loop.fit(task, _batches(config, faces), config, place)
+    # S = T pairs are no lesson for a mask: y is 1 all over, and they draw it away from the pairs it is for.
+    different = config.copy_and_resolve_references()
+    different.data.identity_pairs = 0.0
+    loop.fit(task, _batches(different, faces), config, place)
     mask_step, mask_state = loop.load_best(task, place)
     scores = _score_test(task, config, faces, place, mask_step, mask_state)
     _publish(config, workdir, faces, step, state.variables, mask_state.variables,

@@ -117,6 +117,8 @@ def test_kill_9_and_start_again_ends_with_the_same_bits(cache, finished, tmp_pat
     assert again.returncode == 0, again.stderr
     assert 'resumed at step' in again.stderr
     _assert_same_bits(finished[0], workdir)
+    # The mask as well: the model file holds both.
+    assert (finished[0] / 'model.safetensors').read_bytes() == (workdir / 'model.safetensors').read_bytes()
     steps = [json.loads(line)['step'] for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
     assert steps == [4, 4, 8, 8, 12, 12]
 
