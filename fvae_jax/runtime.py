@@ -25,7 +25,7 @@ def prepare() -> None:
     import jax
     if not jax.config.jax_compilation_cache_dir:
         jax.config.update('jax_compilation_cache_dir', str(cache_dir() / 'xla'))
-        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
 def log_to_stderr() -> None:

@@ -1,5 +1,6 @@
 """Frames as a film, an animation, numbered pictures or one filmstrip."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -13,10 +14,10 @@ from fvae_jax.editing import output
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
 
-# What ffmpeg is told, by suffix. MP4: H.264 with half the chroma and the index in front, which
-# every browser plays, with the colors of HD video, which players assume. GIF: one palette for the
-# whole animation, so that still parts do not flicker.
-_FORMATS = {
+# The films, and what ffmpeg is told for each. MP4: H.264 with half the chroma and the index in
+# front, which every browser plays, with the colors of HD video, which players assume. GIF: one
+# palette for the whole animation, so that still parts do not flicker.
+FORMATS = {
     '.mp4': ('libx264', [
         '-vf', 'scale=out_color_matrix=bt709:out_range=tv', '-pix_fmt', 'yuv420p',
         '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709',
@@ -26,6 +27,37 @@ _FORMATS = {
                '[b][palette]paletteuse=dither=sierra2_4a', '-loop', '0']),
     '.webp': ('libwebp_anim', ['-quality', '90', '-loop', '0']),
 }
+
+
+def is_folder(path: str | os.PathLike) -> bool:
+    """Whether frames for a path become numbered files: it is a folder, or has no suffix."""
+    return os.path.isdir(path) or not pathlib.Path(path).suffix
+
+
+def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
+    """Finds out before the work whether a film or a folder of numbered files can be written.
+
+    Args:
+      path: the file, or a folder that is created if need be.
+      overwrite: whether a file may be replaced, or a folder have files.
+
+    Returns:
+      The path.
+
+    Raises:
+      InputError: unknown suffix, not writable, or exists already.
+    """
+    path = pathlib.Path(path)
+    if not is_folder(path):
+        return output.check_output(path, FORMATS, overwrite=overwrite)
+    if not os.path.exists(path):
+        output.check_folder(path.parent)
+        return path
+    output.check_folder(path)
+    if any(path.iterdir()) and not overwrite:
+        raise InputError(f"output folder '{path}' holds files; choose another one, or allow it "
+                         'with --overwrite (overwrite=True)')
+    return path
 
 
 def write_animation(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, *,
@@ -43,15 +75,27 @@ def write_animation(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: 
     Raises:
       InputError: unknown suffix, not writable, exists already, or no or unequal frames.
     """
-    path = pathlib.Path(path)
     if not 0 < fps < np.inf:
         raise InputError(f'{fps} frames per second; give a positive number')
-    if path.is_dir() or not path.suffix:
-        _write_folder(path, _checked(frames), overwrite)
+    path = check_frames_output(path, overwrite=overwrite)
+    if is_folder(path):
+        with filling(path) as folder:
+            for number, frame in enumerate(_checked(frames)):
+                image_ops.write_png(folder / f'{number:04d}.png', frame)
         return
-    output.check_output(path, _FORMATS, overwrite=overwrite)
     with output.replacing(path) as temporary:
         _encode(temporary, _checked(frames), fps)
+
+
+@contextlib.contextmanager
+def filling(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives the folder to write files to; a new one appears only when all went well."""
+    if folder.exists():
+        yield folder
+        return
+    with output.replacing(folder) as temporary:
+        temporary.mkdir()
+        yield temporary
 
 
 def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int = 512) -> np.ndarray:
@@ -95,7 +139,7 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     height, width = first.shape[:2]
     odd = (height % 2, width % 2) if path.suffix.lower() == '.mp4' else (0, 0)
     padding = ((0, odd[0]), (0, odd[1]), (0, 0))
-    codec, options = _FORMATS[path.suffix.lower()]
+    codec, options = FORMATS[path.suffix.lower()]
     process = subprocess.Popen(
         [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-f', 'rawvideo',
          '-pix_fmt', 'rgb24', '-s', f'{width + odd[1]}x{height + odd[0]}', '-r', str(fps),
@@ -114,26 +158,6 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     if process.returncode:
         reason = words.decode(errors='replace').split('\n')[0].strip()
         raise OSError(f'ffmpeg: {reason or process.returncode}')
-
-
-def _write_folder(folder: pathlib.Path, frames: Iterator[np.ndarray], overwrite: bool) -> None:
-    """Writes numbered PNGs; a new folder appears only when it is complete."""
-    if not folder.exists():
-        output.check_folder(folder.parent)
-        with output.replacing(folder) as temporary:
-            temporary.mkdir()
-            _write_numbered(temporary, frames)
-        return
-    output.check_folder(folder)
-    if any(folder.iterdir()) and not overwrite:
-        raise InputError(f"output folder '{folder}' holds files; choose another one, or allow it "
-                         'with --overwrite (overwrite=True)')
-    _write_numbered(folder, frames)
-
-
-def _write_numbered(folder: pathlib.Path, frames: Iterator[np.ndarray]) -> None:
-    for number, frame in enumerate(frames):
-        image_ops.write_png(folder / f'{number:04d}.png', frame)
 
 
 def _reduce(frame: np.ndarray, height: int) -> np.ndarray:

@@ -163,10 +163,15 @@ class Editor:
         from fvae_jax.editing import studio
         return studio.open_photo(self, path)
 
-    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any):
-        """Interpolates two photos of one person (Algorithm 2); see `studio.Morph`."""
+    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None):
+        """Takes an expression from one photo, or from two of one person; see `studio.example`."""
         from fvae_jax.editing import studio
-        return studio.morph(self, first, second, frames, **options)
+        return studio.example(self, expression, neutral)
+
+    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any):
+        """Interpolates two photos of one person (Algorithm 2); see `interpolation.Morph`."""
+        from fvae_jax.editing import interpolation
+        return interpolation.interpolate(self, first, second, frames, **options)
 
 
 def load(path: str | os.PathLike) -> Editor:

@@ -38,7 +38,8 @@ def native_crop(pixels: np.ndarray, matrix: np.ndarray, size: int,
 
 
 def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
-          displacement_b: np.ndarray, weight: np.ndarray) -> np.ndarray:
+          displacement_b: np.ndarray, weight: np.ndarray,
+          weight_b: np.ndarray | None = None) -> np.ndarray:
     """Warps two crops and mixes them (Algorithm 2, lines 5 to 8).
 
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
@@ -49,6 +50,8 @@ def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
       displacement_a: (s, s, 2), px of the model's crop, where to read the first crop.
       displacement_b: (s, s, 2), likewise for the second.
       weight: (s, s) in [0, 1], of the first crop.
+      weight_b: of the second; None stands for 1 − weight. Only the printed formula needs it, whose
+        weights do not sum to one; the sum is clipped to the range of an image.
 
     Returns:
       (S, S, 3) float32 in [-1, 1].
@@ -59,9 +62,14 @@ def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
     if crop_a.shape != crop_b.shape:
         raise InputError(f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
                          'native_crop the side of the first for the second')
-    share = np.clip(portrait.enlarge(weight[..., None], len(crop_a)), 0, 1)
+
+    def enlarge(values):
+        return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)
+
     first, second = _warp(crop_a, displacement_a), _warp(crop_b, displacement_b)
-    return share * first + (1 - share) * second
+    share = enlarge(weight)
+    rest = 1 - share if weight_b is None else enlarge(weight_b)
+    return np.clip(share * first + rest * second, -1, 1)
 
 
 def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:

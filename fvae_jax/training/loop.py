@@ -137,6 +137,9 @@ class _Run:
             while progress.step < self._task.steps and progress.stale < settings.patience:
                 state, metrics = self._step(state, self._strategy.shard(next(batches)))
                 pending.append(metrics)
+                # Dispatch runs ahead of the device; two steps are enough to keep it busy, and with more the bar
+                # would show steps that are not done and a stop would wait for all of them.
+                jax.block_until_ready(pending[-3:-2])
                 progress.step += 1
                 bar.update(settings.batch_size)
                 last = progress.step == self._task.steps

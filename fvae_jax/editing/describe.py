@@ -1,0 +1,51 @@
+"""What is in a model file and what is in a photo, as lines for people (`fvae info`)."""
+
+import pathlib
+
+import numpy as np
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.data import align
+from fvae_jax.editing.photo import Photo
+
+_UNKNOWN = 'not stated'
+
+
+def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
+    """Returns a line for each fact of a model file."""
+    info, size = bundle.info, bundle.config.data.image_size
+    counts = sorted(bundle.statistics.counts.items())
+    mask = 'yes' if bundle.mask is not None else 'no (interpolation and --show-mask need one)'
+    return _table({
+        'model': f'{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
+        'experiment': f'{info.get("experiment", bundle.config.name)}, '
+                      f'fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
+        'image size': f'{size}x{size} px (photos of any size are edited through it)',
+        'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
+        'mask': mask,
+        'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
+        'data': info.get('data') or _UNKNOWN,
+        'licence': info.get('licence') or _UNKNOWN,
+    })
+
+
+def describe_photo(photo: Photo, faces: list[align.Face]) -> str:
+    """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
+    width, height = photo.size
+    kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
+    extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
+    kinds += [name for name, value in extras.items() if value is not None]
+    lines = {'photo': str(photo.source), 'size': f'{width}x{height} px, {", ".join(kinds)}',
+             'faces': str(len(faces)) if faces else 'none found'}
+    main = align.main_face(faces)
+    for number, face in enumerate(faces, 1):
+        left, right = align.eye_centers(face.landmarks)
+        x0, y0, x1, y1 = (round(edge) for edge in face.box)
+        lines[f'--face {number}'] = (
+            f'x {x0} to {x1}, y {y0} to {y1}, eyes {np.hypot(*(right - left)):.0f} px apart, '
+            f'score {face.score:.1f}{", the main face" if face is main else ""}')
+    return _table(lines)
+
+
+def _table(facts: dict[str, str]) -> str:
+    return '\n'.join(f'{name:<12} {value}' for name, value in facts.items())

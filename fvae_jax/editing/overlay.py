@@ -1,0 +1,65 @@
+"""Pictures that explain an edit: what moved and what is doubted, drawn over the gray photo."""
+
+import cv2
+import numpy as np
+
+from fvae_jax.ops import flow_color
+from fvae_jax.ops import image as image_ops
+
+_SIDE = 768  # px, of the pictures
+_WHEEL = 96  # px
+_DOUBT = np.float32([200, 20, 20])  # RGB
+# The photo is drawn between mid-gray and white, so that colors laid over it are seen.
+_DARKEST = 110
+
+
+def flow_overlay(pixels: np.ndarray, field: np.ndarray, max_magnitude: float) -> np.ndarray:
+    """Draws a displacement as colors over the photo, with the color wheel and its maximum.
+
+    Args:
+      pixels: (h, w, 3) uint8, the part of the photo that the field is of.
+      field: (h, w, 2), photo px.
+      max_magnitude: length of a fully saturated color, photo px.
+
+    Returns:
+      (H, W, 3) uint8 RGB.
+    """
+    colors = flow_color.flow_to_color(_fit(field), max_magnitude) / np.float32(255)
+    picture = _gray(pixels) * colors
+    wheel = flow_color.color_wheel(_WHEEL)
+    return image_ops.image_grid(
+        [[np.rint(picture).astype(np.uint8), wheel]],
+        ['where each pixel is read from', f'full color: {max_magnitude:.3g} px of the photo'],
+        scale=1)
+
+
+def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """Draws where the model does not trust an edit, in red over the photo.
+
+    Args:
+      pixels: (h, w, 3) uint8, a part of the photo.
+      doubt: (h, w), 1 − M(S, Z), in [0, 1].
+
+    Returns:
+      (H, W, 3) uint8 RGB, with its legend.
+    """
+    share = _fit(doubt)[..., None]
+    picture = (1 - share) * _gray(pixels) + share * _DOUBT
+    ramp = np.broadcast_to(np.linspace(1, 0, _WHEEL)[:, None, None], (_WHEEL, _WHEEL // 4, 1))
+    legend = (1 - ramp) * 255 + ramp * _DOUBT
+    return image_ops.image_grid(
+        [[np.rint(picture).astype(np.uint8), np.rint(legend).astype(np.uint8)]],
+        ['confidence of the edit', 'white: confidence 1, red: 0'], scale=1)
+
+
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 1) float32 in [`_DARKEST`, 255]."""
+    gray = cv2.cvtColor(_fit(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return (_DARKEST + gray * np.float32((255 - _DARKEST) / 255))[..., None]
+
+
+def _fit(values: np.ndarray) -> np.ndarray:
+    """Resizes a picture or a map so that its longer side has `_SIDE` px."""
+    scale = _SIDE / max(values.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in values.shape[1::-1])
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -1,0 +1,315 @@
+"""Whole photos: find faces, edit them at the photo's own resolution, save (Algorithm 1, 4.3)."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import special
+
+import fvae_jax
+from fvae_jax.data import align
+from fvae_jax.editing import editor as editor_lib
+from fvae_jax.editing import latent as latent_lib
+from fvae_jax.editing import overlay, photo_io, portrait
+from fvae_jax.editing import sequence as sequence_lib
+from fvae_jax.editing.photo import Photo
+from fvae_jax.errors import InputError
+
+# Margin of a close-up, as a share of the region of the faces.
+_CLOSE_UP = 0.1
+# Full saturation in pictures of flow, as a share of the distance between the eyes. Relative to the
+# face, and not to the longest vector, so that pictures of two edits or two photos compare.
+_FLOW_MAXIMUM = 0.1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """An expression shown by a photo from outside the training set (the paper's "fear", 6.1).
+
+    Attributes:
+      expression: Z of the photo that shows it.
+      neutral: Z of the same person's neutral photo; None stands for the photo that is edited.
+      name: for people.
+    """
+
+    expression: np.ndarray
+    neutral: np.ndarray | None
+    name: str
+
+    def direction(self, latent: np.ndarray) -> np.ndarray:
+        """The direction for a face with Z(S) = `latent`; see `latent.example_direction`."""
+        neutral = latent if self.neutral is None else self.neutral
+        return latent_lib.example_direction(self.expression, neutral)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Edit:
+    """What is asked of a face: `strength` times the sum of its directions.
+
+    Attributes:
+      strengths: by expression; see `Editor.edited_latent`.
+      source: the expression to come from.
+      like: an example whose direction is added.
+      strength: a factor for everything; 0 is the photo itself.
+    """
+
+    strengths: Mapping[str, float]
+    source: str = latent_lib.NEUTRAL
+    like: Example | None = None
+    strength: float = 1.0
+
+    def latent(self, editor: editor_lib.Editor, face: editor_lib.Face) -> np.ndarray:
+        """Z_edit, (4, 4, C).
+
+        Raises:
+          InputError: an expression is unknown or a strength is not finite.
+        """
+        if not np.isfinite(self.strength):
+            raise InputError(f'strength is {self.strength}; it must be a finite number')
+        strengths = {name: self.strength * value for name, value in self.strengths.items()}
+        edited = editor.edited_latent(face, strengths, source=self.source)
+        if self.like is None:
+            return edited
+        return edited + np.float32(self.strength) * self.like.direction(face.latent)
+
+    def __str__(self) -> str:
+        start = '' if self.source == latent_lib.NEUTRAL else f'{self.source} to '
+        parts = [f'{start}{name} {self.strength * value:.4g}'
+                 for name, value in self.strengths.items()]
+        if self.like is not None:
+            parts.append(f'like {self.like.name} {self.strength:.4g}')
+        return ', '.join(parts) or 'nothing'
+
+
+class EditablePhoto:
+    """A photo with its faces, each encoded once, when it is first needed.
+
+    Args:
+      editor: the model.
+      photo: the photo.
+      faces: as `align.detect_faces` returns them, at least one.
+
+    Attributes:
+      photo: the photo.
+      faces: its faces, largest first; face N of `edit` is `faces[N - 1]`.
+    """
+
+    def __init__(self, editor: editor_lib.Editor, photo: Photo, faces: list[align.Face]):
+        self.editor = editor
+        self.photo = photo
+        self.faces = tuple(faces)
+        self._encoded: dict[int, editor_lib.Face] = {}
+
+    def numbers(self, face: int | str | None) -> tuple[int, ...]:
+        """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
+
+        Raises:
+          InputError: there is no such face.
+        """
+        if face is None:
+            main = align.main_face(self.faces)
+            return next(n for n, other in enumerate(self.faces, 1) if other is main),
+        known = range(1, len(self.faces) + 1)
+        if face == 'all':
+            return tuple(known)
+        if face not in known:
+            found = '1 face' if len(known) == 1 else f'{len(known)} faces'
+            raise InputError(f"photo '{self.photo.source}' has {found} and no face {face}; see "
+                             f'`fvae info {self.photo.source}`, or take all')
+        return face,
+
+    def matrix(self, number: int) -> np.ndarray:
+        """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""
+        return align.crop_transform(self.faces[number - 1].landmarks, self.editor.size)
+
+    def encoded(self, number: int) -> editor_lib.Face:
+        """A face as the model sees it: its aligned crop, Z(S) and features."""
+        if number not in self._encoded:
+            crop = align.align_crop(self.photo.pixels, self.matrix(number), self.editor.size)
+            self._encoded[number] = self.editor.encode(crop)
+        return self._encoded[number]
+
+    def latent_of(self, face: int | None = None) -> np.ndarray:
+        """Z(S) of a face, (4, 4, C); of the main one by default."""
+        return self.encoded(self.numbers(face)[0]).latent
+
+    def edit(self, source: str = latent_lib.NEUTRAL, face: int | str | None = None,
+             like: Example | None = None, strength: float = 1.0,
+             **strengths: float) -> 'EditedPhoto':
+        """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
+
+        Args:
+          source: the expression to come from.
+          face: the face's number, 'all', or None for the main one.
+          like: see `Editor.example`.
+          strength: a factor for everything; 0 is the photo itself, pixel for pixel.
+          **strengths: by expression, any real number: `smile=1.0, surprise=0.2`. `neutral=1` takes
+            out what the face shows.
+
+        Raises:
+          InputError: an expression or a face is unknown, or a strength is not finite.
+        """
+        edit = Edit(strengths, source, like, strength)
+        return EditedPhoto(self, edit, self.numbers(face))
+
+    def sequence(self, steps: int, strength: float = 1.0, **edit) -> sequence_lib.Sequence:
+        """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
+
+        Args:
+          steps: K, at least 1.
+          strength: that of the last step.
+          **edit: as for `edit`.
+
+        Raises:
+          InputError: there are no steps.
+        """
+        if steps < 1:
+            raise InputError(f'{steps} steps; give at least 1')
+        return sequence_lib.Sequence(
+            lambda i: self.edit(strength=strength * i / steps, **edit), steps + 1)
+
+
+class EditedPhoto:
+    """An edit of a photo; the pixels are moved when they are first asked for.
+
+    Attributes:
+      original: what was edited.
+      edit: what was asked.
+      box: the region of the faces, (y0, y1, x0, x1), half open; everything outside stays.
+      field: (h, w, 2) float32, where the pixels of the box come from, photo px.
+    """
+
+    def __init__(self, original: EditablePhoto, edit: Edit, numbers: tuple[int, ...]):
+        self.original = original
+        self.edit = edit
+        self._numbers = numbers
+        editor = original.editor
+        self._latents = {n: edit.latent(editor, original.encoded(n)) for n in numbers}
+        self.box, self.field = _join([
+            portrait.photo_displacement(editor.displacement(original.encoded(n), latent),
+                                        original.matrix(n), original.photo.pixels.shape)
+            for n, latent in self._latents.items()])
+
+    @functools.cached_property
+    def photo(self) -> Photo:
+        """The edited photo: the original's pixels, resampled once where they move."""
+        return portrait.warp_photo(self.original.photo, self.box, self.field)
+
+    def close_up(self) -> np.ndarray:
+        """The edited faces and a little of what is around them, (h, w, 3) uint8."""
+        y0, y1, x0, x1 = self.box
+        y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
+        part = self.photo.pixels[max(y0 - y, 0):y1 + y, max(x0 - x, 0):x1 + x]
+        return Photo(part).eight_bit().pixels
+
+    def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
+        """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
+
+        Args:
+          max_magnitude: photo px of a fully saturated color; by default a tenth of the distance
+            between the eyes of the first edited face.
+        """
+        left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
+        maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))
+        return overlay.flow_overlay(self._region(), self.field, maximum)
+
+    def mask_picture(self) -> np.ndarray:
+        """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
+
+        Raises:
+          InputError: the model has no mask.
+        """
+        original, editor = self.original, self.original.editor
+        doubt = np.zeros(self.field.shape[:2], np.float32)
+        for n, latent in self._latents.items():
+            logits = editor.mask_logits(original.encoded(n), latent)
+            box, part = portrait.photo_map(special.expit(-logits), original.matrix(n),
+                                           original.photo.pixels.shape)
+            inside = _within(box, self.box)
+            doubt[inside] = np.maximum(doubt[inside], part)
+        return overlay.doubt_overlay(self._region(), doubt)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What a file notes about its making: the program, the model, the edit, the faces."""
+        bundle = self.original.editor.bundle
+        return {'Software': f'fvae_jax {fvae_jax.__version__}',
+                'Model': str(bundle.info.get('experiment', bundle.config.name)),
+                'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})'}
+
+    def save(self, path: str | os.PathLike, overwrite: bool = False, metadata: bool = True) -> None:
+        """Writes the photo in the format of the suffix; see `photo_io.write_photo`.
+
+        Args:
+          path: the file.
+          overwrite: whether a file may be replaced, be it the photo itself.
+          metadata: whether the file notes its `provenance`.
+
+        Raises:
+          InputError: the file cannot be written.
+        """
+        photo_io.write_photo(path, self.photo, overwrite=overwrite,
+                             metadata=self.provenance if metadata else None)
+
+    def _region(self) -> np.ndarray:
+        y0, y1, x0, x1 = self.box
+        return Photo(self.original.photo.pixels[y0:y1, x0:x1]).eight_bit().pixels
+
+
+def open_photo(editor: editor_lib.Editor, path: str | os.PathLike) -> EditablePhoto:
+    """Reads a photo and finds its faces.
+
+    Args:
+      editor: the model.
+      path: the photo; see `photo_io.read_photo`.
+
+    Raises:
+      InputError: the photo cannot be read, or shows no face.
+    """
+    photo = photo_io.read_photo(path)
+    faces = align.detect_faces(photo.eight_bit().pixels)
+    if not faces:
+        raise InputError(f"photo '{path}' shows no face that can be found; take one with an "
+                         'upright, roughly frontal face, or cut it closer to the face')
+    return EditablePhoto(editor, photo, faces)
+
+
+def example(editor: editor_lib.Editor, expression: str | os.PathLike,
+            neutral: str | os.PathLike | None = None) -> Example:
+    """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
+
+    Args:
+      editor: the model.
+      expression: a photo that shows it.
+      neutral: the same person without it. Without this photo the direction also holds what else
+        distinguishes the person from the one who is edited.
+
+    Raises:
+      InputError: a photo cannot be read, or shows no face.
+    """
+    def latent(path):
+        return None if path is None else open_photo(editor, path).latent_of()
+
+    name = pathlib.Path(expression).name
+    return Example(latent(expression), latent(neutral), name)
+
+
+def _join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:
+    """One field for all faces, so that the photo is resampled once; overlapping ones add."""
+    if len(parts) == 1:
+        return parts[0]
+    y0, y1, x0, x1 = zip(*(box for box, _ in parts))
+    whole = min(y0), max(y1), min(x0), max(x1)
+    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], 2), np.float32)
+    for box, part in parts:
+        field[_within(box, whole)] += part
+    return whole, field
+
+
+def _within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:
+    y0, y1, x0, x1 = box
+    top, _, left, _ = whole
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)

@@ -1,0 +1,1 @@
+"""Figures, tables and scores of the paper, each made by a command."""
