@@ -3,10 +3,13 @@
 import ast
 import compileall
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
+
+from fvae_jax import config
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / 'fvae_jax'
@@ -92,3 +95,14 @@ def test_scripts_parse_and_can_be_run(script):
     subprocess.run(['bash', '-n', script], check=True)
     assert script.read_text().startswith('#!/usr/bin/env bash')
     assert script.stat().st_mode & 0o100
+
+
+def test_the_readme_names_what_exists():
+    text = (ROOT / 'README.md').read_text() + (ROOT / 'WORKSPACE.md').read_text()
+    for path in re.findall(r'configs/\w+\.py|launch/[\w.]+\w|docs/\w+\.png', text):
+        assert (ROOT / path).exists(), path
+    for field in re.findall(r'--config\.([a-z]+\.[a-z_]+)|`((?:data|model|flow|loss|train|eval|confidence|latent)\.[a-z_]+)`', text):
+        assert ''.join(field) in config.FIELDS, field
+    for command in ('bash launch/quickstart.sh', 'bash launch/test.sh'):
+        assert command in text
+    assert 'bash launch/test.sh' in (ROOT / '.ci' / 'run').read_text()
