@@ -15,7 +15,9 @@ def get_config(arg=None):
     """Returns the config."""
     variants = parse_arg(arg, ('literal',))
     config = default_config()
-    config.name = 'multipie'
+    config.name = 'multipie_literal' if 'literal' in variants else 'multipie'
     config.data.set = 'multipie'
+    config.data.note = 'CMU Multi-PIE (Gross et al. 2010), camera 05_1, illumination 06'
+    config.data.licence = 'licensed by CMU, research use'
     config.flow.parameterization = 'absolute' if 'literal' in variants else 'near_identity'
     return config

@@ -1,7 +1,7 @@
 """The model file: weights, config, expression latents and licence in one .safetensors, without any pickle.
 
 Tensors are named by their path ('fvae/params/encoder/…', 'mask/batch_stats/…', 'class_means/smile'); everything
-else is JSON in the file's metadata. Reading needs NumPy, safetensors and Flax's modules, nothing of training.
+else is JSON under one key of the file's metadata (several keys would come in random order: equal models, equal files). Reading needs NumPy, safetensors and Flax's modules, nothing of training.
 """
 
 import json
@@ -17,7 +17,7 @@ import safetensors.numpy
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
-FORMAT = 'fvae_jax model'
+KEY = 'fvae_jax'
 VERSION = 1
 
 
@@ -63,8 +63,9 @@ def save(path: str | os.PathLike, bundle: Bundle) -> None:
     tensors = {**_flatten('fvae', bundle.fvae), **_flatten('mask', bundle.mask or {}),
                **_flatten('class_means', bundle.statistics.class_means),
                **_flatten('within_identity', bundle.statistics.within_identity)}
-    metadata = {'format': FORMAT, 'version': str(VERSION), 'config': config_lib.to_json(bundle.config),
-                'counts': json.dumps(bundle.statistics.counts), 'info': json.dumps(bundle.info)}
+    facts = {'version': VERSION, 'config': config_lib.to_json(bundle.config), 'counts': dict(bundle.statistics.counts),
+             'info': bundle.info}
+    metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     temporary = path.with_name(f'.{path.name}.tmp')
     try:
         with open(temporary, 'wb') as file:
@@ -86,28 +87,30 @@ def load(path: str | os.PathLike) -> Bundle:
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
     try:
         with safetensors.safe_open(path, 'numpy') as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if _is_ours(path, metadata) else {}
+            facts = _facts(path, file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except InputError:
+        raise
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f'{path} is not a model file, or is cut short ({error}); '
                          'take RUN/model.safetensors of a trained run') from error
     tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     try:
-        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), json.loads(metadata['counts']))
-        return Bundle(config_lib.from_json(metadata['config']), tree['fvae'], tree.get('mask'), stats,
-                      json.loads(metadata['info']))
+        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), facts['counts'])
+        return Bundle(config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, facts['info'])
     except (KeyError, ValueError) as error:
         raise InputError(f'{path} is damaged ({error}); take another copy of it') from error
 
 
-def _is_ours(path: pathlib.Path, metadata: Mapping[str, str]) -> bool:
-    if metadata.get('format') != FORMAT:
+def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if KEY not in metadata:
         raise InputError(f'{path} is a safetensors file but not an fvae_jax model; '
                          'take RUN/model.safetensors of a trained run')
-    if metadata.get('version') != str(VERSION):
-        raise InputError(f'{path} is of model version {metadata.get("version")}, this program reads version '
+    facts = dict(json.loads(metadata[KEY]))
+    if facts.get('version') != VERSION:
+        raise InputError(f'{path} is of model version {facts.get("version")}, this program reads version '
                          f'{VERSION}; update fvae_jax, or train again')
-    return True
+    return facts
 
 
 def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:

@@ -237,7 +237,7 @@ def from_json(text: str) -> ml_collections.ConfigDict:
       InputError: The text is no config.
     """
     try:
-        stored = _flatten_plain(json.loads(text))
+        stored = _flatten_plain(dict(json.loads(text)))
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f'this is no config.json ({error}); restore the file or use a new workdir') from error
     config = default_config()
@@ -245,9 +245,9 @@ def from_json(text: str) -> ml_collections.ConfigDict:
         if path not in FIELDS:
             raise InputError(f'config.{path} is not a field of this version of fvae_jax')
         group, _, name = path.rpartition('.')
-        # JSON has no tuples.
-        value = tuple(value) if isinstance(FIELDS[path].default, tuple) else value
         try:
+            # JSON has no tuples.
+            value = tuple(value) if isinstance(FIELDS[path].default, tuple) else value
             (config[group] if group else config)[name] = value
         except TypeError as error:
             raise InputError(f'config.{path} = {value!r}: {error}') from error

@@ -1,4 +1,4 @@
-"""The one exception that commands show to people."""
+"""The exceptions that commands show to people, each with its exit status."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,18 @@ class InputError(ValueError):
     The message is one line that names the thing, its value and the remedy. Commands print it without a
     traceback and exit with status 2; library users can catch it as a `ValueError`.
     """
+
+    exit_status = 2
+
+
+class Diverged(RuntimeError):
+    """The loss of a training step is not a number."""
+
+    exit_status = 1
+
+
+class Stopped(RuntimeError):
+    """A signal asked a training run to stop; its state is saved and the same command goes on with it."""
+
+    # EX_TEMPFAIL: launchers take it as "start me again".
+    exit_status = 75

@@ -27,7 +27,7 @@ _MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate'],
 
 
 def main(argv: list[str]) -> None:
-    """Dispatches to `training.loop`."""
+    """Dispatches to `training.experiment`."""
     if len(argv) > 1:
         raise InputError(f'unknown argument {argv[1]!r}; settings are given as --config.GROUP.FIELD=VALUE')
     if _CONFIG.value is None:
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     workdir = pathlib.Path(_WORKDIR.value or f'runs/{_CONFIG.value.name}')
     run_mode = {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[_MODE.value]
     run_mode(_CONFIG.value, workdir)
-    _LOG.info('done; see %s/evaluation.json and %s/samples/', workdir, workdir)
+    _LOG.info('done; see %s', workdir)
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -7,17 +7,12 @@ import pathlib
 import sys
 from typing import Callable
 
-from fvae_jax.errors import InputError
-
-EXIT_ERROR = 1
-EXIT_INPUT = 2
-# EX_TEMPFAIL: launchers take it as "start me again".
-EXIT_RESTART = 75
+from fvae_jax.errors import Diverged, InputError, Stopped
 
 
 def cache_dir() -> pathlib.Path:
     """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
-    return pathlib.Path(os.environ.get('FVAE_CACHE') or pathlib.Path.home() / '.cache' / 'fvae_jax')
+    return pathlib.Path(os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax').expanduser()
 
 
 def prepare() -> None:
@@ -52,22 +47,16 @@ def exit_on_error(work: Callable[[], None]) -> None:
     """
     try:
         work()
-    except InputError as error:
-        _die(str(error), EXIT_INPUT)
+    except (InputError, Diverged, Stopped) as error:
+        _die(str(error), error.exit_status)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
-        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again',
-             EXIT_ERROR)
+        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
     except KeyboardInterrupt:
         _die('interrupted', 130)
-    except RuntimeError as error:
-        status = {'Stopped': EXIT_RESTART, 'Diverged': EXIT_ERROR}.get(type(error).__name__)
-        if status is None:
-            raise
-        _die(str(error), status)
 
 
 def _die(message: str, status: int) -> None:
-    print(f'error: {message}' if status != EXIT_RESTART else message, file=sys.stderr)
+    print(f'error: {message}' if status != Stopped.exit_status else message, file=sys.stderr)
     sys.exit(status)

@@ -12,6 +12,5 @@ environment() {
     rm -f .venv/.installed"$extra"-*
     touch "$stamp"
   fi
-  # Some machines pin OpenBLAS kernels in the environment; it is theirs to say, so nothing is set here.
   export PATH="$PWD/.venv/bin:$PATH"
 }

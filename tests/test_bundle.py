@@ -1,7 +1,6 @@
 """The model file: what goes in comes out, whatever else is refused in one line."""
 
 import json
-import pathlib
 import pickletools
 import subprocess
 import sys
@@ -39,11 +38,18 @@ def test_reading_needs_neither_orbax_nor_tfds_nor_grain(tmp_path):
     assert found.stdout.strip() == '[]'
 
 
-def _rewrite(path, **metadata):
+def _rewrite(path, key=bundle_lib.KEY, **changed):
     with safetensors.safe_open(path, 'numpy') as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
-        kept = {**file.metadata(), **metadata}
-    safetensors.numpy.save_file(tensors, path, {k: v for k, v in kept.items() if v is not None})
+        facts = {**json.loads(file.metadata()[bundle_lib.KEY]), **changed}
+    kept = {name: value for name, value in facts.items() if value is not None}
+    safetensors.numpy.save_file(tensors, path, {key: json.dumps(kept)})
+
+
+def test_equal_models_are_equal_files(tmp_path):
+    for name in ('a', 'b'):
+        bundle_lib.save(tmp_path / name, models.random_bundle())
+    assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
 
 
 @pytest.mark.parametrize('damage, words', [
@@ -51,8 +57,8 @@ def _rewrite(path, **metadata):
     (lambda path: path.write_bytes(b''), 'is not a model file, or is cut short'),
     (lambda path: path.write_text('hello'), 'is not a model file, or is cut short'),
     (lambda path: path.write_bytes(path.read_bytes()[:-100]), 'is not a model file, or is cut short'),
-    (lambda path: _rewrite(path, format=None), 'safetensors file but not an fvae_jax model'),
-    (lambda path: _rewrite(path, version='99'), 'model version 99, this program reads version 1; update'),
+    (lambda path: _rewrite(path, key='format'), 'safetensors file but not an fvae_jax model'),
+    (lambda path: _rewrite(path, version=99), 'model version 99, this program reads version 1; update'),
     (lambda path: _rewrite(path, config='{}x'), 'no config.json'),
     (lambda path: _rewrite(path, counts=None), 'is damaged'),
 ], ids=['missing', 'empty', 'text', 'cut', 'foreign', 'version', 'config', 'counts'])

@@ -19,8 +19,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 def _fails(tmp_path, *arguments):
     """Runs the command, expects a one-line error, and returns the line."""
-    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', *arguments], cwd=ROOT, capture_output=True,
-                           text=True, env={**os.environ, 'FVAE_CACHE': str(tmp_path / 'cache')})
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', f'--workdir={tmp_path / "run"}', *arguments],
+                           cwd=ROOT, capture_output=True, text=True, env={**os.environ, 'FVAE_CACHE': str(tmp_path / 'cache')})
     assert found.returncode == 2, found.stderr
     assert 'Traceback' not in found.stderr
     errors = [line for line in found.stderr.splitlines() if line.startswith('error: ')]
@@ -45,7 +45,10 @@ def _photos(root, *more):
      ['config.train.batch_size = 9', '8 devices', 'use 8 or 16']),
     (['--config=configs/photos.py'], ['config.data.root is empty', '--config.data.root=DATA']),
     (['--config=configs/multipie.py', '--config.data.manual_dir=nowhere'], ['nowhere', 'Multi-PIE']),
-    (['--config=configs/synthetic.py:tiny', '--mode=evaluate', '--workdir=nowhere'], ['nowhere', '--mode=train']),
+    (['--config=configs/synthetic.py:tiny', '--mode=evaluate'], ['holds no run', '--mode=train']),
+    (['--config=configs/synthetic.py:tiny', '--mode=mask'], ['holds no run', '--mode=train']),
+    (['--config=configs/synthetic.py:tiny', '--config.data.root=x'], ['data.root', "set 'synthetic' does not have"]),
+    (['--config=configs/synthetic.py:tiny', '--config.model.dtype=float64'], ['JAX_ENABLE_X64']),
 ], ids=lambda value: ' '.join(value)[:60])
 def test_flags_and_config(tmp_path, arguments, words):
     line = _fails(tmp_path, *arguments)
@@ -83,8 +86,21 @@ def test_workdir_that_cannot_be_written(tmp_path):
 
 
 def test_workdir_of_another_config(tmp_path):
-    writers.open_workdir(tmp_path / 'run', synthetic.get_config('tiny'))
-    line = _fails(tmp_path, '--config=configs/synthetic.py:tiny', '--config.loss.flow_alpha=1',
-                  f'--workdir={tmp_path}/run')
+    run = tmp_path / 'run'
+    writers.open_workdir(run, synthetic.get_config('tiny'))
+    # Nothing is saved there yet, so wrong settings can still be mended; a checkpoint makes it somebody's.
+    writers.open_workdir(run, synthetic.get_config())
+    writers.open_workdir(run, synthetic.get_config('tiny'))
+    (run / 'manifests').mkdir()
+    (run / 'manifests' / '4.json').write_text('{}')
+    line = _fails(tmp_path, '--config=configs/synthetic.py:tiny', '--config.loss.flow_alpha=1')
     assert 'loss.flow_alpha: 1.0, not 10.0' in line and '--workdir' in line
-    assert json.loads((tmp_path / 'run' / 'config.json').read_text())['loss']['flow_alpha'] == 10.0
+    assert json.loads((run / 'config.json').read_text())['loss']['flow_alpha'] == 10.0
+    (run / 'config.json').write_bytes(b'\xff')
+    assert 'cannot be read' in _fails(tmp_path, '--config=configs/synthetic.py:tiny')
+
+
+def test_a_second_run_in_the_same_workdir_is_refused(tmp_path):
+    writers.open_workdir(tmp_path / 'run', synthetic.get_config('tiny'))
+    with writers.claim(tmp_path / 'run'):
+        assert 'another process is training' in _fails(tmp_path, '--config=configs/synthetic.py:tiny')

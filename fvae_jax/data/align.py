@@ -21,6 +21,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from fvae_jax.errors import InputError
+
 EYE_X = 0.33  # left eye centre across the crop; the right one mirrors it at 0.67
 EYE_Y = 0.40  # eye centres down the crop
 
@@ -122,13 +124,13 @@ def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X,
       2×3 float64 matrix [A | t], photo px to crop px.
 
     Raises:
-      ValueError: the two eye centres coincide.
+      InputError: the two eye centres coincide.
     """
     left, right = eye_centers(landmarks)
     goal_left, goal_right = crop_eye_centers(size, eye_x, eye_y)
     span = complex(*(right - left))
     if abs(span) < 1e-6:
-        raise ValueError('the two eye centres coincide')
+        raise InputError('both eyes were found at one place; use a larger or sharper photo')
     turn = complex(*(goal_right - goal_left)) / span  # scale and rotation as one complex factor
     linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     return np.column_stack([linear, goal_left - linear @ left])

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from fvae_jax.data import align
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Photo
+from fvae_jax.errors import InputError
 
 
 class UnusablePhoto(Exception):
@@ -59,7 +60,10 @@ def find_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     face = align.main_face(align.detect_faces(image))
     if face is None:
         raise UnusablePhoto('no face found')
-    matrix = align.crop_transform(face.landmarks, size)
+    try:
+        matrix = align.crop_transform(face.landmarks, size)
+    except InputError as error:
+        raise UnusablePhoto(str(error)) from None
     landmarks = align.transform_points(matrix, face.landmarks)
     return align.align_crop(image, matrix, size), landmarks.astype(np.float32)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from fvae_jax import runtime
 from fvae_jax.data.builder import FaceData, FaceSet
 from fvae_jax.errors import InputError
 
@@ -49,8 +50,8 @@ def open_set(name: str, *, size: int, cache: str = '', root: str = '', aligned: 
             raise InputError(f"data.{option} is {value!r}, which the set '{name}' does not have; "
                              f"leave it out, or use --config.data.set={meant}")
     options = {option: given[option] for option in _OPTIONS[name] if given[option] is not None}
-    cache = os.path.expanduser(cache or os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax')
-    return _set_class(name)(size=size, cache=cache, **options).build()
+    folder = os.path.expanduser(cache) if cache else runtime.cache_dir()
+    return _set_class(name)(size=size, cache=folder, **options).build()
 
 
 def _set_class(name: str) -> type[FaceSet]:

@@ -125,7 +125,10 @@ def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_m
     Returns:
       (4, 4, C), to be added to Z(S).
     """
-    names = [name for name in stats.class_means if name != NEUTRAL]
+    table = stats.within_identity if kind == 'within_identity' else stats.class_means
+    names = [name for name in table if name != NEUTRAL]
+    if not names:
+        return np.zeros_like(latent)
     basis = np.stack([direction(stats, name, NEUTRAL, kind).ravel() for name in names], axis=1)
     offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
     shares = np.linalg.lstsq(basis.astype(np.float64), offset.astype(np.float64), rcond=None)[0]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from fvae_jax import runtime
 from fvae_jax.data import drawing, expressions, pairs
-from fvae_jax.editing import editor as editor_lib, latent as latent_lib
+from fvae_jax.editing import editor as editor_lib, latent as latent_lib, output
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops, warp
 
@@ -86,7 +86,8 @@ def main() -> None:
     run = parser.parse_args().run
     runtime.prepare()
     scores = score(editor_lib.load(run / 'model.safetensors'))
-    (run / 'middle_frames.json').write_text(json.dumps(scores, indent=2) + '\n')
+    with output.replacing(run / 'middle_frames.json') as temporary:
+        temporary.write_text(json.dumps(scores, indent=2) + '\n')
     print(f'{"t = 1/2":<12}{"PSNR":>8}{"mouth":>8}  dB')
     for way, values in sorted(scores.items(), key=lambda item: -item[1]['psnr']):
         print(f'{way:<12}{values["psnr"]:>8.2f}{values["psnr_mouth"]:>8.2f}')

@@ -4,7 +4,6 @@ from typing import Sequence
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import ml_collections
 
 from fvae_jax.models import blocks, fvae

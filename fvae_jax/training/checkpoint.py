@@ -51,11 +51,14 @@ class Checkpoints:
 
     Args:
       workdir: The run directory.
+      read_only: Leave everything as it is: damaged steps are passed over, not moved. For readers beside a run.
     """
 
-    def __init__(self, workdir: pathlib.Path):
+    def __init__(self, workdir: pathlib.Path, read_only: bool = False):
         self._workdir = workdir.absolute()
-        self._set_aside_damaged()
+        damaged = self._find_damaged()
+        if not read_only:
+            self._set_aside(damaged)
         # best_fn makes Orbax store the scores; alone, with max_to_keep, it would delete the newest step
         # whenever that is not the best one, hence the policies.
         policies = ocp.checkpoint_managers
@@ -64,12 +67,13 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self._workdir / CHECKPOINTS,
             options=ocp.CheckpointManagerOptions(
-                best_fn=_score, preservation_policy=policy, cleanup_tmp_directories=True,
-                enable_async_checkpointing=False))
+                best_fn=_score, preservation_policy=policy, cleanup_tmp_directories=not read_only,
+                read_only=read_only, enable_async_checkpointing=False))
+        self._unusable = set(damaged) if read_only else set()
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
-        return sorted(self._manager.all_steps())
+        return sorted(set(self._manager.all_steps()) - self._unusable)
 
     def save(self, step: int, state: Any, data: grain.DatasetIterator, progress: dict[str, Any],
              score: float) -> None:
@@ -152,8 +156,8 @@ class Checkpoints:
         if not manifest.exists():
             return 'it has no manifest: the save did not finish'
         try:
-            expected = json.loads(manifest.read_text())
-        except (ValueError, OSError) as error:
+            expected = dict(json.loads(manifest.read_text()))
+        except (ValueError, TypeError, OSError) as error:
             return f'its manifest cannot be read: {error}'
         found = _checksums(self._directory(step))
         for name in sorted(expected.keys() | found.keys()):
@@ -162,16 +166,17 @@ class Checkpoints:
                 return f'file {name} is {state}'
         return None
 
-    def _set_aside_damaged(self) -> None:
+    def _find_damaged(self) -> dict[int, str]:
+        """Returns {step: what is wrong with it}."""
         root = self._workdir / CHECKPOINTS
-        for directory in sorted(root.glob('[0-9]*')) if root.exists() else ():
-            if not directory.name.isdigit():
-                continue
-            damage = self._damage(int(directory.name))
-            if damage:
-                place = self._workdir / DAMAGED / directory.name
-                place.parent.mkdir(exist_ok=True)
-                shutil.rmtree(place, ignore_errors=True)
-                directory.rename(place)
-                _LOG.warning('checkpoint %s is damaged (%s); moved to %s, using the step before',
-                                directory.name, damage, place.parent.name)
+        steps = sorted(int(p.name) for p in root.glob('[0-9]*') if p.name.isdigit()) if root.exists() else []
+        return {step: damage for step in steps if (damage := self._damage(step))}
+
+    def _set_aside(self, damaged: dict[int, str]) -> None:
+        for step, damage in damaged.items():
+            place = self._workdir / DAMAGED / str(step)
+            place.parent.mkdir(exist_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+            self._directory(step).rename(place)
+            _LOG.warning('checkpoint %d is damaged (%s); moved to %s/, using the step before', step, damage,
+                         place.parent.name)

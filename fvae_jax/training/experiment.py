@@ -1,6 +1,8 @@
-"""`train`, `train_mask` and `evaluate`: the entries of the command, the tests and the notebook."""
+"""`train`, `train_mask` and `evaluate`: the entries of the command and of the tests."""
 
 import functools
+import hashlib
+import json
 import logging
 import pathlib
 from typing import Any, NamedTuple
@@ -25,6 +27,10 @@ class Faces(NamedTuple):
     data: Any
     split: pairs_lib.Split
 
+    def digest(self) -> str:
+        """Changes with the images of the set and with who belongs to which part."""
+        return hashlib.sha256(repr((self.data.records, self.split)).encode()).hexdigest()
+
     def pairs(self, part: str, limit: int | None = None) -> np.ndarray:
         """The ordered pairs of 'train', 'validation' or 'test' people; at most `limit`, spread evenly."""
         pairs = pairs_lib.ordered_pairs(self.data.records, getattr(self.split, part))
@@ -34,12 +40,17 @@ class Faces(NamedTuple):
 def open_faces(config: ml_collections.ConfigDict) -> Faces:
     """Builds or opens the config's data set and divides its people."""
     data = config.data
-    own = {'synthetic': dict(identities=data.identities, strengths=data.strengths),
-           'photos': dict(root=data.root, aligned=data.aligned, exclude=data.exclude),
-           'multipie': dict(manual_dir=data.manual_dir)}
-    faces = sets.open_set(data.set, size=data.image_size, cache=data.cache, **own[data.set])
-    names = [record.identity for record in faces.records]
-    return Faces(faces, pairs_lib.split_identities(names, data.test_share, data.validation_share))
+    drawn = dict(identities=data.identities, strengths=data.strengths) if data.set == 'synthetic' else {}
+    faces = sets.open_set(data.set, size=data.image_size, cache=data.cache, root=data.root, aligned=data.aligned,
+                          exclude=data.exclude, manual_dir=data.manual_dir, **drawn)
+    # People with one expression only cannot be tested, nor trained on.
+    everyone = {record.identity for record in faces.records}
+    pairs = pairs_lib.ordered_pairs(faces.records, everyone)
+    names = {faces.records[int(source)].identity for source, _ in pairs}
+    if len(names) < len(everyone):
+        _LOG.info('%d of %d people have one expression only and are left out', len(everyone) - len(names),
+                  len(everyone))
+    return Faces(faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share))
 
 
 def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
@@ -54,14 +65,22 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
 
     Raises:
       InputError: The config, the data or the directory cannot be used.
-      loop.Diverged: The loss became NaN or infinite.
-      loop.Stopped: A signal came; the state of that step is saved.
+      Diverged: The loss became NaN or infinite.
+      Stopped: A signal came; the state of that step is saved.
     """
     workdir = pathlib.Path(workdir)
     config_lib.validate(config)
     parallel.check_batch_size('train.batch_size', config.train.batch_size)
+    if config.model.dtype == 'float64' and not jax.config.jax_enable_x64:
+        raise InputError("config.model.dtype = 'float64' needs the environment variable JAX_ENABLE_X64=1")
+    with writers.claim(workdir):
+        return _train(config, workdir)
+
+
+def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, float]:
     writers.open_workdir(workdir, config)
     faces = open_faces(config)
+    _check_people(workdir, faces)
     _LOG.info('%d people to train on (%d pairs), %d to validate, %d to test', len(faces.split.train),
               len(faces.pairs('train')), len(faces.split.validation), len(faces.split.test))
     table = writers.parameter_table(config)
@@ -90,9 +109,13 @@ def train_mask(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -
     Raises:
       InputError: The run has no FVAE yet.
     """
-    workdir = _open_run(config, workdir)
-    faces = open_faces(config)
-    return _train_mask(config, workdir, faces, *loop.load_best(_fvae_task(config, faces), workdir))
+    workdir = _existing_run(config, workdir)
+    parallel.check_batch_size('train.batch_size', config.train.batch_size)
+    with writers.claim(workdir):
+        writers.open_workdir(workdir, config)
+        faces = open_faces(config)
+        _check_people(workdir, faces)
+        return _train_mask(config, workdir, faces, *loop.load_best(_fvae_task(config, faces), workdir))
 
 
 def evaluate(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
@@ -101,8 +124,9 @@ def evaluate(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> 
     Raises:
       InputError: There is no checkpoint, or it belongs to another config.
     """
-    workdir = _open_run(config, workdir)
+    workdir = _existing_run(config, workdir)
     faces = open_faces(config)
+    _check_people(workdir, faces)
     task = _fvae_task(config, faces)
     return _score_test(task, config, faces, workdir, *loop.load_best(task, workdir))
 
@@ -112,13 +136,25 @@ def mask_dir(workdir: pathlib.Path, fvae_step: int) -> pathlib.Path:
     return workdir / 'mask' / f'{fvae_step:07d}'
 
 
-def _open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> pathlib.Path:
+def _existing_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> pathlib.Path:
     workdir = pathlib.Path(workdir)
     config_lib.validate(config)
     if not (workdir / 'config.json').exists():
         raise InputError(f'{workdir} holds no run; train first with --mode=train')
-    writers.open_workdir(workdir, config)
+    writers.check_config(workdir, config)
     return workdir
+
+
+def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
+    """Refuses to go on with other images or another division of the people than the run began with."""
+    stored = workdir / 'people.json'
+    if stored.exists() and any((workdir / checkpoint.MANIFESTS).glob('*.json')):
+        if json.loads(stored.read_text()).get('digest') != faces.digest():
+            raise InputError(f'the images are not those that the run in {workdir} began with; restore them, or '
+                             'use a new --workdir')
+        return
+    people = {'digest': faces.digest(), **faces.split._asdict()}
+    checkpoint.write_text(stored, json.dumps(people, indent=1, ensure_ascii=False) + '\n')
 
 
 def _stored_beta(place: pathlib.Path) -> float:
@@ -140,15 +176,16 @@ def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
 
 def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:
     create = jax.jit(functools.partial(state_lib.create_mask_state, config))
-    return loop.Task('mask', lambda: create().replace(frozen=frozen), mask.make_mask_train_step(config),
+    return loop.Task('mask', create, mask.make_mask_train_step(config),
                      mask.MaskEvaluator(faces.data, config),
-                     faces.pairs('validation', config.eval.max_pairs), config.confidence.steps)
+                     faces.pairs('validation', config.eval.max_pairs), config.confidence.steps, frozen)
 
 
 def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int,
                 state: state_lib.TrainState) -> dict[str, float]:
     place = mask_dir(workdir, step)
     writers.open_workdir(place, config)
+    # Measured once: a resumed mask goes on with the same labels.
     beta = config.confidence.beta or _stored_beta(place)
     if not beta:
         pairs = faces.pairs('train', config.eval.max_pairs)

@@ -12,18 +12,11 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
+from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
-
-
-class Diverged(RuntimeError):
-    """The loss of a step is not a number."""
-
-
-class Stopped(RuntimeError):
-    """A signal asked the run to stop; its state is saved."""
 
 
 class Task(NamedTuple):
@@ -36,6 +29,7 @@ class Task(NamedTuple):
       evaluator: Scores states.
       validation: (pairs, 2), the pairs of the validation people.
       steps: Steps at most.
+      frozen: What the state reads and never changes; it is not part of checkpoints.
     """
 
     name: str
@@ -44,6 +38,7 @@ class Task(NamedTuple):
     evaluator: evaluate.Evaluator
     validation: np.ndarray
     steps: int
+    frozen: Any = {}
 
 
 def fit(task: Task, batches, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
@@ -65,11 +60,11 @@ def fit(task: Task, batches, config: ml_collections.ConfigDict, workdir: pathlib
     strategy = parallel.make_strategy(config.parallel)
     checkpoints = checkpoint.Checkpoints(workdir)
     restored = checkpoints.restore(strategy.template(jax.eval_shape(task.create_state)), batches)
-    if restored is None:
-        state, progress = strategy.place(task.create_state()), Progress()
-    else:
-        state, progress = strategy.place(restored[0]), Progress(**restored[1])
+    state, progress = (task.create_state(), Progress()) if restored is None else (
+        restored[0], Progress(**restored[1]))
+    if progress.step:
         _LOG.info('%s resumed at step %d', task.name, progress.step)
+    state = strategy.place(state.replace(frozen=task.frozen))
     writer = writers.MetricsWriter(workdir, progress.step)
     try:
         _Run(task, config, workdir, strategy, checkpoints, writer).train(state, progress, batches)
@@ -84,11 +79,11 @@ def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, state_lib.TrainSt
     Raises:
       InputError: There is no checkpoint, or it belongs to another config.
     """
-    checkpoints = checkpoint.Checkpoints(workdir)
+    checkpoints = checkpoint.Checkpoints(workdir, read_only=True)
     try:
         step = checkpoints.best_step()
-        strategy = parallel.make_strategy('jit', jax.local_devices()[:1])
-        return step, checkpoints.restore_state(step, strategy.template(jax.eval_shape(task.create_state)))
+        template = parallel.single_device().template(jax.eval_shape(task.create_state))
+        return step, checkpoints.restore_state(step, template).replace(frozen=task.frozen)
     finally:
         checkpoints.close()
 
@@ -165,8 +160,8 @@ class _Run:
                 bad = step - len(fetched) + 1 + i
                 saved = self._checkpoints.steps()
                 kept = f'the checkpoint of step {saved[-1]} is kept' if saved else 'there is no checkpoint yet'
-                raise Diverged(f'step {bad}: {_not_finite(metrics)}; {kept}. Lower train.learning_rate, or look '
-                               f'at {self._workdir / "metrics.jsonl"}')
+                raise Diverged(f'step {bad}: {_not_finite(metrics)}; {kept}. Lower train.learning_rate in a new '
+                               f'--workdir; {self._workdir / "metrics.jsonl"} shows how it came')
         means = {name: np.mean([m[name] for m in fetched]) for name in fetched[0]}
         rate = bar.format_dict['rate']
         self._writer.write(step, {f'train/{k}': v for k, v in means.items()}
@@ -195,7 +190,7 @@ class _Run:
         bar.start_t += time.monotonic() - started
 
     def _save(self, state: Any, progress: Progress, batches, score: float) -> None:
-        state = self._strategy.fetch(state)
+        state = self._strategy.fetch(state).replace(frozen={})
         if all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(state.params)):
             self._checkpoints.save(progress.step, state, batches, vars(progress), score)
 

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import optax
 
 from fvae_jax import losses
 from fvae_jax.data import pipeline
@@ -16,15 +15,15 @@ from fvae_jax.training import evaluate, state as state_lib, steps
 
 
 def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
-    """Returns β of Eq. 7: the mean over the pixels of the training pairs of ‖T − g(S, μ(T))‖²."""
+    """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
     forward = steps.make_forward(config)
 
     @jax.jit
-    def error(batch):
+    def error(variables, batch):
         output = forward(variables, batch['source'], batch['target'])
         return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.image), -1), (1, 2))
 
-    errors = [np.asarray(error(batch), np.float64)[:valid]
+    errors = [np.asarray(error(variables, batch), np.float64)[:valid]
               for batch, valid in pipeline.evaluation_batches(faces, pairs, config)]
     return float(np.concatenate(errors).mean())
 

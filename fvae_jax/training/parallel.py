@@ -112,6 +112,17 @@ def make_strategy(kind: str, devices: list[jax.Device] | None = None) -> Strateg
     return {'jit': JitStrategy, 'pmap': PmapStrategy}[kind](devices)
 
 
+def single_device() -> Strategy:
+    """Returns a strategy for work after training, on one device of this host."""
+    return JitStrategy(jax.local_devices()[:1])
+
+
+def describe_devices() -> dict[str, Any]:
+    """Returns what history.jsonl says of the devices."""
+    devices = jax.devices()
+    return {'devices': f'{len(devices)} × {devices[0].device_kind}', 'processes': jax.process_count()}
+
+
 def check_batch_size(field: str, batch_size: int) -> None:
     """Raises InputError unless a global batch divides evenly over the devices."""
     devices = jax.device_count()

@@ -29,7 +29,8 @@ def training_latents(faces, identities, config: ml_collections.ConfigDict, varia
       variables: The FVAE's.
     """
     model = fvae.from_config(config)
-    encode = jax.jit(lambda images: model.apply(variables, images, method='encode').mean)
+    # Weights are an argument: closed over, they would become part of the compiled program.
+    encode = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
     chosen = [i for i, record in enumerate(faces.records) if record.identity in set(identities)]
     latents = []
     for start in range(0, len(chosen), _BATCH):
@@ -37,7 +38,7 @@ def training_latents(faces, identities, config: ml_collections.ConfigDict, varia
         # Always a full batch, so that one program serves all.
         images = np.stack([faces[i]['image'] for i in (part + part * _BATCH)[:_BATCH]])
         images = image_ops.to_float(images)
-        latents.append(np.asarray((encode(images) + encode(images[:, :, ::-1])) / 2)[:len(part)])
+        latents.append(np.asarray((encode(variables, images) + encode(variables, images[:, :, ::-1])) / 2)[:len(part)])
     records = [faces.records[i] for i in chosen]
     return latent.statistics(np.concatenate(latents), [r.identity for r in records],
                              [r.expression for r in records], [r.strength for r in records])
@@ -58,6 +59,9 @@ def write_model(workdir: pathlib.Path, config: ml_collections.ConfigDict, statis
     path = workdir / 'model.safetensors'
     info = {'fvae_jax': fvae_jax.__version__, 'experiment': config.name, 'data': config.data.note,
             'licence': config.data.licence, **info}
+    # Where the data lay is nobody's business but the trainer's.
+    config = config.copy_and_resolve_references()
+    config.data.root = config.data.manual_dir = config.data.cache = ''
     as_arrays = lambda tree: None if tree is None else jax.tree.map(np.asarray, tree)
     bundle_lib.save(path, bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info))
     return path

@@ -1,5 +1,7 @@
 """What a run leaves for people: its description, metrics as JSONL and TensorBoard, sample grids."""
 
+import contextlib
+import fcntl
 import functools
 import importlib.metadata
 import json
@@ -8,7 +10,7 @@ import pathlib
 import platform
 import shlex
 import sys
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,7 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import fvae
 from fvae_jax.ops import flow_color, image as image_ops, warp
-from fvae_jax.training.checkpoint import write_text
+from fvae_jax.training import checkpoint, parallel
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy',
              'opencv-python', 'dlib-bin')
@@ -34,20 +36,11 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
     Raises:
       InputError: The directory cannot be written, or belongs to another config.
     """
+    _make(workdir / 'samples')
+    check_config(workdir, config)
     stored = workdir / 'config.json'
     try:
-        (workdir / 'samples').mkdir(parents=True, exist_ok=True)
-        known = stored.read_text() if stored.exists() else None
-    except OSError as error:
-        raise InputError(f'workdir {workdir} cannot be used ({error.strerror}); choose another with '
-                         '--workdir') from error
-    if known is not None:
-        differences = config_lib.differences(config, config_lib.from_json(known))
-        if differences:
-            raise InputError(f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
-                             'use a new --workdir, or the same settings')
-    try:
-        write_text(stored, config_lib.to_json(config))
+        checkpoint.write_text(stored, config_lib.to_json(config))
         with open(workdir / 'history.jsonl', 'a', encoding='utf-8') as history:
             history.write(json.dumps(_environment()) + '\n')
     except OSError as error:
@@ -55,16 +48,60 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
                          '--workdir') from error
 
 
+def check_config(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
+    """Checks that a run directory is of this experiment.
+
+    A directory in which nothing was saved yet belongs to nobody: a first try with wrong settings can be mended.
+
+    Raises:
+      InputError: It is not; the message names the fields that differ.
+    """
+    stored = workdir / 'config.json'
+    if not stored.exists() or not any((workdir / checkpoint.MANIFESTS).glob('*.json')):
+        return
+    try:
+        text = stored.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{stored} cannot be read ({error}); restore it, or use a new --workdir') from error
+    differences = config_lib.differences(config, config_lib.from_json(text))
+    if differences:
+        raise InputError(f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
+                         'use a new --workdir, or the same settings')
+
+
+@contextlib.contextmanager
+def claim(workdir: pathlib.Path) -> Iterator[None]:
+    """Makes a run directory and keeps other training processes out; the system frees the lock of a dead one.
+
+    Raises:
+      InputError: Another process trains there, or the directory cannot be made.
+    """
+    _make(workdir)
+    with open(workdir / '.lock', 'w', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f'another process is training in {workdir}; wait for it, or use another --workdir'
+                             ) from error
+        yield
+
+
+def _make(folder: pathlib.Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f'workdir {folder} cannot be used ({error.strerror}); choose another with '
+                         '--workdir') from error
+
+
 def _environment() -> dict[str, Any]:
-    devices = jax.devices()
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {'command': shlex.join(sys.argv), 'python': platform.python_version(), 'versions': versions,
-            'devices': f'{len(devices)} × {devices[0].device_kind}', 'processes': jax.process_count(),
-            'cpus': os.cpu_count()}
+            'cpus': os.cpu_count(), **parallel.describe_devices()}
 
 
 def parameter_table(config: ml_collections.ConfigDict) -> str:
-    """Returns the per-layer table of shapes and parameter counts, for a batch of one."""
+    """Returns the per-layer table of the FVAE: filters, outputs for one image, parameter counts."""
     model = fvae.from_config(config)
     size = config.data.image_size
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
@@ -112,7 +149,7 @@ class MetricsWriter:
         self._path = workdir / 'metrics.jsonl'
         if self._path.exists():
             kept = [line for line in self._path.read_text().splitlines() if _step_of(line) <= step]
-            write_text(self._path, ''.join(line + '\n' for line in kept))
+            checkpoint.write_text(self._path, ''.join(line + '\n' for line in kept))
         self._board = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'), purge_step=step + 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:

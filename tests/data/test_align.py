@@ -98,7 +98,7 @@ def test_crop_transform_is_the_similarity_that_places_the_eyes():
         np.testing.assert_allclose(
             align.transform_points(align.invert(matrix), align.transform_points(matrix, landmarks)),
             landmarks, atol=1e-6)
-    with pytest.raises(ValueError, match='coincide'):
+    with pytest.raises(ValueError, match='one place'):
         align.crop_transform(np.zeros((5, 2)), 64)
 
 

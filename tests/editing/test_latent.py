@@ -4,7 +4,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fvae_jax.bundle import LatentStatistics
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 

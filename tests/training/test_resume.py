@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from fvae_jax import config as config_lib
+from fvae_jax import config as config_lib, errors
 from fvae_jax.data import pipeline
 from fvae_jax.errors import InputError
 from fvae_jax.training import checkpoint, experiment, loop
@@ -63,7 +63,7 @@ def test_a_run_leaves_what_the_map_says(finished):
     assert evaluation['psnr'] == scores['psnr'] and evaluation['split'] == 'test'
     assert {p.name for p in workdir.iterdir()} == {
         'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'mask', 'metrics.jsonl',
-        'model.safetensors', 'parameters.txt', 'samples', 'tensorboard'}
+        'model.safetensors', 'parameters.txt', 'people.json', 'samples', 'tensorboard', '.lock'}
     [mask] = (workdir / 'mask').iterdir()
     assert {p.name for p in mask.iterdir()} == {
         'beta.txt', 'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'metrics.jsonl',
@@ -181,7 +181,7 @@ def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_pa
         return stream
 
     monkeypatch.setattr(pipeline, 'training_batches', poisoned)
-    with pytest.raises(loop.Diverged, match='step 6: .*loss is nan.*checkpoint of step 4 is kept'):
+    with pytest.raises(errors.Diverged, match='step 6: .*loss is nan.*checkpoint of step 4 is kept'):
         experiment.train(_config(cache), tmp_path / 'run')
     saved = checkpoint.Checkpoints(tmp_path / 'run')
     assert saved.steps() == [4]
@@ -214,3 +214,54 @@ def test_a_workdir_that_cannot_be_made(cache, tmp_path):
 def test_evaluating_nothing(cache, tmp_path):
     with pytest.raises(InputError, match='holds no run; train first'):
         experiment.evaluate(_config(cache), tmp_path / 'none')
+
+
+def test_other_images_than_the_run_began_with_are_refused(cache, finished):
+    people = finished[0] / 'people.json'
+    before = people.read_text()
+    people.write_text(before.replace('"digest": "', '"digest": "0'))
+    with pytest.raises(InputError, match='not those that the run .* began with'):
+        experiment.evaluate(_config(cache), finished[0])
+    people.write_text(before)
+
+
+def test_the_model_file_does_not_say_where_the_data_lay(cache, finished):
+    content = (finished[0] / 'model.safetensors').read_bytes()
+    assert str(cache).encode() not in content and b'drawn in code' in content
+
+
+def test_the_best_step_outlives_the_newest_two(cache, tmp_path):
+    """A reader beside the run sees the same steps and moves nothing."""
+    config = _config(cache, steps=2, evaluate_every=1)
+    config.confidence.enabled = False
+    workdir = tmp_path / 'run'
+    experiment.train(config, workdir)
+    faces = experiment.open_faces(config)
+    batches = experiment._batches(config, faces)
+    step, state = loop.load_best(experiment._fvae_task(config, faces), workdir)
+    saved = checkpoint.Checkpoints(workdir)
+    for later, score in ((3, 0.0), (4, -1.0), (5, -2.0), (6, -3.0)):
+        saved.save(later, state, batches, {'step': later}, score)
+    assert saved.best_step() == 3 and saved.steps() == [3, 5, 6]
+    saved.close()
+    (workdir / 'manifests' / '6.json').unlink()
+    reader = checkpoint.Checkpoints(workdir, read_only=True)
+    assert reader.steps() == [3, 5] and (workdir / 'checkpoints' / '6').exists()
+    reader.close()
+
+
+@pytest.mark.slow
+def test_a_run_may_go_on_with_pmap(cache, tmp_path):
+    """Eight steps under jit and four under pmap are twelve steps, up to rounding; the mask goes the same way."""
+    def config(steps, how):
+        config = _config(cache, steps=steps, schedule='constant')
+        config.parallel, config.confidence.steps = how, 4
+        return config
+
+    whole = experiment.train(config(12, 'jit'), tmp_path / 'whole')
+    experiment.train(config(8, 'jit'), tmp_path / 'mixed')
+    mixed = experiment.train(config(12, 'pmap'), tmp_path / 'mixed')
+    assert mixed == pytest.approx(whole, rel=1e-3)
+    masks = [json.loads(sorted((tmp_path / run / 'mask').glob('*/evaluation.json'))[-1].read_text())
+             for run in ('whole', 'mixed')]
+    assert masks[0]['cross_entropy'] == pytest.approx(masks[1]['cross_entropy'], rel=1e-3)
