@@ -1,7 +1,8 @@
 """The model file: weights, config, expression latents and licence in one .safetensors, without any pickle.
 
 Tensors are named by their path ('fvae/params/encoder/…', 'mask/batch_stats/…', 'class_means/smile'); everything
-else is JSON under one key of the file's metadata (several keys would come in random order: equal models, equal files). Reading needs NumPy, safetensors and Flax's modules, nothing of training.
+else is JSON under one key of the file's metadata (several keys would be written in random order, and equal models
+should be equal files). Reading needs NumPy, safetensors and Flax's modules, nothing of training.
 """
 
 import json
@@ -115,7 +116,8 @@ def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
     if isinstance(tree, Mapping):
-        return {key: value for name, inner in tree.items() for key, value in _flatten(f'{prefix}/{name}', inner).items()}
+        return {path: leaf for name, inner in tree.items()
+                for path, leaf in _flatten(f'{prefix}/{name}', inner).items()}
     return {prefix: np.ascontiguousarray(tree)}
 
 

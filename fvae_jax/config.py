@@ -132,9 +132,10 @@ FIELDS: dict[str, Field] = {
 }
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
-CHANGEABLE = ('train.steps', 'confidence.enabled', 'confidence.steps', 'latent.direction', 'train.patience', 'train.log_every', 'train.evaluate_every', 'parallel',
-              'eval.batch_size', 'eval.max_pairs', 'data.cache', 'data.root', 'data.manual_dir', 'data.note',
-              'data.licence', 'name')
+CHANGEABLE = (
+    'name', 'parallel', 'data.root', 'data.manual_dir', 'data.cache', 'data.note', 'data.licence', 'train.steps',
+    'train.patience', 'train.log_every', 'train.evaluate_every', 'confidence.enabled', 'confidence.steps',
+    'latent.direction', 'eval.batch_size', 'eval.max_pairs')
 
 
 def default_config() -> ml_collections.ConfigDict:

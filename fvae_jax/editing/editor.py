@@ -64,7 +64,8 @@ class Editor:
             judge = confidence.from_config(bundle.config)
             mask_variables = jax.device_put(bundle.mask)
             mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
-            mask_decode = jax.jit(lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
+            mask_decode = jax.jit(
+                lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
             self._mask_encode = lambda crop: mask_encode(mask_variables, crop)
             self._mask_decode = lambda latent, features: mask_decode(mask_variables, latent, features)
 

@@ -48,7 +48,8 @@ class Stack(nn.Module):
         """Maps (B, H, W, 3) to the stages' outputs: (B, H/2, W/2, w), …, (B, 4, 4, last width)."""
         x, outputs = image.astype(self.style.dtype), []
         for i, features in enumerate(self.widths):
-            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, style=self.style, name=f'down{i + 1}')(x, train)
+            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, style=self.style,
+                                    name=f'down{i + 1}')(x, train)
             outputs.append(x)
         return outputs
 
@@ -106,7 +107,8 @@ class Decoder(nn.Module):
         if features:
             x = jnp.concatenate([x, features[-1]], axis=-1)
         for i in reversed(range(len(self.widths) - 1)):
-            x = blocks.ConvNormRelu(self.widths[i], style=self.style, name=f'up{i + 1}')(blocks.upsample_nearest(x), train)
+            x = blocks.ConvNormRelu(self.widths[i], style=self.style, name=f'up{i + 1}')(
+                blocks.upsample_nearest(x), train)
             if features and self.source_concat == 'pyramid':
                 x = jnp.concatenate([x, features[i]], axis=-1)
         # 5.3: no normalisation in the last two layers.

@@ -125,9 +125,9 @@ class _Run:
         settings = self._config.train
         pending: list[dict[str, Any]] = []
         stop = _StopSignal()
-        bar = tqdm(desc=self._task.name, total=self._task.steps * settings.batch_size, initial=progress.step * settings.batch_size,
-                   unit=' pairs', smoothing=0.05, dynamic_ncols=True, mininterval=1,
-                   disable=not parallel.is_main_process())
+        bar = tqdm(desc=self._task.name, total=self._task.steps * settings.batch_size,
+                   initial=progress.step * settings.batch_size, unit=' pairs', smoothing=0.05, dynamic_ncols=True,
+                   mininterval=1, disable=not parallel.is_main_process())
         with bar, stop:
             while progress.step < self._task.steps and progress.stale < settings.patience:
                 state, metrics = self._step(state, self._strategy.shard(next(batches)))
