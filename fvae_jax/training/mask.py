@@ -14,6 +14,10 @@ from fvae_jax.ops import image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
 
 
+# Rows and columns of an aligned crop where little moves and little is hidden.
+_FOREHEAD = ((0.14, 0.28), (0.35, 0.65))
+
+
 def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
     """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
     forward = steps.make_forward(config)
@@ -66,11 +70,12 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
 
 
 class MaskEvaluator(evaluate.Evaluator):
-    """How much of the uncertainty about y the mask removes.
+    """How much of the uncertainty about y the mask removes, and where it trusts the warp.
 
     Scores per pixel, in nats: `cross_entropy` (Eq. 8), `entropy` (the mean of H(y), which no mask can remove),
     `constant` (the cross entropy of the best constant mask), and `removed`, the share of
-    constant − entropy that the mask removes.
+    constant − entropy that the mask removes. Beside them the means of `label` (y) and of `mask` (M), of M also in
+    the mouth and on the forehead.
     """
 
     def _make_judge(self) -> Callable:
@@ -81,8 +86,12 @@ class MaskEvaluator(evaluate.Evaluator):
             logits = model.apply(state.variables, source, latent)
             scores = {'cross_entropy': losses.mask_cross_entropy(label, logits) / label[0].size,
                       'entropy': jnp.mean(losses.binary_entropy(label), (1, 2)),
-                      'label': jnp.mean(label, (1, 2)), 'mask': jnp.mean(jax.nn.sigmoid(logits), (1, 2))}
-            return scores, (image, label, jax.nn.sigmoid(logits))
+                      'label': jnp.mean(label, (1, 2))}
+            mask = jax.nn.sigmoid(logits)
+            for name, region in (('mask', ((0, 1), (0, 1))), ('mask_mouth', image_ops.MOUTH),
+                                 ('mask_forehead', _FOREHEAD)):
+                scores[name] = jnp.mean(image_ops.crop_region(mask[..., None], *region), (1, 2, 3))
+            return scores, (image, label, mask)
 
         return judge
 
