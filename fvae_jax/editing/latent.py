@@ -10,6 +10,7 @@ from typing import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import optimize
 
 from fvae_jax.bundle import LatentStatistics
 from fvae_jax.errors import InputError
@@ -114,8 +115,9 @@ def example_direction(expression: np.ndarray, neutral: np.ndarray) -> np.ndarray
 def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> np.ndarray:
     """The direction that takes the expression out of a photo.
 
-    The photo's distance from the mean neutral latent is written, by least squares, as a sum of the known
-    directions; what has a positive share is shown by the person and is subtracted.
+    The photo's distance from the mean neutral latent is written, by non-negative least squares, as a sum of the
+    known directions, which is subtracted; none counts more than once, for beyond that it is the person and not
+    the expression. (Plain least squares with its negative shares cut off distorts faces: the directions overlap.)
 
     Args:
       latent: Z(S), (4, 4, C).
@@ -131,8 +133,8 @@ def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_m
         return np.zeros_like(latent)
     basis = np.stack([direction(stats, name, NEUTRAL, kind).ravel() for name in names], axis=1)
     offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
-    shares = np.linalg.lstsq(basis.astype(np.float64), offset.astype(np.float64), rcond=None)[0]
-    return -(basis @ np.clip(shares, 0, None)).reshape(latent.shape).astype(np.float32)
+    shares, _ = optimize.nnls(basis.astype(np.float64), offset.astype(np.float64))
+    return -(basis @ np.minimum(shares, 1)).reshape(latent.shape).astype(np.float32)
 
 
 def interpolate(first: jax.Array, second: jax.Array, t: float) -> jax.Array:

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fvae_jax.bundle import LatentStatistics
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 
@@ -67,6 +68,18 @@ def test_neutralize_takes_out_what_is_shown_and_nothing_else():
     np.testing.assert_allclose(relaxed, -0.8 * CHANGE['smile'], atol=1e-5)
     # The opposite of a smile is no expression of the set: it stays.
     np.testing.assert_allclose(latent.neutralize(mean - 0.8 * CHANGE['smile'], stats), 0, atol=0.3)
+    # Beyond a full smile it is the person's own wide mouth.
+    np.testing.assert_allclose(latent.neutralize(mean + 3 * CHANGE['smile'], stats), -CHANGE['smile'], atol=1e-5)
+
+
+def test_neutralize_where_directions_overlap():
+    """A smile with a little of everything else in its direction is found as a smile alone."""
+    smile, noise = RNG.normal(size=(2, *SHAPE))
+    mixed = {'neutral': np.zeros(SHAPE), 'smile': smile, 'grin': smile + 0.05 * noise}
+    means = {name: change.astype(np.float32) for name, change in mixed.items()}
+    stats = LatentStatistics(means, means, {name: 4 for name in means})
+    relaxed = latent.neutralize(0.9 * means['smile'] - 0.3 * noise, stats)
+    assert np.abs(relaxed + 0.9 * smile).max() < 0.3
 
 
 def test_a_direction_from_outside_examples():
