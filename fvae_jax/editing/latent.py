@@ -16,7 +16,6 @@ from fvae_jax.bundle import LatentStatistics
 from fvae_jax.errors import InputError
 
 NEUTRAL = 'neutral'
-DIRECTIONS = ('class_means', 'within_identity', 'paper')
 BLENDS = ('logit', 'softmax', 'paper')
 # Weaker examples of an expression are no examples of what the word means.
 FULL_STRENGTH = 0.8
