@@ -6,6 +6,8 @@
 
 import json
 import math
+import os
+import pathlib
 import textwrap
 from typing import Any, Callable, Iterable, NamedTuple
 
@@ -73,6 +75,7 @@ FIELDS: dict[str, Field] = {
     'data.note': Field('', _ANY, 'said of the training data in the model file: source, attribution'),
     'data.licence': Field('', _ANY, 'licence of the training data, said in the model file'),
     'data.test_share': Field(0.2, _between(0.01, 0.9), 'share of identities kept for the final test'),
+    'data.test_people': Field((), _each(str, _NAME), 'identities that are among them in any case'),
     'data.validation_share': Field(
         0.1, _between(0.01, 0.9), 'share of the training identities that early stopping looks at'),
     'data.identity_pairs': Field(0.25, _SHARE, 'share of training pairs with S = T'),
@@ -89,8 +92,10 @@ FIELDS: dict[str, Field] = {
     'model.norm': Field('batch', _one_of('batch', 'group'), 'normalisation after convolutions'),
     'model.norm_momentum': Field(0.99, _between(0, 0.9999),
                                  'of the running statistics; long runs 0.99, short runs less'),
-    'model.source_concat': Field('pyramid', _one_of('pyramid', 'bottleneck'),
-                                 'where the decoder sees S: at every scale or at 4×4 only'),
+    'model.decoder': Field('flow', _one_of('flow', 'pixels'),
+                           'what g predicts: where pixels come from, or, as the VAE of 6.1, their colors'),
+    'model.source_concat': Field('pyramid', _one_of('pyramid', 'bottleneck', 'none'),
+                                 'where the decoder sees S: at every scale, at 4×4 only, or nowhere (pixels only)'),
     'model.dtype': Field('float32', _one_of('float32', 'bfloat16', 'float64'),
                          'arithmetic of the convolutions; float64 is for numerical checks'),
     # Flow (3.1.1).
@@ -208,6 +213,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
                              f'it must be a {kind.__name__}')
         if not field.rule.allows(value):
             raise InputError(f'config.{path} = {value!r} is out of range; it must be {field.rule.words}')
+    if config.model.decoder == 'flow' and config.model.source_concat == 'none':
+        raise InputError("config.model.source_concat = 'none' needs config.model.decoder = 'pixels'; a flow is "
+                         'predicted from the source')
+    if config.model.decoder == 'pixels' and config.confidence.enabled:
+        raise InputError("config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask "
+                         'judges a flow')
     if config.data.set == 'photos' and not config.data.root:
         raise InputError("config.data.root is empty; name the folder of photos: "
                          "--config.data.root=DATA (see README, \"Own data\")")
@@ -253,6 +264,20 @@ def from_json(text: str) -> ml_collections.ConfigDict:
         except TypeError as error:
             raise InputError(f'config.{path} = {value!r}: {error}') from error
     return config
+
+
+def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+    """Returns the config that a run directory was made with.
+
+    Raises:
+      InputError: The directory holds no run, or its config.json is damaged.
+    """
+    path = pathlib.Path(workdir) / 'config.json'
+    try:
+        return from_json(path.read_text())
+    except OSError as error:
+        raise InputError(f'{workdir} holds no run ({path.name}: {error.strerror}); train one with --workdir={workdir}'
+                         ) from error
 
 
 def describe() -> str:

@@ -126,14 +126,16 @@ def _coherence_backward(alpha, window, sigma, gradient, cotangent):
 _coherence.defvjp(_coherence_forward, _coherence_backward)
 
 
-def fvae_terms(target: jax.Array, image: jax.Array, flow: jax.Array, mean: jax.Array,
+def fvae_terms(target: jax.Array, image: jax.Array, flow: jax.Array | None, mean: jax.Array,
                log_variance: jax.Array, settings) -> Terms:
-    """The three terms of Eq. 1 from a forward pass; `settings` is `config.loss`."""
-    return Terms(
-        reconstruction(target, image, settings.reduction),
-        prior(mean, log_variance, settings.reduction),
-        coherence(warp.flow_to_displacement(flow), target, alpha=settings.flow_alpha,
-                  window=settings.flow_window, sigma=settings.flow_sigma, reduction=settings.reduction))
+    """The three terms of Eq. 1 from a forward pass; `settings` is `config.loss`. Without a flow Eq. 6 is zero."""
+    if flow is None:
+        smoothness = jnp.zeros(target.shape[0], target.dtype)
+    else:
+        smoothness = coherence(warp.flow_to_displacement(flow), target, alpha=settings.flow_alpha,
+                               window=settings.flow_window, sigma=settings.flow_sigma, reduction=settings.reduction)
+    return Terms(reconstruction(target, image, settings.reduction),
+                 prior(mean, log_variance, settings.reduction), smoothness)
 
 
 def total(terms: Terms, settings) -> jax.Array:

@@ -9,7 +9,7 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
-VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny']}
+VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny'], 'vae': ['pyramid']}
 
 
 def load(path):
@@ -36,6 +36,28 @@ def test_every_config_builds_in_every_variant(path):
     assert 'python -m fvae_jax.main --config=configs/' + path.name in module.__doc__
     with pytest.raises(InputError, match="unknown config variant 'smal'"):
         module.get_config('smal')
+
+
+def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
+    run = load(next(path for path in CONFIGS if path.stem == 'synthetic')).get_config('tiny')
+    (tmp_path / 'config.json').write_text(config_lib.to_json(run))
+    module = load(next(path for path in CONFIGS if path.stem == 'vae'))
+    for arg, concat in ((f'{tmp_path}', 'none'), (f'{tmp_path},pyramid', 'pyramid'), (f'pyramid,{tmp_path}', 'pyramid')):
+        config = module.get_config(arg)
+        config_lib.validate(config)
+        assert {line.split(':')[0] for line in config_lib.differences(config, run)} <= {
+            'model.decoder', 'model.source_concat'}
+        assert (config.model.decoder, config.model.source_concat) == ('pixels', concat)
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'source_concat': 'none'}, "needs config.model.decoder = 'pixels'"),
+    ({'decoder': 'pixels'}, 'config.confidence.enabled must be False')])
+def test_what_does_not_go_together_is_refused(changes, message):
+    config = config_lib.default_config()
+    config.model.update(changes)
+    with pytest.raises(InputError, match=message):
+        config_lib.validate(config)
 
 
 def test_the_defaults_are_the_paper_s_numbers():

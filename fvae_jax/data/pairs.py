@@ -29,30 +29,37 @@ class Augmentation(NamedTuple):
     flip: bool = False
 
 
-def _part(identities: Sequence[str], salt: str, share: float, spare: int) -> set[str]:
-    """The `share` of the names with the smallest hashes: one at least, and `spare` are left."""
-    def rank(identity: str) -> bytes:
-        return hashlib.sha256(f'{salt}:{identity}'.encode()).digest()
-    count = min(max(1, round(share * len(identities))), len(identities) - spare)
+def _part(identities: Sequence[str], salt: str, share: float, spare: int, first: Sequence[str] = ()) -> set[str]:
+    """The `share` of the names: `first`, then those with the smallest hashes; one at least, and `spare` are left."""
+    def rank(identity: str) -> tuple[bool, bytes]:
+        return identity not in first, hashlib.sha256(f'{salt}:{identity}'.encode()).digest()
+    count = min(max(1, len(first), round(share * len(identities))), len(identities) - spare)
     return set(sorted(identities, key=rank)[:count])
 
 
-def split_identities(identities: Sequence[str], test_share: float, validation_share: float) -> Split:
+def split_identities(identities: Sequence[str], test_share: float, validation_share: float,
+                     test_people: Sequence[str] = ()) -> Split:
     """Divides people by a hash of their names: the same people are always divided alike (5.2, 5.4).
 
     Args:
       identities: Names, repeated or not.
       test_share: Share of all people kept for the final test.
       validation_share: Share of the remaining people that early stopping looks at.
+      test_people: Names that are among the test people, whatever their hash.
 
     Raises:
-      InputError: There are fewer than three people.
+      InputError: There are fewer than three people, or nobody is left to train on, or a name is unknown.
     """
     names = sorted(set(identities))
     if len(names) < 3:
         raise InputError(f'the set has {len(names)} identities; at least 3 are needed, to train, to validate '
                          'and to test')
-    test = _part(names, 'test', test_share, spare=2)
+    for name in sorted(set(test_people) - set(names)):
+        raise InputError(f'data.test_people names {name!r}, who is not in the set or has no pair of expressions')
+    if len(set(test_people)) > len(names) - 2:
+        raise InputError(f'data.test_people names {len(set(test_people))} of {len(names)} people; leave two at least '
+                         'to train and to validate')
+    test = _part(names, 'test', test_share, spare=2, first=sorted(set(test_people)))
     rest = [name for name in names if name not in test]
     validation = _part(rest, 'validation', validation_share, spare=1)
     train = tuple(name for name in rest if name not in validation)

@@ -40,9 +40,15 @@ class Editor:
 
     Args:
       bundle: The model.
+
+    Raises:
+      InputError: The model is a pixel VAE.
     """
 
     def __init__(self, bundle: bundle_lib.Bundle):
+        if bundle.config.model.decoder != 'flow':
+            raise InputError("this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+                             "photos are edited with a model of model.decoder = 'flow'")
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
         network = fvae.from_config(bundle.config)

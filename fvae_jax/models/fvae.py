@@ -17,18 +17,22 @@ class Latent(NamedTuple):
     mean: jax.Array
     log_variance: jax.Array
 
+    def sample(self, noise: jax.Array | None) -> jax.Array:
+        """Z = μ + σ ⊙ ε (Eq. 2) for noise ε of the same shape; μ for None."""
+        return self.mean if noise is None else self.mean + jnp.exp(0.5 * self.log_variance) * noise
 
-class FVAEOutput(NamedTuple):
+
+class Output(NamedTuple):
     """What a training step looks at.
 
     Attributes:
       latent: The posterior of Z(T).
-      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S.
+      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S. None from a pixel VAE.
       image: g(S, Z(T)), (B, H, W, 3) in [-1, 1].
     """
 
     latent: Latent
-    flow: jax.Array
+    flow: jax.Array | None
     image: jax.Array
 
 
@@ -174,7 +178,7 @@ class FVAE(nn.Module):
         return flow_from_head(head, self.parameterization, self.flow_scale)
 
     def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
-                 train: bool = False) -> FVAEOutput:
+                 train: bool = False) -> Output:
         """g(S, Z(T)) with Z = μ + σ ⊙ ε (Eq. 2, 5).
 
         Args:
@@ -184,12 +188,9 @@ class FVAE(nn.Module):
           train: Whether batch statistics are those of this batch.
         """
         posterior = self.encode(target, train)
-        latent = posterior.mean
-        if noise is not None:
-            latent = latent + jnp.exp(0.5 * posterior.log_variance) * noise
-        flow = self.decode(latent, self.features(source, train), train)
+        flow = self.decode(posterior.sample(noise), self.features(source, train), train)
         image = warp.bilinear_sample(source.astype(flow.dtype), flow)
-        return FVAEOutput(posterior, flow, image)
+        return Output(posterior, flow, image)
 
 
 def from_config(config: ml_collections.ConfigDict) -> FVAE:

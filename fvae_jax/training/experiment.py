@@ -50,7 +50,8 @@ def open_faces(config: ml_collections.ConfigDict) -> Faces:
     if len(names) < len(everyone):
         _LOG.info('%d of %d people have one expression only and are left out', len(everyone) - len(names),
                   len(everyone))
-    return Faces(faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share))
+    return Faces(faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share,
+                                                     data.test_people))
 
 
 def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
@@ -169,7 +170,8 @@ def _batches(config: ml_collections.ConfigDict, faces: Faces):
 
 
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
-    return loop.Task('FVAE', jax.jit(functools.partial(state_lib.create_state, config)),
+    name = 'FVAE' if config.model.decoder == 'flow' else 'VAE'
+    return loop.Task(name, jax.jit(functools.partial(state_lib.create_state, config)),
                      steps.make_train_step(config), evaluate_lib.FVAEEvaluator(faces.data, config),
                      faces.pairs('validation', config.eval.max_pairs), config.train.steps)
 

@@ -10,7 +10,7 @@ import numpy as np
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent
-from fvae_jax.models import fvae
+from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
 
 _BATCH = 32
@@ -28,7 +28,7 @@ def training_latents(faces, identities, config: ml_collections.ConfigDict, varia
       config: The experiment.
       variables: The FVAE's.
     """
-    model = fvae.from_config(config)
+    model = networks.from_config(config)
     # Weights are an argument: closed over, they would become part of the compiled program.
     encode = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
     chosen = [i for i, record in enumerate(faces.records) if record.identity in set(identities)]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import confidence, networks
 
 
 @flax.struct.dataclass
@@ -75,7 +75,7 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
 
 def create_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
-    model = fvae.from_config(config)
+    model = networks.from_config(config)
     image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.style.dtype)
     return _state_of(model.init(stream(config.seed, 'init'), image, image),
                      make_optimizer(config, config.train.steps))
@@ -84,7 +84,7 @@ def create_state(config: ml_collections.ConfigDict) -> TrainState:
 def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the confidence mask; what it judges is still missing in `frozen`."""
     size = config.data.image_size
-    latent_channels = fvae.from_config(config).latent_channels
+    latent_channels = networks.from_config(config).latent_channels
     model = confidence.from_config(config)
     variables = model.init(stream(config.seed, 'init mask'), jnp.zeros((1, size, size, 3), model.style.dtype),
                            jnp.zeros((1, 4, 4, latent_channels), model.style.dtype))

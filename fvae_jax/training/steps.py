@@ -8,7 +8,7 @@ import ml_collections
 import optax
 
 from fvae_jax import losses
-from fvae_jax.models import fvae
+from fvae_jax.models import fvae, networks
 from fvae_jax.training import state as state_lib
 
 Batch = dict[str, jax.Array]
@@ -32,7 +32,7 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
     device's share: gradients, batch statistics and metrics are averaged over that axis, gradients
     before they are clipped.
     """
-    model = fvae.from_config(config)
+    model = networks.from_config(config)
     optimizer = state_lib.make_optimizer(config, config.train.steps)
 
     def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
@@ -62,7 +62,7 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
     return train_step
 
 
-def make_forward(config: ml_collections.ConfigDict) -> Callable[[dict, jax.Array, jax.Array], fvae.FVAEOutput]:
+def make_forward(config: ml_collections.ConfigDict) -> Callable[[dict, jax.Array, jax.Array], fvae.Output]:
     """Returns `forward(variables, source, target)`: g(S, μ(T)) with running statistics."""
-    model = fvae.from_config(config)
+    model = networks.from_config(config)
     return lambda variables, source, target: model.apply(variables, source, target)

@@ -20,7 +20,7 @@ import tensorboardX
 
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import fvae
+from fvae_jax.models import networks
 from fvae_jax.ops import flow_color, image as image_ops, warp
 from fvae_jax.training import checkpoint, parallel
 
@@ -101,8 +101,8 @@ def _environment() -> dict[str, Any]:
 
 
 def parameter_table(config: ml_collections.ConfigDict) -> str:
-    """Returns the per-layer table of the FVAE: filters, outputs for one image, parameter counts."""
-    model = fvae.from_config(config)
+    """Returns the per-layer table of the network: filters, outputs for one image, parameter counts."""
+    model = networks.from_config(config)
     size = config.data.image_size
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), image, image)
@@ -177,24 +177,26 @@ def _step_of(line: str) -> float:
         return float('inf')
 
 
-def sample_grid(source: np.ndarray, target: np.ndarray, image: np.ndarray, flow: np.ndarray,
+def sample_grid(source: np.ndarray, target: np.ndarray, image: np.ndarray, flow: np.ndarray | None,
                 labels: list[str]) -> np.ndarray:
-    """Draws source, warped, target and flow of some pairs, a row for each.
+    """Draws source, what g makes of it, target and flow of some pairs, a row for each.
 
     Args:
       source: S after colour transfer, (B, H, W, 3) in [-1, 1].
       target: T.
       image: g(S, Z(T)).
-      flow: F, (B, H, W, 2), normalised.
+      flow: F, (B, H, W, 2), normalised; None where there is none.
       labels: A label for each row.
 
     Returns:
       (height, width, 3) uint8.
     """
-    displacement = np.asarray(warp.flow_to_displacement(flow))
-    # One scale for all rows, from the data, so that rows can be compared.
-    reach = max(1.0, float(np.quantile(np.linalg.norm(displacement, axis=-1), 0.999)))
-    images = [image_ops.to_uint8(np.asarray(x)) for x in (source, image, target)]
-    rows = [[s, w, t, flow_color.flow_to_color(f, reach)] for s, w, t, f in zip(*images, displacement)]
-    return image_ops.image_grid(
-        rows, column_labels=['source', 'warped', 'target', f'flow, 0 to {reach:.1f} px'], row_labels=labels)
+    columns = [[image_ops.to_uint8(np.asarray(x)) for x in images] for images in (source, image, target)]
+    headings = ['source', 'decoded' if flow is None else 'warped', 'target']
+    if flow is not None:
+        displacement = np.asarray(warp.flow_to_displacement(flow))
+        # One scale for all rows, from the data, so that rows can be compared.
+        reach = max(1.0, float(np.quantile(np.linalg.norm(displacement, axis=-1), 0.999)))
+        columns.append([flow_color.flow_to_color(f, reach) for f in displacement])
+        headings.append(f'flow, 0 to {reach:.1f} px')
+    return image_ops.image_grid([list(row) for row in zip(*columns)], headings, labels)

@@ -54,6 +54,20 @@ def test_parts_are_disjoint_complete_and_depend_on_names_alone():
     assert len(set(split.test) & set(more.test)) >= 39
 
 
+def test_named_people_are_test_people_and_the_share_is_filled_by_hash():
+    names = [f'person {i}' for i in range(50)]
+    free = pairs.split_identities(names, 0.2, 0.1)
+    named = free.train[:4]
+    split = pairs.split_identities(names, 0.2, 0.1, named)
+    assert set(named) < set(split.test) and len(split.test) == len(free.test)
+    assert len(set(split.test) & set(free.test)) == len(free.test) - 4
+    assert set(pairs.split_identities(names, 0.01, 0.1, named).test) == set(named)
+    with pytest.raises(InputError, match="'nobody'"):
+        pairs.split_identities(names, 0.2, 0.1, ['nobody'])
+    with pytest.raises(InputError, match='leave two at least'):
+        pairs.split_identities(names, 0.2, 0.1, names[1:])
+
+
 @pytest.mark.parametrize('count', [3, 4, 5, 9])
 def test_few_people_still_fill_every_part(count):
     for start in range(30):
