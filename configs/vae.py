@@ -8,14 +8,12 @@ numbers on Multi-PIE), and `pyramid` (or `:pyramid` alone), which also shows the
 it. In those two places `--mode=report --workdir=runs/mine` finds them. Expected time: two thirds of the run's own.
 """
 
-import pathlib
-
-from fvae_jax.config import default_config, of_run, parse_arg
+from fvae_jax.config import default_config, is_run, of_run, parse_arg
 
 
 def get_config(arg=None):
     """Returns the config."""
-    runs = [part for part in (arg or '').split(',') if part and (pathlib.Path(part) / 'config.json').is_file()]
+    runs = [part for part in (arg or '').split(',') if is_run(part)]
     pyramid = 'pyramid' in parse_arg(arg, ('pyramid', *(runs or ['the directory of a run'])))
     if runs:
         config = of_run(runs[0])

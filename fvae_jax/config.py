@@ -136,6 +136,8 @@ FIELDS: dict[str, Field] = {
     'eval.max_pairs': Field(2000, _at_least(1), 'pairs at most, spread evenly over all'),
 }
 
+_FILE = 'config.json'  # of a run directory
+
 # A run may be continued with other values of these; the rest decides what the weights mean.
 CHANGEABLE = (
     'name', 'parallel', 'data.root', 'data.manual_dir', 'data.cache', 'data.note', 'data.licence', 'train.steps',
@@ -266,13 +268,18 @@ def from_json(text: str) -> ml_collections.ConfigDict:
     return config
 
 
+def is_run(workdir: str | os.PathLike) -> bool:
+    """Whether a path is that of a run directory."""
+    return bool(workdir) and (pathlib.Path(workdir) / _FILE).is_file()
+
+
 def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     """Returns the config that a run directory was made with.
 
     Raises:
       InputError: The directory holds no run, or its config.json is damaged.
     """
-    path = pathlib.Path(workdir) / 'config.json'
+    path = pathlib.Path(workdir) / _FILE
     try:
         return from_json(path.read_text())
     except OSError as error:
