@@ -10,7 +10,10 @@ Every field of the config can be set with --config.GROUP.FIELD=VALUE:
 import logging
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
@@ -21,13 +24,14 @@ from fvae_jax.errors import InputError
 _LOG = logging.getLogger('fvae_jax')
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'The experiment: configs/NAME.py or configs/NAME.py:VARIANT.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory; default runs/<config.name>.')
-_MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate'],
+_MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate', 'report'],
                           'train: the FVAE, then its confidence mask. mask: the mask only. '
-                          'evaluate: score the best checkpoint on the test people.')
+                          'evaluate: score the best checkpoint on the test people. '
+                          'report: the tables and figures of the paper, in WORKDIR/report.')
 
 
 def main(argv: list[str]) -> None:
-    """Dispatches to `training.experiment`."""
+    """Dispatches to `training.experiment` and `evaluation.report`."""
     if len(argv) > 1:
         raise InputError(f'unknown argument {argv[1]!r}; settings are given as --config.GROUP.FIELD=VALUE')
     if _CONFIG.value is None:
@@ -35,12 +39,18 @@ def main(argv: list[str]) -> None:
     config_lib.validate(_CONFIG.value)
     runtime.prepare()
     runtime.log_to_stderr()
-    # Heavy imports wait until the flags are known to be good.
-    from fvae_jax.training import experiment
     workdir = pathlib.Path(_WORKDIR.value or f'runs/{_CONFIG.value.name}')
-    run_mode = {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[_MODE.value]
-    run_mode(_CONFIG.value, workdir)
+    _entry(_MODE.value)(_CONFIG.value, workdir)
     _LOG.info('done; see %s', workdir)
+
+
+def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any]:
+    """Imports what a mode needs: heavy imports wait until the flags are known to be good."""
+    if mode == 'report':
+        from fvae_jax.evaluation.report import build
+        return build.report
+    from fvae_jax.training import experiment
+    return {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[mode]
 
 
 def _parse(argv: list[str]) -> list[str]:

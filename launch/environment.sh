@@ -7,7 +7,7 @@ environment() {
   stamp=.venv/.installed$extra-$(cat setup.cfg pyproject.toml launch/constraints.txt | cksum | cut -d' ' -f1)
   if [ ! -e "$stamp" ]; then
     [ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
-    echo "installing fvae_jax${extra:+[$extra]} into .venv (about 1.7 GB, a minute or two)"
+    echo "installing fvae_jax${extra:+[$extra]} into .venv (about 1.9 GB, a minute or two)"
     .venv/bin/python -m pip install --quiet --constraint launch/constraints.txt --editable ".${extra:+[$extra]}"
     rm -f .venv/.installed"$extra"-*
     touch "$stamp"

