@@ -25,6 +25,8 @@ Changes facial expressions in photos; every pixel of the result is one of the ph
   fvae edit         one photo or many: more smile, less smile, any expression of the model
   fvae interpolate  a film from one photo of a person to another
   fvae info         what is in a model, or which faces are in a photo
+  fvae report       a training run beside other methods: tables and figures
+  fvae study        let people judge which faces are real
 
 fvae COMMAND --help tells more; fvae --version tells the version.
 
@@ -64,9 +66,12 @@ def main(argv: Sequence[str]) -> int:
         _interpolate(rest)
     elif command == 'info':
         _info(rest)
+    elif command in ('report', 'study'):
+        from fvae_jax.evaluation import command as evaluation
+        {'report': evaluation.report, 'study': evaluation.study}[command](rest)
     else:
         what = f'unknown command {command!r}' if command else 'no command'
-        raise InputError(f'{what}; use fvae edit, fvae interpolate or fvae info (see fvae --help)')
+        raise InputError(f'{what}; use fvae edit, interpolate, info, report or study (see fvae --help)')
     return 0
 
 

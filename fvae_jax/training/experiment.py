@@ -125,11 +125,21 @@ def evaluate(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> 
     Raises:
       InputError: There is no checkpoint, or it belongs to another config.
     """
+    workdir, faces = open_run(config, workdir)
+    task = _fvae_task(config, faces)
+    return _score_test(task, config, faces, workdir, *loop.load_best(task, workdir))
+
+
+def open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[pathlib.Path, Faces]:
+    """Opens the people of a run that is there already.
+
+    Raises:
+      InputError: There is no run, it belongs to another config, or the images are not those it began with.
+    """
     workdir = _existing_run(config, workdir)
     faces = open_faces(config)
     _check_people(workdir, faces)
-    task = _fvae_task(config, faces)
-    return _score_test(task, config, faces, workdir, *loop.load_best(task, workdir))
+    return workdir, faces
 
 
 def mask_dir(workdir: pathlib.Path, fvae_step: int) -> pathlib.Path:

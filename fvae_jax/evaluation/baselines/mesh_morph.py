@@ -1,0 +1,59 @@
+"""Mesh morphing (6.2, [26]): landmarks carry a mesh of triangles from one face to the other (Wolberg, 1996)."""
+
+import cv2
+import numpy as np
+from scipy import spatial
+
+from fvae_jax.evaluation import landmarks as landmarks_lib
+from fvae_jax.evaluation.baselines import base, fading
+
+_FRAME = np.stack(np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
+_FRAME = _FRAME[np.any((_FRAME == 0) | (_FRAME == 1), axis=1)]  # 16 points that do not move
+
+
+class MeshMorph(base.Method):
+    """Both faces are warped to the mesh between theirs, piecewise affine, and faded."""
+
+    name = 'mesh morphing'
+
+    def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
+        """Warps by landmarks, then fades; the ends are the crops, bit for bit."""
+        points = [landmarks_lib.landmarks(crop) for crop in (first, second)]
+        motion = mesh_motion(*points, first.shape[:2], t)
+        return fading.fade(*fading.meet(first, second, motion, t), t)
+
+
+def mesh_motion(first: np.ndarray, second: np.ndarray, shape: tuple[int, int], t: float) -> np.ndarray:
+    """The motion from one face to the other, linear in each triangle of the mesh between them.
+
+    The mesh is Delaunay's of the mean of both faces and 16 points of the frame, which stay.
+
+    Args:
+      first, second: (n, 2), px: corresponding points of two crops.
+      shape: (height, width) of the crops.
+      t: How far from the first to the second, in [0, 1].
+
+    Returns:
+      (height, width, 2) float32, px, on the grid of frame t; see `fading.meet`.
+    """
+    height, width = shape
+    frame = _FRAME * [width - 1, height - 1]
+    first, second = (np.concatenate([points, frame]) for points in (first, second))
+    triangles = spatial.Delaunay((first + second) / 2).simplices
+    between = (1 - t) * first + t * second
+    corners = between[triangles]
+
+    # Which triangle a pixel lies in: drawn with 1/256 px, borders included, so that none is left out.
+    drawn = np.zeros(shape, np.int32)
+    for number, corner in enumerate(np.rint(corners * 256).astype(np.int32)):
+        cv2.fillConvexPoly(drawn, corner, number, shift=8)
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+    # Barycentric coordinates. Closed lips make triangles without area, and the drawn ones reach a little outside:
+    # neither may extrapolate.
+    edges = np.swapaxes(corners[:, 1:] - corners[:, :1], 1, 2)
+    inverse = np.linalg.pinv(edges)[drawn]
+    rest = np.einsum('hwij,hwj->hwi', inverse, grid - corners[drawn, 0])
+    weights = np.clip(np.concatenate([1 - rest.sum(axis=-1, keepdims=True), rest], axis=-1), 0, 1)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    motion = (second - first)[triangles[drawn]]
+    return np.einsum('hwi,hwij->hwj', weights, motion).astype(np.float32)

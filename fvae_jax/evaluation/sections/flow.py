@@ -1,0 +1,101 @@
+"""True flow: how far predicted and estimated flows are from the truth, and whether the mask knows what is new."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.baselines import optical_flow
+from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, figures
+from fvae_jax.evaluation.sections import Context, interval, progress
+from fvae_jax.ops import image as image_ops
+
+_LIMIT = 200
+_THRESHOLDS = np.linspace(0, 1, 101)
+# Where nothing moves every flow is right, so pixels that move are also looked at alone.
+_MOVES = 0.5  # px
+
+_TEXT = '''The set knows for each pixel of T where it lies in S, and which pixels S does not have. The end-point error is the
+length of the difference from the true displacement, over pixels that have a source; copying stands for no flow at
+all. Optical flow sees the target. Flow is what moves colors right, not always what moved: on even skin many flows
+give the same picture.
+
+The confidence mask M is trained on Eq. 7, which asks where the warp is off by color, not which pixels are new; how well
+1 − M finds the truly exposed pixels is therefore a by-product: its precision and recall are below.'''
+
+
+def section(context: Context) -> Section | None:
+    """Measures flows and mask where the set ships true flow; None where it does not."""
+    known = list(cases.known_flows(context.faces, context.config, _LIMIT))
+    if not known:
+        return None
+    methods = context.methods
+    flows = {'copy': lambda pair: np.zeros((*pair.source.shape[:2], 2), np.float32),
+             methods.average.name: lambda pair: methods.average.displacement(
+                 pair.source_expression, pair.target_expression),
+             methods.fvae.name: methods.fvae.flow,
+             methods.flow.name: lambda pair: optical_flow.estimate(pair.source, pair.target)}
+    people = [case.pair.identity for case in known]
+    rows = []
+    for name, flow in progress(flows.items(), 'true flow'):
+        errors = [_errors(flow(case.pair), case) for case in known]
+        rows.append(Row(name, [_cell([e[i] for e in errors], people) for i in range(3)],
+                        ours=name == methods.fvae.name,
+                        left_out='sees the answer' if name == methods.flow.name else ''))
+    size = context.config.data.image_size
+    columns = [Column('all', 'px', 2, 'lower', 'end-point error'),
+               Column(f'moving over {_MOVES} px', 'px', 2, 'lower', 'end-point error'),
+               Column('mouth', 'px', 2, 'lower', 'end-point error')]
+    caption = (f'{len(known)} test pairs of {len(set(people))} people, crops of {size} px; means over pairs with 95 % '
+               'intervals over people.')
+    tables, drawn = [Table('true-flow', 'End-point error', caption, columns, rows)], []
+    if context.editor.has_mask:
+        table, figure = _mask(context, known)
+        tables.append(table)
+        drawn.append(figure)
+    return Section('True flow', _TEXT, tables, drawn)
+
+
+def _errors(flow: np.ndarray, case: cases.KnownFlow) -> tuple[float, float, float]:
+    """Mean end-point errors over all pixels with a source, over those that move, over those of the mouth, px."""
+    error = np.linalg.norm(flow - case.displacement, axis=-1)
+    sourced = ~case.exposed
+    moving = sourced & (np.linalg.norm(case.displacement, axis=-1) > _MOVES)
+    mouth = image_ops.crop_region(np.where(sourced, error, np.nan)[..., None], *image_ops.MOUTH)
+    return (float(error[sourced].mean()), float(error[moving].mean()) if moving.any() else np.nan,
+            float(np.nanmean(mouth)) if np.isfinite(mouth).any() else np.nan)
+
+
+def _cell(values: Sequence[float], people: Sequence[str]):
+    known = np.isfinite(values)
+    return interval(np.asarray(values)[known], np.asarray(people)[known])
+
+
+def _mask(context: Context, known: Sequence[cases.KnownFlow]) -> tuple[Table, Figure]:
+    doubt = np.stack([1 - context.methods.fvae.confidence(case.pair) for case in progress(known, 'mask')])
+    exposed = np.stack([case.exposed for case in known])
+    detection = detect(doubt, exposed)
+    middle = len(_THRESHOLDS) // 2
+    cells = [detection.precisions[middle], detection.recalls[middle], 100 * float(exposed.mean())]
+    columns = [Column('precision'), Column('recall'), Column('exposed', '% of pixels', 1)]
+    path = context.drawings / 'mask-detection.png'
+    figures.precision_recall_plot({'1 − M': detection}, float(exposed.mean()), path)
+    return (Table('mask-detection', 'The mask against truly exposed pixels', '1 − M > 0.5, over all pixels of the pairs '
+                  'above.', columns, [Row('1 − M', cells, ours=True)], row_heading='map'),
+            Figure('Finding exposed pixels', 'Each point is a threshold on 1 − M.', path,
+                   'Precision of the mask against its recall.'))
+
+
+def detect(doubt: np.ndarray, exposed: np.ndarray) -> figures.Detection:
+    """Precision and recall of doubt > threshold for exposed pixels, at 101 thresholds from 0 to 1.
+
+    Args:
+      doubt: Any shape, in [0, 1].
+      exposed: Of the same shape, bool. Where nothing is found precision is 1, as is usual.
+    """
+    edges = np.append(_THRESHOLDS, np.inf)
+    # Counts of values above each threshold: histograms, summed from above.
+    above = [np.histogram(doubt[chosen], edges)[0][::-1].cumsum()[::-1] for chosen in (exposed, ~exposed)]
+    found = above[0] + above[1]
+    precision = np.divide(above[0], found, out=np.ones(len(_THRESHOLDS)), where=found > 0)
+    return figures.Detection(_THRESHOLDS.tolist(), precision.tolist(), (above[0] / max(exposed.sum(), 1)).tolist())
