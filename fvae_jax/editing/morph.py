@@ -1,5 +1,6 @@
 """Blending two photos of a face at the resolution of the first (Algorithm 2, section 4.3)."""
 
+import cv2
 import numpy as np
 
 from fvae_jax.data import align
@@ -9,6 +10,7 @@ from fvae_jax.errors import InputError
 LARGEST_CROP = 2048  # px; two such crops and their fields take 300 MB
 
 _FADE_SIDE = 128  # px; the fade is as smooth from any side
+_COARSEST = 8  # px of side of the coarsest band
 _MARGIN = 16  # px around the crop, for the kernels that read across its edge
 
 
@@ -40,7 +42,7 @@ def native_crop(pixels: np.ndarray, matrix: np.ndarray, size: int,
 def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
           displacement_b: np.ndarray, weight: np.ndarray,
           weight_b: np.ndarray | None = None) -> np.ndarray:
-    """Warps two crops and mixes them (Algorithm 2, lines 5 to 8).
+    """Warps two crops and mixes them (Algorithm 2, lines 5 to 8); see `mix`.
 
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
 
@@ -68,8 +70,36 @@ def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
 
     first, second = _warp(crop_a, displacement_a), _warp(crop_b, displacement_b)
     share = enlarge(weight)
-    rest = 1 - share if weight_b is None else enlarge(weight_b)
-    return np.clip(share * first + rest * second, -1, 1)
+    if weight_b is None:
+        return np.clip(mix(second, first, share), -1, 1)
+    return np.clip(share * first + enlarge(weight_b) * second, -1, 1)
+
+
+def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Mixes two pictures band by band of a Laplacian pyramid (Burt and Adelson, 1983).
+
+    The coarsest band is the weighted mean. In finer ones the weights are multiplied by how much each picture has there:
+    the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them.
+
+    Args:
+      first, second: (H, W, 3) float32.
+      weight: (H, W, 1) float32 in [0, 1], of the second; where it is 0 or 1 all over, that picture bit for bit.
+
+    Returns:
+      (H, W, 3) float32.
+    """
+    faded = (1 - weight) * first + weight * second
+    if min(first.shape[:2]) < 2 * _COARSEST:
+        return faded
+    size = first.shape[1::-1]
+    coarse = [cv2.pyrDown(picture) for picture in (first, second)]
+    below = cv2.pyrDown(weight)[..., None]
+    bands = [picture - cv2.pyrUp(low, dstsize=size) for picture, low in zip((first, second), coarse)]
+    detail = [cv2.GaussianBlur(np.square(band).mean(axis=-1), (0, 0), 1.0)[..., None] + 1e-6 for band in bands]
+    sharper = weight * detail[1] / ((1 - weight) * detail[0] + weight * detail[1])
+    low = mix(*coarse, below) - ((1 - below) * coarse[0] + below * coarse[1])
+    # As a correction of the faded picture: nothing to correct where the weight leaves no choice.
+    return faded + (sharper - weight) * (bands[1] - bands[0]) + cv2.pyrUp(low, dstsize=size)
 
 
 def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -3,12 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage import data
 
 from fvae_jax import ops
 from fvae_jax.data import align
 from fvae_jax.editing import morph, portrait
 from fvae_jax.errors import InputError
+from fvae_jax.ops import image as image_ops
 
 SIZE = 128
 LARGE = cv2.resize(data.astronaut()[:256, 96:352], (1024, 1024), interpolation=cv2.INTER_CUBIC)
@@ -68,7 +70,7 @@ def test_a_blend_is_two_warps_and_their_mean():
     first, second, weight = fields()
     crop, _ = morph.native_crop(LARGE, MATRIX, SIZE)
     other = crop[::-1].copy()
-    blended = morph.blend(crop, other, first, second, weight)
+    blended = morph.blend(crop, other, first, second, weight, 1 - weight)
     # The same through the project's own bilinear operations.
     warps = [ops.warp_by_displacement(image, ops.upsample_flow(field, 640, 640))
              for image, field in ((crop, first), (other, second))]
@@ -103,3 +105,27 @@ def test_a_changed_crop_replaces_the_middle_and_fades_at_its_edge():
     # On a flat photo the fade has no step.
     flat = morph.put_back(np.zeros_like(LARGE), np.full_like(crop, 1.0), matrix)[..., 0].astype(int)
     assert flat.max() == 255 and np.abs(np.diff(flat, axis=1)).max() < 12
+
+
+def test_a_mix_takes_detail_from_where_it_is():
+    picture = np.random.default_rng(0).uniform(-1, 1, (96, 80, 3)).astype(np.float32)
+    blurred = ndimage.gaussian_filter(picture, (1.5, 1.5, 0))
+    half = np.full((96, 80, 1), 0.5, np.float32)
+    sharpness = [float(image_ops.laplacian_variance(x))
+                 for x in (picture, morph.mix(picture, blurred, half), (picture + blurred) / 2, blurred)]
+    assert sharpness[0] > sharpness[1] > 1.5 * sharpness[2] > sharpness[3]
+    # Flat pictures have no detail to choose: they fade.
+    dark, light = np.full_like(picture, -0.5), np.full_like(picture, 0.7)
+    np.testing.assert_allclose(morph.mix(dark, light, half / 2), -0.2, atol=1e-5)
+
+
+def test_a_mix_is_the_picture_that_has_all_the_weight():
+    first, second = np.random.default_rng(1).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    weight = np.zeros((64, 64, 1), np.float32)
+    np.testing.assert_array_equal(morph.mix(first, second, weight), first)
+    np.testing.assert_array_equal(morph.mix(first, second, weight + 1), second)
+    weight[:, 40:] = 1
+    parts = morph.mix(first, second, weight)
+    np.testing.assert_allclose(parts[:, :16], first[:, :16], atol=0.02)
+    np.testing.assert_allclose(parts[:, 56:], second[:, 56:], atol=0.02)
+    assert np.abs(parts - first).max() > 0.5 < np.abs(parts - second).max()

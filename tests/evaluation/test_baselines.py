@@ -221,17 +221,6 @@ def test_the_mesh_never_extrapolates():
     np.testing.assert_array_equal(mesh_morph.mesh_motion(first, first, (SIZE, SIZE), 0.5), 0)
 
 
-def test_the_blend_takes_detail_from_where_it_is(portrait):
-    blurred = ndimage.gaussian_filter(portrait, (1.5, 1.5, 0))
-    middle = face_morph.blend(portrait, blurred, 0.5)
-    faded = fading.fade(portrait, blurred, 0.5)
-    sharpness = [float(image_ops.laplacian_variance(x)) for x in (portrait, middle, faded, blurred)]
-    assert sharpness[0] > sharpness[1] > 1.5 * sharpness[2] > sharpness[3]
-    # Flat images have no detail to choose: they fade.
-    dark, light = np.full_like(portrait, -0.5), np.full_like(portrait, 0.7)
-    np.testing.assert_allclose(face_morph.blend(dark, light, 0.25), -0.2, atol=1e-5)
-
-
 def test_methods_say_what_they_cannot_do(portrait, average):
     made = pair(portrait, portrait)
     can = {}

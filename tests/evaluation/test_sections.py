@@ -12,7 +12,9 @@ from fvae_jax import cli, config as config_lib
 from fvae_jax.evaluation import cases
 from fvae_jax.evaluation.baselines.base import Pair
 from fvae_jax.evaluation.report import build
-from fvae_jax.evaluation.sections import flow
+from fvae_jax.evaluation.sections import Context, flow, perception
+from fvae_jax.evaluation.study import answers
+from fvae_jax.evaluation.study import build as study
 from fvae_jax.training import experiment
 
 pytest_plugins = ('browser',)
@@ -94,6 +96,25 @@ def test_the_study_of_a_tiny_run(run, tmp_path, capsys):
     key = json.loads((tmp_path / 'study' / 'key.json').read_text())
     assert 'FVAE' in json.dumps(key) and 'VAE' in json.dumps(key) and 'average flow' in json.dumps(key)
     assert {path.name for path in pathlib.Path(tmp_path / 'study').iterdir()} == {'index.html', 'key.json'}
+
+
+def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
+    context = Context(tmp_path, *[None] * 6)
+    assert perception.section(context).tables[0].rows[0].cells == [None, None, 89.7]
+    rng = np.random.default_rng(0)
+    images = {name: [rng.uniform(-1, 1, (64, 64, 3)).astype(np.float32) for _ in range(10)] for name in ('real', 'FVAE')}
+    study.build(images, tmp_path / 'study')
+    key = json.loads((tmp_path / 'study' / 'key.json').read_text())
+    (tmp_path / 'study' / 'answers').mkdir()
+    read = answers.read_key(tmp_path / 'study' / 'key.json')
+    for number in range(4):
+        given = {image: 'real' if method == 'real' or number == 0 else 'fake' for image, method in read.images.items()}
+        text = json.dumps({'study': key['study'], 'participant': f'{number:016x}', 'started': '2026-01-01T00:00:00Z',
+                           'finished': '2026-01-01T00:10:00Z', 'answers': given, 'order': list(given)})
+        (tmp_path / 'study' / 'answers' / f'{number}.json').write_text(text)
+    rows = {row.label: row.cells for row in perception.section(context).tables[0].rows}
+    assert rows['real'][0].mean == 100 and rows['FVAE'][0].mean == 25 and rows['FVAE'][1:] == [40, 59.4]
+    assert rows['FVAE'][0].low < 25 < rows['FVAE'][0].high
 
 
 def test_a_run_that_is_none_is_named(tmp_path):

@@ -10,13 +10,11 @@ frontal crops of one person the 3D model has least to add; expect the original t
 steadier over time.
 """
 
-import cv2
 import numpy as np
 
+from fvae_jax.editing import morph
 from fvae_jax.evaluation import landmarks as landmarks_lib
 from fvae_jax.evaluation.baselines import base, fading, mesh_morph, optical_flow
-
-_COARSEST = 8  # px of side: bands below are faded
 
 
 class FaceMorph(base.Method):
@@ -33,24 +31,4 @@ class FaceMorph(base.Method):
         rest = optical_flow.motion_at(*near, forward, backward, t)
         warped = [base.warp_crop(crop, optical_flow.compose(share * rest, share * mesh))
                   for crop, share in ((first, -t), (second, 1 - t))]
-        return np.clip(blend(*warped, t), -1, 1)
-
-
-def blend(first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
-    """Fades coarse bands by t, finer ones by t and by how much energy each image has there.
-
-    Args:
-      first, second: (H, W, 3) float32, brought together.
-      t: The weight of the second, in [0, 1]; at 0 and 1 the images come back bit for bit.
-    """
-    faded = fading.fade(first, second, np.float32(t))
-    if min(first.shape[:2]) < 2 * _COARSEST:
-        return faded
-    size = first.shape[1::-1]
-    coarse = [cv2.pyrDown(image) for image in (first, second)]
-    bands = [image - cv2.pyrUp(low, dstsize=size) for image, low in zip((first, second), coarse)]
-    energy = [cv2.GaussianBlur(np.square(band).mean(axis=-1), (0, 0), 1.0)[..., None] + 1e-6 for band in bands]
-    weight = t * energy[1] / ((1 - t) * energy[0] + t * energy[1])
-    low = blend(*coarse, t) - fading.fade(*coarse, np.float32(t))
-    # As a correction of the faded image: nothing to correct where t leaves no choice.
-    return faded + (fading.fade(*bands, weight) - fading.fade(*bands, np.float32(t))) + cv2.pyrUp(low, dstsize=size)
+        return np.clip(morph.mix(*warped, np.full((*first.shape[:2], 1), t, np.float32)), -1, 1)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import editor as editor_lib, latent as latent_lib
+from fvae_jax.editing import editor as editor_lib, latent as latent_lib, morph
 from fvae_jax.evaluation.baselines.base import Method, Pair, warp_crop
 from fvae_jax.models import networks
 from fvae_jax.ops import warp
@@ -53,9 +53,8 @@ class FVAE(Method):
         middle = np.asarray(latent_lib.interpolate(faces[0].latent, faces[1].latent, t))
         warps = [warp_crop(face.crop, self._editor.displacement(face, middle))
                  for face in faces]
-        weights = [np.asarray(w, np.float32)[..., None]
-                   for w in latent_lib.blend_weights(*self._trust(faces, middle), t)]
-        return weights[0] * warps[0] + weights[1] * warps[1]
+        _, weight = latent_lib.blend_weights(*self._trust(faces, middle), t)
+        return morph.mix(*warps, np.asarray(weight, np.float32)[..., None])
 
     def _trust(self, faces: Sequence[editor_lib.Face], latent: np.ndarray) -> list[np.ndarray]:
         """The logits of the masks of both warps; equal ones without a mask."""

@@ -14,11 +14,12 @@ from fvae_jax.errors import InputError
 from fvae_jax.evaluation import methods as methods_lib, metrics
 from fvae_jax.evaluation.baselines import fading, learned
 from fvae_jax.evaluation.report import Report, Section, Table, number, page
-from fvae_jax.evaluation.sections import Context, editing, flow, gallery, interpolation, reconstruction
+from fvae_jax.evaluation.sections import (Context, editing, flow, gallery, interpolation, perception,
+                                          reconstruction)
 from fvae_jax.training import experiment
 
 _LOG = logging.getLogger('fvae_jax')
-_SECTIONS = (reconstruction, interpolation, editing, gallery, flow)
+_SECTIONS = (reconstruction, interpolation, editing, gallery, flow, perception)
 
 
 def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
