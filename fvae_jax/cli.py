@@ -85,7 +85,8 @@ def _edit(argv: Sequence[str]) -> int:
                          '--mode=mask')
 
     from fvae_jax.editing import batch
-    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, args.show_mask, args.overwrite,
+    new = args.show_mask and bundle.config.model.content and not args.pixels_only
+    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, args.show_mask, new, args.overwrite,
                             args.metadata)
     if args.out is not None and len(args.photos) > 1:
         raise InputError(f'--out names one file and there are {len(args.photos)} photos; use '
@@ -174,6 +175,8 @@ def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:
                             'neutral')
     asked.add_argument('--strength', type=arguments.finite, default=1.0, metavar='X',
                        help='a factor for all of these (1)')
+    asked.add_argument('--pixels-only', action='store_true',
+                       help="move the photo's own pixels and add nothing, also where the model could")
     asked.add_argument('--face', type=arguments.face, metavar='N|all',
                        help='which face, as `fvae info PHOTO` numbers them (the main one)')
     written = parser.add_argument_group('what to write')
@@ -191,7 +194,8 @@ def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:
     written.add_argument('--show-flow', action='store_true',
                          help='also write NAME_flow.png: where pixels are read from')
     written.add_argument('--show-mask', action='store_true',
-                         help='also write NAME_mask.png: how sure the model is')
+                         help='also write NAME_mask.png: how sure the model is; and NAME_content.png: '
+                              'what it adds, if it can')
     written.add_argument('--no-metadata', dest='metadata', action='store_false',
                          help='do not note program, model and edit in the file')
     _add_common(parser)
@@ -220,7 +224,8 @@ def _request(args: argparse.Namespace, parser: arguments.Parser) -> dict[str, An
         raise InputError(f'--like takes one or two photos and got {len(args.like)}; name the '
                          'photos to edit before it')
     source = {} if args.source is None else {'source': args.source}
-    return {'face': args.face, 'strength': args.strength, **source, **strengths}
+    return {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, **source,
+            **strengths}
 
 
 def _editor(bundle: bundle_lib.Bundle):

@@ -96,6 +96,7 @@ FIELDS: dict[str, Field] = {
                            'what g predicts: where pixels come from, or, as the VAE of 6.1, their colors'),
     'model.source_concat': Field('pyramid', _one_of('pyramid', 'bottleneck', 'none'),
                                  'where the decoder sees S: at every scale, at 4×4 only, or nowhere (pixels only)'),
+    'model.content': Field(False, _ANY, 'beyond the paper: predict alpha and color of what the source does not have'),
     'model.dtype': Field('float32', _one_of('float32', 'bfloat16', 'float64'),
                          'arithmetic of the convolutions; float64 is for numerical checks'),
     # Flow (3.1.1).
@@ -110,6 +111,11 @@ FIELDS: dict[str, Field] = {
     'loss.flow_window': Field(7, _one_of(3, 5, 7, 9), 'side of N(i) in Eq. 6, px'),
     'loss.flow_sigma': Field(1.0, _above(0), 'unit of the distance |i - j| in Eq. 6, px'),
     'loss.reduction': Field('sum', _one_of('sum', 'mean'), 'over pixels, channels and latents'),
+    # What trains the content layer, and what a set with true flow teaches (beyond the paper).
+    'loss.content_price': Field(0.05, _at_least(0), 'model.content: per pixel of alpha, so that moved pixels come first'),
+    'loss.exposed_weight': Field(0.0, _at_least(0),
+                                 'model.content: of the cross entropy of alpha from the truly exposed pixels'),
+    'loss.true_flow_weight': Field(0.0, _at_least(0), 'of the squared distance from the true displacement, px²'),
     # Confidence mask (3.2).
     'confidence.enabled': Field(True, _ANY, 'train the mask after the FVAE'),
     'confidence.width': Field(0, Rule('0, or an even number from 4 on', lambda v: v == 0 or (v >= 4 and v % 2 == 0)),
@@ -218,6 +224,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
     if config.model.decoder == 'flow' and config.model.source_concat == 'none':
         raise InputError("config.model.source_concat = 'none' needs config.model.decoder = 'pixels'; a flow is "
                          'predicted from the source')
+    for field in ('exposed_weight', 'true_flow_weight'):
+        if config.loss[field] and not config.data.true_flow:
+            raise InputError(f'config.loss.{field} = {config.loss[field]:g} needs config.data.true_flow = True')
+    if config.model.content and config.model.decoder == 'pixels':
+        raise InputError("config.model.content = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to "
+                         'add to')
     if config.model.decoder == 'pixels' and config.confidence.enabled:
         raise InputError("config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask "
                          'judges a flow')

@@ -5,7 +5,8 @@ training step averages over the batch, so that the ratios of the λs are the pap
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +16,14 @@ from fvae_jax.ops import warp
 
 
 class Terms(NamedTuple):
-    """The terms of Eq. 1, each (B,): unweighted."""
+    """The terms of Eq. 1 and, from `content` on, those beyond the paper; each (B,), unweighted."""
 
     reconstruction: jax.Array
     prior: jax.Array
     coherence: jax.Array
+    content: jax.Array
+    exposure: jax.Array
+    flow_error: jax.Array
 
 
 def _reduce(values: jax.Array, reduction: str) -> jax.Array:
@@ -126,22 +130,77 @@ def _coherence_backward(alpha, window, sigma, gradient, cotangent):
 _coherence.defvjp(_coherence_forward, _coherence_backward)
 
 
-def fvae_terms(target: jax.Array, image: jax.Array, flow: jax.Array | None, mean: jax.Array,
-               log_variance: jax.Array, settings) -> Terms:
-    """The three terms of Eq. 1 from a forward pass; `settings` is `config.loss`. Without a flow Eq. 6 is zero."""
-    if flow is None:
-        smoothness = jnp.zeros(target.shape[0], target.dtype)
-    else:
-        smoothness = coherence(warp.flow_to_displacement(flow), target, alpha=settings.flow_alpha,
-                               window=settings.flow_window, sigma=settings.flow_sigma, reduction=settings.reduction)
-    return Terms(reconstruction(target, image, settings.reduction),
-                 prior(mean, log_variance, settings.reduction), smoothness)
+def content_price(alpha_logit: jax.Array, reduction: str = 'sum') -> jax.Array:
+    """What new content costs: Σ a over pixels, (B,), for the logits (B, H, W) of a."""
+    return _reduce(jax.nn.sigmoid(alpha_logit), reduction)
+
+
+def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array, reduction: str = 'sum') -> jax.Array:
+    """Cross entropy of alpha from the pixels that the source truly lacks.
+
+    Args:
+      alpha_logit: (B, H, W).
+      exposed: (B, H, W) bool.
+      known: (B,) bool: whether `exposed` is known of an example; it is worth 0 where not.
+      reduction: 'sum' or 'mean' over pixels.
+
+    Returns:
+      (B,), nats.
+    """
+    entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, exposed.astype(alpha_logit.dtype))
+    return known * _reduce(entropy, reduction)
+
+
+def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array,
+               reduction: str = 'sum') -> jax.Array:
+    """Squared distance from the true displacement over the pixels that have a source.
+
+    Args:
+      displacement, truth: (B, H, W, 2), px.
+      exposed: (B, H, W) bool: pixels without a source.
+      known: (B,) bool: whether the truth is known of an example.
+      reduction: 'sum' or 'mean' over pixels.
+
+    Returns:
+      (B,), px².
+    """
+    squared = jnp.sum(jnp.square(displacement - truth), -1)
+    return known * _reduce(jnp.where(exposed, 0, squared), reduction)
+
+
+def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
+    """The terms of Eq. 1, and those beyond it, from a forward pass.
+
+    Args:
+      batch: `target`, and with known flow `displacement`, `exposed` and `has_flow`, as `data.pairs.load_pair` has them.
+      output: Of `models.fvae.FVAE`, or of the pixel VAE, which has no flow.
+      settings: `config.loss`. Terms that it weights with zero, or that the output lacks, are zero.
+    """
+    target, reduction = batch['target'], settings.reduction
+    nothing = jnp.zeros(target.shape[0], target.dtype)
+    terms = Terms(reconstruction(target, output.image, reduction), prior(*output.latent, reduction),
+                  nothing, nothing, nothing, nothing)
+    if output.decoded is None:
+        return terms
+    displacement, alpha_logit = warp.flow_to_displacement(output.decoded.flow), output.decoded.alpha_logit
+    terms = terms._replace(coherence=coherence(
+        displacement, target, alpha=settings.flow_alpha, window=settings.flow_window, sigma=settings.flow_sigma,
+        reduction=reduction))
+    if alpha_logit is not None:
+        terms = terms._replace(content=content_price(alpha_logit, reduction))
+    if alpha_logit is not None and settings.exposed_weight:
+        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['has_flow'], reduction))
+    if settings.true_flow_weight:
+        terms = terms._replace(flow_error=flow_error(
+            displacement, batch['displacement'], batch['exposed'], batch['has_flow'], reduction))
+    return terms
 
 
 def total(terms: Terms, settings) -> jax.Array:
-    """Eq. 1 per example, (B,); `settings` is `config.loss`."""
-    return (terms.reconstruction + settings.prior_weight * terms.prior
-            + settings.flow_weight * terms.coherence)
+    """Eq. 1 per example, (B,), and what goes beyond it; `settings` is `config.loss`."""
+    return (terms.reconstruction + settings.prior_weight * terms.prior + settings.flow_weight * terms.coherence
+            + settings.content_price * terms.content + settings.exposed_weight * terms.exposure
+            + settings.true_flow_weight * terms.flow_error)
 
 
 def soft_label(target: jax.Array, output: jax.Array, beta: jax.Array | float) -> jax.Array:

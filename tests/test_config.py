@@ -9,7 +9,7 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
-VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny'], 'vae': ['pyramid']}
+VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny', 'content'], 'vae': ['pyramid']}
 
 
 def load(path):
@@ -52,10 +52,14 @@ def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
 
 @pytest.mark.parametrize('changes, message', [
     ({'source_concat': 'none'}, "needs config.model.decoder = 'pixels'"),
-    ({'decoder': 'pixels'}, 'config.confidence.enabled must be False')])
+    ({'decoder': 'pixels'}, 'config.confidence.enabled must be False'),
+    ({'decoder': 'pixels', 'content': True}, "content = True needs config.model.decoder = 'flow'"),
+    ({'content': True, 'exposed_weight': 0.1}, 'exposed_weight = 0.1 needs config.data.true_flow = True'),
+    ({'true_flow_weight': 0.1}, 'true_flow_weight = 0.1 needs config.data.true_flow = True')])
 def test_what_does_not_go_together_is_refused(changes, message):
     config = config_lib.default_config()
-    config.model.update(changes)
+    for name, value in changes.items():
+        config['loss' if name.endswith('weight') else 'model'][name] = value
     with pytest.raises(InputError, match=message):
         config_lib.validate(config)
 

@@ -170,7 +170,36 @@ def augment_flow(displacement: np.ndarray, exposed: np.ndarray, augmentation: Au
     return moved, cv2.warpAffine(exposed.astype(np.float32), matrix, **options) > 0.5
 
 
-def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings) -> dict[str, np.ndarray]:
+class PairFlows:
+    """The true flow of the pairs of a set, each composed once: that takes longer than all else about a pair.
+
+    Args:
+      faces: A set, as `sets.open_set` returns it.
+    """
+
+    def __init__(self, faces):
+        self._faces = faces
+        # Kept at half precision: 20 KB a pair at 64 px.
+        self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, source: int, target: int) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Returns displacement (H, W, 2) float32, px, exposed (H, W) bool, and whether they are known at all."""
+        records = self._faces.records
+        if (source, target) not in self._kept:
+            read_s, read_t = self._faces[source], self._faces[target]
+            known = records[source].has_flow and records[target].has_flow and source != target
+            # A picture has all of itself, also what the neutral picture does not have.
+            displacement, exposed = true_flow.compose(
+                read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed']) if known else (
+                np.zeros_like(read_t['displacement']), np.zeros_like(read_t['exposed']))
+            self._kept[source, target] = displacement.astype(np.float16), exposed
+        displacement, exposed = self._kept[source, target]
+        known = source == target or (records[source].has_flow and records[target].has_flow)
+        return displacement.astype(np.float32), exposed, bool(known)
+
+
+def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings,
+              flows: PairFlows | None = None) -> dict[str, np.ndarray]:
     """Reads, augments and colour-matches one pair.
 
     Args:
@@ -179,6 +208,7 @@ def load_pair(faces, source: int, target: int, augmentation: Augmentation, setti
       target: Index of T.
       augmentation: Applied to both.
       settings: `config.data`.
+      flows: Those of the set, if they shall be kept from one call to the next.
 
     Returns:
       source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also displacement (H, W, 2) in
@@ -190,9 +220,7 @@ def load_pair(faces, source: int, target: int, augmentation: Augmentation, setti
         image_s = color.transfer_color(image_s, image_t).astype(np.float32)
     example = {'source': image_s, 'target': image_t}
     if settings.true_flow:
-        known = bool(read_s['has_flow'] and read_t['has_flow'])
-        displacement, exposed = true_flow.compose(
-            read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
+        displacement, exposed, known = (flows or PairFlows(faces)).of(source, target)
         displacement, exposed = augment_flow(displacement, exposed, augmentation)
-        example.update(displacement=displacement * known, exposed=exposed & known, has_flow=np.bool_(known))
+        example.update(displacement=displacement, exposed=exposed, has_flow=np.bool_(known))
     return example

@@ -32,11 +32,12 @@ def training_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict
     """
     plan = pairs_lib.PairPlan(pairs, config.seed, config.data)
     share = rows.stop - rows.start
+    flows = pairs_lib.PairFlows(faces)
 
     def load(local: int) -> dict[str, np.ndarray]:
         step, row = divmod(int(local), share)
         position = step * config.train.batch_size + rows.start + row
-        example = pairs_lib.load_pair(faces, *plan.at(position), config.data)
+        example = pairs_lib.load_pair(faces, *plan.at(position), config.data, flows)
         return {**example, 'index': np.asarray(position % 2**31, np.int32)}
 
     dataset = grain.MapDataset.range(_ENDLESS).map(load)

@@ -18,6 +18,7 @@ class Outputs(NamedTuple):
       fps: photos per second, where the sequence is a film.
       flow: whether NAME_flow.png is written too, the colors of the flow.
       mask: whether NAME_mask.png is written too, the confidence.
+      content: whether NAME_content.png is written too, what is new.
       overwrite: whether files may be replaced.
       metadata: whether files note how they were made.
     """
@@ -26,12 +27,13 @@ class Outputs(NamedTuple):
     fps: float
     flow: bool
     mask: bool
+    content: bool
     overwrite: bool
     metadata: bool
 
     def pictures(self, target: pathlib.Path) -> dict[str, pathlib.Path]:
         """Where the pictures beside an edit go, by kind."""
-        wanted = {'flow': self.flow, 'mask': self.mask}
+        wanted = {'flow': self.flow, 'mask': self.mask, 'content': self.content}
         return {kind: target.with_name(f'{target.stem}_{kind}.png')
                 for kind in wanted if wanted[kind]}
 
@@ -94,7 +96,7 @@ def edit(editor, photo: pathlib.Path, target: pathlib.Path, request: Mapping[str
     from fvae_jax.ops import image as image_ops
     opened = editor.open(photo)
     edited = opened.edit(**request)
-    draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture}
+    draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in outputs.pictures(target).items()}
     options = dict(overwrite=outputs.overwrite, metadata=outputs.metadata)
     if outputs.steps is None:

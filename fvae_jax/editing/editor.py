@@ -7,6 +7,7 @@ from typing import Any, Mapping, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent as latent_lib
@@ -23,14 +24,41 @@ class Face(NamedTuple):
       latent: Z(S) = μ(S), (4, 4, C).
       features: The source pyramid of S.
       mask_features: The mask's pyramid of S; empty without a mask.
-      own_flow: F(Z(S)), (size, size, 2): what the decoder says of the photo unchanged, the anchor of edits.
+      own: F(Z(S)) and, with a content layer, alpha and C: what the decoder says of the photo unchanged, the anchor of
+        edits.
     """
 
     crop: np.ndarray
     latent: np.ndarray
     features: list[jax.Array]
     mask_features: list[jax.Array]
-    own_flow: np.ndarray
+    own: fvae.Decoded
+
+
+class Content(NamedTuple):
+    """What an edit adds to the moved pixels (beyond the paper).
+
+    Attributes:
+      alpha: How much of a pixel is new, (size, size) float32 in [0, 1].
+      color: C, (size, size, 3) float32 in [-1, 1].
+    """
+
+    alpha: np.ndarray
+    color: np.ndarray
+
+
+class Between(NamedTuple):
+    """A frame between two faces (Algorithm 2).
+
+    Attributes:
+      displacements: Of both crops, (size, size, 2) each, px, anchored at their own ends.
+      weights: Of both warps, (size, size) each.
+      content: What neither face has; None from a model without a content layer.
+    """
+
+    displacements: tuple[np.ndarray, np.ndarray]
+    weights: tuple[np.ndarray, np.ndarray]
+    content: Content | None
 
 
 class Editor:
@@ -61,10 +89,11 @@ class Editor:
 
         @jax.jit
         def decode(variables, latent, features):
-            return network.apply(variables, latent[None], features, method='decode')[0]
+            decoded = network.apply(variables, latent[None], features, method='decode')
+            return jax.tree.map(lambda x: x[0], decoded)
 
         self._encode = lambda crop: encode(variables, crop)
-        self._decode = lambda latent, features: decode(variables, latent, features)
+        self._decode = lambda latent, features: jax.device_get(decode(variables, latent, features))
         self._mask_encode = self._mask_decode = None
         if bundle.mask is not None:
             judge = confidence.from_config(bundle.config)
@@ -102,7 +131,7 @@ class Editor:
         crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
         latent, features = self._encode(crop[None])
         mask_features = self._mask_encode(crop[None]) if self.has_mask else []
-        return Face(crop, np.asarray(latent), features, mask_features, np.asarray(self._decode(latent, features)))
+        return Face(crop, np.asarray(latent), features, mask_features, self._decode(latent, features))
 
     def edited_latent(self, face: Face, strengths: Mapping[str, float], source: str = latent_lib.NEUTRAL,
                       kind: str | None = None) -> np.ndarray:
@@ -143,12 +172,31 @@ class Editor:
         Returns:
           (size, size, 2) float32.
         """
+        return self.change(face, latent, anchor)[0]
+
+    def change(self, face: Face, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
+        """The displacement of an edit, as `displacement` gives it, and what it adds, decoded at once.
+
+        Anchored, alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's own latent: what the
+        layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds nothing.
+
+        Returns:
+          (size, size, 2) float32, and the content; None from a model without that layer.
+        """
         scale = np.float32((self.size - 1) / 2)
         if anchor and np.array_equal(latent, face.latent):
-            return np.zeros_like(face.own_flow)
-        flow = np.asarray(self._decode(jnp.asarray(latent), face.features))
-        start = face.own_flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
-        return (flow - start) * scale
+            decoded = face.own
+        else:
+            decoded = self._decode(jnp.asarray(latent), face.features)
+        start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
+        displacement = (decoded.flow - start) * scale
+        if decoded.alpha_logit is None:
+            return displacement, None
+        # 1 − alpha, as logarithms: both may be too small for their quotient.
+        kept = special.log_expit(-decoded.alpha_logit)
+        if anchor:
+            kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
+        return displacement, Content(1 - np.exp(kept), decoded.color)
 
     def mask_logits(self, face: Face, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.
@@ -160,10 +208,39 @@ class Editor:
             raise InputError('this model has no confidence mask; train it with --mode=mask')
         return np.asarray(self._mask_decode(jnp.asarray(latent), face.mask_features))
 
+    def between(self, first: Face, second: Face, t: float, blend: str = 'logit') -> Between:
+        """Decodes the frame between two faces (Algorithm 2).
+
+        A photo counts less where the content layer would cover it, and content is left where both would be covered.
+
+        Args:
+          first, second: The faces.
+          t: How far from the first to the second, in [0, 1].
+          blend: See `latent.blend_weights`.
+
+        Raises:
+          InputError: The model has no mask, or the blend is unknown.
+        """
+        latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
+        logits = [self.mask_logits(face, latent) for face in (first, second)]
+        displacements, contents = zip(*(self.change(face, latent) for face in (first, second)))
+        if contents[0] is None:
+            return Between(displacements, _arrays(latent_lib.blend_weights(*logits, t, blend)), None)
+        # alpha 1 is no confidence at all: what a photo does not have, the other one may.
+        kept = [np.log(np.maximum(1 - content.alpha, 1e-6)) for content in contents]
+        weights = _arrays(latent_lib.blend_weights(*(logit + k for logit, k in zip(logits, kept)), t, blend))
+        alpha = np.minimum(*(content.alpha for content in contents))
+        color = (1 - t) * contents[0].color + t * contents[1].color
+        return Between(displacements, weights, Content(alpha, color))
+
     def edit(self, face: Face, strengths: Mapping[str, float], **options: Any) -> np.ndarray:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
-        displacement = self.displacement(face, self.edited_latent(face, strengths, **options))
-        return np.asarray(warp.warp_by_displacement(face.crop, displacement))
+        displacement, content = self.change(face, self.edited_latent(face, strengths, **options))
+        warped = np.asarray(warp.warp_by_displacement(face.crop, displacement))
+        if content is None:
+            return warped
+        alpha = content.alpha[..., None]
+        return (1 - alpha) * warped + alpha * content.color
 
     def open(self, path: str | os.PathLike):
         """Opens a photo of any size for editing; see `studio.EditablePhoto`."""
@@ -179,6 +256,11 @@ class Editor:
         """Interpolates two photos of one person (Algorithm 2); see `interpolation.Morph`."""
         from fvae_jax.editing import interpolation
         return interpolation.interpolate(self, first, second, frames, **options)
+
+
+def _arrays(weights) -> tuple[np.ndarray, np.ndarray]:
+    first, second = weights
+    return np.asarray(first), np.asarray(second)
 
 
 def load(path: str | os.PathLike) -> Editor:

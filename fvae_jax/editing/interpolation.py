@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from fvae_jax.editing import animation, editor as editor_lib
+from fvae_jax.editing import animation, content, editor as editor_lib
 from fvae_jax.editing import latent as latent_lib
 from fvae_jax.editing import morph as morph_lib
 from fvae_jax.editing import sequence, studio
@@ -88,11 +88,13 @@ class Morph:
     def _blended(self, t: float) -> np.ndarray:
         """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""
         editor = self._editor
-        z = np.asarray(latent_lib.interpolate(*(face.latent for face in self._faces), t))
-        logits = [editor.mask_logits(face, z) for face in self._faces]
-        weights = map(np.asarray, latent_lib.blend_weights(*logits, t, self._blend))
-        displacements = [editor.displacement(face, z) for face in self._faces]
-        return morph_lib.blend(*self.crops, *displacements, *weights)
+        frame = editor.between(*self._faces, t, self._blend)
+        # Only the printed weights do not sum to one.
+        weights = frame.weights if self._blend == 'paper' else frame.weights[:1]
+        blended = morph_lib.blend(*self.crops, *frame.displacements, *weights)
+        if frame.content is None:
+            return blended
+        return content.lay_on_crop(blended, frame.content)
 
 
 def check(editor: editor_lib.Editor, frames: int, blend: str) -> None:

@@ -52,6 +52,24 @@ def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
         ['confidence of the edit', 'white: confidence 1, red: 0'], scale=1)
 
 
+def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Draws what an edit adds: alpha in red over the gray photo, and the content alone.
+
+    Args:
+      pixels: (h, w, 3) uint8, a part of the photo.
+      alpha: (h, w) in [0, 1].
+      color: (h, w, 3) in [-1, 1].
+
+    Returns:
+      (H, W, 3) uint8 RGB.
+    """
+    share = _fit(alpha)[..., None]
+    where = (1 - share) * _gray(pixels) + share * _DOUBT
+    new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
+    return image_ops.image_grid([[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
+                                ['new content, red: alpha 1', 'the content'], scale=1)
+
+
 def _gray(pixels: np.ndarray) -> np.ndarray:
     """(H, W, 1) float32 in [`_DARKEST`, 255]."""
     gray = cv2.cvtColor(_fit(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)

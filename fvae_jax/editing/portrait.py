@@ -91,6 +91,26 @@ def photo_map(values: np.ndarray, matrix: np.ndarray,
     return box, np.clip(carried[..., 0], 0, 1)  # a spline overshoots
 
 
+def photo_colors(colors: np.ndarray, matrix: np.ndarray,
+                 photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """Carries colors of the crop into the photo, without a fade: they have an alpha of their own.
+
+    Args:
+      colors: (s, s, 3) in [-1, 1].
+      matrix: 2×3 similarity, photo px to crop px.
+      photo_shape: (H, W, ...) of the photo.
+
+    Returns:
+      The box of the crop in the photo, and (h, w, 3) float32 in [-1, 1] for its pixels.
+
+    Raises:
+      InputError: the colors are not finite or not (s, s, 3).
+    """
+    _check_square(colors, 'colors', channels=3)
+    box, carried = _carry(colors, matrix, photo_shape, fading=False)
+    return box, np.clip(carried, -1, 1)
+
+
 def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *,
                 interpolation: str = 'lanczos') -> np.ndarray:
     """Moves the pixels in a box of a photo: out(p) = in(p + field(p)), resampled once.
@@ -205,17 +225,19 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
 
 
-def _carry(values: np.ndarray, matrix: np.ndarray,
-           photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
-    """A faded map (s, s, C) of the crop at the pixels of the photo: its box, (h, w, C) float32."""
+def _carry(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...],
+           fading: bool = True) -> tuple[Box, np.ndarray]:
+    """A map (s, s, C) of the crop, faded or not, at the pixels of the photo: its box, (h, w, C) float32."""
     size = len(values)
     box = face_region(matrix, size, photo_shape)
     y0, y1, x0, x1 = box
     if y0 == y1 or x0 == x1:
         return box, np.zeros((y1 - y0, x1 - x0, values.shape[-1]), np.float32)
     side = _fine_side(size)
-    fade = _fade(side)
-    fine = enlarge(values, side) * fade[:, None, None] * fade[None, :, None]
+    fine = enlarge(values, side)
+    if fading:
+        fade = _fade(side)
+        fine *= fade[:, None, None] * fade[None, :, None]
     from_box = scale_transform(matrix, side / size)
     from_box[:, 2] += from_box[:, :2] @ (x0, y0)
     carried = cv2.warpAffine(fine, from_box, (x1 - x0, y1 - y0),

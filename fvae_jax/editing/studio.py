@@ -13,7 +13,7 @@ import fvae_jax
 from fvae_jax.data import align
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.editing import latent as latent_lib
-from fvae_jax.editing import overlay, photo_io, portrait
+from fvae_jax.editing import content, overlay, photo_io, portrait
 from fvae_jax.editing import sequence as sequence_lib
 from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
@@ -60,6 +60,7 @@ class Edit:
     source: str = latent_lib.NEUTRAL
     like: Example | None = None
     strength: float = 1.0
+    pixels_only: bool = False
 
     def latent(self, editor: editor_lib.Editor, face: editor_lib.Face) -> np.ndarray:
         """Z_edit, (4, 4, C).
@@ -137,7 +138,7 @@ class EditablePhoto:
         return self.encoded(self.numbers(face)[0]).latent
 
     def edit(self, source: str = latent_lib.NEUTRAL, face: int | str | None = None,
-             like: Example | None = None, strength: float = 1.0,
+             like: Example | None = None, strength: float = 1.0, pixels_only: bool = False,
              **strengths: float) -> 'EditedPhoto':
         """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
 
@@ -146,13 +147,14 @@ class EditablePhoto:
           face: the face's number, 'all', or None for the main one.
           like: see `Editor.example`.
           strength: a factor for everything; 0 is the photo itself, pixel for pixel.
+          pixels_only: leave out the content layer, so that every pixel is one of the photo's own.
           **strengths: by expression, any real number: `smile=1.0, surprise=0.2`. `neutral=1` takes
             out what the face shows.
 
         Raises:
           InputError: an expression or a face is unknown, or a strength is not finite.
         """
-        edit = Edit(strengths, source, like, strength)
+        edit = Edit(strengths, source, like, strength, pixels_only)
         return EditedPhoto(self, edit, self.numbers(face))
 
     def sequence(self, steps: int, strength: float = 1.0, **edit) -> sequence_lib.Sequence:
@@ -186,17 +188,21 @@ class EditedPhoto:
         self.original = original
         self.edit = edit
         self._numbers = numbers
-        editor = original.editor
+        editor, shape = original.editor, original.photo.pixels.shape
         self._latents = {n: edit.latent(editor, original.encoded(n)) for n in numbers}
-        self.box, self.field = _join([
-            portrait.photo_displacement(editor.displacement(original.encoded(n), latent),
-                                        original.matrix(n), original.photo.pixels.shape)
-            for n, latent in self._latents.items()])
+        fields, self._layers = [], []
+        for n, latent in self._latents.items():
+            displacement, new = editor.change(original.encoded(n), latent)
+            fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
+            if new is not None and not edit.pixels_only:
+                self._layers.append(content.photo_layer(new, original.matrix(n), shape))
+        self.box, self.field = _join(fields)
 
     @functools.cached_property
     def photo(self) -> Photo:
-        """The edited photo: the original's pixels, resampled once where they move."""
-        return portrait.warp_photo(self.original.photo, self.box, self.field)
+        """The edited photo: the original's pixels, resampled once where they move, and what is new over them."""
+        return functools.reduce(content.lay, self._layers,
+                                portrait.warp_photo(self.original.photo, self.box, self.field))
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8."""
@@ -215,6 +221,15 @@ class EditedPhoto:
         left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
         maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))
         return overlay.flow_overlay(self._region(), self.field, maximum)
+
+    def content_picture(self) -> np.ndarray:
+        """Draws what is new, if anything; see `overlay.content_overlay`."""
+        alpha, color = np.zeros(self.field.shape[:2], np.float32), np.ones((*self.field.shape[:2], 3), np.float32)
+        for layer in self._layers:
+            inside = _within(layer.box, self.box)
+            alpha[inside] = np.maximum(alpha[inside], layer.alpha)
+            color[inside] = layer.color
+        return overlay.content_overlay(self._region(), alpha, color)
 
     def mask_picture(self) -> np.ndarray:
         """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.

@@ -25,7 +25,8 @@ class Methods(NamedTuple):
     """Everything that a report compares.
 
     Attributes:
-      fvae: The run itself.
+      fvae: The run itself, moving pixels alone.
+      content: The same with its content layer; None if it has none.
       printed: The same read bilinearly, as the network is trained.
       confident: The same with its mask and a second source.
       maskless: The same, interpolating without its mask.
@@ -37,6 +38,7 @@ class Methods(NamedTuple):
     """
 
     fvae: learned.FVAE
+    content: learned.FVAEWithContent | None
     printed: learned.PrintedFVAE
     confident: learned.FVAEWithConfidence
     maskless: learned.FVAEWithoutMask
@@ -45,6 +47,11 @@ class Methods(NamedTuple):
     average: average_flow.AverageFlow
     flow: optical_flow.OpticalFlow
     others: list[Method]
+
+    @property
+    def ours(self) -> list[learned.FVAE]:
+        """The run without and, if it has one, with its content layer."""
+        return [self.fvae, self.content] if self.content else [self.fvae]
 
 
 def open_methods(workdir: pathlib.Path, faces: experiment.Faces, config: ml_collections.ConfigDict,
@@ -68,8 +75,9 @@ def open_methods(workdir: pathlib.Path, faces: experiment.Faces, config: ml_coll
     average = average_flow.AverageFlow(
         (pair.source, pair.target, pair.source_expression, pair.target_expression)
         for pair in tqdm(pairs, 'average flow', total, unit=' pairs', delay=2, leave=False, disable=None))
-    ours = (learned.FVAE, learned.PrintedFVAE, learned.FVAEWithConfidence, learned.FVAEWithoutMask)
-    return Methods(*(method(editor) for method in ours), vaes, missing, average, optical_flow.OpticalFlow(),
+    content = learned.FVAEWithContent(editor) if config.model.content else None
+    variants = (learned.PrintedFVAE, learned.FVAEWithConfidence, learned.FVAEWithoutMask)
+    return Methods(learned.FVAE(editor), content, *(method(editor) for method in variants), vaes, missing, average, optical_flow.OpticalFlow(),
                    [fading.Copy(), fading.CrossFade(), mesh_morph.MeshMorph(), face_morph.FaceMorph()])
 
 

@@ -43,7 +43,7 @@ def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> di
         seen[change.identity] = order[-1][0] + 1
     chosen = [change for _, change in sorted(order, key=lambda item: item[0])][:_COUNT]
     images: dict[str, list[np.ndarray]] = {'real': [change.expressive for change in chosen]}
-    for method in (methods.fvae, *methods.vaes, methods.average):
+    for method in (methods.ours[-1], *methods.vaes, methods.average):
         edits = [method.edit(c.neutral, index.NEUTRAL, c.expression, 1.0) for c in chosen]
         images[method.name] = [edit for edit in edits if edit is not None]
     return images

@@ -1,4 +1,4 @@
-"""The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g."""
+"""The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g, and a content layer beyond it."""
 
 from typing import NamedTuple, Sequence
 
@@ -22,18 +22,35 @@ class Latent(NamedTuple):
         return self.mean if noise is None else self.mean + jnp.exp(0.5 * self.log_variance) * noise
 
 
+class Decoded(NamedTuple):
+    """What the decoder predicts.
+
+    Attributes:
+      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S.
+      alpha_logit: Of the content layer: how much of a pixel is new, (B, H, W), alpha before its sigmoid. None without
+        the layer.
+      color: C, what is new, (B, H, W, 3) in [-1, 1]; None without the layer.
+    """
+
+    flow: jax.Array
+    alpha_logit: jax.Array | None = None
+    color: jax.Array | None = None
+
+
 class Output(NamedTuple):
     """What a training step looks at.
 
     Attributes:
       latent: The posterior of Z(T).
-      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S. None from a pixel VAE.
-      image: g(S, Z(T)), (B, H, W, 3) in [-1, 1].
+      decoded: F and the content layer. None from a pixel VAE.
+      image: g(S, Z(T)), (B, H, W, 3) in [-1, 1]; with a content layer O = (1 − a) ⊙ warp + a ⊙ C.
+      warped: The warp alone: S moved by F. None from a pixel VAE.
     """
 
     latent: Latent
-    flow: jax.Array | None
+    decoded: Decoded | None
     image: jax.Array
+    warped: jax.Array | None = None
 
 
 class Stack(nn.Module):
@@ -141,6 +158,10 @@ def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.
     return grid + scale * jnp.tanh(head)
 
 
+# Alpha starts at sigmoid(−3) = 0.05: moved pixels come first, and learn first.
+_ALPHA_BIAS = -3.0
+
+
 class FVAE(nn.Module):
     """f, the source pyramid and g.
 
@@ -149,6 +170,7 @@ class FVAE(nn.Module):
       latent_channels: Channels of Z.
       parameterization, flow_scale: See `flow_from_head`.
       source_concat: See `Decoder`.
+      content: Whether the last layer also predicts alpha and color of new content (beyond the paper).
       style: See `blocks.Style`.
     """
 
@@ -157,12 +179,13 @@ class FVAE(nn.Module):
     parameterization: str = 'residual'
     flow_scale: float = 0.5
     source_concat: str = 'pyramid'
+    content: bool = False
     style: blocks.Style = blocks.Style()
 
     def setup(self):
         self.encoder = Encoder(self.widths, self.latent_channels, self.style)
         self.source_pyramid = Stack(self.widths, self.style)
-        self.decoder = Decoder(self.widths, 2, self.source_concat, self.style)
+        self.decoder = Decoder(self.widths, 6 if self.content else 2, self.source_concat, self.style)
 
     def encode(self, target: jax.Array, train: bool = False) -> Latent:
         """f(T) for T (B, H, W, 3) in [-1, 1]."""
@@ -172,10 +195,13 @@ class FVAE(nn.Module):
         """The source pyramid s1, s2, … of S (B, H, W, 3), finest first."""
         return self.source_pyramid(source, train)
 
-    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> jax.Array:
-        """F (B, H, W, 2) from Z and the features of S."""
+    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> Decoded:
+        """F and the content layer from Z and the features of S."""
         head = self.decoder(latent, features, train)
-        return flow_from_head(head, self.parameterization, self.flow_scale)
+        flow = flow_from_head(head[..., :2], self.parameterization, self.flow_scale)
+        if not self.content:
+            return Decoded(flow)
+        return Decoded(flow, head[..., 2] + _ALPHA_BIAS, jnp.tanh(head[..., 3:]))
 
     def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
                  train: bool = False) -> Output:
@@ -188,9 +214,17 @@ class FVAE(nn.Module):
           train: Whether batch statistics are those of this batch.
         """
         posterior = self.encode(target, train)
-        flow = self.decode(posterior.sample(noise), self.features(source, train), train)
-        image = warp.bilinear_sample(source.astype(flow.dtype), flow)
-        return Output(posterior, flow, image)
+        decoded = self.decode(posterior.sample(noise), self.features(source, train), train)
+        warped = warp.bilinear_sample(source.astype(decoded.flow.dtype), decoded.flow)
+        return Output(posterior, decoded, compose(warped, decoded), warped)
+
+
+def compose(warped: jax.Array, decoded: Decoded) -> jax.Array:
+    """O = (1 − a) ⊙ warp + a ⊙ C, (..., H, W, 3); the warp itself without a content layer."""
+    if decoded.alpha_logit is None:
+        return warped
+    alpha = nn.sigmoid(decoded.alpha_logit)[..., None]
+    return (1 - alpha) * warped + alpha * decoded.color
 
 
 def from_config(config: ml_collections.ConfigDict) -> FVAE:
@@ -202,4 +236,5 @@ def from_config(config: ml_collections.ConfigDict) -> FVAE:
         parameterization=config.flow.parameterization,
         flow_scale=config.flow.scale,
         source_concat=config.model.source_concat,
+        content=config.model.content,
         style=blocks.Style.from_config(config))

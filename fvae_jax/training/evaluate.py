@@ -33,7 +33,7 @@ class Evaluator(abc.ABC):
 
     @abc.abstractmethod
     def _make_judge(self) -> Callable:
-        """Returns `(state, source, target) -> (scores, pictures)`, all with a leading batch axis."""
+        """Returns `(state, batch) -> (scores, pictures)`, all with a leading batch axis."""
 
     def _finish(self, means: dict[str, float]) -> dict[str, float]:
         """Makes the scores, `loss` (what early stopping looks at) among them, from the means over all pairs."""
@@ -60,7 +60,7 @@ class Evaluator(abc.ABC):
         """
         sums: dict[str, float] = {}
         for batch, valid in pipeline.evaluation_batches(self._faces, pairs, self._config):
-            scores, _ = self._judge(state, batch['source'], batch['target'])
+            scores, _ = self._judge(state, batch)
             for name, values in jax.device_get(scores).items():
                 sums[name] = sums.get(name, 0.0) + float(np.sum(values[:valid], dtype=np.float64))
         return self._finish({name: value / len(pairs) for name, value in sums.items()})
@@ -70,7 +70,7 @@ class Evaluator(abc.ABC):
         shown = pipeline.thin(pairs, min(_ROWS_SHOWN, self._config.eval.batch_size))
         # A batch of the usual size, so that the same program serves.
         batch, valid = next(pipeline.evaluation_batches(self._faces, shown, self._config))
-        _, pictures = self._judge(state, batch['source'], batch['target'])
+        _, pictures = self._judge(state, batch)
         records = self._faces.records
         labels = [f'{records[s].expression} → {records[t].expression}' for s, t in shown]
         first = jax.tree.map(lambda x: np.asarray(x)[:valid], (batch['source'], batch['target'], pictures))
@@ -83,17 +83,17 @@ class FVAEEvaluator(Evaluator):
     def _make_judge(self) -> Callable:
         forward, settings = steps.make_forward(self._config), self._config.loss
 
-        def judge(state, source, target):
-            output = forward(state.variables, source, target)
-            terms = losses.fvae_terms(target, output.image, output.flow, output.latent.mean,
-                                      output.latent.log_variance, settings)
-            scores = {'loss': losses.total(terms, settings), **pair_scores(source, target, output.image)}
-            return scores, (output.image, output.flow)
+        def judge(state, batch):
+            output = forward(state.variables, batch['source'], batch['target'])
+            terms = losses.fvae_terms(batch, output, settings)
+            scores = {'loss': losses.total(terms, settings),
+                      **pair_scores(batch['source'], batch['target'], output.image)}
+            return scores, output
 
         return judge
 
     def _draw(self, source, target, pictures, labels):
-        return writers.sample_grid(source, target, *pictures, labels)
+        return writers.sample_grid(source, target, pictures, labels)
 
     def summary(self, scores: dict[str, float]) -> str:
         return (f'PSNR {scores["psnr"]:.2f} dB (copy {scores["psnr_copy"]:.2f}), '

@@ -25,7 +25,7 @@ def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, va
     @jax.jit
     def error(variables, batch):
         output = forward(variables, batch['source'], batch['target'])
-        return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.image), -1), (1, 2))
+        return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.warped), -1), (1, 2))
 
     errors = [np.asarray(error(variables, batch), np.float64)[:valid]
               for batch, valid in pipeline.evaluation_batches(faces, pairs, config)]
@@ -33,12 +33,15 @@ def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, va
 
 
 def _make_judgement(config: ml_collections.ConfigDict) -> Callable:
-    """Returns `(frozen, source, target) -> (μ(T), g(S, μ(T)), y)`: what the frozen FVAE says of a pair."""
+    """Returns `(frozen, source, target) -> (μ(T), g(S, μ(T)), y)`: what the frozen FVAE says of a pair.
+
+    g is the warp alone: M weighs moved pixels against each other, whatever a content layer lays over them.
+    """
     network = fvae.from_config(config)
 
     def judge(frozen: dict[str, Any], source: jax.Array, target: jax.Array):
         output = network.apply(frozen['fvae'], source, target)
-        return output.latent.mean, output.image, losses.soft_label(target, output.image, frozen['beta'])
+        return output.latent.mean, output.warped, losses.soft_label(target, output.warped, frozen['beta'])
 
     return judge
 
@@ -81,8 +84,9 @@ class MaskEvaluator(evaluate.Evaluator):
     def _make_judge(self) -> Callable:
         judge_pair, model = _make_judgement(self._config), confidence.from_config(self._config)
 
-        def judge(state, source, target):
-            latent, image, label = judge_pair(state.frozen, source, target)
+        def judge(state, batch):
+            source = batch['source']
+            latent, image, label = judge_pair(state.frozen, source, batch['target'])
             logits = model.apply(state.variables, source, latent)
             scores = {'cross_entropy': losses.mask_cross_entropy(label, logits) / label[0].size,
                       'entropy': jnp.mean(losses.binary_entropy(label), (1, 2)),

@@ -38,17 +38,16 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
     def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
         network = model.clone(style=model.style._replace(axis_name=axis_name))
         dtype = jnp.promote_types(model.style.dtype, jnp.float32)
-        source, target = batch['source'].astype(dtype), batch['target'].astype(dtype)
+        batch = {**batch, 'source': batch['source'].astype(dtype), 'target': batch['target'].astype(dtype)}
         noise = state_lib.example_noise(
             state_lib.stream(config.seed, 'latent', state.step), batch['index'],
             (4, 4, model.latent_channels), dtype)
 
         def objective(params):
             output, changed = network.apply(
-                {'params': params, 'batch_stats': state.batch_stats}, source, target, noise, train=True,
+                {'params': params, 'batch_stats': state.batch_stats}, batch['source'], batch['target'], noise, train=True,
                 mutable=['batch_stats'])
-            terms = losses.fvae_terms(target, output.image, output.flow, output.latent.mean,
-                                      output.latent.log_variance, config.loss)
+            terms = losses.fvae_terms(batch, output, config.loss)
             loss = jnp.mean(losses.total(terms, config.loss))
             means = {name: jnp.mean(value) for name, value in terms._asdict().items()}
             return loss, (changed.get('batch_stats', {}), means)

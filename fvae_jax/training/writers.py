@@ -20,7 +20,7 @@ import tensorboardX
 
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import networks
+from fvae_jax.models import fvae, networks
 from fvae_jax.ops import flow_color, image as image_ops, warp
 from fvae_jax.training import checkpoint, parallel
 
@@ -177,26 +177,27 @@ def _step_of(line: str) -> float:
         return float('inf')
 
 
-def sample_grid(source: np.ndarray, target: np.ndarray, image: np.ndarray, flow: np.ndarray | None,
-                labels: list[str]) -> np.ndarray:
-    """Draws source, what g makes of it, target and flow of some pairs, a row for each.
+def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, labels: list[str]) -> np.ndarray:
+    """Draws source, what g makes of it, target, flow and content of some pairs, a row for each.
 
     Args:
       source: S after colour transfer, (B, H, W, 3) in [-1, 1].
       target: T.
-      image: g(S, Z(T)).
-      flow: F, (B, H, W, 2), normalised; None where there is none.
+      output: g(S, Z(T)).
       labels: A label for each row.
 
     Returns:
       (height, width, 3) uint8.
     """
-    columns = [[image_ops.to_uint8(np.asarray(x)) for x in images] for images in (source, image, target)]
-    headings = ['source', 'decoded' if flow is None else 'warped', 'target']
-    if flow is not None:
-        displacement = np.asarray(warp.flow_to_displacement(flow))
+    columns = {'source': source, 'output': output.image, 'target': target}
+    columns = {name: [image_ops.to_uint8(np.asarray(x)) for x in images] for name, images in columns.items()}
+    if output.decoded is not None:
+        displacement = np.asarray(warp.flow_to_displacement(output.decoded.flow))
         # One scale for all rows, from the data, so that rows can be compared.
         reach = max(1.0, float(np.quantile(np.linalg.norm(displacement, axis=-1), 0.999)))
-        columns.append([flow_color.flow_to_color(f, reach) for f in displacement])
-        headings.append(f'flow, 0 to {reach:.1f} px')
-    return image_ops.image_grid([list(row) for row in zip(*columns)], headings, labels)
+        columns[f'flow, 0 to {reach:.1f} px'] = [flow_color.flow_to_color(f, reach) for f in displacement]
+        if output.decoded.alpha_logit is not None:
+            alpha = np.asarray(jax.nn.sigmoid(output.decoded.alpha_logit))[..., None]
+            content = -1 + alpha * (1 + np.asarray(output.decoded.color))
+            columns['content, where it is new'] = [image_ops.to_uint8(x) for x in content]
+    return image_ops.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import pairs, pipeline
+from fvae_jax.data import pairs, pipeline, sets
 from fvae_jax.errors import InputError
 from fvae_jax.ops import warp
 
@@ -16,6 +16,7 @@ class _Record(NamedTuple):
     identity: str
     expression: str
     strength: float = 1.0
+    has_flow: bool = False
 
 
 class _Faces:
@@ -142,6 +143,22 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     error = np.abs(warped - pairs.augment(target, augmentation))[12:-12, 12:-12]
     control = np.abs(pairs.augment(source, augmentation) - pairs.augment(target, augmentation))[12:-12, 12:-12]
     assert error.mean() < 0.05 * control.mean() and not exposed.any()
+
+
+def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_path):
+    faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
+    scream = next(i for i, r in enumerate(faces.records) if r.expression == 'scream')
+    neutral = next(i for i, r in enumerate(faces.records)
+                   if r.identity == faces.records[scream].identity and r.expression == 'neutral')
+    flows = pairs.PairFlows(faces)
+    displacement, exposed, known = flows.of(neutral, scream)
+    assert known and exposed.any() and np.abs(displacement).max() > 1
+    again = flows.of(neutral, scream)
+    np.testing.assert_array_equal(again[0], displacement)
+    np.testing.assert_array_equal(again[1], exposed)
+    displacement, exposed, known = flows.of(scream, scream)
+    assert known and not exposed.any() and not displacement.any()
+    assert not pairs.PairFlows(_Faces()).of(0, 1)[2]
 
 
 def _take(iterator, count):

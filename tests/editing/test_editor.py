@@ -38,7 +38,7 @@ def test_an_edit_moves_pixels_and_more_strength_is_another_edit(editor, face):
 
 def test_the_printed_form_is_not_anchored(editor, face):
     free = editor.displacement(face, face.latent, anchor=False)
-    expected = np.asarray(warp.flow_to_displacement(face.own_flow))
+    expected = np.asarray(warp.flow_to_displacement(face.own.flow))
     np.testing.assert_allclose(free, expected, atol=1e-4)
     assert np.abs(free).max() > 1e-3
 

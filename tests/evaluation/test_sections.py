@@ -90,6 +90,21 @@ def test_the_report_of_a_tiny_run(run, open_page):
 
 
 @pytest.mark.slow
+def test_the_report_has_rows_for_the_content_layer(tmp_path):
+    config = synthetic.get_config('tiny,content')
+    config.data.cache = str(tmp_path / 'cache')
+    config.train.steps = config.train.evaluate_every = 6
+    experiment.train(config, tmp_path / 'run')
+    build.report(config_lib.of_run(tmp_path / 'run'), tmp_path / 'run')
+    for name, rows in {'table1': {'FVAE', 'FVAE with content'}, 'figure6-t050': {'FVAE', 'FVAE with content'},
+                       'edits': {'FVAE', 'FVAE with content'}, 'exposed-pixels': {'1 − M', 'alpha'}}.items():
+        with open(tmp_path / 'run' / 'report' / 'tables' / f'{name}.csv') as file:
+            found = {next(iter(row.values())): row for row in csv.DictReader(file)}
+        assert rows <= set(found), name
+        assert all(not found[row].get('note') for row in rows)
+
+
+@pytest.mark.slow
 def test_the_study_of_a_tiny_run(run, tmp_path, capsys):
     assert cli.main(['study', 'build', str(run), '--out', str(tmp_path / 'study')]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / 'study' / 'index.html')

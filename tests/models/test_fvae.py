@@ -60,7 +60,7 @@ def test_the_paper_s_network_has_44_million_parameters_and_a_4x4x1024_latent():
     image = jnp.zeros((1, 128, 128, 3))
     output = jax.eval_shape(lambda: model.init_with_output(jax.random.key(0), image, image)[0])
     assert output.latent.mean.shape == (1, 4, 4, 1024)
-    assert output.flow.shape == (1, 128, 128, 2)
+    assert output.decoded.flow.shape == (1, 128, 128, 2)
 
 
 def test_no_bias_before_a_norm_and_no_norm_in_the_last_two_layers():
@@ -99,9 +99,9 @@ def test_flow_depends_on_source_and_target(norm, concat):
     variables = {**variables, 'params': jax.tree.map(lambda p: 8 * p, variables['params'])}
     key = jax.random.key(1)
     source, target = jax.random.uniform(key, (2, 3, 64, 64, 3), minval=-1)
-    flow = model.apply(variables, source, target).flow
-    for changed in (model.apply(variables, target, target).flow, model.apply(variables, source, source).flow):
-        assert np.abs(flow - changed).max() > 1e-6
+    flow = model.apply(variables, source, target).decoded.flow
+    for changed in ((target, target), (source, source)):
+        assert np.abs(flow - model.apply(variables, *changed).decoded.flow).max() > 1e-6
 
 
 def test_an_example_does_not_see_its_neighbours_at_test_time():
@@ -117,9 +117,9 @@ def test_noise_moves_the_latent_by_sigma():
     image = jnp.zeros((1, 64, 64, 3))
     posterior = model.apply(variables, image, method='encode')
     noise = jnp.ones(posterior.mean.shape)
-    decode = lambda z: model.apply(variables, z, model.apply(variables, image, method='features'), method='decode')
+    decode = lambda z: model.apply(variables, z, model.apply(variables, image, method='features'), method='decode').flow
     expected = decode(posterior.mean + jnp.exp(0.5 * posterior.log_variance))
-    np.testing.assert_allclose(model.apply(variables, image, image, noise).flow, expected, atol=1e-6)
+    np.testing.assert_allclose(model.apply(variables, image, image, noise).decoded.flow, expected, atol=1e-6)
 
 
 def test_bfloat16_keeps_float32_weights_and_flow():
@@ -127,7 +127,7 @@ def test_bfloat16_keeps_float32_weights_and_flow():
     model, variables = _init(config)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
     image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3), minval=-1)
-    flow = model.apply(variables, image, image).flow
-    exact = fvae.from_config(_config()).apply(variables, image, image).flow
+    flow = model.apply(variables, image, image).decoded.flow
+    exact = fvae.from_config(_config()).apply(variables, image, image).decoded.flow
     assert flow.dtype == jnp.float32
     np.testing.assert_allclose(flow, exact, atol=1e-2)

@@ -9,7 +9,7 @@ from fvae_jax import config as config_lib
 from fvae_jax import bundle, losses
 from fvae_jax.editing import editor
 from fvae_jax.errors import InputError
-from fvae_jax.models import networks, pixel_vae
+from fvae_jax.models import fvae, networks, pixel_vae
 
 
 def _config(concat='none'):
@@ -36,7 +36,7 @@ def test_the_source_is_seen_where_it_is_shown_and_nowhere_else(concat):
     source, other, target = map(_images, range(3))
     variables = _louder(model.init(jax.random.key(0), source, target))
     output = model.apply(variables, source, target)
-    assert output.flow is None and output.image.shape == (2, 64, 64, 3) and np.abs(output.image).max() <= 1
+    assert output.decoded is None and output.image.shape == (2, 64, 64, 3) and np.abs(output.image).max() <= 1
     change = np.abs(output.image - model.apply(variables, other, target).image).max()
     assert change == 0 if concat == 'none' else change > 1e-4
     assert np.abs(output.image - model.apply(variables, source, other).image).max() > 1e-4
@@ -55,8 +55,8 @@ def test_the_encoder_is_that_of_the_fvae():
 def test_its_loss_has_no_eq_6():
     config = _config()
     target, image = _images(0), _images(1)
-    zeros = jnp.zeros((2, 4, 4, 8))
-    terms = losses.fvae_terms(target, image, None, zeros, zeros, config.loss)
+    output = fvae.Output(fvae.Latent(*jnp.zeros((2, 2, 4, 4, 8))), None, image)
+    terms = losses.fvae_terms({'target': target}, output, config.loss)
     assert np.all(terms.coherence == 0) and np.all(terms.prior == 0)
     np.testing.assert_allclose(losses.total(terms, config.loss), np.sum((target - image)**2, (1, 2, 3)), rtol=1e-5)
 

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import editor as editor_lib, latent as latent_lib, morph
+from fvae_jax.editing import content, editor as editor_lib, latent as latent_lib, morph
 from fvae_jax.evaluation.baselines.base import Method, Pair, warp_crop
 from fvae_jax.models import networks
 from fvae_jax.ops import warp
 
 
 class FVAE(Method):
-    """g(S, Z), Algorithm 1 and, with a mask, Algorithm 2.
+    """g(S, Z), Algorithm 1 and, with a mask, Algorithm 2: moved pixels alone, whatever else the model predicts.
 
     Args:
       editor: The trained model.
@@ -61,6 +61,38 @@ class FVAE(Method):
         if not self._editor.has_mask:
             return [np.zeros(face.crop.shape[:2], np.float32) for face in faces]
         return [self._editor.mask_logits(face, latent) for face in faces]
+
+
+class FVAEWithContent(FVAE):
+    """The same with the content layer laid over the moved pixels (beyond the paper)."""
+
+    name = 'FVAE with content'
+
+    def reconstruct(self, pair: Pair) -> np.ndarray:
+        """O = (1 − a) ⊙ warp + a ⊙ C at Z(T), without an anchor."""
+        return content.lay_on_crop(super().reconstruct(pair), self.content(pair), texture=False)
+
+    def content(self, pair: Pair) -> editor_lib.Content:
+        """a and C at Z(T)."""
+        face, latent = self._editor.encode(pair.source), self._editor.encode(pair.target).latent
+        return self._editor.change(face, latent, anchor=False)[1]
+
+    def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray:
+        """Algorithm 1, anchored."""
+        face = self._editor.encode(crop)
+        latent = self._editor.edited_latent(face, {target: strength}, source=source)
+        displacement, new = self._editor.change(face, latent)
+        return content.lay_on_crop(warp_crop(crop, displacement), new, texture=False)
+
+    def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
+        """Algorithm 2; content where neither photo has pixels."""
+        faces = [self._editor.encode(crop) for crop in (first, second)]
+        if not self._editor.has_mask:
+            return super().interpolate(first, second, t)
+        frame = self._editor.between(*faces, t)
+        warps = [warp_crop(crop, field) for crop, field in zip((first, second), frame.displacements)]
+        mixed = morph.mix(*warps, np.asarray(frame.weights[1], np.float32)[..., None])
+        return content.lay_on_crop(mixed, frame.content, texture=False)
 
 
 class PrintedFVAE(FVAE):

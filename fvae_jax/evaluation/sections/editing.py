@@ -43,7 +43,7 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
     own = context.judge.descriptors(neutral)
     copy = {**context.judge.score(neutral, truth, neutral), IDENTITY: np.zeros(len(changes))}
     rows = [Row('the neutral photo', _cells(copy, people), left_out='no edit')]
-    entries: list[Method] = [methods.average, *methods.vaes, methods.fvae]
+    entries: list[Method] = [methods.average, *methods.vaes, *methods.ours]
     for method in progress(entries, 'edits'):
         edits = [method.edit(change.neutral, index.NEUTRAL, change.expression, 1.0) for change in changes]
         if any(edit is None for edit in edits):
@@ -52,7 +52,7 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
         edits = np.stack(edits)
         scores = context.judge.score(edits, truth, neutral)
         scores[IDENTITY] = np.linalg.norm(context.judge.descriptors(edits) - own, axis=-1)
-        rows.append(Row(method.name, _cells(scores, people), ours=method is methods.fvae))
+        rows.append(Row(method.name, _cells(scores, people), ours=method in methods.ours))
     rows += [Row(name, note=note) for name, note in methods.missing.items()]
     real = {**context.judge.score(truth, truth, neutral),
             IDENTITY: np.linalg.norm(context.judge.descriptors(truth) - own, axis=-1)}
@@ -106,7 +106,7 @@ def _measured(context: Context, changes: Sequence[cases.Change]) -> tuple[np.nda
     for change in progress(changes, f'landmarks of {changes[0].expression}'):
         start = of(change.neutral)
         real.append(of(change.expressive) - start)
-        made.append([of(context.methods.fvae.edit(change.neutral, index.NEUTRAL, change.expression, s)) - start
+        made.append([of(context.methods.ours[-1].edit(change.neutral, index.NEUTRAL, change.expression, s)) - start
                      for s in STRENGTHS])
     return np.asarray(real), np.asarray(made)
 

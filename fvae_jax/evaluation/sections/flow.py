@@ -21,7 +21,8 @@ all. Optical flow sees the target. Flow is what moves colors right, not always w
 give the same picture.
 
 The confidence mask M is trained on Eq. 7, which asks where the warp is off by color, not which pixels are new; how well
-1 − M finds the truly exposed pixels is therefore a by-product: its precision and recall are below.'''
+1 − M finds the truly exposed pixels is therefore a by-product: its precision and recall are below. A content layer's
+alpha is trained on them, where a set knows them.'''
 
 
 def section(context: Context) -> Section | None:
@@ -49,8 +50,8 @@ def section(context: Context) -> Section | None:
     caption = (f'{len(known)} test pairs of {len(set(people))} people, crops of {size} px; means over pairs with 95 % '
                'intervals over people.')
     tables, drawn = [Table('true-flow', 'End-point error', caption, columns, rows)], []
-    if context.editor.has_mask:
-        table, figure = _mask(context, known)
+    if context.editor.has_mask or methods.content:
+        table, figure = _maps(context, known)
         tables.append(table)
         drawn.append(figure)
     return Section('True flow', _TEXT, tables, drawn)
@@ -71,19 +72,26 @@ def _cell(values: Sequence[float], people: Sequence[str]):
     return interval(np.asarray(values)[known], np.asarray(people)[known])
 
 
-def _mask(context: Context, known: Sequence[cases.KnownFlow]) -> tuple[Table, Figure]:
-    doubt = np.stack([1 - context.methods.fvae.confidence(case.pair) for case in progress(known, 'mask')])
+def _maps(context: Context, known: Sequence[cases.KnownFlow]) -> tuple[Table, Figure]:
+    """Precision and recall of the mask and of the content layer's alpha against the truly exposed pixels."""
+    maps, methods = {}, context.methods
+    if context.editor.has_mask:
+        maps['1 − M'] = lambda pair: 1 - methods.fvae.confidence(pair)
+    if methods.content:
+        maps['alpha'] = lambda pair: methods.content.content(pair).alpha
     exposed = np.stack([case.exposed for case in known])
-    detection = detect(doubt, exposed)
+    detections = {name: detect(np.stack([of(case.pair) for case in progress(known, name)]), exposed)
+                  for name, of in maps.items()}
     middle = len(_THRESHOLDS) // 2
-    cells = [detection.precisions[middle], detection.recalls[middle], 100 * float(exposed.mean())]
+    rows = [Row(name, [found.precisions[middle], found.recalls[middle], 100 * float(exposed.mean())], ours=True)
+            for name, found in detections.items()]
     columns = [Column('precision'), Column('recall'), Column('exposed', '% of pixels', 1)]
-    path = context.drawings / 'mask-detection.png'
-    figures.precision_recall_plot({'1 − M': detection}, float(exposed.mean()), path)
-    return (Table('mask-detection', 'The mask against truly exposed pixels', '1 − M > 0.5, over all pixels of the pairs '
-                  'above.', columns, [Row('1 − M', cells, ours=True)], row_heading='map'),
-            Figure('Finding exposed pixels', 'Each point is a threshold on 1 − M.', path,
-                   'Precision of the mask against its recall.'))
+    path = context.drawings / 'exposed-pixels.png'
+    figures.precision_recall_plot(detections, float(exposed.mean()), path)
+    return (Table('exposed-pixels', 'Finding exposed pixels', 'Maps above 0.5, over all pixels of the pairs above.',
+                  columns, rows, row_heading='map'),
+            Figure('Finding exposed pixels', 'Each point is a threshold.', path,
+                   'Precision against recall of each map.'))
 
 
 def detect(doubt: np.ndarray, exposed: np.ndarray) -> figures.Detection:

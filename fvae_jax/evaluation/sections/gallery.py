@@ -51,7 +51,7 @@ def _traversal(context: Context, changes: Sequence[cases.Change]) -> Figure:
     for i, expression in enumerate(progress(expressions, 'Figure 2')):
         people = _spread(changes, expression, len(expressions))
         change = people[i % len(people)]
-        rows.append([context.methods.fvae.edit(change.neutral, index.NEUTRAL, expression, s) for s in _TRAVERSAL]
+        rows.append([context.methods.ours[-1].edit(change.neutral, index.NEUTRAL, expression, s) for s in _TRAVERSAL]
                     + [change.expressive])
     path = context.drawings / 'figure2.png'
     grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
@@ -61,7 +61,7 @@ def _traversal(context: Context, changes: Sequence[cases.Change]) -> Figure:
 
 
 def _comparison(context: Context, changes: Sequence[cases.Change], block: str, source: str, target: str) -> Figure:
-    methods = [*context.methods.vaes, context.methods.average, context.methods.fvae]
+    methods = [*context.methods.vaes, context.methods.average, *context.methods.ours]
     rows = []
     for change in _spread(changes, target if source == index.NEUTRAL else source):
         ends = [change.neutral, change.expressive]
@@ -74,7 +74,7 @@ def _comparison(context: Context, changes: Sequence[cases.Change], block: str, s
 
 
 def _magnify(context: Context, changes: Sequence[cases.Change], expression: str) -> Figure:
-    rows = [[context.methods.fvae.edit(change.expressive, index.NEUTRAL, expression, s) for s in _FACTORS]
+    rows = [[context.methods.ours[-1].edit(change.expressive, index.NEUTRAL, expression, s) for s in _FACTORS]
             for change in _spread(changes, expression)]
     path = context.drawings / 'figure5.png'
     grids.grid(rows, [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}'], None,

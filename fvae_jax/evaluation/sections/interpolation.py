@@ -43,7 +43,7 @@ def section(context: Context) -> Section:
 def _methods(context: Context) -> list[Method]:
     _, fade, mesh, face = context.methods.others
     maskless = [context.methods.maskless] if context.editor.has_mask else []
-    return [context.methods.fvae, *maskless, *context.methods.vaes, mesh, context.methods.flow, face, fade]
+    return [*context.methods.ours[::-1], *maskless, *context.methods.vaes, mesh, context.methods.flow, face, fade]
 
 
 def _ends(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def _table(context: Context, values: Mapping[str, Mapping[str, np.ndarray]], peo
     who = np.asarray(people)[here]
     columns = [COLUMNS[name]._replace(unit='× truth') if name == 'sharpness' else COLUMNS[name] for name in _METRICS]
     rows = [Row(name, [interval(scores[metric][here], who) if metric in scores else 'not installed'
-                       for metric in _METRICS], ours=name == context.methods.fvae.name)
+                       for metric in _METRICS], ours=name in [method.name for method in context.methods.ours])
             for name, scores in values.items()]
     rows += [Row(name, note=note) for name, note in context.methods.missing.items()]
     return Table(f'figure6-t{round(100 * t):03d}', f'True middle frames, t = {t:g}',

@@ -34,7 +34,8 @@ def section(context: Context) -> Section:
     methods = context.methods
     entries: list[tuple[Method, dict]] = [
         (methods.others[0], {}), (methods.average, {}), *((vae, {}) for vae in methods.vaes),
-        (methods.printed, {'ours': True}), (methods.fvae, {'ours': True}), (methods.confident, {'ours': True}), (methods.flow, {'left_out': _SEES})]
+        *((method, {'ours': True}) for method in (methods.printed, *methods.ours, methods.confident)),
+        (methods.flow, {'left_out': _SEES})]
     scores, shown = {}, {}
     chosen = np.linspace(0, len(pairs) - 1, min(_SHOWN, len(pairs))).round().astype(int)
     for method, _ in progress(entries, 'Table 1'):

@@ -1,0 +1,117 @@
+"""Laying new content over moved pixels at the resolution of the photo (beyond the paper, after 3.2).
+
+The content layer of a model is as coarse as its crops. Here its alpha and colors are carried into the photo, the edge
+of alpha is drawn as narrow as the photo can show it, and the photo's own grain is put over the new colors, which would
+look airbrushed without it. The colors need no matching: the network sees the photo's crop and, trained with random
+gains on both images of a pair, predicts what is new in the light of that photo.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from fvae_jax.editing import editor as editor_lib
+from fvae_jax.editing import portrait
+from fvae_jax.editing.photo import Photo
+
+# Enlarged, a step of alpha between two crop pixels is a ramp; lips end within about half a crop pixel.
+_STEEPER = 2.0
+_NOTHING = 0.02  # alpha below this is the network's doubt, not content
+_AROUND = 41  # px: side of the square around content in which the photo's grain is measured
+_GRAIN = 1.5  # px: what is finer than this in a photo is grain
+
+
+class Layer(NamedTuple):
+    """New content for a box of a photo.
+
+    Attributes:
+      box: (y0, y1, x0, x1), photo px, half open.
+      alpha: (h, w) float32 in [0, 1].
+      color: (h, w, 3) float32 in [-1, 1].
+    """
+
+    box: portrait.Box
+    alpha: np.ndarray
+    color: np.ndarray
+
+
+def photo_layer(content: editor_lib.Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
+    """Carries the content of a crop into the photo.
+
+    Args:
+      content: Of the crop.
+      matrix: 2×3 similarity, photo px to crop px.
+      photo_shape: (H, W, ...) of the photo.
+    """
+    box, alpha = portrait.photo_map(content.alpha, matrix, photo_shape)
+    _, color = portrait.photo_colors(content.color, matrix, photo_shape)
+    return Layer(box, steepen(alpha), color)
+
+
+def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = True) -> np.ndarray:
+    """Lays content over an aligned crop.
+
+    Args:
+      crop: (S, S, 3) float32 in [-1, 1], S at least the size of the content.
+      content: Of the model's crop.
+      texture: Whether the crop's grain is put over the content; at the model's own size there is nothing to match.
+
+    Returns:
+      (S, S, 3) float32 in [-1, 1].
+    """
+    side = len(crop)
+    if side == len(content.alpha):
+        alpha, color = content.alpha[..., None], content.color
+    else:
+        alpha = steepen(np.clip(portrait.enlarge(content.alpha[..., None], side), 0, 1))
+        color = np.clip(portrait.enlarge(content.color, side), -1, 1)
+    if texture:
+        color = color + grain(crop, alpha[..., 0])[..., None]
+    return np.clip((1 - alpha) * crop + alpha * color, -1, 1).astype(np.float32)
+
+
+def steepen(alpha: np.ndarray) -> np.ndarray:
+    """Narrows the ramps of an enlarged alpha about their middle; 0 and 1 stay, and what is nearly 0 becomes 0."""
+    steep = np.clip(0.5 + _STEEPER * (alpha - 0.5), 0, 1)
+    # Small alphas are kept where they are small: a faint shadow of a tooth is not to be cut off by its middle.
+    blend = np.clip(alpha / 0.5, 0, 1)
+    faint = np.where(alpha > _NOTHING, alpha, 0)
+    return ((1 - blend) * np.minimum(faint, 0.5) + blend * np.maximum(steep, faint)).astype(np.float32)
+
+
+def lay(photo: Photo, layer: Layer) -> Photo:
+    """Lays content over a photo: O = (1 − a) · photo + a · (C + grain); where alpha is 0 every bit stays."""
+    y0, y1, x0, x1 = layer.box
+    if not layer.alpha.any():
+        return photo
+    half = np.iinfo(photo.pixels.dtype).max / np.float32(2)
+    below = photo.pixels[y0:y1, x0:x1].astype(np.float32) / half - 1
+    above = layer.color + grain(below, layer.alpha)[..., None]
+    alpha = layer.alpha[..., None]
+    mixed = np.rint(np.clip((1 - alpha) * below + alpha * above + 1, 0, 2) * half).astype(photo.pixels.dtype)
+    pixels = photo.pixels.copy()
+    pixels[y0:y1, x0:x1] = np.where(alpha > 0, mixed, pixels[y0:y1, x0:x1])
+    return dataclasses.replace(photo, pixels=pixels)
+
+
+def grain(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Draws noise as fine and as strong as that of the photo around the content.
+
+    Args:
+      image: (h, w, 3) float32 in [-1, 1].
+      alpha: (h, w) in [0, 1]; where it is 0 the photo's own grain is measured.
+
+    Returns:
+      (h, w) float32, of mean 0.
+    """
+    gray = image.mean(axis=2)
+    fine = gray - cv2.GaussianBlur(gray, (0, 0), _GRAIN)
+    near = cv2.dilate((alpha > 0.5).astype(np.uint8), np.ones((_AROUND, _AROUND), np.uint8)) > 0
+    own = np.abs(fine[near & (alpha == 0)])
+    # The median does not see edges, such as lips, of which there are few.
+    strength = 1.4826 * float(np.median(own)) if own.size else 0.0
+    noise = np.random.default_rng(0).normal(size=gray.shape).astype(np.float32)
+    noise = noise - cv2.GaussianBlur(noise, (0, 0), _GRAIN)
+    return np.float32(strength / max(float(noise.std()), 1e-9)) * noise

@@ -1,0 +1,105 @@
+"""New content at the resolution of the photo: nothing where nothing is new, grain and edges of the photo elsewhere."""
+
+import cv2
+import numpy as np
+import pytest
+from scipy import ndimage, special
+from skimage import data
+
+from editing import models
+from fvae_jax.editing import content, editor as editor_lib, studio
+from fvae_jax.editing.photo import Photo
+from fvae_jax.data import align
+
+
+@pytest.fixture(scope='module')
+def editor():
+    return editor_lib.Editor(models.random_bundle(content=True))
+
+
+@pytest.fixture(scope='module')
+def photo(editor):
+    pixels = data.astronaut()
+    return studio.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
+
+
+def test_strength_0_adds_nothing(editor, photo):
+    face = photo.encoded(1)
+    displacement, new = editor.change(face, face.latent)
+    assert not displacement.any() and not new.alpha.any()
+    np.testing.assert_array_equal(photo.edit(smile=0.0).photo.pixels, photo.photo.pixels)
+
+
+def test_content_is_anchored(editor, photo):
+    face = photo.encoded(1)
+    latent = editor.edited_latent(face, {'surprise': 1.0})
+    _, printed = editor.change(face, latent, anchor=False)
+    _, anchored = editor.change(face, latent)
+    own = special.expit(face.own.alpha_logit.astype(np.float64))
+    far = own < 0.999
+    np.testing.assert_allclose(
+        anchored.alpha[far], 1 - np.minimum(1, (1 - printed.alpha[far]) / (1 - own[far])), atol=1e-3)
+    # Where the photo's own alpha is larger, as in an open mouth that closes, nothing is added.
+    assert far.mean() > 0.3 and np.all(anchored.alpha[printed.alpha < own - 1e-6] == 0) and anchored.alpha.max() > 0.01
+
+
+def test_pixels_only_leaves_it_out(photo):
+    whole, bare = photo.edit(surprise=1.0), photo.edit(surprise=1.0, pixels_only=True)
+    np.testing.assert_array_equal(whole.field, bare.field)
+    differs = np.any(whole.photo.pixels != bare.photo.pixels, axis=2)
+    y0, y1, x0, x1 = whole.box
+    assert differs.any() and not differs[:y0].any() and not differs[:, :x0].any() and not differs[:, x1:].any()
+    assert whole.content_picture().shape[2] == 3
+
+
+def test_interpolation_ends_with_the_photos_and_adds_what_neither_has(editor, photo):
+    first, second = photo.encoded(1), editor.encode(photo.encoded(1).crop[:, ::-1])
+    for t, weights in ((0.0, (1, 0)), (1.0, (0, 1))):
+        frame = editor.between(first, second, t)
+        assert not frame.displacements[int(t)].any() and not frame.content.alpha.any()
+        assert np.all(frame.weights[0] == weights[0]) and np.all(frame.weights[1] == weights[1])
+    middle = editor.between(first, second, 0.5)
+    latent = (first.latent + second.latent) / 2
+    alphas = [editor.change(face, latent)[1].alpha for face in (first, second)]
+    np.testing.assert_allclose(middle.content.alpha, np.minimum(*alphas), atol=1e-6)
+    np.testing.assert_allclose(sum(middle.weights), 1, atol=1e-6)
+
+
+def test_an_edge_becomes_narrower_and_stays_where_it_is():
+    ramp = np.tile(np.linspace(0, 1, 101, dtype=np.float32), (3, 1))
+    steep = content.steepen(ramp)
+    assert np.all(np.diff(steep[0]) >= -1e-6) and steep.min() == 0 and steep.max() == 1
+    assert steep[0, 50] == pytest.approx(0.5, abs=0.02)
+    inside = lambda alpha: ((alpha > 0.1) & (alpha < 0.9)).sum()
+    assert inside(steep) < 0.8 * inside(ramp)
+    assert np.all(content.steepen(np.full((4, 4), 0.01, np.float32)) == 0)
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_pixels_without_content_keep_their_bits(dtype):
+    pixels = data.astronaut().astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    alpha = np.zeros((80, 60), np.float32)
+    alpha[20:50, 10:40] = 1
+    layer = content.Layer((100, 180, 200, 260), alpha, np.full((80, 60, 3), -1, np.float32))
+    laid = content.lay(Photo(pixels), layer).pixels
+    same = np.all(laid == pixels, axis=2)
+    assert same[:120].all() and same[150:].all() and same[:, :210].all() and same[:, 240:].all()
+    assert laid[120:150, 210:240].max() < 0.15 * np.iinfo(dtype).max
+    nothing = layer._replace(alpha=0 * alpha)
+    assert content.lay(Photo(pixels), nothing).pixels is pixels
+
+
+def test_the_grain_is_the_photo_s():
+    rng = np.random.default_rng(0)
+    alpha = np.zeros((120, 120), np.float32)
+    alpha[50:70, 50:70] = 1
+    smooth = cv2.GaussianBlur(rng.uniform(-0.5, 0.5, (120, 120, 3)).astype(np.float32), (0, 0), 12)
+    noise = rng.normal(size=(120, 120, 1)).astype(np.float32)
+    strengths = []
+    for strength in (0.0, 0.02, 0.04):
+        drawn = content.grain(smooth + strength * noise, alpha)
+        strengths.append(float(drawn.std()))
+        fine = strength * (noise[..., 0] - ndimage.gaussian_filter(noise[..., 0], 1.5))
+        assert strengths[-1] == pytest.approx(fine.std(), rel=0.15, abs=2e-3)
+    assert strengths[2] > 1.8 * strengths[1]
+    np.testing.assert_array_equal(content.grain(smooth, alpha), content.grain(smooth, alpha))
