@@ -1,6 +1,7 @@
 """The report's page in a browser, its numbers as files, its pictures; and nothing is half written."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -315,3 +316,9 @@ def test_labels_of_a_grid_stay_above_and_beside_their_images(tmp_path):
 def test_grids_that_do_not_add_up_are_refused(tmp_path, rows, columns, labels, message):
     with pytest.raises(InputError, match=message):
         grids.grid(rows, columns, labels, tmp_path / 'grid.png')
+
+
+def test_no_two_curves_look_alike():
+    styles = list(itertools.islice(figures._curve_styles(), 12))
+    looks = [(style['color'], str(style['linestyle']), style['marker']) for style in styles]
+    assert len(set(looks)) == 12

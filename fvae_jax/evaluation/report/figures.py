@@ -21,7 +21,7 @@ _WIDTH = 10.6
 _INK, _MUTED, _RULE = '#1b1f24', '#57606a', '#d0d7de'
 # Okabe and Ito (2008), without the yellow that white swallows.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
-_MARKERS = ('o', 's', '^', 'D', 'v', '>', 'p')
+_MARKERS = ('o', 's', '^', 'D', 'v', '>', 'p', 'X')
 _LINES = ('-', '--', '-.', ':', (0, (6, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (3, 1)))
 _STYLE = {
     'font.family': 'DejaVu Sans', 'font.size': 10.5, 'axes.titlesize': 10.5, 'axes.titlelocation': 'left',
@@ -32,6 +32,7 @@ _STYLE = {
     'lines.markersize': 6.5, 'lines.markeredgecolor': 'white', 'lines.markeredgewidth': 0.8,
     'text.parse_math': False, 'savefig.dpi': 192,
 }
+_WIDE = 10  # a panel whose numbers differ by more than this factor is logarithmic
 _REFERENCE = {'color': _MUTED, 'linewidth': 1.4, 'linestyle': (0, (2, 2))}
 _DIRECTIONS = {'higher': 'higher is better →', 'lower': '← lower is better', 'nearest 1': 'nearest to 1 is best'}
 
@@ -139,6 +140,10 @@ def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Cu
                 axes.vlines(x, curve.lows, curve.highs, color=styles[name]['color'], linewidth=1.2)
                 axes.plot(x, curve.means, label=name, **styles[name])
             axes.set(title=title, xlabel='t', xticks=list(ts))
+            means = np.concatenate([curve.means for curve in methods.values()])
+            if means.min() > 0 and means.max() > _WIDE * means.min():
+                axes.set_yscale('log')
+                axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
         _add_legend(figure, 'outside right upper')
 
 
@@ -178,7 +183,8 @@ def _canvas(path: str | os.PathLike, height: float) -> Iterator[Any]:
 
 def _curve_styles() -> Iterator[dict[str, Any]]:
     """Styles for one curve after the other; the first, for the report's own method, is the strongest."""
-    for rank, (color, marker, line) in enumerate(itertools.cycle(zip(_COLORS, _MARKERS, _LINES))):
+    # Eight markers and seven colors and lines: no two of the first 56 are alike.
+    for rank, (color, line, marker) in enumerate(zip(*map(itertools.cycle, (_COLORS, _LINES, _MARKERS)))):
         yield {'color': color, 'marker': marker, 'linestyle': line, 'linewidth': 1.8 if rank else 2.6,
                'zorder': 3 if rank else 4}
 
