@@ -23,5 +23,8 @@ def get_config(arg=None):
     config.name += '_vae_pyramid' if pyramid else '_vae'
     config.model.decoder = 'pixels'
     config.model.source_concat = 'pyramid' if pyramid else 'none'
+    # What only a flow and its content layer can learn from.
+    config.model.content = config.data.true_flow = False
+    config.loss.exposed_weight = config.loss.true_flow_weight = 0.0
     config.confidence.enabled = False
     return config

@@ -20,7 +20,7 @@ EXIT_SOME_FAILED = 1
 
 _HELP = """usage: fvae COMMAND ...
 
-Changes facial expressions in photos; every pixel of the result is one of the photo's own, moved.
+Changes facial expressions in photos by moving the photo's own pixels.
 
   fvae edit         one photo or many: more smile, less smile, any expression of the model
   fvae interpolate  a film from one photo of a person to another
@@ -80,13 +80,14 @@ def _edit(argv: Sequence[str]) -> int:
     parser = _edit_parser(arguments.expressions(bundle))
     args = parser.parse(argv)
     request = _request(args, parser)
-    if args.show_mask and bundle.mask is None:
+    if args.show_mask and bundle.mask is None and not bundle.config.model.content:
         raise InputError('--show-mask: this model has no confidence mask; train it with '
                          '--mode=mask')
 
     from fvae_jax.editing import batch
+    mask = args.show_mask and bundle.mask is not None
     new = args.show_mask and bundle.config.model.content and not args.pixels_only
-    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, args.show_mask, new, args.overwrite,
+    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, mask, new, args.overwrite,
                             args.metadata)
     if args.out is not None and len(args.photos) > 1:
         raise InputError(f'--out names one file and there are {len(args.photos)} photos; use '

@@ -174,7 +174,7 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
     Args:
       batch: `target`, and with known flow `displacement`, `exposed` and `has_flow`, as `data.pairs.load_pair` has them.
       output: Of `models.fvae.FVAE`, or of the pixel VAE, which has no flow.
-      settings: `config.loss`. Terms that it weights with zero, or that the output lacks, are zero.
+      settings: `config.loss`. Terms that the output lacks are zero, and so are those of the true flow without weight.
     """
     target, reduction = batch['target'], settings.reduction
     nothing = jnp.zeros(target.shape[0], target.dtype)

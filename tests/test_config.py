@@ -39,14 +39,15 @@ def test_every_config_builds_in_every_variant(path):
 
 
 def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
-    run = load(next(path for path in CONFIGS if path.stem == 'synthetic')).get_config('tiny')
+    run = load(next(path for path in CONFIGS if path.stem == 'synthetic')).get_config('tiny,content')
     (tmp_path / 'config.json').write_text(config_lib.to_json(run))
     module = load(next(path for path in CONFIGS if path.stem == 'vae'))
     for arg, concat in ((f'{tmp_path}', 'none'), (f'{tmp_path},pyramid', 'pyramid'), (f'pyramid,{tmp_path}', 'pyramid')):
         config = module.get_config(arg)
         config_lib.validate(config)
         assert {line.split(':')[0] for line in config_lib.differences(config, run)} <= {
-            'model.decoder', 'model.source_concat'}
+            'model.decoder', 'model.source_concat', 'model.content', 'data.true_flow', 'loss.exposed_weight',
+            'loss.true_flow_weight'}
         assert (config.model.decoder, config.model.source_concat) == ('pixels', concat)
 
 

@@ -11,6 +11,9 @@ from fvae_jax.errors import InputError
 from fvae_jax.ops import color, image as image_ops
 
 
+_KEPT_BYTES = 1 << 30  # of true flows in memory
+
+
 class Split(NamedTuple):
     """The identities of each part, sorted. Nobody is in two parts."""
 
@@ -179,7 +182,7 @@ class PairFlows:
 
     def __init__(self, faces):
         self._faces = faces
-        # Kept at half precision: 20 KB a pair at 64 px.
+        # Kept at half precision: 20 KB a pair at 64 px. Pairs beyond the bound are composed each time.
         self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def of(self, source: int, target: int) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -192,8 +195,12 @@ class PairFlows:
             displacement, exposed = true_flow.compose(
                 read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed']) if known else (
                 np.zeros_like(read_t['displacement']), np.zeros_like(read_t['exposed']))
-            self._kept[source, target] = displacement.astype(np.float16), exposed
-        displacement, exposed = self._kept[source, target]
+            flow = displacement.astype(np.float16), exposed
+            if len(self._kept) * (flow[0].nbytes + exposed.nbytes) < _KEPT_BYTES:
+                self._kept[source, target] = flow
+        else:
+            flow = self._kept[source, target]
+        displacement, exposed = flow
         known = source == target or (records[source].has_flow and records[target].has_flow)
         return displacement.astype(np.float32), exposed, bool(known)
 

@@ -1,9 +1,8 @@
 """Laying new content over moved pixels at the resolution of the photo (beyond the paper, after 3.2).
 
 The content layer of a model is as coarse as its crops. Here its alpha and colors are carried into the photo, the edge
-of alpha is drawn as narrow as the photo can show it, and the photo's own grain is put over the new colors, which would
-look airbrushed without it. The colors need no matching: the network sees the photo's crop and, trained with random
-gains on both images of a pair, predicts what is new in the light of that photo.
+of alpha is made narrower, and the photo's own grain is put over the new colors, which would look airbrushed without
+it. The colors are those that the network predicts from the photo's crop, as they are.
 """
 
 import dataclasses
@@ -16,9 +15,9 @@ from fvae_jax.editing import editor as editor_lib
 from fvae_jax.editing import portrait
 from fvae_jax.editing.photo import Photo
 
-# Enlarged, a step of alpha between two crop pixels is a ramp; lips end within about half a crop pixel.
-_STEEPER = 2.0
-_NOTHING = 0.02  # alpha below this is the network's doubt, not content
+# Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is
+# below a sixth is the network's doubt, and no content.
+_STEEPER = 1.5
 _AROUND = 41  # px: side of the square around content in which the photo's grain is measured
 _LOUDEST = 0.03  # of [-1, 1]: what is stronger is no grain
 _GRAIN = 1.5  # px: what is finer than this in a photo is grain
@@ -62,6 +61,8 @@ def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = T
     Returns:
       (S, S, 3) float32 in [-1, 1].
     """
+    if not content.alpha.any():
+        return crop
     side = len(crop)
     if side == len(content.alpha):
         alpha, color = content.alpha[..., None], content.color
@@ -74,12 +75,8 @@ def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = T
 
 
 def steepen(alpha: np.ndarray) -> np.ndarray:
-    """Narrows the ramps of an enlarged alpha about their middle; 0 and 1 stay, and what is nearly 0 becomes 0."""
-    steep = np.clip(0.5 + _STEEPER * (alpha - 0.5), 0, 1)
-    # Small alphas are kept where they are small: a faint shadow of a tooth is not to be cut off by its middle.
-    blend = np.clip(alpha / 0.5, 0, 1)
-    faint = np.where(alpha > _NOTHING, alpha, 0)
-    return ((1 - blend) * np.minimum(faint, 0.5) + blend * np.maximum(steep, faint)).astype(np.float32)
+    """Narrows the ramps of an enlarged alpha about their middle: what is nearly 0 or 1 becomes 0 or 1."""
+    return np.clip(0.5 + _STEEPER * (alpha - 0.5), 0, 1).astype(np.float32)
 
 
 def lay(photo: Photo, layer: Layer) -> Photo:

@@ -15,14 +15,17 @@ def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     """Returns a line for each fact of a model file."""
     info, size = bundle.info, bundle.config.data.image_size
     counts = sorted(bundle.statistics.counts.items())
-    mask = 'yes' if bundle.mask is not None else 'no (interpolation and --show-mask need one)'
+    edits = bundle.config.model.decoder == 'flow'
+    mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
+    use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
     return _table({
         'model': f'{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
         'experiment': f'{info.get("experiment", bundle.config.name)}, '
                       f'fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
-        'image size': f'{size}x{size} px (photos of any size are edited through it)',
+        'image size': f'{size}x{size} px ({use})',
         'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
         'mask': mask,
+        'content': 'yes, adds what a photo does not have' if bundle.config.model.content else 'no, moves pixels only',
         'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
         'data': info.get('data') or _UNKNOWN,
         'licence': info.get('licence') or _UNKNOWN,

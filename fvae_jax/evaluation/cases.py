@@ -1,6 +1,6 @@
 """What a report looks at: pairs, true middle frames and true flows of people kept out of training."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import ml_collections
@@ -69,19 +69,25 @@ def pairs(faces: experiment.Faces, part: str, config: ml_collections.ConfigDict,
     Images of partial strength stay out: their labels do not say what they show, so that a method that knows labels
     alone, the average flow, could not be asked.
     """
-    records = faces.data.records
-    whole = [r.expression == index.NEUTRAL or r.strength >= latent.FULL_STRENGTH for r in records]
-    chosen = np.asarray([pair for pair in faces.pairs(part) if all(whole[i] for i in pair)])
+    config = config.copy_and_resolve_references()
+    config.data.true_flow = False
+    chosen = _whole_pairs(faces, part)
     for source, target in pipeline.thin(chosen, limit or len(chosen)):
         yield _pair(faces, int(source), int(target), config)[0]
 
 
+def _whole_pairs(faces: experiment.Faces, part: str) -> np.ndarray:
+    """The pairs of images that are neutral or of full strength, (pairs, 2)."""
+    whole = [r.expression == index.NEUTRAL or r.strength >= latent.FULL_STRENGTH for r in faces.data.records]
+    return np.asarray([pair for pair in faces.pairs(part) if all(whole[i] for i in pair)]).reshape(-1, 2)
+
+
 def known_flows(faces: experiment.Faces, config: ml_collections.ConfigDict, limit: int) -> Iterator[KnownFlow]:
-    """Yields test pairs with known flow, at most `limit`; none if the set ships no flow."""
+    """Yields test pairs of full strength with known flow, at most `limit`; none if the set ships no flow."""
     config = config.copy_and_resolve_references()
     config.data.true_flow = True
     records = faces.data.records
-    chosen = np.asarray([pair for pair in faces.pairs('test') if all(records[i].has_flow for i in pair)])
+    chosen = np.asarray([pair for pair in _whole_pairs(faces, 'test') if all(records[i].has_flow for i in pair)])
     for source, target in pipeline.thin(chosen, limit):
         pair, example = _pair(faces, int(source), int(target), config)
         yield KnownFlow(pair, example['displacement'], example['exposed'])
@@ -130,20 +136,27 @@ def _stored_middles(faces: experiment.Faces) -> Iterator[Middle]:
         neutral = shown.pop(index.NEUTRAL, None)
         for expression, members in shown.items():
             strength, full = max(members)
+            if not neutral or strength < latent.FULL_STRENGTH:
+                continue
             for t in MIDDLES:
                 between = [i for s, i in members if abs(s / strength - t) < _CLOSE]
-                if neutral and between:
+                if between:
                     images = (_image(faces, i) for i in (neutral[0][1], full, between[0]))
                     yield Middle(name, expression, t, *images)
 
 
-def changes(faces: experiment.Faces) -> Iterator[Change]:
-    """Yields every full expression of every test person, beside the person's neutral photo."""
+def changes(faces: experiment.Faces, expressions: Collection[str]) -> Iterator[Change]:
+    """Yields every full expression of every test person, beside the person's neutral photo.
+
+    Args:
+      faces: The set and its division.
+      expressions: Those that the model knows; a rare one may be shown by test people alone.
+    """
     for name, shown in _by_person(faces).items():
         neutral = shown.pop(index.NEUTRAL, None)
         for expression, members in shown.items():
             strength, full = max(members)
-            if neutral and strength >= latent.FULL_STRENGTH:
+            if neutral and strength >= latent.FULL_STRENGTH and {expression, index.NEUTRAL} <= set(expressions):
                 yield Change(name, expression, _image(faces, neutral[0][1]), _image(faces, full))
 
 

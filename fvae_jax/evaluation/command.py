@@ -54,6 +54,8 @@ def _build(argv: Sequence[str]) -> None:
     _add_run(parser)
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of names and choice of the images (0)')
+    parser.add_argument('--per-method', type=arguments.count, default=10, metavar='N',
+                        help='images of each method, and real ones (10, as in the paper)')
     args = parser.parse(argv)
     config = _config(args)
     from fvae_jax.evaluation.study import build
@@ -61,7 +63,8 @@ def _build(argv: Sequence[str]) -> None:
     runtime.prepare()
     runtime.log_to_stderr()
     from fvae_jax.evaluation import study_images
-    print(build.build(study_images.collect(config, args.run), args.out, args.seed))
+    print(build.build(study_images.collect(config, args.run), args.out, args.seed,
+                      per_method=args.per_method))
 
 
 def _score(argv: Sequence[str]) -> None:

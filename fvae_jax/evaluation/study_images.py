@@ -31,8 +31,9 @@ def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> di
       InputError: The run has no model, or no test person has a neutral photo and another.
     """
     workdir, faces = experiment.open_run(config, workdir)
-    methods = methods_lib.open_methods(workdir, faces, config, editor_lib.load(workdir / 'model.safetensors'))
-    changes = list(cases.changes(faces))
+    editor = editor_lib.load(workdir / 'model.safetensors')
+    methods = methods_lib.open_methods(workdir, faces, config, editor)
+    changes = list(cases.changes(faces, editor.expressions))
     if not changes:
         raise InputError(f'no test person of {workdir} has a neutral photo and one with an expression')
     # Person by person, so that the first images show as many people as there are.

@@ -111,6 +111,8 @@ def train_mask(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -
       InputError: The run has no FVAE yet.
     """
     workdir = _existing_run(config, workdir)
+    if config.model.decoder != 'flow':
+        raise InputError("--mode=mask needs config.model.decoder = 'flow'; the mask judges a flow")
     parallel.check_batch_size('train.batch_size', config.train.batch_size)
     with writers.claim(workdir):
         writers.open_workdir(workdir, config)
@@ -220,7 +222,7 @@ def _mask_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     doubled, because a mask learns the training people by heart sooner than the FVAE does (WORKSPACE.md).
     """
     config = config.copy_and_resolve_references()
-    config.data.identity_pairs = 0.0
+    config.data.identity_pairs, config.data.true_flow = 0.0, False
     for name in ('jitter_degrees', 'jitter_scale', 'jitter_shift'):
         config.data[name] *= 2
     return config

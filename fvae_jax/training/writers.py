@@ -189,7 +189,11 @@ def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, lab
     Returns:
       (height, width, 3) uint8.
     """
-    columns = {'source': source, 'output': output.image, 'target': target}
+    if output.decoded is None:
+        made = 'decoded'
+    else:
+        made = 'warped' if output.decoded.alpha_logit is None else 'warped, content added'
+    columns = {'source': source, made: output.image, 'target': target}
     columns = {name: [image_ops.to_uint8(np.asarray(x)) for x in images] for name, images in columns.items()}
     if output.decoded is not None:
         displacement = np.asarray(warp.flow_to_displacement(output.decoded.flow))

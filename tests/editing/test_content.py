@@ -72,7 +72,7 @@ def test_an_edge_becomes_narrower_and_stays_where_it_is():
     assert steep[0, 50] == pytest.approx(0.5, abs=0.02)
     inside = lambda alpha: ((alpha > 0.1) & (alpha < 0.9)).sum()
     assert inside(steep) < 0.8 * inside(ramp)
-    assert np.all(content.steepen(np.full((4, 4), 0.01, np.float32)) == 0)
+    assert np.all(content.steepen(np.full((4, 4), 0.1, np.float32)) == 0)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])

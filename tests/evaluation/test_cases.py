@@ -53,8 +53,11 @@ def test_stored_middle_frames_are_those_of_partial_strength(setting):
 
 def test_changes_start_neutral_and_end_in_the_full_expression(setting):
     _, faces = setting
-    found = list(cases.changes(faces))
+    known = {record.expression for record in faces.data.records}
+    found = list(cases.changes(faces, known))
     assert len(found) == 5 * len(faces.split.test)
+    assert {c.expression for c in cases.changes(faces, known - {'smile'})} == known - {'smile', 'neutral'}
+    assert not list(cases.changes(faces, known - {'neutral'}))
     full = {(r.identity, r.expression): image_ops.to_float(faces.data[i]['image'])
             for i, r in enumerate(faces.data.records) if r.strength in (0, 1)}
     for change in found:

@@ -44,7 +44,6 @@ def meet(first: np.ndarray, second: np.ndarray, motion: np.ndarray, t: float) ->
       motion: (H, W, 2), px (x, y): what frame t shows at p lies at p - t·motion(p) in the first image and at
         p + (1 - t)·motion(p) in the second.
       t: How far from the first to the second, in [0, 1].
-      move: Warps one of them by a displacement.
 
     Returns:
       Both images in the shape of frame t; at t = 0 the first, at t = 1 the second is unchanged.

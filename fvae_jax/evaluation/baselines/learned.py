@@ -54,7 +54,7 @@ class FVAE(Method):
         warps = [warp_crop(face.crop, self._editor.displacement(face, middle))
                  for face in faces]
         _, weight = latent_lib.blend_weights(*self._trust(faces, middle), t)
-        return morph.mix(*warps, np.asarray(weight, np.float32)[..., None])
+        return np.clip(morph.mix(*warps, np.asarray(weight, np.float32)[..., None]), -1, 1)
 
     def _trust(self, faces: Sequence[editor_lib.Face], latent: np.ndarray) -> list[np.ndarray]:
         """The logits of the masks of both warps; equal ones without a mask."""
@@ -87,8 +87,6 @@ class FVAEWithContent(FVAE):
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Algorithm 2; content where neither photo has pixels."""
         faces = [self._editor.encode(crop) for crop in (first, second)]
-        if not self._editor.has_mask:
-            return super().interpolate(first, second, t)
         frame = self._editor.between(*faces, t)
         warps = [warp_crop(crop, field) for crop, field in zip((first, second), frame.displacements)]
         mixed = morph.mix(*warps, np.asarray(frame.weights[1], np.float32)[..., None])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fvae_jax.data import index
-from fvae_jax.evaluation import cases, landmarks, statistics
+from fvae_jax.evaluation import cases, landmarks, metrics, statistics
 from fvae_jax.evaluation.baselines.base import Method
 from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, Value, figures
 from fvae_jax.evaluation.sections import COLUMNS, IDENTITY, Context, interval, progress
@@ -28,7 +28,7 @@ change to the person's own expression, sums over people divided by sums. The dia
 
 def section(context: Context) -> Section | None:
     """Edits every neutral photo of the test people; None if nobody has a neutral photo and another."""
-    changes = list(cases.changes(context.faces))
+    changes = list(cases.changes(context.faces, context.editor.expressions))
     if not changes:
         return None
     tables = [_scores(context, changes)]
@@ -51,11 +51,11 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
             continue
         edits = np.stack(edits)
         scores = context.judge.score(edits, truth, neutral)
-        scores[IDENTITY] = np.linalg.norm(context.judge.descriptors(edits) - own, axis=-1)
+        scores[IDENTITY] = metrics.identity_distance(context.judge.descriptors(edits), own)
         rows.append(Row(method.name, _cells(scores, people), ours=method in methods.ours))
     rows += [Row(name, note=note) for name, note in methods.missing.items()]
     real = {**context.judge.score(truth, truth, neutral),
-            IDENTITY: np.linalg.norm(context.judge.descriptors(truth) - own, axis=-1)}
+            IDENTITY: metrics.identity_distance(context.judge.descriptors(truth), own)}
     cells = [None if name.startswith('psnr') or name == 'lpips' else cell
              for name, cell in zip(_METRICS, _cells(real, people))]
     rows.append(Row("the person's own expression", cells, left_out='the truth'))
@@ -64,12 +64,12 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
 
 
 def _cells(scores: dict[str, np.ndarray], people: Sequence[str]) -> list:
-    return [interval(scores[name], people) if name in scores else 'not installed' for name in _METRICS]
+    return [interval(scores[name], people) if name in scores else metrics.LPIPS_MISSING for name in _METRICS]
 
 
 def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[Table], list[Figure]]:
     rows, drawn = [], []
-    for expression in sorted({change.expression for change in changes}):
+    for number, expression in enumerate(sorted({change.expression for change in changes})):
         chosen = [change for change in changes if change.expression == expression]
         real, made = _measured(context, chosen)
         curves = {}
@@ -85,7 +85,8 @@ def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[
             right = 100 * float(np.mean(np.sign(made[:, _FULL, j]) == sign))
             rows.append(Row(f'{expression}: {label}', [shares[STRENGTHS.index(0.5)], shares[_FULL], shares[-1], right]))
         if curves:
-            path = context.drawings / f'strength-{expression}.png'
+            # Numbered: a label need not be a file name.
+            path = context.drawings / f'strength{number + 1}.png'
             figures.strength_plot(STRENGTHS, curves, path)
             drawn.append(Figure(f'Strength of {expression}', f'{len(chosen)} people; bands are 95 % intervals.', path,
                                 f'Landmark change of {expression} against the strength of the edit.'))

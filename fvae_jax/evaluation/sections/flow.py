@@ -39,7 +39,11 @@ def section(context: Context) -> Section | None:
     people = [case.pair.identity for case in known]
     rows = []
     for name, flow in progress(flows.items(), 'true flow'):
-        errors = [_errors(flow(case.pair), case) for case in known]
+        found = [flow(case.pair) for case in known]
+        if any(displacement is None for displacement in found):
+            rows.append(Row(name, note='has no flow for some of the pairs'))
+            continue
+        errors = [_errors(displacement, case) for displacement, case in zip(found, known)]
         rows.append(Row(name, [_cell([e[i] for e in errors], people) for i in range(3)],
                         ours=name == methods.fvae.name,
                         left_out='sees the answer' if name == methods.flow.name else ''))

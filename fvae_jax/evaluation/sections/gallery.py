@@ -16,6 +16,8 @@ from fvae_jax.ops import image as image_ops
 _TRAVERSAL = (0.0, 0.5, 1.0, 1.5)
 _FACTORS = (-0.8, 0.0, 0.8)
 _PEOPLE = 4
+_ENLARGED = 16  # people of Figure 7's numbers: each photo is read and aligned again
+_SAME = 0.1  # of [-1, 1]: a photo whose crop differs by more is another photo of that name
 
 _TEXT = '''Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks along each
 direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression away and
@@ -24,7 +26,7 @@ exaggerates it. Figure 7 enlarges the output, or the flow.'''
 
 def section(context: Context) -> Section | None:
     """Draws the figures; None if no test person has a neutral photo and another."""
-    changes = list(cases.changes(context.faces))
+    changes = list(cases.changes(context.faces, context.editor.expressions))
     if not changes:
         return None
     drawn = [_traversal(context, changes)]
@@ -35,7 +37,7 @@ def section(context: Context) -> Section | None:
     drawn.append(_comparison(context, changes, 'a', index.NEUTRAL, strong))
     drawn.append(_comparison(context, changes, 'b', weak, index.NEUTRAL))
     drawn.append(_magnify(context, changes, weak))
-    figure, tables = _upsampling(context, [change for change in changes if change.expression == weak])
+    figure, tables = _upsampling(context, _spread(changes, weak, _ENLARGED))
     return Section('Edited faces (Figures 2, 4, 5 and 7)', _TEXT, tables, [*drawn, *figure])
 
 
@@ -85,8 +87,8 @@ def _magnify(context: Context, changes: Sequence[cases.Change], expression: str)
 
 def _upsampling(context: Context, changes: Sequence[cases.Change]) -> tuple[list[Figure], list[Table]]:
     path, pictures = context.drawings / 'figure7.png', []
-    for change in changes:
-        large = _large_crop(context, change.identity)
+    for change in progress(changes, 'Figure 7'):
+        large = _large_crop(context, change)
         if large is not None:
             face = context.editor.encode(change.neutral)
             latent = context.editor.edited_latent(face, {change.expression: 1.0})
@@ -108,8 +110,9 @@ def _upsampling(context: Context, changes: Sequence[cases.Change]) -> tuple[list
     return [figure], [table]
 
 
-def _large_crop(context: Context, identity: str) -> np.ndarray | None:
+def _large_crop(context: Context, change: cases.Change) -> np.ndarray | None:
     """A person's neutral photo as a crop of `upsampling.SIDE`, float32 in [-1, 1]; None if the file is gone."""
+    identity, size = change.identity, len(change.neutral)
     data, side = context.config.data, upsampling.SIDE
     if data.set == 'synthetic':
         return image_ops.to_float(drawing.Face(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
@@ -117,9 +120,13 @@ def _large_crop(context: Context, identity: str) -> np.ndarray | None:
                   if r.identity == identity and r.expression == index.NEUTRAL)
     for root in (data.root or data.manual_dir).split(','):
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
-        if file.exists():
+        try:
             image = crops.read_photo(file)
             crop, _ = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
+        except crops.UnusablePhoto:
+            continue
+        small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))
+        if np.abs(small - change.neutral).mean() < _SAME:
             # Smaller than wanted: enlarged, which is what the photo is.
             return image_ops.to_float(cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC))
     return None

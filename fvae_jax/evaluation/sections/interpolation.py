@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fvae_jax.evaluation import cases
+from fvae_jax.evaluation import cases, metrics
 from fvae_jax.evaluation.baselines.base import Method, Pair
 from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, Value, figures, grids
 from fvae_jax.evaluation.sections import COLUMNS, Context, interval, progress
@@ -43,7 +43,9 @@ def section(context: Context) -> Section:
 def _methods(context: Context) -> list[Method]:
     _, fade, mesh, face = context.methods.others
     maskless = [context.methods.maskless] if context.editor.has_mask else []
-    return [*context.methods.ours[::-1], *maskless, *context.methods.vaes, mesh, context.methods.flow, face, fade]
+    # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
+    ours = context.methods.ours[::-1] if context.editor.has_mask else [context.methods.fvae]
+    return [*ours, *maskless, *context.methods.vaes, mesh, context.methods.flow, face, fade]
 
 
 def _ends(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +63,7 @@ def _table(context: Context, values: Mapping[str, Mapping[str, np.ndarray]], peo
     here = ts == t
     who = np.asarray(people)[here]
     columns = [COLUMNS[name]._replace(unit='× truth') if name == 'sharpness' else COLUMNS[name] for name in _METRICS]
-    rows = [Row(name, [interval(scores[metric][here], who) if metric in scores else 'not installed'
+    rows = [Row(name, [interval(scores[metric][here], who) if metric in scores else metrics.LPIPS_MISSING
                        for metric in _METRICS], ours=name in [method.name for method in context.methods.ours])
             for name, scores in values.items()]
     rows += [Row(name, note=note) for name, note in context.methods.missing.items()]

@@ -1,5 +1,6 @@
 """Table 2: what people say is real, once the answers of a study (6.3) lie in RUN/study."""
 
+from fvae_jax.errors import InputError
 from fvae_jax.evaluation.report import Column, Row, Section, Table, Value
 from fvae_jax.evaluation.sections import Context
 from fvae_jax.evaluation.study import score
@@ -16,8 +17,12 @@ def section(context: Context) -> Section:
     answers = sorted((folder / 'answers').glob('*.json'))
     rows = []
     caption = "No answers yet; the paper's numbers."
-    if answers and (folder / 'key.json').exists():
-        result = score.score(answers, folder / 'key.json')
+    result = None
+    try:
+        result = score.score(answers, folder / 'key.json') if answers else None
+    except InputError as error:
+        caption = f"The answers cannot be scored ({error}); the paper's numbers."
+    if result:
         caption = f'{result.participants} participants; {len(result.dropped)} dropped.'
         for row in result.rows:
             share = Value(*(100 * x for x in (row.real / row.judged, *row.interval))) if row.judged else None

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fvae_jax.evaluation import cases, statistics
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation import cases, metrics, statistics
 from fvae_jax.evaluation.baselines.base import Method, Pair
 from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, Value, figures, grids
 from fvae_jax.evaluation.sections import COLUMNS, IDENTITY, Context, interval, progress
@@ -31,6 +32,8 @@ person. On drawn faces it says nothing: dlib sees most of them as one.'''
 def section(context: Context) -> Section:
     """Scores every method on the test pairs."""
     pairs = list(cases.pairs(context.faces, 'test', context.config, context.config.eval.max_pairs))
+    if not pairs:
+        raise InputError('no test person has two images that are neutral or of full strength; a report needs them')
     methods = context.methods
     entries: list[tuple[Method, dict]] = [
         (methods.others[0], {}), (methods.average, {}), *((vae, {}) for vae in methods.vaes),
@@ -54,8 +57,8 @@ def _score(context: Context, images: Sequence[np.ndarray], pairs: Sequence[Pair]
     scores = context.judge.score(np.stack(images), targets, sources)
     described = np.linspace(0, len(pairs) - 1, min(_DESCRIBED, len(pairs))).round().astype(int)
     distances = np.full(len(pairs), np.nan)
-    ours = context.judge.descriptors(np.stack(images)[described])
-    distances[described] = np.linalg.norm(ours - context.judge.descriptors(targets[described]), axis=-1)
+    ours = context.judge.descriptors([images[i] for i in described])
+    distances[described] = metrics.identity_distance(ours, context.judge.descriptors(targets[described]))
     return {**scores, IDENTITY: distances}
 
 
@@ -66,7 +69,8 @@ def _table(entries: Sequence[tuple[Method, dict]], scores: Mapping[str, Mapping[
     rows = []
     for method, marks in entries:
         if method.name not in scores:
-            rows.append(Row(method.name, note='not for this set: it needs three images of a person', **marks))
+            rows.append(Row(method.name, note='has no answer for some of the pairs: it needs a mask and three images of '
+                            'each person, or, if it knows labels alone, all of them', **marks))
             continue
         own = scores[method.name]
         cells = [_cell(own.get(name), people) for name in COLUMNS]
@@ -83,7 +87,7 @@ def _table(entries: Sequence[tuple[Method, dict]], scores: Mapping[str, Mapping[
 
 def _cell(values: np.ndarray | None, people: Sequence[str]) -> Value | str:
     if values is None:
-        return 'not installed'
+        return metrics.LPIPS_MISSING
     known = ~np.isnan(values)
     return interval(values[known], np.asarray(people)[known])
 

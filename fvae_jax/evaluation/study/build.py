@@ -91,7 +91,7 @@ def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -
     for method, candidates in images.items():
         if len(candidates) < count:
             raise InputError(f"'{method}' has {len(candidates)} images, the study takes {count} per method; give "
-                             'more images, or take fewer per method')
+                             'more images, or take fewer with --per-method')
         taken = rng.choice(len(candidates), count, replace=False)
         chosen[method] = [_as_uint8(candidates[i], method) for i in taken]
     shapes = {method: {picture.shape for picture in pictures} for method, pictures in chosen.items()}
