@@ -188,23 +188,35 @@ def _landmarks(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     for _ in range(1 + _REFINEMENTS):
         matrix = crop_transform(points, _PATCH_SIDE, _PATCH_EYE_X, EYE_Y)
         patch = align_crop(image, matrix, _PATCH_SIDE)
-        points = transform_points(invert(matrix), _patch_landmarks(patch))
+        eyes = crop_eye_centers(_PATCH_SIDE, _PATCH_EYE_X, EYE_Y)
+        points = transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
     return points
 
 
-def _patch_landmarks(patch: np.ndarray) -> np.ndarray:
-    """(5, 2) landmarks of the upright face of a patch, the mean of nine readings."""
+def read_landmarks(predictor, patch: np.ndarray, left: np.ndarray, right: np.ndarray, box_side: float,
+                   box_drop: float) -> np.ndarray:
+    """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
+
+    Args:
+      predictor: the model.
+      patch: (H, W, 3) uint8 RGB, a face.
+      left, right: (2,), px of the patch, where the eye centres are about.
+      box_side: side of the box, in eye distances.
+      box_drop: from the eyes down to the centre of the box, in eye distances.
+
+    Returns:
+      (n, 2) float64, px of the patch; dlib's single readings are whole pixels.
+    """
     import dlib
 
-    left, right = crop_eye_centers(_PATCH_SIDE, _PATCH_EYE_X, EYE_Y)
     distance = right[0] - left[0]
-    side = _BOX_SIDE * distance
-    corner = (left + right) / 2 + [-side / 2, _BOX_DROP * distance - side / 2]
+    side = box_side * distance
+    corner = (left + right) / 2 + [-side / 2, box_drop * distance - side / 2]
     readings = []
     for shift in itertools.product(_BOX_SHIFTS, _BOX_SHIFTS):
         x, y = corner + np.multiply(shift, side)
         box = dlib.rectangle(round(x), round(y), round(x + side), round(y + side))
-        readings.append([(point.x, point.y) for point in _predictor()(patch, box).parts()])
+        readings.append([(point.x, point.y) for point in predictor(patch, box).parts()])
     return np.mean(readings, axis=0)
 
 

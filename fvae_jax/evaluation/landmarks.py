@@ -7,7 +7,6 @@ dlib's model was trained on 300-W, which is for research: only the evaluation us
 
 import functools
 import importlib.util
-import itertools
 import pathlib
 from typing import NamedTuple
 
@@ -27,7 +26,6 @@ from fvae_jax.ops import image as image_ops
 _SIDE = 300  # px
 _BOX_SIDE = 2.6  # eye distances
 _BOX_DROP = 0.3  # eye distances, from the eyes down to the centre of the box
-_BOX_SHIFTS = (-0.04, 0.0, 0.04)  # of the side of the box
 
 _EYES = ((36, 39), (42, 45))  # corners, of the left and of the right eye
 _LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
@@ -67,23 +65,13 @@ def landmarks(crop: np.ndarray) -> np.ndarray:
     Returns:
       (68, 2) float32, px of the crop.
     """
-    import dlib
-
     if crop.ndim != 3 or crop.shape[0] != crop.shape[1] or crop.shape[2] != 3:
         raise InputError(f'landmarks of an image {crop.shape}; expected an aligned crop (H, H, 3)')
     if crop.dtype != np.uint8:
         crop = image_ops.to_uint8(np.asarray(crop))
     patch = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
-    left, right = align.crop_eye_centers(_SIDE)
-    distance = right[0] - left[0]
-    side = _BOX_SIDE * distance
-    corner = (left + right) / 2 + [-side / 2, _BOX_DROP * distance - side / 2]
-    readings = []
-    for shift in itertools.product(_BOX_SHIFTS, _BOX_SHIFTS):
-        x, y = corner + np.multiply(shift, side)
-        box = dlib.rectangle(round(x), round(y), round(x + side), round(y + side))
-        readings.append([(point.x, point.y) for point in _predictor()(patch, box).parts()])
-    points = (np.mean(readings, axis=0) + 0.5) * len(crop) / _SIDE - 0.5
+    readings = align.read_landmarks(_predictor(), patch, *align.crop_eye_centers(_SIDE), _BOX_SIDE, _BOX_DROP)
+    points = (readings + 0.5) * len(crop) / _SIDE - 0.5
     return points.astype(np.float32)
 
 
