@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from fvae_jax.ops import convolution
+
 # 5.3: "All the weights are initialized from a truncated Gaussian distribution with standard deviation
 # of 0.01". He initialisation was tried: the last layers then start too loud and the latent stays dead.
 INITIALIZER = nn.initializers.truncated_normal(stddev=0.01)
@@ -47,6 +49,7 @@ class Conv(nn.Module):
       features: Output channels.
       kernel: Side of the filter, px.
       stride: Stride in both directions.
+      upsample: Whether every pixel is first repeated twice in both directions (5.3); for 3×3 filters.
       bias: Whether a bias is added.
       dtype: Arithmetic type.
     """
@@ -54,16 +57,23 @@ class Conv(nn.Module):
     features: int
     kernel: int = 3
     stride: int = 1
+    upsample: bool = False
     bias: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps (B, H, W, C) to (B, H / stride, W / stride, features)."""
+        """Maps (B, H, W, C) to (B, H / stride, W / stride, features); with `upsample` to (B, 2H, 2W, features)."""
         return nn.Conv(
             self.features, (self.kernel, self.kernel), (self.stride, self.stride), padding='SAME',
             use_bias=self.bias, kernel_init=INITIALIZER, dtype=self.dtype,
-            param_dtype=parameter_dtype(self.dtype), name='conv')(x)
+            param_dtype=parameter_dtype(self.dtype),
+            conv_general_dilated=_convolve_upsampled if self.upsample else None, name='conv')(x)
+
+
+def _convolve_upsampled(x: jax.Array, kernel: jax.Array, *unused, **also_unused) -> jax.Array:
+    # Flax hands over strides, padding and layout as well: those of a plain 3×3 convolution.
+    return convolution.convolve_upsampled(x, kernel)
 
 
 class ConvNormRelu(nn.Module):
@@ -73,20 +83,22 @@ class ConvNormRelu(nn.Module):
       features: Output channels.
       kernel: Side of the filter, px.
       stride: Stride in both directions.
+      upsample: See `Conv`.
       style: See `Style`.
     """
 
     features: int
     kernel: int = 3
     stride: int = 1
+    upsample: bool = False
     style: Style = Style()
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps (B, H, W, C) to (B, H / stride, W / stride, features)."""
+        """Maps (B, H, W, C) as `Conv` does."""
         norm, momentum, axis_name, dtype = self.style
         # No bias before a norm: its gradient is zero but for rounding, which Adam would amplify.
-        x = Conv(self.features, self.kernel, self.stride, bias=False, dtype=dtype, name='conv')(x)
+        x = Conv(self.features, self.kernel, self.stride, self.upsample, bias=False, dtype=dtype, name='conv')(x)
         if norm == 'batch':
             x = nn.BatchNorm(use_running_average=not train, momentum=momentum, axis_name=axis_name, dtype=dtype,
                              param_dtype=parameter_dtype(dtype), name='norm')(x)
@@ -94,13 +106,6 @@ class ConvNormRelu(nn.Module):
             groups = next(g for g in (32, 16, 8, 4, 2, 1) if self.features % g == 0)
             x = nn.GroupNorm(groups, dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(x)
         return nn.relu(x)
-
-
-def upsample_nearest(x: jax.Array) -> jax.Array:
-    """Doubles height and width of (B, H, W, C) by repeating pixels (5.3)."""
-    batch, height, width, channels = x.shape
-    x = jnp.broadcast_to(x[:, :, None, :, None, :], (batch, height, 2, width, 2, channels))
-    return x.reshape(batch, 2 * height, 2 * width, channels)
 
 
 def stage_widths(image_size: int, width: int) -> tuple[int, ...]:

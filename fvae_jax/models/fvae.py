@@ -128,12 +128,11 @@ class Decoder(nn.Module):
         if features:
             x = jnp.concatenate([x, features[-1]], axis=-1)
         for i in reversed(range(len(self.widths) - 1)):
-            x = blocks.ConvNormRelu(self.widths[i], style=self.style, name=f'up{i + 1}')(
-                blocks.upsample_nearest(x), train)
+            x = blocks.ConvNormRelu(self.widths[i], upsample=True, style=self.style, name=f'up{i + 1}')(x, train)
             if features and self.source_concat == 'pyramid':
                 x = jnp.concatenate([x, features[i]], axis=-1)
         # 5.3: no normalisation in the last two layers.
-        x = blocks.Conv(self.widths[0] // 2, dtype=self.style.dtype, name='up0')(blocks.upsample_nearest(x))
+        x = blocks.Conv(self.widths[0] // 2, upsample=True, dtype=self.style.dtype, name='up0')(x)
         x = blocks.Conv(self.channels, kernel=5, dtype=self.style.dtype, name='out')(nn.relu(x))
         return x.astype(blocks.parameter_dtype(self.style.dtype))
 
