@@ -84,6 +84,8 @@ FIELDS: dict[str, Field] = {
     'data.jitter_degrees': Field(0.0, _between(0, 45), 'joint rotation of S and T, ± degrees'),
     'data.jitter_scale': Field(0.0, _between(0, 0.5), 'joint scaling, ± share'),
     'data.jitter_shift': Field(0.0, _between(0, 0.5), 'joint shift, ± share of the side'),
+    'data.jitter_color': Field(0.0, _between(0, 0.5), 'joint gain of each color channel, ± share'),
+    'data.emphasized': Field((), _each(str, _NAME), 'expressions whose images make a training pair count four times'),
     'data.true_flow': Field(False, _ANY, 'add the true displacement and exposed mask to each pair'),
     # Networks (Figure 3, 5.3).
     'model.width': Field(64, Rule('an even number, at least 4', lambda v: v >= 4 and v % 2 == 0),

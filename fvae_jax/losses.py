@@ -141,14 +141,14 @@ def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array, reduc
     Args:
       alpha_logit: (B, H, W).
       exposed: (B, H, W) bool.
-      known: (B,) bool: whether `exposed` is known of an example; it is worth 0 where not.
+      known: (B, H, W) bool: whether `exposed` is known of a pixel; those of which it is not are worth 0.
       reduction: 'sum' or 'mean' over pixels.
 
     Returns:
       (B,), nats.
     """
     entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, exposed.astype(alpha_logit.dtype))
-    return known * _reduce(entropy, reduction)
+    return _reduce(known * entropy, reduction)
 
 
 def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array,
@@ -158,21 +158,21 @@ def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, kn
     Args:
       displacement, truth: (B, H, W, 2), px.
       exposed: (B, H, W) bool: pixels without a source.
-      known: (B,) bool: whether the truth is known of an example.
+      known: (B, H, W) bool: whether the truth is known of a pixel.
       reduction: 'sum' or 'mean' over pixels.
 
     Returns:
       (B,), px².
     """
     squared = jnp.sum(jnp.square(displacement - truth), -1)
-    return known * _reduce(jnp.where(exposed, 0, squared), reduction)
+    return _reduce(jnp.where(exposed | ~known, 0, squared), reduction)
 
 
 def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
     """The terms of Eq. 1, and those beyond it, from a forward pass.
 
     Args:
-      batch: `target`, and with known flow `displacement`, `exposed` and `has_flow`, as `data.pairs.load_pair` has them.
+      batch: `target`, and with known flow `displacement`, `exposed` and `known`, as `data.pairs.load_pair` has them.
       output: Of `models.fvae.FVAE`, or of the pixel VAE, which has no flow.
       settings: `config.loss`. Terms that the output lacks are zero, and so are those of the true flow without weight.
     """
@@ -189,10 +189,10 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
     if alpha_logit is not None:
         terms = terms._replace(content=content_price(alpha_logit, reduction))
     if alpha_logit is not None and settings.exposed_weight:
-        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['has_flow'], reduction))
+        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['known'], reduction))
     if settings.true_flow_weight:
         terms = terms._replace(flow_error=flow_error(
-            displacement, batch['displacement'], batch['exposed'], batch['has_flow'], reduction))
+            displacement, batch['displacement'], batch['exposed'], batch['known'], reduction))
     return terms
 
 

@@ -80,8 +80,8 @@ def test_content_is_paid_for_and_known_exposure_teaches_alpha():
     np.testing.assert_allclose(losses.content_price(logit), alpha.sum((1, 2)), rtol=1e-5)
     exposed = np.random.default_rng(1).random((3, 8, 6)) < 0.3
     expected = -np.where(exposed, np.log(alpha), np.log(1 - alpha)).sum((1, 2))
-    known = np.asarray([True, False, True])
-    np.testing.assert_allclose(losses.exposure(logit, exposed, known), expected * known, rtol=1e-5)
+    known = np.broadcast_to([[[True]], [[False]], [[True]]], exposed.shape)
+    np.testing.assert_allclose(losses.exposure(logit, exposed, known), expected * [1, 0, 1], rtol=1e-5)
     # The right answer costs next to nothing, its opposite much.
     sure = jnp.where(exposed, 9.0, -9.0)
     assert losses.exposure(sure, exposed, known).max() < 0.1 < 100 < losses.exposure(-sure, exposed, known)[0]
@@ -90,8 +90,8 @@ def test_content_is_paid_for_and_known_exposure_teaches_alpha():
 def test_the_flow_error_counts_pixels_that_have_a_source_in_examples_that_know():
     rng = np.random.default_rng(2)
     flow, truth = rng.normal(size=(2, 3, 8, 6, 2)).astype(np.float32)
-    exposed, known = rng.random((3, 8, 6)) < 0.3, np.asarray([True, True, False])
-    expected = (np.square(flow - truth).sum(-1) * ~exposed).sum((1, 2)) * known
+    exposed, known = rng.random((3, 8, 6)) < 0.3, rng.random((3, 8, 6)) < 0.8
+    expected = (np.square(flow - truth).sum(-1) * ~exposed * known).sum((1, 2))
     np.testing.assert_allclose(losses.flow_error(flow, truth, exposed, known), expected, rtol=1e-5)
     wrong_where_new = truth + 100 * exposed[..., None]
     np.testing.assert_allclose(losses.flow_error(wrong_where_new, truth, exposed, known), 0, atol=1e-6)

@@ -12,6 +12,7 @@ from fvae_jax.ops import color, image as image_ops
 
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
+_EMPHASIS = 4
 
 
 class Split(NamedTuple):
@@ -23,13 +24,14 @@ class Split(NamedTuple):
 
 
 class Augmentation(NamedTuple):
-    """What happens to S and T alike: a similarity about the centre of the crop, then a flip."""
+    """What happens to S and T alike: a similarity about the centre of the crop, a flip, other light."""
 
     degrees: float = 0.0
     scale: float = 1.0
     shift_x: float = 0.0
     shift_y: float = 0.0
     flip: bool = False
+    gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def _part(identities: Sequence[str], salt: str, share: float, spare: int, first: Sequence[str] = ()) -> set[str]:
@@ -97,6 +99,29 @@ def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
     return np.asarray(pairs)
 
 
+def emphasize(pairs: np.ndarray, records: Sequence, expressions: Sequence[str]) -> np.ndarray:
+    """Repeats pairs: four times for each of their two images that shows one of the expressions.
+
+    With several expressions to learn, those that photos mostly show or shall show make up few of all ordered pairs.
+
+    Args:
+      pairs: (pairs, 2) indices into `records`.
+      records: The set's records.
+      expressions: To be seen more often.
+
+    Returns:
+      (more pairs, 2).
+
+    Raises:
+      InputError: No image shows one of the expressions.
+    """
+    shown = {record.expression for record in records}
+    for name in sorted(set(expressions) - shown):
+        raise InputError(f'data.emphasized names {name!r}, which no image shows; the set has {", ".join(sorted(shown))}')
+    favored = np.asarray([record.expression in expressions for record in records])
+    return np.repeat(pairs, _EMPHASIS**favored[pairs].sum(1), axis=0)
+
+
 class PairPlan:
     """Which pair, and with which augmentation, stands at a position of the endless training stream.
 
@@ -130,7 +155,8 @@ class PairPlan:
             scale=1 + settings.jitter_scale * scale,
             shift_x=settings.jitter_shift * shift_x,
             shift_y=settings.jitter_shift * shift_y,
-            flip=bool(settings.flip and generator.random() < 0.5))
+            flip=bool(settings.flip and generator.random() < 0.5),
+            gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)))
 
     def _permutation(self, epoch: int) -> np.ndarray:
         # One pair is replaced by another atomically: loader threads may ask for two epochs at a time.
@@ -152,25 +178,45 @@ def augmentation_matrix(augmentation: Augmentation, size: int) -> np.ndarray:
 
 
 def augment(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
-    """Applies the similarity and the flip to an (H, H, C) image; the border is replicated.
+    """Applies the similarity and the flip to an (H, H, C) image; the border is replicated. Gains are left out.
 
     A bare flip moves whole pixels, so it is done without resampling.
     """
-    if augmentation._replace(flip=False) == Augmentation():
+    if augmentation._replace(flip=False, gains=Augmentation().gains) == Augmentation():
         return image[:, ::-1] if augmentation.flip else image
     size = image.shape[0]
     return cv2.warpAffine(image, augmentation_matrix(augmentation, size), (size, size),
                           flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def augment_flow(displacement: np.ndarray, exposed: np.ndarray, augmentation: Augmentation
-                 ) -> tuple[np.ndarray, np.ndarray]:
-    """Carries a true displacement (H, W, 2) in pixels and its exposed mask (H, W) along with the images."""
-    size = displacement.shape[0]
-    matrix = augmentation_matrix(augmentation, size)
-    options = dict(dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    moved = cv2.warpAffine(displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
-    return moved, cv2.warpAffine(exposed.astype(np.float32), matrix, **options) > 0.5
+def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
+    """Multiplies the channels of an (H, W, 3) image in [-1, 1], counted from black, by the gains; clips at white."""
+    if augmentation.gains == Augmentation().gains:
+        return image
+    return np.minimum((image + 1) * np.asarray(augmentation.gains, image.dtype) - 1, 1)
+
+
+class TrueFlow(NamedTuple):
+    """What is known of where a picture T comes from in a picture S.
+
+    Attributes:
+      displacement: (H, W, 2) float32, px.
+      exposed: (H, W) bool, pixels of T that S does not have.
+      known: (H, W) bool, where the two are known at all.
+    """
+
+    displacement: np.ndarray
+    exposed: np.ndarray
+    known: np.ndarray
+
+    def augment(self, augmentation: Augmentation) -> 'TrueFlow':
+        """Carries all three along with the images."""
+        size = self.displacement.shape[0]
+        matrix = augmentation_matrix(augmentation, size)
+        options = dict(dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.warpAffine(self.displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
+        return TrueFlow(moved, *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5
+                                 for mask in (self.exposed, self.known)))
 
 
 class PairFlows:
@@ -182,27 +228,31 @@ class PairFlows:
 
     def __init__(self, faces):
         self._faces = faces
-        # Kept at half precision: 20 KB a pair at 64 px. Pairs beyond the bound are composed each time.
-        self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        # Kept at half precision: 24 KB a pair at 64 px. Pairs beyond the bound are composed each time.
+        self._kept: dict[tuple[int, int], TrueFlow] = {}
 
-    def of(self, source: int, target: int) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Returns displacement (H, W, 2) float32, px, exposed (H, W) bool, and whether they are known at all."""
-        records = self._faces.records
-        if (source, target) not in self._kept:
-            read_s, read_t = self._faces[source], self._faces[target]
-            known = records[source].has_flow and records[target].has_flow and source != target
+    def of(self, source: int, target: int) -> TrueFlow:
+        """Returns the true flow of a pair of indices."""
+        flow = self._kept.get((source, target)) or self._compose(source, target)
+        if (len(self._kept) + 1) * sum(array.nbytes for array in flow) < _KEPT_BYTES:
+            self._kept[source, target] = flow
+        return flow._replace(displacement=flow.displacement.astype(np.float32))
+
+    def _compose(self, source: int, target: int) -> TrueFlow:
+        read_s, read_t = self._faces[source], self._faces[target]
+        nothing, everywhere = np.zeros_like(read_t['exposed']), np.ones_like(read_t['exposed'])
+        still = np.zeros(read_t['displacement'].shape, np.float16)
+        if source == target:
             # A picture has all of itself, also what the neutral picture does not have.
-            displacement, exposed = true_flow.compose(
-                read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed']) if known else (
-                np.zeros_like(read_t['displacement']), np.zeros_like(read_t['exposed']))
-            flow = displacement.astype(np.float16), exposed
-            if len(self._kept) * (flow[0].nbytes + exposed.nbytes) < _KEPT_BYTES:
-                self._kept[source, target] = flow
-        else:
-            flow = self._kept[source, target]
-        displacement, exposed = flow
-        known = source == target or (records[source].has_flow and records[target].has_flow)
-        return displacement.astype(np.float32), exposed, bool(known)
+            return TrueFlow(still, nothing, everywhere)
+        if not all(self._faces.records[i].has_flow for i in (source, target)):
+            return TrueFlow(still, nothing, nothing)
+        displacement, exposed = true_flow.compose(
+            read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
+        # Displacements lead to the neutral picture. What it lacks and both pictures show, teeth say, has a
+        # source in S, but nobody knows where.
+        known = ~read_t['exposed'] if read_s['exposed'].any() else everywhere
+        return TrueFlow(displacement.astype(np.float16), exposed, known)
 
 
 def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings,
@@ -218,16 +268,13 @@ def load_pair(faces, source: int, target: int, augmentation: Augmentation, setti
       flows: Those of the set, if they shall be kept from one call to the next.
 
     Returns:
-      source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also displacement (H, W, 2) in
-      pixels, exposed (H, W) and has_flow, which is False where a set does not know.
+      source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also the fields of `TrueFlow`.
     """
     read_s, read_t = faces[source], faces[target]
     image_s, image_t = (image_ops.to_float(augment(read['image'], augmentation)) for read in (read_s, read_t))
     if settings.color_transfer and source != target:
         image_s = color.transfer_color(image_s, image_t).astype(np.float32)
-    example = {'source': image_s, 'target': image_t}
+    example = {'source': relight(image_s, augmentation), 'target': relight(image_t, augmentation)}
     if settings.true_flow:
-        displacement, exposed, known = (flows or PairFlows(faces)).of(source, target)
-        displacement, exposed = augment_flow(displacement, exposed, augmentation)
-        example.update(displacement=displacement, exposed=exposed, has_flow=np.bool_(known))
+        example.update((flows or PairFlows(faces)).of(source, target).augment(augmentation)._asdict())
     return example

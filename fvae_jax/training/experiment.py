@@ -178,7 +178,8 @@ def _stored_beta(place: pathlib.Path) -> float:
 def _batches(config: ml_collections.ConfigDict, faces: Faces):
     """This host's share of the training batches."""
     rows = parallel.local_rows(config.train.batch_size)
-    return pipeline.training_batches(faces.data, faces.pairs('train'), config, rows)
+    pairs = pairs_lib.emphasize(faces.pairs('train'), faces.data.records, config.data.emphasized)
+    return pipeline.training_batches(faces.data, pairs, config, rows)
 
 
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:

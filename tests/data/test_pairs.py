@@ -138,11 +138,12 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     flow = np.stack([4 * np.sin(y / 12), 3 * np.cos(x / 15)], -1).astype(np.float32)
     target = np.asarray(warp.warp_by_displacement(source, flow))
     augmentation = pairs.Augmentation(degrees=8.0, scale=1.1, shift_x=0.02, flip=True)
-    moved, exposed = pairs.augment_flow(flow, np.zeros((64, 64), bool), augmentation)
+    nothing = np.zeros((64, 64), bool)
+    moved, exposed, known = pairs.TrueFlow(flow, nothing, ~nothing).augment(augmentation)
     warped = np.asarray(warp.warp_by_displacement(pairs.augment(source, augmentation), moved))
     error = np.abs(warped - pairs.augment(target, augmentation))[12:-12, 12:-12]
     control = np.abs(pairs.augment(source, augmentation) - pairs.augment(target, augmentation))[12:-12, 12:-12]
-    assert error.mean() < 0.05 * control.mean() and not exposed.any()
+    assert error.mean() < 0.05 * control.mean() and not exposed.any() and known.all()
 
 
 def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_path):
@@ -151,14 +152,46 @@ def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_pa
     neutral = next(i for i, r in enumerate(faces.records)
                    if r.identity == faces.records[scream].identity and r.expression == 'neutral')
     flows = pairs.PairFlows(faces)
-    displacement, exposed, known = flows.of(neutral, scream)
-    assert known and exposed.any() and np.abs(displacement).max() > 1
-    again = flows.of(neutral, scream)
-    np.testing.assert_array_equal(again[0], displacement)
-    np.testing.assert_array_equal(again[1], exposed)
-    displacement, exposed, known = flows.of(scream, scream)
-    assert known and not exposed.any() and not displacement.any()
-    assert not pairs.PairFlows(_Faces()).of(0, 1)[2]
+    flow = flows.of(neutral, scream)
+    assert flow.known.all() and flow.exposed.any() and np.abs(flow.displacement).max() > 1
+    for first, again in zip(flow, flows.of(neutral, scream)):
+        np.testing.assert_array_equal(again, first)
+    itself = flows.of(scream, scream)
+    assert itself.known.all() and not itself.exposed.any() and not itself.displacement.any()
+    assert not pairs.PairFlows(_Faces()).of(0, 1).known.any()
+
+
+def test_what_both_pictures_show_and_the_neutral_one_lacks_is_not_known(tmp_path):
+    faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
+    name = faces.records[0].identity
+    scream, surprise = (next(i for i, r in enumerate(faces.records) if (r.identity, r.expression) == (name, e))
+                        for e in ('scream', 'surprise'))
+    flow = pairs.PairFlows(faces).of(surprise, scream)
+    np.testing.assert_array_equal(flow.known, ~faces[scream]['exposed'])
+    assert 0 < flow.known.mean() < 1 and flow.exposed[~flow.known].all()
+
+
+def test_emphasis_counts_the_images_of_a_pair_that_show_an_expression():
+    records = [_Record('a', name, 1) for name in ('neutral', 'smile', 'scream')]
+    every = pairs.ordered_pairs(records, ['a'])
+    count = collections.Counter(map(tuple, pairs.emphasize(every, records, ('neutral', 'smile')).tolist()))
+    assert count == {(0, 1): 16, (1, 0): 16, (0, 2): 4, (2, 0): 4, (1, 2): 4, (2, 1): 4}
+    np.testing.assert_array_equal(pairs.emphasize(every, records, ()), every)
+    with pytest.raises(InputError, match="'smirk', which no image shows; the set has neutral, scream, smile"):
+        pairs.emphasize(every, records, ('smirk',))
+
+
+def test_both_images_of_a_pair_are_seen_in_the_same_light():
+    settings = _config(jitter_color=0.3).data
+    plan = pairs.PairPlan(_pairs(_Faces()), 0, settings)
+    gains = np.asarray([plan.at(i)[2].gains for i in range(300)])
+    assert 0.7 <= gains.min() < 0.72 and 1.28 < gains.max() <= 1.3 and abs(np.corrcoef(gains.T)[0, 1]) < 0.2
+    light = pairs.Augmentation(gains=(0.5, 1.0, 2.0))
+    plain = pairs.load_pair(_Faces(), 0, 1, pairs.Augmentation(), settings)
+    lit = pairs.load_pair(_Faces(), 0, 1, light, settings)
+    for name in ('source', 'target'):
+        np.testing.assert_allclose(lit[name] + 1, np.minimum((plain[name] + 1) * [0.5, 1, 2], 2), atol=1e-6)
+    assert pairs.PairPlan(_pairs(_Faces()), 0, _config().data).at(3)[2].gains == (1, 1, 1)
 
 
 def _take(iterator, count):
