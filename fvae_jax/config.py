@@ -128,6 +128,7 @@ FIELDS: dict[str, Field] = {
     'latent.direction': Field('class_means', _one_of('class_means', 'within_identity', 'paper'),
                               'how Z_target − Z_source is averaged'),
     # Training (5.4).
+    'train.start': Field('', _ANY, 'a model file whose weights a new run begins with; none means random ones'),
     'train.batch_size': Field(64, _at_least(1), 'pairs per step over all devices and hosts'),
     'train.steps': Field(100_000, _at_least(1), 'steps at most'),
     'train.learning_rate': Field(3e-4, _above(0), 'of Adam'),
@@ -148,7 +149,7 @@ _FILE = 'config.json'  # of a run directory
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
 CHANGEABLE = (
-    'name', 'parallel', 'data.root', 'data.manual_dir', 'data.cache', 'data.note', 'data.licence', 'train.steps',
+    'name', 'parallel', 'data.root', 'data.manual_dir', 'data.cache', 'data.note', 'data.licence', 'train.start', 'train.steps',
     'train.patience', 'train.log_every', 'train.evaluate_every', 'confidence.enabled', 'confidence.steps',
     'latent.direction', 'eval.batch_size', 'eval.max_pairs')
 

@@ -9,7 +9,7 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
-VARIANTS = {'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny', 'content'], 'vae': ['pyramid']}
+VARIANTS = {'faces': [], 'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny', 'content'], 'vae': ['pyramid']}
 
 
 def load(path):

@@ -8,10 +8,11 @@ import pathlib
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from fvae_jax import config as config_lib
+from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.data import pairs as pairs_lib, pipeline, sets
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
@@ -184,9 +185,23 @@ def _batches(config: ml_collections.ConfigDict, faces: Faces):
 
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
     name = 'FVAE' if config.model.decoder == 'flow' else 'VAE'
-    return loop.Task(name, jax.jit(functools.partial(state_lib.create_state, config)),
+    return loop.Task(name, functools.partial(_first_state, config),
                      steps.make_train_step(config), evaluate_lib.FVAEEvaluator(faces.data, config),
                      faces.pairs('validation', config.eval.max_pairs), config.train.steps)
+
+
+def _first_state(config: ml_collections.ConfigDict) -> state_lib.TrainState:
+    """The state that a new run begins with: `train.start`, or random weights."""
+    state = jax.jit(functools.partial(state_lib.create_state, config))()
+    if not config.train.start:
+        return state
+    variables = bundle_lib.load(config.train.start).fvae
+    shapes = jax.tree.map(jnp.shape, state.variables)
+    if jax.tree.map(jnp.shape, variables) != shapes:
+        raise InputError(f'train.start: the networks of {config.train.start} are not those of this config; take its '
+                         'data.image_size and its model fields')
+    # As JAX arrays: what is restored over them is then placed alike.
+    return state.replace(**jax.tree.map(jnp.asarray, variables))
 
 
 def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:

@@ -61,7 +61,7 @@ def write_model(workdir: pathlib.Path, config: ml_collections.ConfigDict, statis
             'licence': config.data.licence, **info}
     # Where the data lay is nobody's business but the trainer's.
     config = config.copy_and_resolve_references()
-    config.data.root = config.data.manual_dir = config.data.cache = ''
+    config.data.root = config.data.manual_dir = config.data.cache = config.train.start = ''
     as_arrays = lambda tree: None if tree is None else jax.tree.map(np.asarray, tree)
     bundle_lib.save(path, bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info))
     return path

@@ -1,0 +1,52 @@
+"""A run that begins with the weights of a model file."""
+
+import jax
+import numpy as np
+import pytest
+
+from configs import synthetic
+from fvae_jax import bundle
+from fvae_jax.errors import InputError
+from fvae_jax.training import experiment
+
+
+def _config(cache, start=''):
+    config = synthetic.get_config('tiny')
+    config.data.cache = str(cache)
+    config.confidence.enabled = False
+    config.train.start = str(start)
+    return config
+
+
+@pytest.fixture(scope='module')
+def first(tmp_path_factory):
+    """A run from random weights, and where its drawn faces are kept."""
+    cache, workdir = tmp_path_factory.mktemp('cache'), tmp_path_factory.mktemp('runs') / 'first'
+    experiment.train(_config(cache), workdir)
+    return cache, workdir / 'model.safetensors'
+
+
+def test_a_run_goes_on_from_a_model_and_forgets_where_it_lay(first, tmp_path):
+    cache, model = first
+    config = _config(cache, model)
+    config.train.steps = 1
+    config.train.learning_rate = 1e-9
+    experiment.train(config, tmp_path / 'second')
+    begun, went_on = bundle.load(model), bundle.load(tmp_path / 'second' / 'model.safetensors')
+    for before, after in zip(jax.tree.leaves(begun.fvae['params']), jax.tree.leaves(went_on.fvae['params'])):
+        np.testing.assert_allclose(after, before, atol=1e-8)
+    config.train.start = ''
+    experiment.train(config, tmp_path / 'random')
+    random = bundle.load(tmp_path / 'random' / 'model.safetensors')
+    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(*(jax.tree.leaves(m.fvae['params']) for m in (begun, random))))
+    assert went_on.config.train.start == '' and str(tmp_path) not in str(went_on.info)
+
+
+def test_a_model_of_other_networks_is_refused(first, tmp_path):
+    cache, model = first
+    config = _config(cache, model)
+    config.model.width = 6
+    with pytest.raises(InputError, match='train.start: the networks of .* are not those of this config'):
+        experiment.train(config, tmp_path)
+    with pytest.raises(InputError, match='no model file'):
+        experiment.train(_config(cache, 'nowhere.safetensors'), tmp_path)
