@@ -38,16 +38,27 @@ class Layer(NamedTuple):
 
 
 def photo_layer(content: editor_lib.Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
-    """Carries the content of a crop into the photo.
+    """Carries the content of a crop into the photo: a layer no larger than the content and its surroundings.
 
     Args:
       content: Of the crop.
       matrix: 2×3 similarity, photo px to crop px.
       photo_shape: (H, W, ...) of the photo.
     """
-    box, alpha = portrait.photo_map(content.alpha, matrix, photo_shape)
+    (y0, _, x0, _), alpha = portrait.photo_map(content.alpha, matrix, photo_shape)
     _, color = portrait.photo_colors(content.color, matrix, photo_shape)
-    return Layer(box, steepen(alpha), color)
+    alpha = steepen(alpha)
+    rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
+    box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
+    return Layer(box, alpha[rows, columns], color[rows, columns])
+
+
+def _extent(shows: np.ndarray) -> slice:
+    """From the first to the last True and half of `_AROUND` on both sides; empty if there is none."""
+    found = np.flatnonzero(shows)
+    if not found.size:
+        return slice(0, 0)
+    return slice(max(int(found[0]) - _AROUND // 2, 0), min(int(found[-1]) + _AROUND // 2 + 1, len(shows)))
 
 
 def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = True) -> np.ndarray:
@@ -70,7 +81,7 @@ def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = T
         alpha = steepen(np.clip(portrait.enlarge(content.alpha[..., None], side), 0, 1))
         color = np.clip(portrait.enlarge(content.color, side), -1, 1)
     if texture:
-        color = color + grain(crop, alpha[..., 0])[..., None]
+        color = _grainy(color, crop, alpha[..., 0])
     return np.clip((1 - alpha) * crop + alpha * color, -1, 1).astype(np.float32)
 
 
@@ -86,12 +97,18 @@ def lay(photo: Photo, layer: Layer) -> Photo:
         return photo
     half = np.iinfo(photo.pixels.dtype).max / np.float32(2)
     below = photo.pixels[y0:y1, x0:x1].astype(np.float32) / half - 1
-    above = layer.color + grain(below, layer.alpha)[..., None]
+    above = _grainy(layer.color, below, layer.alpha)
     alpha = layer.alpha[..., None]
     mixed = np.rint(np.clip((1 - alpha) * below + alpha * above + 1, 0, 2) * half).astype(photo.pixels.dtype)
     pixels = photo.pixels.copy()
     pixels[y0:y1, x0:x1] = np.where(alpha > 0, mixed, pixels[y0:y1, x0:x1])
     return dataclasses.replace(photo, pixels=pixels)
+
+
+def _grainy(color: np.ndarray, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Puts the grain of an image over new colors, in the dark of a mouth as much less as it is darker."""
+    light = (1 + color.mean(axis=2)) / max(1 + float(image.mean()), 1e-6)
+    return color + (np.minimum(light, 1) * grain(image, alpha))[..., None]
 
 
 def grain(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
