@@ -202,7 +202,7 @@ class TrueFlow(NamedTuple):
     Attributes:
       displacement: (H, W, 2) float32, px.
       exposed: (H, W) bool, pixels of T that S does not have.
-      known: (H, W) bool, where the two are known at all.
+      known: (H, W) bool, where the two are known at all; past the frame of S they are not.
     """
 
     displacement: np.ndarray
@@ -247,12 +247,12 @@ class PairFlows:
             return TrueFlow(still, nothing, everywhere)
         if not all(self._faces.records[i].has_flow for i in (source, target)):
             return TrueFlow(still, nothing, nothing)
-        displacement, exposed = true_flow.compose(
+        displacement, exposed, outside = true_flow.compose(
             read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
         # Displacements lead to the neutral picture. What it lacks and both pictures show, teeth say, has a
         # source in S, but nobody knows where.
         known = ~read_t['exposed'] if read_s['exposed'].any() else everywhere
-        return TrueFlow(displacement.astype(np.float16), exposed, known)
+        return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside)
 
 
 def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings,

@@ -75,13 +75,14 @@ def _nearest_pixel(shown, hidden, wanted):
 
 def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
             target_displacement: np.ndarray, target_exposed: np.ndarray
-            ) -> tuple[np.ndarray, np.ndarray]:
+            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Backward flow from picture T to picture S of one person: T(p) = S(p + displacement(p)).
 
     A pixel q of S shows m_S(q) and, by the slope of its displacement, tells what S shows around it.
     A pixel of T asks the pixel of S whose material point is nearest; it is exposed when its own
-    point is farther away than that one can tell, because lids, lips or the frame of S hide it. In
-    doubt, next to the edge of a layer of S, it is exposed as well. What T shows and the neutral
+    point is farther away than that one can tell, because lids or lips of S hide it. In doubt, next to
+    the edge of a layer of S, it is exposed as well. What lies past the frame of S is not, since the
+    photo that S is a crop of has it. What T shows and the neutral
     picture does not (teeth, eyeball under the lids) is always exposed, even if S has it too: the
     displacements lead to the neutral picture and cannot tell.
 
@@ -92,14 +93,16 @@ def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
       target_exposed: (H, W) bool, the same of T.
 
     Returns:
-      displacement (H, W, 2) float32, px; where exposed, to the nearest point that S has.
+      displacement (H, W, 2) float32, px; where exposed or outside, to the nearest point that S has.
       exposed (H, W) bool, pixels of T without a source in S.
+      outside (H, W) bool, pixels of T whose source lies past the frame of S.
     """
     source = np.asarray(source_displacement, np.float32)
     hidden = np.asarray(source_exposed, bool)
     height, width = hidden.shape
+    limits = np.array([width - 1, height - 1])
     if hidden.all():
-        return np.zeros((height, width, 2), np.float32), np.ones((height, width), bool)
+        return np.zeros((height, width, 2), np.float32), np.ones((height, width), bool), np.zeros((height, width), bool)
     centres = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     wanted = (centres + np.asarray(target_displacement, np.float32)).reshape(-1, 2)
     shown = (centres + source).reshape(-1, 2)
@@ -113,6 +116,10 @@ def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
     rest = wanted - shown[pixel]
     delta = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]], -1)
     delta = delta / np.maximum(a * d - b * c, 0.05)[:, None]
-    beyond = ((delta < -behind) | (delta > ahead)).any(-1).reshape(height, width)
-    found = centres.reshape(-1, 2)[pixel] + np.clip(delta, -_REACH, _REACH)
-    return found.reshape(height, width, 2) - centres, np.asarray(target_exposed, bool) | beyond
+    beyond = ((delta < -behind) | (delta > ahead)).any(-1)
+    start = centres.reshape(-1, 2)[pixel]
+    new = np.asarray(target_exposed, bool).ravel()
+    outside = ((start + delta < -_FRAME_REACH) | (start + delta > limits + _FRAME_REACH)).any(-1) & ~new
+    found = (start + np.clip(delta, -_REACH, _REACH)).reshape(height, width, 2)
+    exposed = new | (beyond & ~outside)
+    return found - centres, exposed.reshape(height, width), outside.reshape(height, width)

@@ -41,11 +41,13 @@ class KnownFlow(NamedTuple):
       pair: S and T.
       displacement: Where each pixel of T is found in S, (H, W, 2), px.
       exposed: Pixels of T that S does not have, (H, W) bool.
+      known: Where the two are known, (H, W) bool.
     """
 
     pair: Pair
     displacement: np.ndarray
     exposed: np.ndarray
+    known: np.ndarray
 
 
 class Change(NamedTuple):
@@ -90,7 +92,7 @@ def known_flows(faces: experiment.Faces, config: ml_collections.ConfigDict, limi
     chosen = np.asarray([pair for pair in _whole_pairs(faces, 'test') if all(records[i].has_flow for i in pair)])
     for source, target in pipeline.thin(chosen, limit):
         pair, example = _pair(faces, int(source), int(target), config)
-        yield KnownFlow(pair, example['displacement'], example['exposed'])
+        yield KnownFlow(pair, example['displacement'], example['exposed'], example['known'])
 
 
 def _pair(faces: experiment.Faces, source: int, target: int, config: ml_collections.ConfigDict

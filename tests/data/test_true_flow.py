@@ -62,8 +62,8 @@ def _psnr(a, b, where):
 
 @pytest.mark.parametrize('source,target', PAIRS, ids=str)
 def test_flow_is_the_motion_of_the_skin_to_a_tenth_of_a_pixel(face, motions, source, target):
-    displacement, exposed = true_flow.compose(*motions[source], *motions[target])
-    shown = ~exposed & _skin(face, motions[target][0])
+    displacement, exposed, outside = true_flow.compose(*motions[source], *motions[target])
+    shown = ~exposed & ~outside & _skin(face, motions[target][0])
     assert shown.mean() > 0.8
     truth = _analytic_flow(face, source, motions[target][0])
     error = np.hypot(*np.moveaxis(displacement - truth, -1, 0))[shown]
@@ -74,43 +74,44 @@ def test_flow_is_the_motion_of_the_skin_to_a_tenth_of_a_pixel(face, motions, sou
 
 @pytest.mark.parametrize('source,target', PAIRS, ids=str)
 def test_warping_s_gives_t_where_t_is_not_exposed(motions, images, source, target):
-    displacement, exposed = true_flow.compose(*motions[source], *motions[target])
+    displacement, exposed, outside = true_flow.compose(*motions[source], *motions[target])
+    exposed |= outside
     image_s, image_t = images[source], images[target]
     warped = _psnr(_warp(image_s, displacement), image_t, ~exposed)
     assert warped > 37
     assert warped > _psnr(image_s, image_t, ~exposed) + 6
     # Controls: the flow of the opposite direction, and this one shifted by two pixels.
-    opposite, _ = true_flow.compose(*motions[target], *motions[source])
+    opposite, *_ = true_flow.compose(*motions[target], *motions[source])
     assert warped > _psnr(_warp(image_s, opposite), image_t, ~exposed) + 6
     assert warped > _psnr(_warp(image_s, displacement + (1.5, 0)), image_t, ~exposed) + 5
 
 
 def test_from_the_neutral_picture_the_flow_is_what_the_set_stores(motions):
     for target, (displacement, exposed) in motions.items():
-        flow, hidden = true_flow.compose(*motions['neutral', 0.0], displacement, exposed)
-        np.testing.assert_allclose(flow[~hidden], displacement[~hidden], atol=1e-4)
-        outside = np.abs(displacement).max(-1) > 0  # nothing leaves the frame but near it
-        assert np.array_equal(hidden[8:-8], exposed[8:-8]), target
-        assert outside.any() == (target != ('neutral', 0.0))
+        flow, hidden, outside = true_flow.compose(*motions['neutral', 0.0], displacement, exposed)
+        np.testing.assert_allclose(flow[~hidden & ~outside], displacement[~hidden & ~outside], atol=1e-4)
+        assert np.array_equal(hidden, exposed), target
+        assert not outside[8:-8, 8:-8].any()  # nothing leaves the frame but near it
+        assert np.abs(displacement).any() == (target != ('neutral', 0.0))
 
 
 def test_a_picture_is_its_own_source_except_for_what_the_neutral_one_hides(motions):
     for displacement, exposed in motions.values():
-        flow, hidden = true_flow.compose(displacement, exposed, displacement, exposed)
-        assert np.array_equal(hidden, exposed)
+        flow, hidden, outside = true_flow.compose(displacement, exposed, displacement, exposed)
+        assert np.array_equal(hidden, exposed) and not outside.any()
         np.testing.assert_allclose(flow[~hidden], 0, atol=1e-5)
 
 
 def test_what_the_source_covers_is_exposed(face, motions):
-    """Closed lids hide the eyeballs, and a dropped jaw has left the frame."""
+    """Closed lids hide the eyeballs; a dropped jaw has left the frame, which hides nothing."""
     x, y = grid(SIZE)
     eyeball = face.traits.eye_opening(x, y) > 0.6
     covered = eyeball & (face.displacement('squint', 1.0)[0][..., 1] != 0)
-    _, exposed = true_flow.compose(*motions['squint', 1.0], *motions['neutral', 0.0])
+    _, exposed, _ = true_flow.compose(*motions['squint', 1.0], *motions['neutral', 0.0])
     assert covered.sum() > 30
     assert exposed[covered].mean() > 0.9
-    _, exposed = true_flow.compose(*motions['scream', 1.0], *motions['neutral', 0.0])
-    assert exposed[-4:, 40:88].mean() > 0.9 and not exposed[:30].any()
+    _, exposed, outside = true_flow.compose(*motions['scream', 1.0], *motions['neutral', 0.0])
+    assert outside[-4:, 40:88].mean() > 0.9 and not exposed[-4:].any() and not exposed[:30].any()
 
 
 def test_known_layers():
@@ -118,19 +119,19 @@ def test_known_layers():
     still = np.zeros((32, 32, 2), np.float32), np.zeros((32, 32), bool)
     slid = np.zeros((32, 32, 2), np.float32)
     slid[:13, :, 1] = -3
-    flow, exposed = true_flow.compose(slid, still[1], *still)
-    assert exposed[10:13].all() and not exposed[:10].any() and not exposed[13:].any()
+    flow, exposed, outside = true_flow.compose(slid, still[1], *still)
+    assert exposed[10:13].all() and not exposed[:10].any() and not exposed[13:].any() and not outside.any()
     np.testing.assert_allclose(flow[:10], np.broadcast_to((0, 3), (10, 32, 2)), atol=1e-5)
     np.testing.assert_allclose(flow[13:], 0, atol=1e-5)
-    flow, exposed = true_flow.compose(*still, slid, still[1])
-    assert exposed[:3].all() and not exposed[3:].any()  # came in over the frame
+    flow, exposed, outside = true_flow.compose(*still, slid, still[1])
+    assert outside[:3].all() and not outside[3:].any() and not exposed.any()  # came in over the frame
     np.testing.assert_allclose(flow[3:], slid[3:], atol=1e-5)
 
 
 def test_everything_hidden_leaves_no_source():
     field, none = np.zeros((16, 16, 2)), np.zeros((16, 16), bool)
-    flow, exposed = true_flow.compose(field, ~none, field, none)
-    assert exposed.all() and np.isfinite(flow).all()
+    flow, exposed, outside = true_flow.compose(field, ~none, field, none)
+    assert exposed.all() and not outside.any() and np.isfinite(flow).all()
 
 
 def test_middle_frames_lie_between(face, motions):

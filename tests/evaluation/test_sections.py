@@ -44,7 +44,7 @@ def test_end_point_errors_are_of_pixels_that_have_a_source():
     exposed = np.zeros((size, size), bool)
     exposed[:8] = True
     image = np.zeros((size, size, 3), np.float32)
-    case = cases.KnownFlow(Pair('x', 'neutral', 'smile', image, image), truth, exposed)
+    case = cases.KnownFlow(Pair('x', 'neutral', 'smile', image, image), truth, exposed, np.ones_like(exposed))
     assert flow._errors(truth, case) == (0, 0, 0)
     assert flow._errors(np.zeros_like(truth), case)[:2] == (1.5, 3)
     off = truth.copy()
