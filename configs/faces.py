@@ -15,6 +15,10 @@ def get_config(arg=None):
     config.name = 'faces'
     config.data.set = 'photos'
     config.data.aligned = True
+    config.data.note = ('Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5): real '
+                        'neutral and smiling photos, and other expressions made from the neutral ones through a 3D face model '
+                        '(ICT-FaceKit, MIT, (c) 2020 USC ICT)')
+    config.data.licence = 'CC BY 4.0'
     config.data.true_flow = True
     # Photos to be edited show these two; of all ordered pairs of nine expressions they make up three in a hundred.
     config.data.emphasized = ('neutral', 'smile')
@@ -36,7 +40,7 @@ def get_config(arg=None):
     config.confidence.width = 8
     config.confidence.steps = 1000
     config.train.batch_size = 16
-    config.train.steps = 12_000
+    config.train.steps = 10_000
     config.train.schedule = 'cosine'
     config.train.evaluate_every = 1000
     config.eval.max_pairs = 400

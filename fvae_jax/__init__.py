@@ -1,6 +1,6 @@
 """fvae_jax: facial expression editing by flow variational autoencoders (Yeh et al. 2016) in JAX and Flax.
 
-    editor = fvae_jax.load('RUN/model.safetensors')
+    editor = fvae_jax.load()
     editor.open('me.jpg').edit(smile=1.0).save('smiling.png')
     editor.interpolate('a.jpg', 'b.jpg', frames=30).save('morph.mp4')
 """

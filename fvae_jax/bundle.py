@@ -2,7 +2,8 @@
 
 Tensors are named by their path ('fvae/params/encoder/…', 'mask/batch_stats/…', 'class_means/smile'); everything
 else is JSON under one key of the file's metadata (several keys would be written in random order, and equal models
-should be equal files). Reading needs NumPy, safetensors and Flax's modules, nothing of training.
+should be equal files). Reading needs NumPy, safetensors and Flax's modules, nothing of training. One model comes with
+the package, in half precision.
 """
 
 import json
@@ -20,6 +21,7 @@ from fvae_jax.errors import InputError
 
 KEY = 'fvae_jax'
 VERSION = 1
+BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
 
 
 class LatentStatistics(NamedTuple):
@@ -54,8 +56,14 @@ class Bundle(NamedTuple):
     info: dict[str, Any]
 
 
-def save(path: str | os.PathLike, bundle: Bundle) -> None:
+def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None:
     """Writes a model file, whole or not at all.
+
+    Args:
+      path: The file.
+      bundle: The model.
+      half: Store tensors as float16, which halves the file; those that it would change by more than a thousandth of
+        their largest value (numbers beyond 65504, or all of them tiny) stay as they are.
 
     Raises:
       InputError: The folder cannot be written.
@@ -64,6 +72,8 @@ def save(path: str | os.PathLike, bundle: Bundle) -> None:
     tensors = {**_flatten('fvae', bundle.fvae), **_flatten('mask', bundle.mask or {}),
                **_flatten('class_means', bundle.statistics.class_means),
                **_flatten('within_identity', bundle.statistics.within_identity)}
+    if half:
+        tensors = {name: _halved(value) for name, value in tensors.items()}
     facts = {'version': VERSION, 'config': config_lib.to_json(bundle.config), 'counts': dict(bundle.statistics.counts),
              'info': bundle.info}
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
@@ -77,13 +87,24 @@ def save(path: str | os.PathLike, bundle: Bundle) -> None:
         raise InputError(f'cannot write the model file {path}: {error}') from error
 
 
-def load(path: str | os.PathLike) -> Bundle:
-    """Reads a model file.
+def built_in() -> pathlib.Path:
+    """Returns the path of the model that comes with the package.
+
+    Raises:
+      InputError: The installation lacks it.
+    """
+    if not BUILT_IN.is_file():
+        raise InputError('this installation has no built-in model; reinstall, or give --model RUN/model.safetensors')
+    return BUILT_IN
+
+
+def load(path: str | os.PathLike | None = None) -> Bundle:
+    """Reads a model file; the built-in one when none is given. Tensors are float32, however they are stored.
 
     Raises:
       InputError: The file is missing, is no model file, or is of another version.
     """
-    path = pathlib.Path(path)
+    path = built_in() if path is None else pathlib.Path(path)
     if not path.is_file():
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
     try:
@@ -112,6 +133,13 @@ def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         raise InputError(f'{path} is of model version {facts.get("version")}, this program reads version '
                          f'{VERSION}; update fvae_jax, or train again')
     return facts
+
+
+def _halved(value: np.ndarray) -> np.ndarray:
+    with np.errstate(over='ignore'):
+        half = value.astype(np.float16)
+    # Not the error of each value: float16 loses digits below 6e-5, which matter only where nothing is larger.
+    return half if np.all(np.abs(half - value) <= 1e-3 * np.abs(value).max()) else value
 
 
 def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:

@@ -24,21 +24,23 @@ Changes facial expressions in photos by moving the photo's own pixels.
 
   fvae edit         one photo or many: more smile, less smile, any expression of the model
   fvae interpolate  a film from one photo of a person to another
-  fvae info         what is in a model, or which faces are in a photo
+  fvae info         what is in the model, or which faces are in a photo
   fvae report       a training run beside other methods: tables and figures
   fvae study        let people judge which faces are real
 
 fvae COMMAND --help tells more; fvae --version tells the version.
 
 example:
-  fvae edit me.jpg --smile 1 --model RUN/model.safetensors --out smiling.png"""
+  fvae edit me.jpg --smile 1 --out smiling.png"""
 
 _EDIT_EXAMPLES = """examples:
+  fvae edit me.jpg --smile 1 --out smiling.png
   fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
-  fvae edit album/*.jpg --from smile --to neutral --model RUN/model.safetensors --out-dir calm"""
+  fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
 _INTERPOLATE_EXAMPLE = """example:
-  fvae interpolate calm.jpg laughing.jpg --model RUN/model.safetensors --out morph.mp4"""
+  fvae interpolate calm.jpg laughing.jpg --out morph.mp4"""
 _INFO_EXAMPLES = """examples:
+  fvae info
   fvae info RUN/model.safetensors
   fvae info family.jpg"""
 
@@ -120,7 +122,7 @@ def _edit(argv: Sequence[str]) -> int:
 
 def _interpolate(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae interpolate', 'A B --model FILE --out PATH',
+        'fvae interpolate', 'A B --out PATH',
         'A film from one photo of a person to another.', _INTERPOLATE_EXAMPLE)
     parser.add_argument('photos', nargs=2, metavar='A B', type=pathlib.Path,
                         help='two photos of one person; A gives resolution and background')
@@ -146,11 +148,11 @@ def _interpolate(argv: Sequence[str]) -> None:
 
 def _info(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae info', 'MODEL|PHOTO', 'What is in a model, or which faces are in a photo.',
+        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.',
         _INFO_EXAMPLES)
-    parser.add_argument('path', type=pathlib.Path, metavar='MODEL|PHOTO',
-                        help='a .safetensors file, or a photo')
-    path = parser.parse(argv).path
+    parser.add_argument('path', nargs='?', type=pathlib.Path, metavar='MODEL|PHOTO',
+                        help='a .safetensors file, or a photo (the built-in model)')
+    path = parser.parse(argv).path or bundle_lib.built_in()
     from fvae_jax.data import align
     from fvae_jax.editing import describe, photo_io
     if path.suffix == '.safetensors':
@@ -162,7 +164,7 @@ def _info(argv: Sequence[str]) -> None:
 
 def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:
     parser = arguments.Parser(
-        'fvae edit', 'PHOTO [PHOTO ...] --EXPRESSION X --model FILE (--out PATH | --out-dir DIR)',
+        'fvae edit', 'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)',
         'Changes the expression of a face, at the resolution of the photo.', _EDIT_EXAMPLES,
         expressions)
     parser.add_argument('photos', nargs='+', metavar='PHOTO', type=pathlib.Path,
@@ -205,7 +207,7 @@ def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', type=pathlib.Path, metavar='FILE',
-                        help='RUN/model.safetensors of a training run')
+                        help='RUN/model.safetensors of a training run (the built-in model)')
     parser.add_argument('--overwrite', action='store_true', help='allow to replace files')
 
 

@@ -1,7 +1,8 @@
-"""The model file: what goes in comes out, whatever else is refused in one line."""
+"""The model file: what goes in comes out, whatever else is refused in one line. And the one that ships."""
 
 import json
 import pickletools
+import re
 import subprocess
 import sys
 
@@ -11,8 +12,10 @@ import pytest
 import safetensors.numpy
 
 from editing import models
+import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.errors import InputError
+from launch import ship_model
 
 
 @pytest.mark.parametrize('mask, norm', [(True, 'batch'), (False, 'group')])
@@ -75,10 +78,96 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path):
         bundle_lib.save(tmp_path / 'none' / 'model.safetensors', models.random_bundle())
 
 
+def _types(path):
+    content = path.read_bytes()
+    header = json.loads(content[8:8 + int.from_bytes(content[:8], 'little')])
+    return {name: entry['dtype'] for name, entry in header.items() if name != '__metadata__'}
+
+
 def test_nothing_is_pickled(tmp_path):
     bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
-    content = (tmp_path / 'model.safetensors').read_bytes()
-    header = json.loads(content[8:8 + int.from_bytes(content[:8], 'little')])
-    assert {entry['dtype'] for name, entry in header.items() if name != '__metadata__'} == {'F32'}
+    assert set(_types(tmp_path / 'model.safetensors').values()) == {'F32'}
     with pytest.raises(ValueError):
-        list(pickletools.genops(content))
+        list(pickletools.genops((tmp_path / 'model.safetensors').read_bytes()))
+
+
+def test_half_precision(tmp_path):
+    bundle = models.random_bundle()
+    stats = bundle.fvae['batch_stats']['encoder']['stack']
+    # Beyond float16; all below its smallest normal number; some below it.
+    stats['down1']['norm']['var'] = np.full_like(stats['down1']['norm']['var'], 7e4)
+    stats['down2']['norm']['var'] = np.full_like(stats['down2']['norm']['var'], 1.23456e-7)
+    stats['down3']['norm']['var'] = np.geomspace(1.23456e-7, 1e3, stats['down3']['norm']['var'].size, dtype=np.float32)
+    bundle_lib.save(tmp_path / 'whole', bundle)
+    bundle_lib.save(tmp_path / 'half', bundle, half=True)
+    assert {name for name, kind in _types(tmp_path / 'half').items() if kind != 'F16'} == {
+        f'fvae/batch_stats/encoder/stack/{down}/norm/var' for down in ('down1', 'down2')}
+    assert (tmp_path / 'half').stat().st_size < 0.6 * (tmp_path / 'whole').stat().st_size
+    again = bundle_lib.load(tmp_path / 'half')
+    for a, b in zip(jax.tree.leaves(bundle[1:3]), jax.tree.leaves(again[1:3]), strict=True):
+        assert b.dtype == np.float32
+        np.testing.assert_allclose(b, a, rtol=2**-11, atol=2**-25)  # half a step of normal and of smaller numbers
+
+
+def test_a_model_is_shipped_when_half_precision_does_not_show(tmp_path):
+    bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
+    measured = ship_model.ship(tmp_path / 'model.safetensors', tmp_path / 'shipped')
+    words = r'0\.\d MB; 3 edits differ by [0-3]/255 at most .* (99\.9|100\.0)\d+ % of the pixels of the face'
+    assert re.fullmatch(words, measured), measured
+    assert set(_types(tmp_path / 'shipped').values()) == {'F16'}
+    assert {path.name for path in tmp_path.iterdir()} == {'model.safetensors', 'shipped'}
+
+
+def test_a_model_that_half_precision_changes_is_not_shipped(tmp_path):
+    bundle = models.random_bundle()
+    # Directions are differences of numbers that float16 holds to 0.25 only.
+    means = {name: 3 * mean + 500 for name, mean in bundle.statistics.class_means.items()}
+    bundle_lib.save(tmp_path / 'model.safetensors',
+                    bundle._replace(statistics=bundle.statistics._replace(class_means=means)))
+    _not_shipped(tmp_path, r'edits otherwise in half precision, 0\.\d MB; 3 edits differ by \d+/255')
+
+
+def test_expressions_that_turned_out_badly_are_left_out(tmp_path):
+    bundle = models.random_bundle()
+    name = max(set(bundle.statistics.counts) - {'neutral'})
+    kept = ship_model.without(bundle, [name]).statistics
+    assert set(bundle.statistics.counts) - set(kept.counts) == {name} and name not in kept.class_means
+    with pytest.raises(InputError, match='--without grin: the model has .*neutral'):
+        ship_model.without(bundle, ['grin'])
+
+
+def test_a_large_model_is_not_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(ship_model, 'MAX_MEGABYTES', 0.05)
+    bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
+    _not_shipped(tmp_path, r'is too large to ship, 0\.1 MB')
+
+
+def _not_shipped(folder, words):
+    (folder / 'shipped').write_text('the one before')
+    with pytest.raises(InputError, match=words):
+        ship_model.ship(folder / 'model.safetensors', folder / 'shipped')
+    assert (folder / 'shipped').read_text() == 'the one before'
+    assert {path.name for path in folder.iterdir()} == {'model.safetensors', 'shipped'}
+
+
+def test_shipping_nothing_is_one_line_and_status_2(tmp_path):
+    found = subprocess.run([sys.executable, ship_model.__file__, tmp_path], capture_output=True, text=True)
+    assert found.returncode == 2 and found.stdout == ''
+    assert found.stderr == f'error: no model file {tmp_path}/model.safetensors; training writes RUN/model.safetensors\n'
+
+
+def test_the_built_in_model():
+    assert bundle_lib.built_in().stat().st_size <= 20e6
+    assert 'F16' in _types(bundle_lib.built_in()).values()
+    editor = fvae_jax.load()
+    assert {'neutral', 'smile'} <= set(editor.expressions)
+    assert editor.has_mask, 'fvae interpolate needs the mask'
+    for fact in ('experiment', 'data', 'licence', 'training_people'):
+        assert editor.bundle.info[fact], f'the model does not say its {fact}'
+
+
+def test_an_installation_without_the_built_in_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle_lib, 'BUILT_IN', tmp_path / 'faces.safetensors')
+    for load in (bundle_lib.built_in, bundle_lib.load, fvae_jax.load):
+        with pytest.raises(InputError, match='no built-in model; reinstall, or give --model RUN/model.safetensors'):
+            load()

@@ -11,6 +11,7 @@ import pytest
 import skimage.data
 
 from editing import models
+import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax import cli
 from fvae_jax.errors import InputError
@@ -66,6 +67,24 @@ def test_an_edit(run, tmp_path):
     with Image.open(tmp_path / 'out.png') as image:
         assert image.text['Edit'] == 'smile 4, surprise -2.5 (face 1)'
     assert [path.name for path in tmp_path.iterdir()] == ['out.png']
+
+
+def test_the_built_in_model_edits_in_one_line(run, tmp_path, things):
+    assert run('edit @me.png --smile 1 --out out.png') == 0
+    changed = np.abs(read(tmp_path / 'out.png').astype(int) - ASTRONAUT).max(axis=-1)
+    mouth, forehead = changed[130:160, 198:250].mean(), changed[60:85, 190:260].mean()
+    assert mouth > max(3, forehead) and not changed[300:].any()
+    with Image.open(tmp_path / 'out.png') as image:
+        assert image.text['Edit'] == 'smile 1 (face 1)' and image.text['Model'] == 'faces'
+    fvae_jax.load().open(things / 'me.png').edit(smile=1).save(tmp_path / 'same.png')
+    np.testing.assert_array_equal(read(tmp_path / 'same.png'), read(tmp_path / 'out.png'))
+
+
+def test_the_built_in_model_interpolates(run, tmp_path):
+    run('interpolate @me.png @me.jpg --frames 2 --out frames')
+    first, last = (read(path) for path in sorted((tmp_path / 'frames').iterdir()))
+    for frame in (first, last):
+        assert frame.shape == ASTRONAUT.shape and np.abs(frame.astype(int) - ASTRONAUT).mean() < 2
 
 
 def test_ways_to_say_it(run, tmp_path):
@@ -194,7 +213,14 @@ def test_info_of_a_model(run, capsys):
                  'mask         yes', 'licence      none'):
         assert word in words
     run('info @bare.safetensors')
-    assert 'mask         no' in capsys.readouterr().out
+    words = capsys.readouterr().out
+    assert 'mask         no' in words and 'built in' not in words
+
+
+def test_info_of_the_built_in_model(run, capsys):
+    run('info')
+    words = capsys.readouterr().out
+    assert f'built in, {bundle_lib.BUILT_IN}, ' in words and 'smile (' in words and 'not stated' not in words
 
 
 def test_info_of_a_photo(run, capsys):
@@ -226,8 +252,7 @@ def test_bad_photos(run, tmp_path, name, words):
 BAD_COMMANDS = {
     '': 'no command; use fvae edit',
     'fly': "unknown command 'fly'",
-    'edit @me.png --smile 1 --out out.png': 'no model; add --model RUN/model.safetensors',
-    'interpolate @me.png @me.jpg --out o.mp4': 'no model; add --model RUN/model.safetensors',
+    'edit @me.png --smile 1 --out out.png --model': 'argument --model: expected one argument',
     'edit @me.png --smile 1 --out out.png --model @none.safetensors': 'no model file',
     'edit @me.png --smile 1 --out out.png --model @newer.safetensors': 'is of model version 2',
     'edit @me.png --smile 1 --out out.png --model @me.png': 'is not a model file',
@@ -263,6 +288,13 @@ BAD_COMMANDS = {
 @pytest.mark.parametrize('line, words', BAD_COMMANDS.items(), ids=BAD_COMMANDS)
 def test_bad_commands(run, tmp_path, line, words):
     _fails(run, tmp_path, line, words)
+
+
+@pytest.mark.parametrize('line', [
+    'edit @me.png --smile 1 --out out.png', 'interpolate @me.png @me.jpg --out o.mp4', 'info'])
+def test_an_installation_without_the_built_in_model(run, tmp_path, monkeypatch, line):
+    monkeypatch.setattr(bundle_lib, 'BUILT_IN', tmp_path / 'faces.safetensors')
+    _fails(run, tmp_path, line, 'no built-in model; reinstall, or give --model')
 
 
 def _fails(run, tmp_path, line, *words):
@@ -307,7 +339,18 @@ def test_help_fits_one_screen_and_has_an_example(run, capsys, line):
     lines = text.splitlines()
     assert len(lines) <= 45 and max(map(len, lines)) <= 100
     assert 'example' in text.split('\n\n')[-1] and lines[-1].startswith('  fvae ')
-    assert ('This model has' in text) == ('--model @' in line)
+    assert ('--EXPRESSION' in text) == line.startswith('edit')
+
+
+def test_help_lists_the_expressions_of_the_model(run, capsys):
+    def listed(line):
+        with pytest.raises(SystemExit):
+            run(f'edit --help {line}')
+        words = ' '.join(capsys.readouterr().out.split())
+        return words.partition('This model has ')[2].partition('.')[0].split(', ')
+    assert listed('--model @model.safetensors') == ['--neutral', '--smile', '--surprise']
+    expressions = bundle_lib.load().statistics.counts
+    assert listed('') == [f'--{name.replace("_", "-")}' for name in sorted(expressions)]
 
 
 def command(*argv, **options):

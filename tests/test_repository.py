@@ -2,10 +2,12 @@
 
 import ast
 import compileall
+import configparser
 import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -15,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / 'fvae_jax'
 
 # DESIGN: data flows one way. A module may import its own layer and those before it.
-LAYERS = ['errors', 'config', 'runtime', 'ops', 'models', 'losses', 'data', 'bundle', 'editing', 'training',
+LAYERS = ['assets', 'errors', 'config', 'runtime', 'ops', 'models', 'losses', 'data', 'bundle', 'editing', 'training',
           'evaluation', 'export', 'main', 'cli', '__main__', '__init__']
 # Libraries with one door each.
 DOORS = {
@@ -45,7 +47,7 @@ def _modules():
 
 
 def test_everything_compiles():
-    for folder in ('fvae_jax', 'configs', 'tests'):
+    for folder in ('fvae_jax', 'configs', 'launch', 'tests'):
         assert compileall.compile_dir(ROOT / folder, quiet=1, force=True)
 
 
@@ -91,6 +93,19 @@ def test_importing_the_package_is_light():
     assert found.stdout.strip() == '[]'
 
 
+def test_an_installation_has_every_file_that_is_no_code():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / 'setup.cfg')
+    shipped = set()
+    for package, patterns in setup['options.package_data'].items():
+        for pattern in patterns.split(','):
+            found = set(ROOT.joinpath(*package.split('.')).glob(pattern.strip()))
+            assert found, f'{package} has no {pattern.strip()}'
+            shipped |= found
+    files = {path for path in PACKAGE.rglob('*') if path.is_file() and '__pycache__' not in path.parts}
+    assert shipped == {path for path in files if path.suffix not in ('.py', '.tmp')}
+
+
 def test_help_of_the_training_command():
     found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', '--help'], capture_output=True, text=True,
                            cwd=ROOT)
@@ -124,6 +139,9 @@ def test_the_readme_names_what_exists():
 def test_the_quick_start_runs_twice(tmp_path):
     command = ['bash', 'launch/quickstart.sh', '--config=configs/synthetic.py:tiny', f'--workdir={tmp_path}/run']
     for _ in range(2):
+        started = time.time()
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert found.returncode == 0, found.stderr
         assert 'samples/test.png' in found.stdout and (tmp_path / 'run' / 'samples' / 'test.png').exists()
+        smiling = ROOT / 'runs' / 'quickstart' / 'astronaut_smiling.png'
+        assert f'{smiling.relative_to(ROOT)} ' in found.stdout and smiling.stat().st_mtime > started

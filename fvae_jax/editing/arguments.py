@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
       usage: its main arguments.
       description: one sentence.
       epilog: examples.
-      expressions: those of the model, as `open_model` finds them; none if only help is wanted.
+      expressions: those of the model; none for a command without one.
     """
 
     def __init__(self, command: str, usage: str, description: str, epilog: str = '',
@@ -37,12 +37,12 @@ class Parser(argparse.ArgumentParser):
 
     def add_expressions(self) -> argparse._ArgumentGroup:
         """Adds --NAME X for each expression, in a group of the help that is returned."""
-        has = (f'This model has {", ".join(map(option, self.expressions))}.' if self.expressions
-               else 'With --model, this help lists those of the model.')
         words = ('--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
-                 'twice that, -1 the opposite. --neutral 1 takes out what the face shows. ' + has)
+                 'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
+                 'smiling face shall show something else. '
+                 f'This model has {", ".join(map(option, self.expressions))}.')
         group = self.add_argument_group(
-            'what to show', textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' '))
+            'what to show', textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False))
         for name in self.expressions:
             try:
                 group.add_argument(*dict.fromkeys((option(name), f'--{name}')), type=finite,
@@ -72,26 +72,20 @@ class Parser(argparse.ArgumentParser):
         return {name: value for name, value in values.items() if value is not None}
 
 
-def open_model(argv: Sequence[str]) -> bundle_lib.Bundle | None:
-    """Reads the model before the arguments are parsed as a whole; only --help does without one.
+def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
+    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole.
 
     Raises:
-      InputError: no model is named, or it cannot be read.
+      InputError: the model cannot be read.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--model', nargs='?')
-    path = parser.parse_known_args(argv)[0].model
-    if path is not None:
-        return bundle_lib.load(path)
-    if not {'-h', '--help'}.intersection(argv):
-        raise InputError('no model; add --model RUN/model.safetensors, the file that training ends '
-                         'with (python -m fvae_jax.main --config=configs/synthetic.py)')
-    return None
+    return bundle_lib.load(parser.parse_known_args(argv)[0].model)
 
 
-def expressions(bundle: bundle_lib.Bundle | None) -> list[str]:
+def expressions(bundle: bundle_lib.Bundle) -> list[str]:
     """The expressions of a model, in alphabetic order."""
-    return sorted(bundle.statistics.counts) if bundle else []
+    return sorted(bundle.statistics.counts)
 
 
 def option(expression: str) -> str:

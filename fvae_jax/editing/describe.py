@@ -18,8 +18,9 @@ def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     edits = bundle.config.model.decoder == 'flow'
     mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
+    source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
     return _table({
-        'model': f'{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
+        'model': f'{source}{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
         'experiment': f'{info.get("experiment", bundle.config.name)}, '
                       f'fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
         'image size': f'{size}x{size} px ({use})',

@@ -1,7 +1,6 @@
 """`Editor`: a model that encodes an aligned face once and decodes as many edits of it as wanted."""
 
 import os
-import pathlib
 from typing import Any, Mapping, NamedTuple
 
 import jax
@@ -263,10 +262,13 @@ def _arrays(weights) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(first), np.asarray(second)
 
 
-def load(path: str | os.PathLike) -> Editor:
-    """Reads a model file, RUN/model.safetensors, and returns its Editor.
+def load(path: str | os.PathLike | None = None) -> Editor:
+    """Returns the Editor of a model.
+
+    Args:
+      path: A model file, RUN/model.safetensors; the model that comes with the package when None.
 
     Raises:
       InputError: The file is missing or is no model.
     """
-    return Editor(bundle_lib.load(pathlib.Path(path)))
+    return Editor(bundle_lib.load(path))

@@ -1,10 +1,11 @@
 """Sampling a photo between its pixels, once, with little loss of detail.
 
-Lanczos here means: a four-lobe Lanczos filter doubles the sampling rate, which keeps the photo's
+Lanczos here means: an eight-lobe Lanczos filter doubles the sampling rate, which keeps the photo's
 own pixels as every second sample, and a bicubic kernel reads between those. Against band-limited
-shifts of skimage's astronaut it is as close as OpenCV's Lanczos (45 dB; bicubic 42, bilinear 37),
-keeps more of the Laplacian variance (90 % against 87; bicubic 77, bilinear 48), takes half to a
-quarter of the time, and moves evenly, not in steps of 1/32 px.
+shifts of skimage's astronaut by (1/2, 1/2), (0.3, 0.7) and (1/4, 1/10) px it is closer than OpenCV's
+Lanczos (47.3 dB against 44.3; bicubic 41.1, bilinear 36.6), keeps more of the Laplacian variance (96 %
+against 84; bicubic 72, bilinear 39), takes half to a quarter of the time, and moves evenly, not in
+steps of 1/32 px. Four lobes, in the same time, reach 44.4 dB and 87 %.
 """
 
 import math
@@ -14,7 +15,7 @@ import numpy as np
 
 INTERPOLATIONS = ('lanczos', 'bicubic')
 
-_LOBES = 4
+_LOBES = 8
 _MARGIN = _LOBES + 2  # px read around a position by either filter, and one to spare
 _LARGEST_WINDOW = 1024  # px; larger ones leave the cache, and OpenCV stops at 32767
 

@@ -8,6 +8,7 @@ dlib's model was trained on 300-W, which is for research: only the evaluation us
 import functools
 import importlib.util
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -33,6 +34,8 @@ _BROWS = slice(17, 27)
 _NOSE_BASE = slice(31, 36)
 _MOUTH_CORNERS = (48, 54)
 _INNER_LIPS = ((61, 67), (62, 66), (63, 65))
+_FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))  # eyes and mouth
+_AROUND = 0.1  # eye distances: lids and lips end that far from their landmarks
 
 
 class Measures(NamedTuple):
@@ -97,6 +100,34 @@ def measure(points: np.ndarray) -> Measures:
         mouth_opening=gap(_INNER_LIPS),
         eye_opening=gap(_LIDS),
         brow_height=float(height[_BROWS].mean()))
+
+
+def face_area(points: np.ndarray, side: int) -> np.ndarray:
+    """Marks the face as the landmarks enclose it, from the brows down to the chin.
+
+    Args:
+      points: (68, 2), as `landmarks` finds them.
+      side: Of the crop, px.
+
+    Returns:
+      (side, side) bool.
+    """
+    return _inside([points], side)
+
+
+def features_area(points: np.ndarray, side: int) -> np.ndarray:
+    """Marks the mouth and the eyes with their surroundings; see `face_area`."""
+    left, right = (points[list(corners)].mean(axis=0) for corners in _EYES)
+    around = round(_AROUND * float(np.linalg.norm(right - left)))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * around + 1,) * 2)
+    return cv2.dilate(_inside([points[part] for part in _FEATURES], side).astype(np.uint8), disk) > 0
+
+
+def _inside(outlines: Sequence[np.ndarray], side: int) -> np.ndarray:
+    area = np.zeros((side, side), np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(area, cv2.convexHull(np.rint(outline).astype(np.int32)), 1)
+    return area > 0
 
 
 @functools.lru_cache(maxsize=1)

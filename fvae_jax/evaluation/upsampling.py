@@ -1,6 +1,6 @@
 """Figure 7 (6.4): enlarging the flow keeps the photo's detail, enlarging the output loses it.
 
-  python -m fvae_jax.evaluation.upsampling PHOTO --model FILE --smile 1 --out figure7.png
+  python -m fvae_jax.evaluation.upsampling PHOTO --smile 1 --out figure7.png
 
 Sharpness is the variance of the Laplacian over the face, relative to the source, after halving both
 pictures by area: below that scale a photo holds the noise and the sharpening of its camera.
@@ -103,7 +103,7 @@ def main(argv: list[str]) -> None:
     bundle = arguments.open_model(argv)
     parser = arguments.Parser(
         'python -m fvae_jax.evaluation.upsampling',
-        'PHOTO --model FILE --EXPRESSION X --out FIGURE.png', __doc__.split('\n')[0],
+        'PHOTO --EXPRESSION X --out FIGURE.png', __doc__.split('\n')[0],
         expressions=arguments.expressions(bundle))
     parser.add_argument('photo', metavar='PHOTO', type=pathlib.Path)
     parser.add_argument('--model', type=pathlib.Path, metavar='FILE')

@@ -82,7 +82,8 @@ def test_sixteen_bits_are_edited_as_eight(editor, photo, tmp_path):
     assert edited.dtype == np.uint16
     assert np.unique(edited % 257).size > 100  # resampled values lie between those of 8 bits
     difference = edited / 257 - photo.edit(smile=5.0).photo.pixels
-    assert np.abs(difference).max() < 1  # less than 0.5 by rounding, a little by the finer crop
+    assert np.abs(difference).max() < 1.25  # 0.5 by rounding, the rest by the finer crop, at the sharpest edges
+    assert np.quantile(np.abs(difference), 0.999) < 0.75
 
 
 def test_faces_are_numbered_by_size(editor, paths):

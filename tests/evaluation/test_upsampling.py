@@ -88,5 +88,5 @@ def test_the_command(tmp_path, capsys):
     assert 'enlarging the flow keeps' in capsys.readouterr().out
     with pytest.raises(InputError, match='exists'):
         upsampling.main(line)
-    with pytest.raises(InputError, match='no model'):
+    with pytest.raises(InputError, match='arguments are required: --out'):
         upsampling.main(line[:1])

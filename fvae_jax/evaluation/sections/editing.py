@@ -1,6 +1,7 @@
 """Algorithm 1 on people kept out of training: what an edit changes, beside what the person's own face did."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,8 @@ _FULL = STRENGTHS.index(1.0)
 # A measure belongs to an expression if most people's own photos change it one way, by a visible amount.
 _AGREE = 0.75
 _VISIBLE = 0.02  # of the distance of the eyes
+MOVES = (f"a measure moves in an expression if {100 * _AGREE:g} % of the people's own images change it one way, by "
+         f'{100 * _VISIBLE:g} % of the distance of the eyes or more on average')
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness', IDENTITY)
 
 _TEXT = '''From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that expression is
@@ -24,6 +27,62 @@ and sharpness: against the neutral photo; the last row is how far the person's o
 The plots tell how far the edit goes: the change of 68 landmarks from the neutral photo to the edit, as a share of the
 change to the person's own expression, sums over people divided by sums. The diagonal is an edit that does at strength
 1 just what the people did. Only measures are shown that most of the people's own photos change one way.'''
+
+
+class Edit(NamedTuple):
+    """An edit to make, and what the person's own face did.
+
+    Attributes:
+      identity: Who.
+      source, target: The expressions to come from and to go to.
+      start, truth: The person with either, (H, W, 3) float32 in [-1, 1].
+    """
+
+    identity: str
+    source: str
+    target: str
+    start: np.ndarray
+    truth: np.ndarray
+
+
+def edits(changes: Sequence[cases.Change], back: bool = False) -> list[Edit]:
+    """Edits from neutral to the expressions, or back."""
+    if back:
+        return [Edit(c.identity, c.expression, index.NEUTRAL, c.expressive, c.neutral) for c in changes]
+    return [Edit(c.identity, index.NEUTRAL, c.expression, c.neutral, c.expressive) for c in changes]
+
+
+def movements(method: Method, wanted: Sequence[Edit], strengths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Measures how far faces move.
+
+    Args:
+      method: Makes the edits.
+      wanted: The edits, all to one expression.
+      strengths: Of each edit.
+
+    Returns:
+      What `landmarks.Measures` change from the start to the truth, (edits, measures), and to the edits,
+      (edits, strengths, measures); in distances of the eyes.
+    """
+    def of(crop: np.ndarray) -> np.ndarray:
+        return np.asarray(landmarks.measure(landmarks.landmarks(crop)))
+
+    real, made = [], []
+    for edit in progress(wanted, f'landmarks of {wanted[0].target}'):
+        start = of(edit.start)
+        real.append(of(edit.truth) - start)
+        made.append([of(method.edit(edit.start, edit.source, edit.target, s)) - start for s in strengths])
+    return np.asarray(real), np.asarray(made)
+
+
+def moves(real: np.ndarray) -> bool:
+    """Whether a measure moves in an expression, by its change in the people's own images, (people,): see `MOVES`."""
+    return abs(real.mean()) >= _VISIBLE and np.mean(np.sign(real) == np.sign(real.mean())) >= _AGREE
+
+
+def right_way(made: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Which edits go the way that the people's own images go on average; both (people,), bool likewise."""
+    return np.sign(made) == np.sign(real.mean())
 
 
 def section(context: Context) -> Section | None:
@@ -45,13 +104,12 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
     rows = [Row('the neutral photo', _cells(copy, people), left_out='no edit')]
     entries: list[Method] = [methods.average, *methods.vaes, *methods.ours]
     for method in progress(entries, 'edits'):
-        edits = [method.edit(change.neutral, index.NEUTRAL, change.expression, 1.0) for change in changes]
-        if any(edit is None for edit in edits):
+        made = [method.edit(edit.start, edit.source, edit.target, 1.0) for edit in edits(changes)]
+        if any(image is None for image in made):
             rows.append(Row(method.name, note='has no edit for one of the expressions'))
             continue
-        edits = np.stack(edits)
-        scores = context.judge.score(edits, truth, neutral)
-        scores[IDENTITY] = metrics.identity_distance(context.judge.descriptors(edits), own)
+        scores = context.judge.score(np.stack(made), truth, neutral)
+        scores[IDENTITY] = metrics.identity_distance(context.judge.descriptors(made), own)
         rows.append(Row(method.name, _cells(scores, people), ours=method in methods.ours))
     rows += [Row(name, note=note) for name, note in methods.missing.items()]
     real = {**context.judge.score(truth, truth, neutral),
@@ -71,18 +129,17 @@ def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[
     rows, drawn = [], []
     for number, expression in enumerate(sorted({change.expression for change in changes})):
         chosen = [change for change in changes if change.expression == expression]
-        real, made = _measured(context, chosen)
+        real, made = movements(context.methods.ours[-1], edits(chosen), STRENGTHS)
         curves = {}
         for j, name in enumerate(landmarks.Measures._fields):
-            sign = np.sign(real[:, j].mean())
-            if abs(real[:, j].mean()) < _VISIBLE or np.mean(np.sign(real[:, j]) == sign) < _AGREE:
+            if not moves(real[:, j]):
                 continue
             people = [change.identity for change in chosen]
             shares = [_percent(statistics.bootstrap_ratio(made[:, k, j], real[:, j], people))
                       for k in range(len(STRENGTHS))]
             label = name.replace('_', ' ')
             curves[label] = figures.Curve(*zip(*shares))
-            right = 100 * float(np.mean(np.sign(made[:, _FULL, j]) == sign))
+            right = 100 * float(np.mean(right_way(made[:, _FULL, j], real[:, j])))
             rows.append(Row(f'{expression}: {label}', [shares[STRENGTHS.index(0.5)], shares[_FULL], shares[-1], right]))
         if curves:
             # Numbered: a label need not be a file name.
@@ -96,20 +153,6 @@ def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[
     columns.append(Column('right way', '% of people', 0))
     return [Table('landmarks', 'Landmark change of the edits', 'People as above; strength 1 is right at 100 %.', columns,
                   rows, row_heading='expression and measure')], drawn
-
-
-def _measured(context: Context, changes: Sequence[cases.Change]) -> tuple[np.ndarray, np.ndarray]:
-    """Real changes (people, measures) and those of the edits (people, strengths, measures)."""
-    def of(crop: np.ndarray) -> np.ndarray:
-        return np.asarray(landmarks.measure(landmarks.landmarks(crop)))
-
-    real, made = [], []
-    for change in progress(changes, f'landmarks of {changes[0].expression}'):
-        start = of(change.neutral)
-        real.append(of(change.expressive) - start)
-        made.append([of(context.methods.ours[-1].edit(change.neutral, index.NEUTRAL, change.expression, s)) - start
-                     for s in STRENGTHS])
-    return np.asarray(real), np.asarray(made)
 
 
 def _percent(share: tuple[float, float, float]) -> Value:
