@@ -5,6 +5,7 @@ training step averages over the batch, so that the ratios of the λs are the pap
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -59,20 +60,13 @@ def prior(mean: jax.Array, log_variance: jax.Array, reduction: str = 'sum') -> j
     return _reduce(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance, reduction)
 
 
-def _half_window(window: int) -> list[tuple[int, int]]:
-    """Offsets (dy, dx) of a window that meet each unordered pair of pixels once."""
-    radius = window // 2
-    return [(dy, dx) for dy in range(radius + 1) for dx in range(-radius, radius + 1)
-            if dy > 0 or dx > 0]
-
-
 def coherence(displacement: jax.Array, target: jax.Array, *, alpha: float = 10.0, window: int = 7,
               sigma: float = 1.0, reduction: str = 'sum') -> jax.Array:
     """Eq. 6: neighbours of like colour should move alike.
 
     Σ_i Σ_{j ∈ N(i)} ‖F_i − F_j‖² exp(−(α‖T_i − T_j‖² + ‖i − j‖²/σ²)). F is the displacement in pixels (on
-    absolute coordinates the term would punish the identity map). Each unordered pair is visited once and
-    counted twice; pairs that leave the image are dropped; T is a constant.
+    absolute coordinates the term would punish the identity map). Pairs that leave the image are dropped; T is a
+    constant.
 
     Args:
       displacement: (B, H, W, 2), pixels.
@@ -94,29 +88,41 @@ def _coherence(displacement: jax.Array, target: jax.Array, alpha: float, window:
     return _coherence_and_gradient(displacement, target, alpha, window, sigma)[0]
 
 
-def _coherence_and_gradient(displacement, target, alpha, window, sigma):
-    """Both in one pass over the pairs: the weights do not depend on the flow, and exp is the dear part.
+# The color of what lies outside, farther from any other than where exp is above zero.
+_OUTSIDE = 1e4
 
+
+def _coherence_and_gradient(displacement, target, alpha, window, sigma):
+    """Both in one pass: half the gradient at i, 2 Σ_j w_ij (F_i − F_j), is also what the sum is made of.
+
+    Every pixel looks at all its neighbours, each pair twice, because XLA makes one loop of that, which writes nothing
+    but its result; with each pair once it writes and reads pull and counter-pull of each offset, twice as slow.
     Channels are planes: a last axis of 2 or 3 would keep the CPU's vector units idle.
     """
-    flow, colors = ([x[..., c] for c in range(x.shape[-1])] for x in (displacement, target))
-    height, width = flow[0].shape[1:]
-    total = jnp.zeros(flow[0].shape[0], displacement.dtype)
-    gradient = [jnp.zeros_like(plane) for plane in flow]
-    for dy, dx in _half_window(window):
-        # The two views in which i and i + (dy, dx) lie at the same place, and the way back.
-        left, right = max(0, -dx), max(0, dx)
-        first = lambda x: x[:, :height - dy, left:width - right]
-        second = lambda x: x[:, dy:, right:width - left]
-        distance = sum(jnp.square(first(c) - second(c)) for c in colors)
-        weight = jnp.exp(-(alpha * distance + (dy * dy + dx * dx) / sigma**2))
-        for c, plane in enumerate(flow):
-            difference = first(plane) - second(plane)
-            pull = weight * difference
-            total += 2 * jnp.sum(pull * difference, (1, 2))
-            gradient[c] += (jnp.pad(pull, ((0, 0), (0, dy), (left, right)))
-                            - jnp.pad(pull, ((0, 0), (dy, 0), (right, left))))
-    return total, 4 * jnp.stack(gradient, -1)
+    height, width = displacement.shape[1:3]
+    radius = window // 2
+    ring = (0, 0), (radius, radius), (radius, radius)
+    colors = [jnp.pad(math.sqrt(alpha) * target[..., c], ring, constant_values=_OUTSIDE) for c in range(3)]
+    flow = [jnp.pad(displacement[..., c], ring) for c in range(2)]
+    # Without the barrier every read would ask whether it falls into the ring.
+    colors, flow = jax.lax.optimization_barrier((colors, flow))
+    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1) if dy or dx]
+
+    def shifted(plane, dy, dx):
+        return plane[:, radius + dy:radius + dy + height, radius + dx:radius + dx + width]
+
+    def pull(plane):
+        total = jnp.zeros((), plane.dtype)
+        for dy, dx in offsets:
+            distance = sum(jnp.square(shifted(color, 0, 0) - shifted(color, dy, dx)) for color in colors)
+            weight = jnp.exp(-(distance + (dy * dy + dx * dx) / sigma**2))
+            total = total + weight * (shifted(plane, 0, 0) - shifted(plane, dy, dx))
+        return total
+
+    pulls = jnp.stack([pull(plane) for plane in flow], -1)
+    # A shift of all F changes nothing but the rounding.
+    centered = displacement - jnp.mean(displacement, (1, 2), keepdims=True)
+    return 2 * jnp.sum(centered * pulls, (1, 2, 3)), 4 * pulls
 
 
 def _coherence_forward(displacement, target, alpha, window, sigma):

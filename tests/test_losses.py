@@ -22,7 +22,7 @@ def _coherence_by_loops(flow, target, alpha, window, sigma):
     return total
 
 
-@pytest.mark.parametrize('alpha, window, sigma', [(10.0, 7, 1.0), (1.0, 7, 64.0), (3.0, 3, 2.0)])
+@pytest.mark.parametrize('alpha, window, sigma', [(10.0, 7, 1.0), (1.0, 7, 64.0), (3.0, 3, 2.0), (0.0, 5, 3.0)])
 def test_coherence_equals_the_double_loop(alpha, window, sigma):
     rng = np.random.default_rng(0)
     flow = rng.normal(size=(2, 9, 11, 2)).astype(np.float32)

@@ -46,11 +46,10 @@ def photo_layer(content: editor_lib.Content, matrix: np.ndarray, photo_shape: tu
       photo_shape: (H, W, ...) of the photo.
     """
     (y0, _, x0, _), alpha = portrait.photo_map(content.alpha, matrix, photo_shape)
-    _, color = portrait.photo_colors(content.color, matrix, photo_shape)
     alpha = steepen(alpha)
     rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
-    return Layer(box, alpha[rows, columns], color[rows, columns])
+    return Layer(box, alpha[rows, columns], portrait.photo_colors(content.color, matrix, box))
 
 
 def _extent(shows: np.ndarray) -> slice:

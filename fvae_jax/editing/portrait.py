@@ -68,7 +68,8 @@ def photo_displacement(displacement: np.ndarray, matrix: np.ndarray,
     """
     _check_square(displacement, 'displacement', channels=2)
     linear = align.invert(matrix)[:, :2]
-    return _carry(displacement @ linear.T, matrix, photo_shape)
+    box = face_region(matrix, len(displacement), photo_shape)
+    return box, _carry(displacement @ linear.T, matrix, box)
 
 
 def photo_map(values: np.ndarray, matrix: np.ndarray,
@@ -87,28 +88,26 @@ def photo_map(values: np.ndarray, matrix: np.ndarray,
       InputError: the map is not finite or not (s, s).
     """
     _check_square(values, 'map', channels=None)
-    box, carried = _carry(values[..., None], matrix, photo_shape)
-    return box, np.clip(carried[..., 0], 0, 1)  # a spline overshoots
+    box = face_region(matrix, len(values), photo_shape)
+    return box, np.clip(_carry(values[..., None], matrix, box)[..., 0], 0, 1)  # a spline overshoots
 
 
-def photo_colors(colors: np.ndarray, matrix: np.ndarray,
-                 photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
-    """Carries colors of the crop into the photo, without a fade: they have an alpha of their own.
+def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray:
+    """Carries colors of the crop into a part of the photo, without a fade: they have an alpha of their own.
 
     Args:
       colors: (s, s, 3) in [-1, 1].
       matrix: 2×3 similarity, photo px to crop px.
-      photo_shape: (H, W, ...) of the photo.
+      box: the part.
 
     Returns:
-      The box of the crop in the photo, and (h, w, 3) float32 in [-1, 1] for its pixels.
+      (h, w, 3) float32 in [-1, 1] for the pixels of the box.
 
     Raises:
       InputError: the colors are not finite or not (s, s, 3).
     """
     _check_square(colors, 'colors', channels=3)
-    box, carried = _carry(colors, matrix, photo_shape, fading=False)
-    return box, np.clip(carried, -1, 1)
+    return np.clip(_carry(colors, matrix, box, fading=False), -1, 1)
 
 
 def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *,
@@ -218,21 +217,19 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     spline = _spline(len(values), fine_side)
     # Around one of the values, so that a constant map meets no rounding. The products are
     # OpenCV's, because those of NumPy slow down thirty times on a busy computer.
-    base = values[0, 0].astype(np.float64)
+    base = values[0, 0].astype(np.float32)
     fine = [cv2.gemm(cv2.gemm(spline, plane, 1, None, 0), spline, 1, None, 0, flags=cv2.GEMM_2_T)
-            for plane in np.moveaxis(values - base, -1, 0)]
-    fine = (np.stack(fine, axis=-1) + base).astype(np.float32)
+            for plane in np.moveaxis((values - base).astype(np.float32), -1, 0)]
+    fine = np.stack(fine, axis=-1) + base
     return cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
 
 
-def _carry(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...],
-           fading: bool = True) -> tuple[Box, np.ndarray]:
-    """A map (s, s, C) of the crop, faded or not, at the pixels of the photo: its box, (h, w, C) float32."""
+def _carry(values: np.ndarray, matrix: np.ndarray, box: Box, fading: bool = True) -> np.ndarray:
+    """A map (s, s, C) of the crop, faded or not, at the pixels of a box of the photo: (h, w, C) float32."""
     size = len(values)
-    box = face_region(matrix, size, photo_shape)
     y0, y1, x0, x1 = box
     if y0 == y1 or x0 == x1:
-        return box, np.zeros((y1 - y0, x1 - x0, values.shape[-1]), np.float32)
+        return np.zeros((y1 - y0, x1 - x0, values.shape[-1]), np.float32)
     side = _fine_side(size)
     fine = enlarge(values, side)
     if fading:
@@ -243,7 +240,7 @@ def _carry(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...],
     carried = cv2.warpAffine(fine, from_box, (x1 - x0, y1 - y0),
                              flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                              borderMode=cv2.BORDER_CONSTANT)
-    return box, carried.reshape(y1 - y0, x1 - x0, -1)  # OpenCV drops a single channel
+    return carried.reshape(y1 - y0, x1 - x0, -1)  # OpenCV drops a single channel
 
 
 def _fine_side(size: int) -> int:
@@ -253,9 +250,9 @@ def _fine_side(size: int) -> int:
 
 @functools.lru_cache(maxsize=8)
 def _spline(size: int, side: int) -> np.ndarray:
-    """(side, size) matrix that enlarges a row of samples with a cubic spline."""
+    """(side, size) float32 matrix that enlarges a row of samples with a cubic spline."""
     zoom = (side / size, 1)
-    return ndimage.zoom(np.eye(size), zoom, order=3, mode='nearest', grid_mode=True)
+    return ndimage.zoom(np.eye(size), zoom, order=3, mode='nearest', grid_mode=True).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,6 +1,6 @@
 """Convolution stages shared by every network of Figure 3."""
 
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -50,6 +50,7 @@ class Conv(nn.Module):
       kernel: Side of the filter, px.
       stride: Stride in both directions.
       upsample: Whether every pixel is first repeated twice in both directions (5.3); for 3×3 filters.
+      blocks: With `upsample`, whether the result stays in blocks (`ops.convolution`), for a 5×5 layer that takes them.
       bias: Whether a bias is added.
       dtype: Arithmetic type.
     """
@@ -58,22 +59,47 @@ class Conv(nn.Module):
     kernel: int = 3
     stride: int = 1
     upsample: bool = False
+    blocks: bool = False
     bias: bool = True
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps (B, H, W, C) to (B, H / stride, W / stride, features); with `upsample` to (B, 2H, 2W, features)."""
-        return nn.Conv(
-            self.features, (self.kernel, self.kernel), (self.stride, self.stride), padding='SAME',
-            use_bias=self.bias, kernel_init=INITIALIZER, dtype=self.dtype,
-            param_dtype=parameter_dtype(self.dtype),
-            conv_general_dilated=_convolve_upsampled if self.upsample else None, name='conv')(x)
+        """Maps (B, H, W, C) to (B, H / stride, W / stride, features); with `upsample` to (B, 2H, 2W, features).
+
+        Blocks (B, H, W, 2, 2, C) are mapped to (B, 2H, 2W, features).
+        """
+        y = _Filter(self.features, self.kernel, self.bias, self.dtype, name='conv')(x, self._convolve)
+        return convolution.join(y) if self.upsample and not self.blocks else y
+
+    def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        if self.upsample:
+            return convolution.convolve_upsampled(x, kernel)
+        if x.ndim == 6:
+            return convolution.convolve_blocks(x, kernel)
+        if (self.kernel, self.stride) == (5, 2):
+            return convolution.convolve_halved(x, kernel)
+        return jax.lax.conv_general_dilated(x, kernel, (self.stride, self.stride), 'SAME',
+                                            dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
 
 
-def _convolve_upsampled(x: jax.Array, kernel: jax.Array, *unused, **also_unused) -> jax.Array:
-    # Flax hands over strides, padding and layout as well: those of a plain 3×3 convolution.
-    return convolution.convolve_upsampled(x, kernel)
+class _Filter(nn.Module):
+    """The weights of a convolution, named and shaped as those of `nn.Conv`, for other ways to convolve."""
+
+    features: int
+    side: int
+    with_bias: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array, convolve: Callable[[jax.Array, jax.Array], jax.Array]) -> jax.Array:
+        dtype = parameter_dtype(self.dtype)
+        kernel = self.param('kernel', INITIALIZER, (self.side, self.side, x.shape[-1], self.features), dtype)
+        y = convolve(x.astype(self.dtype), kernel.astype(self.dtype))
+        if not self.with_bias:
+            return y
+        bias = self.param('bias', nn.initializers.zeros, (self.features,), dtype).astype(self.dtype)
+        return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 class ConvNormRelu(nn.Module):

@@ -132,7 +132,7 @@ class Decoder(nn.Module):
             if features and self.source_concat == 'pyramid':
                 x = jnp.concatenate([x, features[i]], axis=-1)
         # 5.3: no normalisation in the last two layers.
-        x = blocks.Conv(self.widths[0] // 2, upsample=True, dtype=self.style.dtype, name='up0')(x)
+        x = blocks.Conv(self.widths[0] // 2, upsample=True, blocks=True, dtype=self.style.dtype, name='up0')(x)
         x = blocks.Conv(self.channels, kernel=5, dtype=self.style.dtype, name='out')(nn.relu(x))
         return x.astype(blocks.parameter_dtype(self.style.dtype))
 

@@ -1,10 +1,30 @@
-"""A convolution of an enlarged image, computed where the image is still small."""
+"""Convolutions of full-size images, computed where the images are small.
+
+XLA's convolutions on a CPU are slow where images are large and channels few, and ten times as slow in their gradients.
+The first layer, the upsampling layers and the last layer of the networks are such. Here 2×2 pixels with C channels
+become one of 4 C channels, and a filter becomes one of 2×2 or 3×3 over these: the same sums, in another order.
+
+*Blocks* are such an image: (B, H, W, 2, 2, C), the row within a 2×2 square before the column; `join` makes it
+(B, 2H, 2W, C), `split` is the way back.
+"""
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
+
+
+def split(x: jax.Array) -> jax.Array:
+    """(B, 2H, 2W, C) → blocks (B, H, W, 2, 2, C)."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+
+
+def join(blocks: jax.Array) -> jax.Array:
+    """Blocks (B, H, W, 2, 2, C) → (B, 2H, 2W, C)."""
+    batch, height, width, _, _, channels = blocks.shape
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, channels)
 
 
 def convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -19,15 +39,52 @@ def convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
       kernel: (3, 3, C, features).
 
     Returns:
-      (B, 2H, 2W, features).
+      Blocks (B, H, W, 2, 2, features).
     """
     batch, height, width, _ = x.shape
-    features = kernel.shape[-1]
     # All four at once: the window at (y, x) of the padded image serves output pixels of each parity.
-    y = _convolve_2x2(x, _merge_taps(kernel))
-    y = y.reshape(batch, height + 1, width + 1, 2, 2, features)
+    y = _convolve(x, _merge_taps(kernel))
+    y = y.reshape(batch, height + 1, width + 1, 2, 2, kernel.shape[-1])
     rows = [jnp.stack([y[:, dy:dy + height, dx:dx + width, dy, dx] for dx in (0, 1)], 3) for dy in (0, 1)]
-    return jnp.stack(rows, 2).reshape(batch, 2 * height, 2 * width, features)
+    return jnp.stack(rows, 3)
+
+
+def convolve_halved(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A 5×5 convolution of stride 2 ('SAME': one zero before, two after), as 3×3 over blocks.
+
+    Args:
+      x: (B, 2H, 2W, C).
+      kernel: (5, 5, C, features).
+
+    Returns:
+      (B, H, W, features).
+    """
+    taps = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))  # output i reads pixels 2i - 1 … 2i + 3, blocks 2i - 2 …
+    taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    return _convolve(_flat(split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
+
+
+def convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A 5×5 convolution with zeros around ('SAME') of the image that blocks stand for, as 3×3 over them.
+
+    Args:
+      blocks: (B, H, W, 2, 2, C).
+      kernel: (5, 5, C, features).
+
+    Returns:
+      (B, 2H, 2W, features).
+    """
+    *_, channels, features = kernel.shape
+    # Six taps around a block for each parity of the output pixel.
+    spread = lambda k: jnp.stack([jnp.pad(k, ((odd, 1 - odd), *[(0, 0)] * (k.ndim - 1))) for odd in (0, 1)])
+    taps = spread(jnp.moveaxis(spread(kernel), 2, 0))  # column parity, column tap, row parity, row tap, C, features
+    taps = taps.reshape(2, 3, 2, 2, 3, 2, channels, features).transpose(4, 1, 5, 2, 6, 3, 0, 7)
+    y = _convolve(_flat(blocks), taps.reshape(3, 3, 4 * channels, 4 * features))
+    return join(y.reshape(*y.shape[:3], 2, 2, features))
+
+
+def _flat(blocks: jax.Array) -> jax.Array:
+    return blocks.reshape(*blocks.shape[:3], -1)
 
 
 def _merge_taps(kernel: jax.Array) -> jax.Array:
@@ -40,29 +97,31 @@ def _merge_taps(kernel: jax.Array) -> jax.Array:
 
 
 @jax.custom_vjp
-def _convolve_2x2(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(B, H, W, C) within one ring of zeros → (B, H + 1, W + 1, features)."""
+def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """(B, H, W, C) within one ring of zeros, for filters of side k = 2 or 3 → (B, H + 3 - k, W + 3 - k, features)."""
     return lax.conv_general_dilated(x, kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=_LAYOUT)
 
 
 def _forward(x, kernel):
-    return _convolve_2x2(x, kernel), (x, kernel)
+    return _convolve(x, kernel), (x, kernel)
 
 
 def _backward(residuals, cotangent):
-    """XLA's own gradients of small filters over large images take ten times as long on a CPU."""
     x, kernel = residuals
     batch, height, width, channels = x.shape
+    side = len(kernel)
     turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
-    to_x = _convolve_2x2(cotangent, turned)[:, 1:-1, 1:-1]
+    to_x = _convolve(cotangent, turned)
+    if side == 2:
+        to_x = to_x[:, 1:-1, 1:-1]  # without the ring, the convolution would be slower than with it
     # For the filter: one matrix product per tap. Rows are laid end to end on the padded image's width, where a
     # tap is a shift; the zeros after each row of the cotangent keep what wraps around out of the sum.
     stride = width + 2
     rows = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(batch, -1, channels)
-    seen = jnp.pad(cotangent, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(batch, (height + 1) * stride, -1)[:, :-1]
-    shifts = [[dy * stride + dx for dx in (0, 1)] for dy in (0, 1)]
+    seen = jnp.pad(cotangent, ((0, 0), (0, 0), (0, side - 1), (0, 0)))
+    seen = seen.reshape(batch, -1, cotangent.shape[-1])[:, :1 - side]
     product = lambda shift: jnp.einsum('bni,bno->io', rows[:, shift:shift + seen.shape[1]], seen)
-    return to_x, jnp.stack([jnp.stack([product(shift) for shift in row]) for row in shifts])
+    return to_x, jnp.stack([jnp.stack([product(dy * stride + dx) for dx in range(side)]) for dy in range(side)])
 
 
-_convolve_2x2.defvjp(_forward, _backward)
+_convolve.defvjp(_forward, _backward)
