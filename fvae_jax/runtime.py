@@ -30,7 +30,7 @@ def keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is not None:
         mallopt(_MMAP_MAX, 0)
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_TRIM_THRESHOLD, -1)  # never; the largest number would still be 2 GB, less than a large step takes
         mallopt(_ARENA_MAX, 1)  # only the first arena can hold blocks of any size
 
 
