@@ -29,7 +29,8 @@ def _escape(folder, file):
     (lambda folder, file: _raise(SystemExit(1)), 'exit status 1'),
     (_escape, 'outside the folder'),
     (lambda folder, file: file.write_text('new'), 'itself was changed')])
-def test_what_is_looked_for_is_found(enter, words):
+def test_what_is_looked_for_is_found(tmp_path, monkeypatch, enter, words):
+    monkeypatch.chdir(tmp_path)  # files in the folder that a test is started from are nobody's fault
     outcome, detail = trial._attempt(targets.Target('x', {}, enter), 'a.jpg', b'old')
     assert outcome == trial.FAILED and words in detail
 

@@ -21,11 +21,16 @@ ROOT = pathlib.Path(__file__).parents[2]
 LAUNCH = ROOT / 'launch'
 
 
+# They want the machine for themselves: on a busy one processes lose sight of each other.
+alone = pytest.mark.skipif(not os.environ.get('FVAE_HOST_TESTS'), reason='minutes on an idle machine; FVAE_HOST_TESTS=1 runs it')
+
+
 def _environment(**more):
     devices = '--xla_force_host_platform_device_count=2'
     return {**os.environ, 'XLA_FLAGS': devices, 'PYTHON': sys.executable, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', **more}
 
 
+@alone
 @pytest.mark.slow
 def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
     with socket.socket() as free:
@@ -34,7 +39,7 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
     command = [sys.executable, str(ROOT / 'tests' / 'training' / 'one_of_two.py'), str(tmp_path / 'found.npz')]
     processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=_environment(
         FVAE_COORDINATOR=f'127.0.0.1:{port}', FVAE_PROCESSES='2', FVAE_PROCESS=str(i))) for i in range(2)]
-    said = [process.communicate(timeout=900)[1] for process in processes]
+    said = [process.communicate(timeout=3000)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     found = np.load(tmp_path / 'found.npz')
     for parts in (1, 2):
@@ -68,24 +73,25 @@ def _process(workdir, index):
     raise AssertionError('no such process')
 
 
+@alone
 @pytest.mark.slow
 @pytest.mark.parametrize('victim', [0, 1])
 def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, victim):
     workdir = tmp_path / 'run'
     launcher = _start(workdir, '--config.train.steps=100000')
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (workdir / 'manifests' / '4.json').exists():
         assert time.monotonic() < deadline and launcher.poll() is None
         time.sleep(0.1)
     os.kill(_process(workdir, victim), signal.SIGKILL)
-    _, said = launcher.communicate(timeout=60)
+    _, said = launcher.communicate(timeout=240)
     assert launcher.returncode == 75 and 'goes on from the newest checkpoint' in said
     if victim == 1:
         assert 'another process of this training is gone' in said
     last = max(int(path.stem) for path in (workdir / 'manifests').glob('*.json'))
 
     again = _start(workdir, f'--config.train.steps={last + 4}', '--config.confidence.steps=4')
-    _, said = again.communicate(timeout=300)
+    _, said = again.communicate(timeout=900)
     assert again.returncode == 0, said
     assert f'resumed at step {last}' in said and 'wrote' in said
     # Only the main process writes: no line is there twice.
@@ -93,16 +99,17 @@ def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, v
     assert steps == sorted(set(steps)) and steps[-1] == last + 4
 
 
+@alone
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     workdir = tmp_path / 'run'
     launcher = _start(workdir, '--config.train.steps=100000', '--config.train.evaluate_every=100000')
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (workdir / 'metrics.jsonl').exists():
         assert time.monotonic() < deadline and launcher.poll() is None
         time.sleep(0.1)
     os.kill(_process(workdir, 1), signal.SIGTERM)
-    _, said = launcher.communicate(timeout=120)
+    _, said = launcher.communicate(timeout=240)
     assert launcher.returncode == 75 and 'stopped by a signal to another process at step' in said
     assert list((workdir / 'manifests').glob('*.json'))
 
