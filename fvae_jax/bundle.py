@@ -24,6 +24,7 @@ KEY = 'fvae_jax'
 # They become options of a command line.
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
+_LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
 
 
@@ -110,6 +111,9 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     path = built_in() if path is None else pathlib.Path(path)
     if not path.is_file():
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
+    if path.stat().st_size > _LARGEST:
+        raise InputError(f'{path} is larger than {_LARGEST >> 30} GB, which no model is; take RUN/model.safetensors of a '
+                         'trained run')
     try:
         with safetensors.safe_open(path, 'numpy') as file:
             facts = _facts(path, file.metadata() or {})
@@ -146,9 +150,13 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
             raise ValueError(f'{name!r} is no name of an expression')
         if len(shape) != 3 or np.shape(latent) != shape:
             raise ValueError(f'the latent of {name} has the shape {np.shape(latent)}')
-    for name, count in bundle.statistics.counts.items():
-        if name not in bundle.statistics.class_means or not isinstance(count, int):
-            raise ValueError(f'{count!r} images of {name!r} are counted')
+    counts = bundle.statistics.counts
+    for name in bundle.statistics.class_means:
+        if type(counts.get(name)) is not int or counts[name] < 1:
+            raise ValueError(f'{counts.get(name)!r} images of {name!r} are counted')
+    for name in [*counts, *bundle.statistics.within_identity]:
+        if name not in bundle.statistics.class_means:
+            raise ValueError(f'{name!r} has no mean latent')
 
 
 def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:

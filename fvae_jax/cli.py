@@ -102,6 +102,7 @@ def _edit(argv: Sequence[str]) -> int:
     if alone:
         batch.check(args.photos[0], targets[0], outputs)
     editor = _editor(bundle)
+    editor.max_pixels = _max_pixels(args)
     if args.like:
         request['like'] = editor.example(*args.like)
     if alone:
@@ -145,7 +146,9 @@ def _interpolate(argv: Sequence[str]) -> None:
     args = parser.parse(argv)
     from fvae_jax.editing import animation
     animation.check_frames_output(args.out, overwrite=args.overwrite)
-    morph = _editor(bundle).interpolate(*args.photos, args.frames, blend=args.blend, crop=args.crop)
+    editor = _editor(bundle)
+    editor.max_pixels = _max_pixels(args)
+    morph = editor.interpolate(*args.photos, args.frames, blend=args.blend, crop=args.crop)
     morph.save(args.out, args.fps, overwrite=args.overwrite, progress=_progress(args.frames))
 
 
@@ -155,13 +158,15 @@ def _info(argv: Sequence[str]) -> None:
         _INFO_EXAMPLES)
     parser.add_argument('path', nargs='?', type=pathlib.Path, metavar='MODEL|PHOTO',
                         help='a .safetensors file, or a photo (the built-in model)')
-    path = parser.parse(argv).path or bundle_lib.built_in()
+    _add_limit(parser)
+    args = parser.parse(argv)
+    path = args.path or bundle_lib.built_in()
     from fvae_jax.data import align
     from fvae_jax.editing import describe, photo_io
     if path.suffix == '.safetensors':
         print(describe.describe_model(path, bundle_lib.load(path)))
         return
-    photo = photo_io.read_photo(path)
+    photo = photo_io.read_photo(path, _max_pixels(args))
     print(describe.describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
 
 
@@ -224,6 +229,17 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', type=pathlib.Path, metavar='FILE',
                         help='RUN/model.safetensors of a training run (the built-in model)')
     parser.add_argument('--overwrite', action='store_true', help='allow to replace files')
+    _add_limit(parser)
+
+
+def _add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--max-megapixels', type=arguments.positive, default=200.0, metavar='X',
+                        help='refuse photos with more million pixels (200); each takes up to 16 MB of memory, or 32 MB '
+                             'where there are 16 bits per channel')
+
+
+def _max_pixels(args: argparse.Namespace) -> int:
+    return round(1e6 * args.max_megapixels)
 
 
 def _request(args: argparse.Namespace, parser: arguments.Parser) -> dict[str, Any]:

@@ -1,6 +1,11 @@
 """The exceptions that commands show to people, each with its exit status."""
 
 
+def printable(text: str) -> str:
+    """One line without codes that a terminal would obey: line breaks become spaces, others are written as in Python."""
+    return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in ' '.join(text.splitlines()))
+
+
 class InputError(ValueError):
     """Something the user gave (a flag, a file, a folder) cannot be used.
 
@@ -11,8 +16,8 @@ class InputError(ValueError):
     exit_status = 2
 
     def __init__(self, message: str):
-        # What is quoted may hold line breaks of its own.
-        super().__init__(' '.join(message.splitlines()))
+        # What is quoted may be a stranger's.
+        super().__init__(printable(message))
 
 
 class Diverged(RuntimeError):

@@ -1,9 +1,8 @@
 """From photo files to the aligned crops and flows of a set."""
 
 import pathlib
-import struct
+import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,15 +10,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from fvae_jax.data import align
+from fvae_jax.data import align, photo_file
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Photo
 from fvae_jax.errors import InputError
 
-_FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
-# Whatever Pillow raises for damaged files; which one depends on the format and the place.
-_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError, struct.error,
-            zlib.error, Image.DecompressionBombError)
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
@@ -39,7 +34,7 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
       UnusablePhoto: the file is missing, truncated or no image.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as file:
+        with photo_file.opened(path) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
@@ -48,7 +43,11 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
         raise UnusablePhoto('no such file') from None
     except Image.UnidentifiedImageError:
         raise UnusablePhoto('not an image') from None
-    except _DAMAGES as error:
+    except Image.DecompressionBombError:
+        raise UnusablePhoto(f'has more than {photo_file.MAX_PIXELS / 1e6:g} million pixels') from None
+    except InputError as error:
+        raise UnusablePhoto(str(error)) from None
+    except photo_file.DAMAGES as error:
         raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
 
 
@@ -116,19 +115,25 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
                 raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
-        with np.load(path) as file:
-            flow, exposed = file['flow'].astype(np.float32), file['exposed'].astype(np.float32)
+        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
+            warnings.simplefilter('ignore')  # NumPy's, on files that Python 2 wrote
+            flow, exposed = file['flow'], file['exposed']
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
-    except (*_DAMAGES, KeyError, NotImplementedError, zipfile.BadZipFile) as error:
+    except UnusablePhoto:
+        raise
+    except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
         raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
-    if flow.shape != (*exposed.shape, 2) or exposed.ndim != 2 or not np.isfinite(flow).all():
+    # In float16 a displacement ends at 65504 px; larger ones, and values that are not finite, are none.
+    if (flow.dtype.kind not in 'fiu' or exposed.dtype.kind not in 'bfiu' or flow.shape != (*exposed.shape, 2)
+            or exposed.ndim != 2 or exposed.size == 0 or not np.isfinite(exposed).all()
+            or not np.abs(flow).max() * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max):
         raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed '
                             '(h, w)')
     height, width = exposed.shape
     ratio = np.array([size / width, size / height], np.float32)
-    displacement = _resize(flow, size, cv2.INTER_LINEAR) * ratio
-    return displacement.astype(np.float16), _resize(exposed, size, cv2.INTER_LINEAR) >= 0.5
+    displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
+    return displacement.astype(np.float16), _resize(exposed.astype(np.float32), size, cv2.INTER_LINEAR) >= 0.5
 
 
 def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport

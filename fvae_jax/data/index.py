@@ -18,6 +18,7 @@ ORIGINS = ('real', 'synthetic')
 
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
+_LARGEST_INDEX = 2**26  # bytes; a row has about fifty
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
 
@@ -112,8 +113,14 @@ def _walk(folder: str) -> list[Photo]:
 
 
 def _read_index(folder: str) -> list[Photo]:
+    table = os.path.join(folder, 'index.csv')
+    if not os.path.isfile(table):  # opening a pipe would wait for ever
+        raise InputError(f"data.root '{folder}' has an index.csv that is no file; {_EXPECTED}")
+    if os.path.getsize(table) > _LARGEST_INDEX:
+        raise InputError(f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, which no list of "
+                         f'photos is; {_EXPECTED}')
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
-    with open(os.path.join(folder, 'index.csv'), newline='', encoding='utf-8-sig') as file:
+    with open(table, newline='', encoding='utf-8-sig') as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         try:
             for column in COLUMNS:

@@ -7,6 +7,7 @@ import numpy as np
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing.photo import Photo
+from fvae_jax.errors import printable
 
 _UNKNOWN = 'not stated'
 
@@ -52,4 +53,5 @@ def describe_photo(photo: Photo, faces: list[align.Face]) -> str:
 
 
 def _table(facts: dict[str, str]) -> str:
-    return '\n'.join(f'{name:<12} {value}' for name, value in facts.items())
+    # Some of it is from the files of strangers.
+    return '\n'.join(f'{name:<12} {printable(str(value))}' for name, value in facts.items())

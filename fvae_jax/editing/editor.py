@@ -11,6 +11,7 @@ from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent as latent_lib
+from fvae_jax.data import photo_file
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops, warp
@@ -69,8 +70,13 @@ class Editor:
     Args:
       bundle: The model.
 
+    Attributes:
+      bundle: The model.
+      size: Side of its crops, px.
+      max_pixels: The largest photo that `open`, `example` and `interpolate` read, pixels; may be set.
+
     Raises:
-      InputError: The model is a pixel VAE.
+      InputError: The model is a pixel VAE, or its expressions are not those of its network.
     """
 
     def __init__(self, bundle: bundle_lib.Bundle):
@@ -79,7 +85,13 @@ class Editor:
                              "photos are edited with a model of model.decoder = 'flow'")
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
+        self.max_pixels = photo_file.MAX_PIXELS
         network = fvae.from_config(bundle.config)
+        shape = (4, 4, network.latent_channels)
+        for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):
+            if np.shape(latent) != shape:
+                raise InputError(f'the latent of {name} has the shape {np.shape(latent)} and the network of this model '
+                                 f'{shape}; take another copy of the model file')
         variables = jax.device_put(bundle.fvae)
 
         @jax.jit

@@ -279,12 +279,12 @@ def open_photo(editor: editor_lib.Editor, path: str | os.PathLike) -> EditablePh
 
     Args:
       editor: the model.
-      path: the photo; see `photo_io.read_photo`.
+      path: the photo; see `photo_io.read_photo`. It has at most `editor.max_pixels` pixels.
 
     Raises:
       InputError: the photo cannot be read, or shows no face.
     """
-    photo = photo_io.read_photo(path)
+    photo = photo_io.read_photo(path, editor.max_pixels)
     faces = align.detect_faces(photo.eight_bit().pixels)
     if not faces:
         raise InputError(f"photo '{path}' shows no face that can be found; take one with an "

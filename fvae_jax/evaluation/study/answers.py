@@ -14,6 +14,8 @@ from fvae_jax.evaluation.study.build import KEY, REAL
 # A file of 40 answers has 3 kB.
 _LARGEST = 5 * 2**20
 _ANSWERS = ('real', 'fake', 'skip')
+# Of names of studies, methods and images: they are printed.
+_LONGEST = 100
 
 
 class Key(NamedTuple):
@@ -55,9 +57,9 @@ def read_key(path: str | os.PathLike) -> Key:
     remedy = f'give the {KEY} that was written beside the page'
     key = _read(path, 'key', remedy)
     methods, images = key.get('methods'), key.get('images')
-    if (not isinstance(key.get('study'), str) or not isinstance(methods, list) or not isinstance(images, dict)
-            or not all(isinstance(method, str) for method in [*methods, *images.values()])
-            or set(methods) != set(images.values()) or REAL not in methods):
+    if (not isinstance(methods, list) or not isinstance(images, dict)
+            or not all(map(_is_name, [key.get('study'), *methods, *images, *images.values()]))
+            or len(set(methods)) < len(methods) or set(methods) != set(images.values()) or REAL not in methods):
         raise InputError(f"key '{path}' is not the key of a study; {remedy}")
     return Key(key['study'], tuple(methods), images)
 
@@ -116,6 +118,10 @@ def _read(path: str | os.PathLike, what: str, remedy: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{what} '{path}' holds {reprlib.repr(found)}, not a table; {remedy}")
     return found
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
 
 
 def _time(value: Any) -> datetime.datetime | None:
