@@ -47,7 +47,7 @@ def to_uint8(image: Array) -> Array:
       uint8, the same kind of array.
     """
     xp = image.__array_namespace__()
-    return xp.clip(xp.round((image + 1) * 127.5), 0, 255).astype(xp.uint8)
+    return xp.round((xp.clip(image, -1, 1) + 1) * 127.5).astype(xp.uint8)
 
 
 def psnr(a: jax.Array, b: jax.Array) -> jax.Array:
