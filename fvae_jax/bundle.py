@@ -24,6 +24,7 @@ KEY = 'fvae_jax'
 # They become options of a command line.
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
+_DEEPEST = 20  # folders of a tensor's name; those of the networks here have seven
 _LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
 
@@ -188,9 +189,15 @@ def _unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, value in flat.items():
         *folders, name = path.split('/')
+        if len(folders) > _DEEPEST:  # libraries go through the tree by recursion
+            raise ValueError(f'{path[:50]!r}… lies {len(folders)} deep')
         node = tree
         for folder in folders:
             node = node.setdefault(folder, {})
+            if not isinstance(node, dict):
+                raise ValueError(f'{path!r} lies in another tensor')
+        if name in node:
+            raise ValueError(f'{path!r} holds other tensors')
         node[name] = value
     # A network with group normalisation has no running statistics and so no tensors of that name.
     for network in ('fvae', 'mask'):

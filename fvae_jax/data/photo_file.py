@@ -1,6 +1,7 @@
 """Opening the photo files of strangers: what a file claims is checked before time and memory go into it."""
 
 import contextlib
+import logging
 import os
 import pathlib
 import re
@@ -19,6 +20,9 @@ FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
 DAMAGES = (OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError, struct.error,
            zlib.error, cv2.error)
 MAX_PIXELS = 200_000_000  # the largest sensors of phones have 199.8 million
+
+# What Pillow logs about damaged files, and Python shows where nobody listens, is raised as well.
+logging.getLogger('PIL').addHandler(logging.NullHandler())
 
 # Every scan of a JPEG goes over all of its pixels, and may take four bytes of the file. Encoders write about ten.
 _MAX_SCANS = 100

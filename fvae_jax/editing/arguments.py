@@ -31,25 +31,20 @@ class Parser(argparse.ArgumentParser):
         super().__init__(command, f'{command} {usage}', description, epilog,
                          formatter_class=formatter, allow_abbrev=False)
         self.expressions = tuple(expressions)
+        self._asked = None
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f'{message}; see {self.prog} --help')
 
     def add_expressions(self) -> argparse._ArgumentGroup:
-        """Adds --NAME X for each expression, in a group of the help that is returned."""
+        """Returns a group of the help for --NAME X of each expression, which `parse` adds: other options come first."""
         words = ('--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
                  'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
                  'smiling face shall show something else. '
                  f'This model has {", ".join(map(option, self.expressions))}.')
-        group = self.add_argument_group(
+        self._asked = self.add_argument_group(
             'what to show', textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False))
-        for name in self.expressions:
-            try:
-                group.add_argument(*dict.fromkeys((option(name), f'--{name}')), type=finite,
-                                   dest=_destination(name), help=argparse.SUPPRESS)
-            except argparse.ArgumentError:
-                pass  # the name is that of another option; --to reaches it
-        return group
+        return self._asked
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parses, photos and options in any order.
@@ -57,6 +52,12 @@ class Parser(argparse.ArgumentParser):
         Raises:
           InputError: something is missing, or not known.
         """
+        for name in self.expressions if self._asked else ():
+            try:
+                self._asked.add_argument(*dict.fromkeys((option(name), f'--{name}')), type=finite,
+                                         dest=_destination(name), help=argparse.SUPPRESS)
+            except argparse.ArgumentError:
+                pass  # the name is that of another option; --to reaches it
         args, rest = self.parse_known_intermixed_args(argv)
         unknown = next((word for word in rest if word.startswith('--')), None)
         if unknown and self.expressions:

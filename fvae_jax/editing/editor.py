@@ -150,6 +150,9 @@ class Editor:
             # A file may hold other tensors than its config asks for.
             raise InputError('the weights of this model do not fit its config '
                              f'({" ".join(str(error).split())[:200]}); take another copy of the model file') from error
+        if not all(np.isfinite(values).all() for values in jax.tree.leaves((latent, own))):
+            raise InputError('the weights of this model lead to numbers that are not finite; take another copy of the model '
+                             'file, or train again')
         return Face(crop, np.asarray(latent), features, mask_features, own)
 
     def edited_latent(self, face: Face, strengths: Mapping[str, float], source: str = latent_lib.NEUTRAL,

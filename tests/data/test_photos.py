@@ -1,7 +1,9 @@
 """The photos set: what it takes from a folder, what it leaves out, and what it says then."""
 
 import json
+import os
 import pathlib
+import zipfile
 
 import cv2
 import numpy as np
@@ -310,3 +312,77 @@ def test_a_line_break_in_a_cell_does_not_break_the_message(tmp_path):
     with pytest.raises(InputError, match='origin is') as error:
         index.read_roots(str(tmp_path))
     assert len(str(error.value).splitlines()) == 1
+
+
+FLOW = np.zeros((16, 16, 2), np.float32)
+NO_FLOWS = {
+    'without pixels': (FLOW[:0, :0], FLOW[:0, :0, 0]),
+    'complex': (FLOW.astype(complex), FLOW[..., 0]),
+    'dates': (FLOW.astype('M8[s]'), FLOW[..., 0]),
+    'text': (FLOW.astype(str), FLOW[..., 0]),
+    'too long for half precision': (FLOW + 6e4, FLOW[..., 0]),
+    'too long for single precision': (FLOW.astype(np.float64) + 1e300, FLOW[..., 0]),
+    'exposed by no number': (FLOW, FLOW[..., 0] + np.nan),
+}
+
+
+@pytest.mark.parametrize('flow, exposed', NO_FLOWS.values(), ids=NO_FLOWS)
+def test_arrays_that_are_no_flow_are_left_alone(tmp_path, flow, exposed):
+    np.savez(tmp_path / 'flow.npz', flow=flow, exposed=exposed)
+    with pytest.raises(crops.UnusablePhoto, match='flow.npz is not a finite flow'):
+        crops.read_flow(tmp_path / 'flow.npz', 64)
+
+
+class _Evil:
+    """Runs code where it is unpickled."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self._path,)
+
+
+def test_a_flow_runs_no_code(tmp_path):
+    np.savez(tmp_path / 'flow.npz', flow=np.array([_Evil(tmp_path / 'ran')], object), exposed=np.zeros((1, 1), bool))
+    with pytest.raises(crops.UnusablePhoto, match='allow_pickle'):
+        crops.read_flow(tmp_path / 'flow.npz', 64)
+    assert not (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_STORED, zipfile.ZIP_LZMA])
+def test_flows_that_numpy_and_zipfile_trip_over(tmp_path, method):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': ((4, 4, 2)\n"  # tokenize.TokenError
+    with zipfile.ZipFile(tmp_path / 'flow.npz', 'w', method) as archive:
+        archive.writestr('flow.npy', b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header)
+    if method == zipfile.ZIP_LZMA:
+        data = bytearray((tmp_path / 'flow.npz').read_bytes())
+        start = data.index(b'flow.npy') + len('flow.npy')
+        data[start + 9:start + 40] = bytes(31)  # lzma.LZMAError
+        (tmp_path / 'flow.npz').write_bytes(data)
+    with pytest.raises(crops.UnusablePhoto, match='flow.npz cannot be read'):
+        crops.read_flow(tmp_path / 'flow.npz', 64)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.jpg')
+    with pytest.raises(crops.UnusablePhoto, match='a pipe or a device'):
+        crops.read_photo(tmp_path / 'a.jpg')
+    os.mkfifo(tmp_path / 'index.csv')
+    with pytest.raises(InputError, match='index.csv that is no file'):
+        index.read_roots(str(tmp_path))
+
+
+def test_a_table_of_no_sensible_size_is_not_read(tmp_path):
+    with open(tmp_path / 'index.csv', 'wb') as file:
+        file.truncate(2**30)
+    with pytest.raises(InputError, match='index.csv of more than 64 MB'):
+        index.read_roots(str(tmp_path))
+
+
+def test_training_photos_have_a_limit_too(tmp_path, monkeypatch):
+    Image.new('RGB', (20, 10)).save(tmp_path / 'a.png')
+    assert crops.read_photo(tmp_path / 'a.png').shape == (10, 20, 3)
+    monkeypatch.setattr(crops.photo_file.opened.__wrapped__, '__defaults__', (199,))
+    with pytest.raises(crops.UnusablePhoto, match='has more than 200 million pixels'):
+        crops.read_photo(tmp_path / 'a.png')

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import struct
+import time
 import zlib
 
 import cv2
@@ -289,3 +290,76 @@ def test_png_files_please_a_strict_reader(tmp_path):
         image.verify()  # checksums of all chunks
     exif = contents.index(b'eXIf') + 4
     assert contents[exif:exif + 2] in (b'II', b'MM')  # as TIFF begins, without the mark of JPEG
+
+
+def _tiff_of_pages(count):
+    """Directories of one small picture after another, 90 bytes each."""
+    data = bytearray(b'II*\0' + struct.pack('<I', 8))
+    entries = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 16)]
+    for number in range(count):
+        directory = struct.pack('<H', len(entries)) + b''.join(struct.pack('<HHII', *entry) for entry in entries)
+        data += directory + struct.pack('<I', len(data) + len(directory) + 4 if number < count - 1 else 0)
+    return bytes(data)
+
+
+def test_pages_are_not_counted(tmp_path):
+    # Counting took minutes: each page is looked for among those before.
+    (tmp_path / 'pages.tif').write_bytes(_tiff_of_pages(20_000))
+    begin = time.monotonic()
+    with pytest.raises(InputError, match="pages.tif' is animated or has several pages"):
+        photo_io.read_photo(tmp_path / 'pages.tif')
+    assert time.monotonic() - begin < 2
+
+
+def test_a_jpeg_of_endless_scans_is_refused_at_once(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(ASTRONAUT).save(stream, 'JPEG', progressive=True)
+    data = stream.getvalue()
+    last = data[data.rindex(b'\xff\xda'):-2]
+    (tmp_path / 'few.jpg').write_bytes(data[:-2] + 20 * last + data[-2:])
+    (tmp_path / 'many.jpg').write_bytes(data[:-2] + 200 * last + data[-2:])
+    # What looks like scans after the picture, as in phones' films, and within metadata is none.
+    (tmp_path / 'film.jpg').write_bytes(data[:2] + b'\xff\xe5\x02\x5a' + 300 * b'\xff\xda' + data[2:] + 500 * b'\xff\xda\0\2')
+    assert photo_io.read_photo(tmp_path / 'few.jpg').size == photo_io.read_photo(tmp_path / 'film.jpg').size == (128, 96)
+    with pytest.raises(InputError, match="many.jpg' has at least 101 scans, where JPEGs have about ten; save it again"):
+        photo_io.read_photo(tmp_path / 'many.jpg')
+
+
+def test_a_pipe_is_no_photo(tmp_path):
+    os.mkfifo(tmp_path / 'a.jpg')
+    with pytest.raises(InputError, match="a.jpg' is a pipe or a device, which may never end"):
+        photo_io.read_photo(tmp_path / 'a.jpg')
+
+
+def test_libraries_say_nothing_of_their_own_about_damaged_files(tmp_path, capfd, caplog):
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'a.tif', compression='tiff_lzw')
+    data = bytearray((tmp_path / 'a.tif').read_bytes())
+    data[100:3000] = bytes(2900)  # libtiff complained of the pixels
+    (tmp_path / 'pixels.tif').write_bytes(data)
+    data = (tmp_path / 'a.tif').read_bytes()
+    entry = data.index(struct.pack('<HHI', 277, 3, 1))  # Pillow complained of a thousand channels
+    (tmp_path / 'channels.tif').write_bytes(data[:entry + 8] + struct.pack('<I', 2048) + data[entry + 12:])
+    for name in ('pixels.tif', 'channels.tif'):
+        with pytest.raises(InputError, match=f"{name}' is"):
+            photo_io.read_photo(tmp_path / name)
+    assert capfd.readouterr().err == ''
+    os.write(2, b'heard again')
+    assert capfd.readouterr().err == 'heard again'
+
+
+def test_a_larger_limit_than_pillow_s_own_holds_for_one_photo(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    photo_io.write_photo(tmp_path / 'a.png', Photo(ASTRONAUT))
+    assert photo_io.read_photo(tmp_path / 'a.png').size == (128, 96)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+@pytest.mark.parametrize('kind', [b'iCCP', b'zTXt'])
+def test_metadata_that_unpacks_to_too_much_is_refused(tmp_path, kind):
+    photo_io.write_photo(tmp_path / 'a.png', Photo(ASTRONAUT))
+    data = (tmp_path / 'a.png').read_bytes()
+    body = kind + b'x\0\0' + zlib.compress(bytes(2**27))
+    chunk = struct.pack('>I', len(body) - 4) + body + struct.pack('>I', zlib.crc32(body))
+    (tmp_path / 'bomb.png').write_bytes(data[:33] + chunk + data[33:])
+    with pytest.raises(InputError, match='bomb.png.*too large'):
+        photo_io.read_photo(tmp_path / 'bomb.png')

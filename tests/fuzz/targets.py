@@ -7,14 +7,16 @@ import pathlib
 import tempfile
 from typing import Callable, NamedTuple
 
+import jax
 import numpy as np
 import skimage.data
-from PIL import Image
+import tifffile
+from PIL import Image, ImageCms
 
 from editing import models
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import builder, crops, index
-from fvae_jax.editing import editor as editor_lib
+from fvae_jax.editing import editor as editor_lib, png
 from fvae_jax.errors import InputError
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
@@ -39,7 +41,7 @@ def targets() -> list[Target]:
     model = _model()
     editor = editor_lib.Editor(models.random_bundle(content=True))
     return [Target('fvae edit', _photos(), lambda folder, file: _edit(editor, model, folder, file)),
-            Target('fvae_jax.load', {'model.safetensors': model}, _load),
+            Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
             Target('photos: index.csv', {'index.csv': _index()}, _read_index),
             Target('photos: crops', _photos(), _crop),
             Target('photos: flow', {'flow.npz': _flow()}, _read_flow),
@@ -53,7 +55,8 @@ def _photos() -> dict[str, bytes]:
     exif[0x0112], exif[0x010E] = 6, 'a description'  # to be turned, so it is stored turned the other way
     turned = image.rotate(90)
     deep = np.asarray(image.convert('L')).astype(np.uint16) * 257
-    kinds = {'a.jpg': (turned, dict(exif=exif)), 'progressive.jpg': (image, dict(progressive=True)),
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    kinds = {'a.jpg': (turned, dict(exif=exif, icc_profile=profile)), 'progressive.jpg': (image, dict(progressive=True)),
              'inks.jpg': (image.convert('CMYK'), {}), 'a.png': (turned, dict(exif=exif)),
              'palette.png': (image.convert('P'), {}), 'alpha.png': (image.convert('RGBA'), {}),
              'deep.png': (Image.fromarray(deep), {}), 'a.webp': (turned, dict(exif=exif)),
@@ -64,6 +67,12 @@ def _photos() -> dict[str, bytes]:
     for name, (picture, options) in kinds.items():
         stream = io.BytesIO()
         picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
+        files[name] = stream.getvalue()
+    color, turned_color = (np.asarray(picture).astype(np.uint16) * 257 for picture in (image, turned))
+    files['color.png'] = png.encode_png(turned_color, icc_profile=profile, exif=exif.tobytes(), text={'Software': 'none'})
+    for name, options in {'color.tif': dict(compression='zlib'), 'tiles.tif': dict(tile=(64, 64), compression='zlib')}.items():
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, color, photometric='rgb', iccprofile=profile, metadata=None, **options)
         files[name] = stream.getvalue()
     return files
 
@@ -115,7 +124,11 @@ def _edit(editor, model, folder, file):
 
 
 def _load(folder, file):
-    editor_lib.load(file)
+    cli.main(['info', str(file)])
+    editor = editor_lib.load(file)
+    with jax.disable_jit():  # other weights would be compiled each time
+        face = editor.encode(np.zeros((editor.size, editor.size, 3), np.uint8))
+        editor.edit(face, dict.fromkeys(editor.expressions[:3], 1.0))
 
 
 def _read_index(folder, file):

@@ -1,9 +1,11 @@
 """A short form of `python -m fuzz`, and proof that it notices what it looks for."""
 
+import os
+
 import numpy as np
 import pytest
 
-from fuzz import mutate, targets, trial
+from fuzz import craft, mutate, targets, trial
 from fvae_jax.errors import InputError
 
 
@@ -20,6 +22,10 @@ def _raise(error):
     raise error
 
 
+def _chatter(folder, file):
+    os.write(2, b'libtiff: one\nlibtiff: two\n')
+
+
 def _escape(folder, file):
     (folder.parent / 'escaped').write_text('')
 
@@ -27,6 +33,8 @@ def _escape(folder, file):
 @pytest.mark.parametrize('enter, words', [
     (lambda folder, file: _raise(KeyError('x')), 'KeyError'),
     (lambda folder, file: _raise(SystemExit(1)), 'exit status 1'),
+    (_chatter, 'libtiff: two'),
+    (lambda folder, file: print('\ud800'), 'UnicodeEncodeError'),
     (_escape, 'outside the folder'),
     (lambda folder, file: file.write_text('new'), 'itself was changed')])
 def test_what_is_looked_for_is_found(tmp_path, monkeypatch, enter, words):
@@ -40,3 +48,10 @@ def test_damages_differ_and_can_be_made_again():
     copies = [mutate.mutated(good, np.random.default_rng(seed), [good]) for seed in range(50)]
     assert len(set(copies)) > 45 and good not in copies
     assert copies[7] == mutate.mutated(good, np.random.default_rng(7), [good])
+
+
+def test_crafted_files_differ_and_can_be_made_again():
+    for name, content in {name: content for target in targets.targets() for name, content in target.good.items()}.items():
+        copies = [craft.crafted(name, content, np.random.default_rng(seed)) for seed in range(20)]
+        assert len(set(copies)) > 5, name
+        assert copies[7] == craft.crafted(name, content, np.random.default_rng(7)), name

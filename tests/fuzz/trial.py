@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pathlib
 import resource
+import sys
 import tempfile
 import time
 import traceback
@@ -13,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fuzz import mutate, targets as targets_lib
+from fuzz import craft, mutate, targets as targets_lib
 
 TAKEN, REFUSED, FAILED = 'taken', 'refused', 'failed'
 _SECONDS = 10  # that a file may take
 _GROWTH = 1500  # MB that the process may grow by, over all files
 _UNTOUCHED = 0.01  # share of files that are not damaged at all
+_CRAFTED = 0.4  # share of files that are well formed where it is known how
 
 
 class Result(NamedTuple):
@@ -59,7 +61,11 @@ class Files:
         names = sorted(target.good)
         name = names[rng.integers(len(names))]
         content = target.good[name]
-        if rng.random() >= _UNTOUCHED:
+        if rng.random() < _UNTOUCHED:
+            return target, name, content
+        if rng.random() < _CRAFTED:
+            content = craft.crafted(name, content, rng)
+        else:
             content = mutate.mutated(content, rng, self._good)
         return target, name, content
 
@@ -133,6 +139,20 @@ def _serve(seed: int, pipe):
         pipe.send(Result(target.name, name, outcome, detail, time.monotonic() - begin, _peak()))
 
 
+@contextlib.contextmanager
+def _standard_error(file):
+    """Sends standard error to a file, also what libraries in C write there."""
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        with contextlib.redirect_stderr(file):
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
@@ -145,17 +165,26 @@ def _attempt(target: targets_lib.Target, name: str, content: bytes) -> tuple[str
         file = folder / name
         file.write_bytes(content)
         before = os.listdir('.')
-        said = io.StringIO()
+        told = tempfile.TemporaryFile('w+', buffering=1, errors='replace')
+        # The terminal's encoding, which a lone surrogate does not have.
+        shown = io.TextIOWrapper(io.BytesIO(), encoding='utf-8')
         try:
-            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            with _standard_error(told), contextlib.redirect_stdout(shown):
                 target.enter(folder, file)
+                shown.flush()
             outcome = TAKEN, ''
         except InputError as error:
             outcome = (REFUSED if len(str(error).splitlines()) == 1 else FAILED), str(error)
         except SystemExit as end:
-            outcome = (REFUSED if end.code == 2 else FAILED), f'exit status {end.code}: {said.getvalue()}'
+            outcome = (REFUSED if end.code == 2 else FAILED), f'exit status {end.code}'
         except BaseException:  # whatever it is, it is what is looked for
             outcome = FAILED, traceback.format_exc()
+        told.seek(0)
+        said = told.read()
+        told.close()
+        # What refuses a file is a line of its own.
+        if len(said.splitlines()) + (outcome[0] == REFUSED) > 1:
+            outcome = FAILED, f'said more than a line: {said}'
         if os.listdir(parent) != ['inside'] or os.listdir('.') != before:
             outcome = FAILED, 'a file was written outside the folder'
         if not file.exists() or file.read_bytes() != content:
