@@ -314,6 +314,8 @@ def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     except OSError as error:
         raise InputError(f'{workdir} holds no run ({path.name}: {error.strerror}); train one with --workdir={workdir}'
                          ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path} is damaged ({error}); restore it') from error
 
 
 def describe() -> str:
