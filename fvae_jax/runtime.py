@@ -49,7 +49,10 @@ def prepare() -> None:
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Shows what fvae_jax reports, from a level on, above any progress bar, and only warnings of the libraries under it."""
+    """Shows what fvae_jax reports, from a level on, above any progress bar, and of the libraries under it only warnings.
+
+    What they log as an error they raise as well.
+    """
     import absl.logging
     from tqdm import tqdm
 
@@ -57,7 +60,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             tqdm.write(self.format(record), file=sys.stderr)
 
-    absl.logging.set_verbosity(absl.logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    logging.getLogger('asyncio').setLevel(logging.CRITICAL)
     logger = logging.getLogger('fvae_jax')
     logger.setLevel(level)
     logger.propagate = False

@@ -7,6 +7,7 @@ The process may die at any instant. A step that is being written or deleted has 
 manifest: the next start removes it. Older steps are deleted only when the new one has its manifest.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ import shutil
 from typing import Any
 
 import grain
+import jax
 import orbax.checkpoint as ocp
 
 from fvae_jax.errors import InputError
@@ -27,6 +29,7 @@ DAMAGED = 'damaged'
 
 _UNFINISHED = '.unfinished'
 _ORBAX_TEMPORARY = '*.orbax-checkpoint-tmp*'
+_OVERHEAD = 2**20  # bytes of a save beside its arrays, at most
 _NEWEST = 2  # of which the older one is there when the newer one is damaged
 
 _LOG = logging.getLogger('fvae_jax')
@@ -157,8 +160,12 @@ class Checkpoints:
           data: The input iterator.
           progress: Plain values that early stopping needs.
           score: Higher is better; −inf where the step was not evaluated.
+
+        Raises:
+          OSError: There is no space left.
         """
         if parallel.is_main_process():
+            self._expect_space(step, state)
             write_text(_mark_of(self._workdir, step), '')
         self._manager.save(
             step, metrics={'score': score},
@@ -175,6 +182,12 @@ class Checkpoints:
             _mark_of(self._workdir, step).unlink()
         for step in old:
             self._delete(step)
+
+    def _expect_space(self, step: int, state: Any) -> None:
+        """Orbax finds out, too, but its threads tell of it at length."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + _OVERHEAD
+        if shutil.disk_usage(self._workdir).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory(step)))
 
     def _delete(self, step: int) -> None:
         mark = _mark_of(self._workdir, step)

@@ -5,13 +5,15 @@ import fcntl
 import functools
 import json
 import pathlib
+import time
 from typing import Any, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import tensorboardX
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from fvae_jax import config as config_lib
 from fvae_jax.errors import DiskFull, InputError, is_disk_full
@@ -167,7 +169,7 @@ class MetricsWriter:
         if self._path.exists():
             kept = [line for line in self._path.read_text(errors='replace').splitlines() if _step_of(line) <= step]
             checkpoint.write_text(self._path, ''.join(line + '\n' for line in kept))
-        self._board = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'), purge_step=step + 1)
+        self._board = _Board(workdir / 'tensorboard', step + 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Writes one line of values for a step."""
@@ -175,15 +177,40 @@ class MetricsWriter:
         with open(self._path, 'a', encoding='utf-8') as file:
             file.write(json.dumps({'step': step, **values}) + '\n')
         for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+            self._board.add(step, summary.scalar(name, value))
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Shows a (H, W, 3) uint8 picture in TensorBoard."""
-        self._board.add_image(name, picture, step, dataformats='HWC')
+        self._board.add(step, summary.image(name, picture, dataformats='HWC'))
 
     def close(self) -> None:
         """Flushes TensorBoard."""
         self._board.close()
+
+
+class _Board:
+    """Events for TensorBoard, written where they are made.
+
+    The thread in which tensorboardX's own `SummaryWriter` writes dies of a full disk; training then waits for it for good.
+
+    Args:
+      folder: Gets a file.
+      step: TensorBoard forgets what earlier files say of this step and later ones.
+    """
+
+    def __init__(self, folder: pathlib.Path, step: int):
+        folder.mkdir(exist_ok=True)
+        self._events = event_file_writer.EventsWriter(str(folder / 'events'))
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._events.write_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
+
+    def add(self, step: int, value: summary_pb2.Summary) -> None:
+        """Writes a summary of a step."""
+        self._events.write_event(event_pb2.Event(wall_time=time.time(), step=step, summary=value))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._events.close()
 
 
 class NoWriter:
