@@ -21,7 +21,7 @@ _LATE = 8.0  # seconds after a start up to which these come; training begins aft
 _SOON = 1.5  # seconds of training up to which the next save may be the one that is killed
 _IN_SAVE = 0.12  # seconds that a save takes, about
 _LOOK = 0.001  # seconds between looks at the run directory
-_HANGS = 300.0  # seconds after which a start that has not ended never will
+HANGS = 300.0  # seconds after which a start that has not ended never will
 
 # WORKSPACE.md, "A run directory"; `STEP` and `N` are numbers.
 _TABLE = re.compile(r'# A run directory\n(.*?)\n# ', re.DOTALL)
@@ -84,7 +84,7 @@ class Run:
             number = (signal.SIGKILL, signal.SIGTERM)[self._rng.integers(2)]
             place, listens = self._place(), _catches(process.pid, signal.SIGTERM)
             process.send_signal(number)
-            status = process.wait(_HANGS)
+            status = process.wait(HANGS)
         finally:
             process.kill()
         if status == 0:  # it had done everything when the signal came
@@ -101,10 +101,10 @@ class Run:
         begin, rng = time.monotonic(), self._rng
         if rng.random() < _BY_TIME:
             late = rng.uniform(0, _LATE)
-            return _until(lambda: time.monotonic() - begin > late, process)
+            return until(lambda: time.monotonic() - begin > late, process)
         earliest, into = rng.uniform(0, _SOON), rng.uniform(0, _IN_SAVE)
-        return (_until(self._trains, process) and _until(_after(earliest), process) and _until(self._saves, process)
-                and _until(_after(into), process))
+        return (until(self._trains, process) and until(_after(earliest), process) and until(self._saves, process)
+                and until(_after(into), process))
 
     def _trains(self) -> bool:
         return b' pairs' in self._said.read_bytes()  # the progress bar is there
@@ -131,8 +131,9 @@ def _after(seconds: float):
     return lambda: time.monotonic() > end
 
 
-def _until(condition, process: subprocess.Popen) -> bool:
-    end = time.monotonic() + _HANGS
+def until(condition, process: subprocess.Popen) -> bool:
+    """Waits for a condition; False when the process ends before."""
+    end = time.monotonic() + HANGS
     while process.poll() is None:
         if condition():
             return True
