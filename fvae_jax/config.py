@@ -280,7 +280,10 @@ def from_json(text: str) -> ml_collections.ConfigDict:
       InputError: The text is no config.
     """
     try:
-        stored = _flatten_plain(dict(json.loads(text)))
+        stored = json.loads(text)
+        if not isinstance(stored, dict):
+            raise TypeError(f'a {type(stored).__name__}')
+        stored = _flatten_plain(stored)
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f'this is no config.json ({error}); restore the file or use a new workdir') from error
     config = default_config()
@@ -314,6 +317,8 @@ def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     except OSError as error:
         raise InputError(f'{workdir} holds no run ({path.name}: {error.strerror}); train one with --workdir={workdir}'
                          ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path} is damaged ({error}); restore it') from error
 
 
 def describe() -> str:

@@ -1,5 +1,7 @@
 """The exceptions that commands show to people, each with its exit status."""
 
+import errno
+
 
 def printable(text: str) -> str:
     """One line without codes that a terminal would obey: line breaks become spaces, others are written as in Python."""
@@ -26,8 +28,29 @@ class Diverged(RuntimeError):
     exit_status = 1
 
 
-class Stopped(RuntimeError):
-    """A signal asked a training run to stop; its state is saved and the same command goes on with it."""
+class DiskFull(RuntimeError):
+    """There is no space left for what a training run writes; what it saved before is whole."""
+
+    exit_status = 1
+
+
+class Stopped(BaseException):
+    """A signal asked a training run to stop; its state is saved and the same command goes on with it.
+
+    Like `KeyboardInterrupt` no `Exception`: it may come in the middle of a library, which must not take it for a
+    failure of its own.
+    """
 
     # EX_TEMPFAIL: launchers take it as "start me again".
     exit_status = 75
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk, or a used up quota, is behind an exception, whatever a library has made of it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if 'No space left on device' in str(error) or 'Disk quota exceeded' in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

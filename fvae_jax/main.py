@@ -94,13 +94,18 @@ def _reason(error: BaseException) -> str:
     return ' '.join(str(error.args[0] if error.args else error).split())
 
 
+def _work() -> None:
+    runtime.stop_on_signals()
+    main(_parse(sys.argv))
+
+
 def run() -> None:
     """The command: errors of the user become one line and exit status 2."""
     app.define_help_flags()
     if any(flag in sys.argv for flag in ('--help', '-h', '-help')):
         print(__doc__ + config_lib.describe() + '\n\n' + flags.FLAGS.main_module_help())
         return
-    runtime.exit_on_error(lambda: main(_parse(sys.argv)))
+    runtime.exit_on_error(_work)
 
 
 if __name__ == '__main__':

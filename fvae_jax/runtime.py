@@ -5,16 +5,21 @@ import errno
 import logging
 import os
 import pathlib
+import signal
 import sys
+import time
 from typing import Callable
 
-from fvae_jax.errors import Diverged, InputError, Stopped
+from fvae_jax.errors import DiskFull, Diverged, InputError, Stopped
 
 
 def cache_dir() -> pathlib.Path:
     """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
     return pathlib.Path(os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax').expanduser()
 
+
+# `timeout`, for one, sends SIGTERM to a process and again to its group: signals this close are one.
+SAME_SIGNAL_SECONDS = 1.0
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -44,7 +49,10 @@ def prepare() -> None:
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Shows what fvae_jax reports, from a level on, above any progress bar, and only warnings of the libraries under it."""
+    """Shows what fvae_jax reports, from a level on, above any progress bar, and of the libraries under it only warnings.
+
+    What they log as an error they raise as well.
+    """
     import absl.logging
     from tqdm import tqdm
 
@@ -52,11 +60,33 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             tqdm.write(self.format(record), file=sys.stderr)
 
-    absl.logging.set_verbosity(absl.logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    logging.getLogger('asyncio').setLevel(logging.CRITICAL)
     logger = logging.getLogger('fvae_jax')
     logger.setLevel(level)
     logger.propagate = False
     logger.handlers[:] = [Handler()]
+
+
+def stop_on_signals() -> None:
+    """Makes SIGTERM and SIGINT end a command as `Stopped`, and another one a second later end it as the system would.
+
+    The training loop takes the first signal over while it runs, to save the step. Python answers signals between its own
+    instructions, and a compilation is one of them.
+    """
+    since: list[float] = []
+
+    def stop(number: int, frame):
+        if not since:
+            since.append(time.monotonic())
+            raise Stopped(f'stopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on '
+                          'from there')
+        if time.monotonic() - since[0] > SAME_SIGNAL_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def exit_on_error(work: Callable[[], None]) -> None:
@@ -67,7 +97,7 @@ def exit_on_error(work: Callable[[], None]) -> None:
     """
     try:
         work()
-    except (InputError, Diverged, Stopped) as error:
+    except (InputError, DiskFull, Diverged, Stopped) as error:
         _die(str(error), error.exit_status)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):

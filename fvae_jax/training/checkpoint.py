@@ -1,10 +1,13 @@
 """Orbax checkpoints with a checksum manifest per step.
 
 A flipped byte in a data file can restore without any error and with wrong values, so the SHA-256 of every file of
-a finished step is kept beside it; a step whose files disagree, or that has no manifest because the process
-died in between, is moved to `damaged/` and the step before it is used.
+a finished step is kept beside it; a step whose files disagree is moved to `damaged/` and the step before it is used.
+
+The process may die at any instant. A step that is being written or deleted has a mark, `manifests/STEP.unfinished`, and no
+manifest: the next start removes it. Older steps are deleted only when the new one has its manifest.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -14,14 +17,20 @@ import shutil
 from typing import Any
 
 import grain
+import jax
 import orbax.checkpoint as ocp
 
 from fvae_jax.errors import InputError
-from fvae_jax.training import parallel
+from fvae_jax.training import history, parallel
 
 CHECKPOINTS = 'checkpoints'
 MANIFESTS = 'manifests'
 DAMAGED = 'damaged'
+
+_UNFINISHED = '.unfinished'
+_ORBAX_TEMPORARY = '*.orbax-checkpoint-tmp*'
+_OVERHEAD = 2**20  # bytes of a save beside its arrays, at most
+_NEWEST = 2  # of which the older one is there when the newer one is damaged
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -52,22 +61,49 @@ def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
     return workdir / MANIFESTS / f'{step}.json'
 
 
+def is_begun(workdir: pathlib.Path) -> bool:
+    """Whether a step was ever saved in a run directory."""
+    return any((workdir / MANIFESTS).glob('*.json'))
+
+
+def _mark_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
+    return workdir / MANIFESTS / f'{step}{_UNFINISHED}'
+
+
+def _numbered(folder: pathlib.Path, suffix: str = '') -> set[int]:
+    names = (path.name.removesuffix(suffix) for path in folder.glob(f'*{suffix}')) if folder.is_dir() else ()
+    return {int(name) for name in names if name.isascii() and name.isdigit()}
+
+
+def unfinished_steps(workdir: pathlib.Path) -> list[int]:
+    """Steps whose writing or deletion was cut short, or is under way."""
+    marked = _numbered(workdir / MANIFESTS, _UNFINISHED)
+    return sorted(marked - _numbered(workdir / MANIFESTS, '.json'))
+
+
 def steps_in(workdir: pathlib.Path) -> list[int]:
-    """Every step of which a run directory has files, whole or not."""
-    root = workdir / CHECKPOINTS
-    return sorted(int(path.name) for path in root.glob('[0-9]*') if path.name.isdigit()) if root.is_dir() else []
+    """Every finished step of which a run directory has files or a manifest, whole or not."""
+    steps = _numbered(workdir / CHECKPOINTS) | _numbered(workdir / MANIFESTS, '.json')
+    return sorted(steps - set(unfinished_steps(workdir)))
 
 
 def damage(workdir: pathlib.Path, step: int) -> str | None:
     """Says what is wrong with a step's files, or None."""
+    if not (workdir / CHECKPOINTS / str(step)).is_dir():
+        return 'its folder is missing'
     manifest = manifest_of(workdir, step)
     if not manifest.exists():
-        return 'it has no manifest: the save did not finish'
+        return 'its manifest is missing'
     try:
-        expected = dict(json.loads(manifest.read_text()))
-    except (ValueError, TypeError, OSError) as error:
+        expected = json.loads(manifest.read_text())
+        if not isinstance(expected, dict):
+            raise ValueError('it is no list of files')
+    except (ValueError, OSError) as error:
         return f'its manifest cannot be read: {error}'
-    found = _checksums(workdir / CHECKPOINTS / str(step))
+    try:
+        found = _checksums(workdir / CHECKPOINTS / str(step))
+    except OSError as error:
+        return f'file {error.filename} cannot be read: {error.strerror}'
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             state = 'missing' if name not in found else 'new' if name not in expected else 'changed'
@@ -78,6 +114,12 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
 def find_damaged(workdir: pathlib.Path) -> dict[int, str]:
     """Returns {step: what is wrong with it}."""
     return {step: wrong for step in steps_in(workdir) if (wrong := damage(workdir, step))}
+
+
+def whole_steps(workdir: pathlib.Path) -> list[int]:
+    """The steps that can be restored, oldest first."""
+    damaged = find_damaged(workdir)
+    return [step for step in steps_in(workdir) if step not in damaged]
 
 
 class Checkpoints:
@@ -94,19 +136,15 @@ class Checkpoints:
         if not read_only:
             parallel.barrier('checkpoints read')
             if parallel.is_main_process():
+                self._remove_unfinished()
                 self._set_aside(damaged)
             parallel.barrier('damaged ones set aside')
-        # best_fn makes Orbax store the scores; alone, with max_to_keep, it would delete the newest step
-        # whenever that is not the best one, hence the policies.
-        policies = ocp.checkpoint_managers
-        policy = policies.AnyPreservationPolicy(
-            [policies.LatestN(2), policies.BestN(get_metric_fn=_score, n=1)])
+        # best_fn makes Orbax store the scores. It deletes nothing by itself: what goes is marked first.
         self._manager = ocp.CheckpointManager(
             self._workdir / CHECKPOINTS,
             options=ocp.CheckpointManagerOptions(
-                best_fn=_score, preservation_policy=policy, cleanup_tmp_directories=not read_only,
-                read_only=read_only, enable_async_checkpointing=False))
-        self._unusable = set(damaged) if read_only else set()
+                best_fn=_score, read_only=read_only, enable_async_checkpointing=False))
+        self._unusable = {*damaged, *unfinished_steps(self._workdir)} if read_only else set()
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
@@ -122,22 +160,42 @@ class Checkpoints:
           data: The input iterator.
           progress: Plain values that early stopping needs.
           score: Higher is better; −inf where the step was not evaluated.
+
+        Raises:
+          OSError: There is no space left.
         """
+        if parallel.is_main_process():
+            self._expect_space(step, state)
+            write_text(_mark_of(self._workdir, step), '')
         self._manager.save(
             step, metrics={'score': score},
             args=ocp.args.Composite(state=ocp.args.StandardSave(state),
                                     data=grain.checkpoint.CheckpointSave(data),
                                     progress=ocp.args.JsonSave(progress)))
         self._manager.wait_until_finished()
+        # Asked before the first process may delete, so that all find the same.
+        old = sorted(set(self.steps()[:-_NEWEST]) - {self.best_step()})
         parallel.barrier('saved')
         if parallel.is_main_process():
-            self._seal(step)
+            checksums = _checksums(self._directory(step))
+            write_text(manifest_of(self._workdir, step), json.dumps(checksums, indent=1) + '\n')
+            _mark_of(self._workdir, step).unlink()
+        for step in old:
+            self._delete(step)
 
-    def _seal(self, step: int) -> None:
-        write_text(self._manifest(step), json.dumps(_checksums(self._directory(step)), indent=1) + '\n')
-        for manifest in self._manifest(step).parent.glob('*.json'):
-            if not self._directory(int(manifest.stem)).exists():
-                manifest.unlink()
+    def _expect_space(self, step: int, state: Any) -> None:
+        """Orbax finds out, too, but its threads tell of it at length."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + _OVERHEAD
+        if shutil.disk_usage(self._workdir).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory(step)))
+
+    def _delete(self, step: int) -> None:
+        mark = _mark_of(self._workdir, step)
+        if parallel.is_main_process():
+            manifest_of(self._workdir, step).replace(mark)
+        self._manager.delete(step)
+        if parallel.is_main_process():
+            mark.unlink()
 
     def restore(self, template: Any, data: grain.DatasetIterator) -> tuple[Any, dict[str, Any]] | None:
         """Restores the newest step: the state, and `data` in place.
@@ -181,22 +239,37 @@ class Checkpoints:
     def _restore(self, step: int, items: ocp.args.Composite) -> Any:
         try:
             return self._manager.restore(step, args=items)
-        except (ValueError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise InputError(f'checkpoint {self._directory(step)} does not fit this version and config '
-                             f'({reason}); use a new workdir') from error
+        except (ArithmeticError, AttributeError, FileNotFoundError, LookupError, NotImplementedError, TypeError,
+                ValueError) as error:
+            # The files are those that were saved, so these libraries, or this config, ask for others.
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            changed = history.versions_since(self._workdir)
+            remedy = (f'since an earlier start these have changed: {changed}; install those again, or use a new workdir'
+                      if changed else 'use a new workdir')
+            raise InputError(f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); '
+                             f'{remedy}') from error
 
     def _directory(self, step: int) -> pathlib.Path:
         return self._workdir / CHECKPOINTS / str(step)
 
-    def _manifest(self, step: int) -> pathlib.Path:
-        return manifest_of(self._workdir, step)
+    def _remove_unfinished(self) -> None:
+        for temporary in (self._workdir / CHECKPOINTS).glob(_ORBAX_TEMPORARY):
+            shutil.rmtree(temporary)
+        for step in unfinished_steps(self._workdir):
+            _LOG.info('checkpoint %d was cut short while it was written or deleted; removed', step)
+            if self._directory(step).exists():
+                shutil.rmtree(self._directory(step))
+        for mark in (self._workdir / MANIFESTS).glob(f'*{_UNFINISHED}'):
+            mark.unlink()
 
     def _set_aside(self, damaged: dict[int, str]) -> None:
-        for step, damage in damaged.items():
-            place = self._workdir / DAMAGED / str(step)
-            place.parent.mkdir(exist_ok=True)
-            shutil.rmtree(place, ignore_errors=True)
-            self._directory(step).rename(place)
-            _LOG.warning('checkpoint %d is damaged (%s); moved to %s/, using the step before', step, damage,
-                         place.parent.name)
+        for step, wrong in damaged.items():
+            if self._directory(step).exists():
+                place = self._workdir / DAMAGED / str(step)
+                place.parent.mkdir(exist_ok=True)
+                shutil.rmtree(place, ignore_errors=True)
+                self._directory(step).rename(place)
+                _LOG.warning('checkpoint %d is damaged (%s); moved to %s/, using the step before', step, wrong, DAMAGED)
+            else:
+                _LOG.warning('checkpoint %d is damaged (%s); using the step before', step, wrong)
+            manifest_of(self._workdir, step).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.training import checkpoint
+from fvae_jax.training import checkpoint, history
 
 
 class Finding(NamedTuple):
@@ -75,7 +75,7 @@ def _try(work: Callable[[], Any]) -> tuple[Any, str]:
 
 
 def _starts(workdir: pathlib.Path) -> Finding:
-    lines, trouble = _try(lambda: [json.loads(line) for line in (workdir / 'history.jsonl').read_text().splitlines()])
+    lines, trouble = _try(lambda: history.starts(workdir))
     if trouble:
         return Finding('started', f'history.jsonl cannot be read: {trouble}')
     if not lines:

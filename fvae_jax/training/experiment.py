@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import logging
+import math
 import pathlib
 from typing import Any, NamedTuple
 
@@ -68,6 +69,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
     Raises:
       InputError: The config, the data or the directory cannot be used.
       Diverged: The loss became NaN or infinite.
+      DiskFull: No space is left; what was saved before is whole.
       Stopped: A signal came; the state of that step is saved.
     """
     workdir = pathlib.Path(workdir)
@@ -155,7 +157,8 @@ def _existing_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path
     workdir = pathlib.Path(workdir)
     config_lib.validate(config)
     if not (workdir / 'config.json').exists():
-        raise InputError(f'{workdir} holds no run; train first with --mode=train')
+        lost = ', but checkpoints: its config.json is missing; restore it' if checkpoint.is_begun(workdir) else ''
+        raise InputError(f'{workdir} holds no run{lost or "; train first with --mode=train"}')
     writers.check_config(workdir, config)
     return workdir
 
@@ -163,8 +166,13 @@ def _existing_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path
 def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
     """Refuses to go on with other images or another division of the people than the run began with."""
     stored = workdir / 'people.json'
-    if stored.exists() and any((workdir / checkpoint.MANIFESTS).glob('*.json')):
-        if json.loads(stored.read_text()).get('digest') != faces.digest():
+    if stored.exists() and checkpoint.is_begun(workdir):
+        try:
+            digest = json.loads(stored.read_text())['digest']
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f'{stored} cannot be read ({error}); restore it, or, if the images are those that the run began '
+                             'with, delete it') from error
+        if digest != faces.digest():
             raise InputError(f'the images are not those that the run in {workdir} began with; restore them, or '
                              'use a new --workdir')
         return
@@ -174,8 +182,18 @@ def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
 
 
 def _stored_beta(place: pathlib.Path) -> float:
+    """The β that was measured before; 0 when it is still to be measured."""
     stored = place / 'beta.txt'
-    return float(stored.read_text()) if stored.exists() else 0.0
+    if not stored.exists():
+        return 0.0
+    try:
+        beta = float(stored.read_text())
+        if not 0 < beta < math.inf:
+            raise ValueError(f'{beta} is no β')
+        return beta
+    except (OSError, ValueError) as error:
+        raise InputError(f'{stored} is damaged ({error}); restore it, or delete {place}: its mask is then trained again'
+                         ) from error
 
 
 def _batches(config: ml_collections.ConfigDict, faces: Faces):

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.ops import image as image_ops
+from fvae_jax.runtime import SAME_SIGNAL_SECONDS
 from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
@@ -148,8 +149,9 @@ class _Run:
                 elif stopping:
                     self._save(state, progress, batches, -math.inf)
                 if stopping:
-                    raise Stopped(f'stopped by {stop.asked or "a signal to another process"} at step {progress.step}, which is saved; the same '
-                                  'command goes on from there')
+                    raise stop.as_error(progress.step)
+            if parallel.any_process(bool(stop.asked), 0):  # asked in the last evaluation
+                raise stop.as_error(progress.step)
         if progress.stale >= settings.patience:
             _LOG.info('%s: early stopping at step %d, no gain in %d evaluations', self._task.name, progress.step,
                       progress.stale)
@@ -203,10 +205,11 @@ def _not_finite(metrics: dict[str, Any]) -> str:
 
 
 class _StopSignal:
-    """Remembers the first SIGTERM or SIGINT instead of dying of it; a second one is obeyed at once."""
+    """Remembers the first SIGTERM or SIGINT instead of dying of it; another one, a second later, is obeyed."""
 
     def __init__(self):
         self.asked = ''
+        self._since = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self):
@@ -222,6 +225,14 @@ class _StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def as_error(self, step: int) -> Stopped:
+        """What ends a training whose step is saved."""
+        return Stopped(f'stopped by {self.asked or "a signal to another process"} at step {step}, which is saved; the same '
+                       'command goes on from there')
+
     def _remember(self, number: int, frame):
-        self.asked = signal.Signals(number).name
-        signal.signal(number, self._before[number])
+        if not self.asked:
+            self.asked, self._since = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self._since > SAME_SIGNAL_SECONDS:
+            self.__exit__()
+            signal.raise_signal(number)

@@ -3,29 +3,23 @@
 import contextlib
 import fcntl
 import functools
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
-import shlex
-import sys
+import time
 from typing import Any, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import tensorboardX
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from fvae_jax import config as config_lib
-from fvae_jax.errors import InputError
+from fvae_jax.errors import DiskFull, InputError, is_disk_full
 from fvae_jax.models import fvae, networks
 from fvae_jax.ops import flow_color, image as image_ops, warp
-from fvae_jax.training import checkpoint, parallel
-
-_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy',
-             'opencv-python', 'dlib-bin')
+from fvae_jax.training import checkpoint, history, parallel
 
 
 def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
@@ -42,10 +36,12 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
         return
     stored = workdir / 'config.json'
     try:
+        _remove_temporaries(workdir)
         checkpoint.write_text(stored, config_lib.to_json(config))
-        with open(workdir / 'history.jsonl', 'a', encoding='utf-8') as history:
-            history.write(json.dumps(_environment()) + '\n')
+        history.note_start(workdir)
     except OSError as error:
+        if is_disk_full(error):
+            raise
         raise InputError(f'workdir {workdir} cannot be written ({error.strerror}); choose another with '
                          '--workdir') from error
 
@@ -59,13 +55,12 @@ def check_config(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
       InputError: It is not; the message names the fields that differ.
     """
     stored = workdir / 'config.json'
-    if not stored.exists() or not any((workdir / checkpoint.MANIFESTS).glob('*.json')):
+    if not checkpoint.is_begun(workdir):
         return
     try:
-        text = stored.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        differences = config_lib.differences(config, config_lib.from_json(stored.read_text()))
+    except (OSError, ValueError) as error:
         raise InputError(f'{stored} cannot be read ({error}); restore it, or use a new --workdir') from error
-    differences = config_lib.differences(config, config_lib.from_json(text))
     if differences:
         raise InputError(f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
                          'use a new --workdir, or the same settings')
@@ -77,6 +72,7 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
 
     Raises:
       InputError: Another process trains there, or the directory cannot be made.
+      DiskFull: There was no space left for what was done inside.
     """
     _make(workdir)
     if not parallel.is_main_process():
@@ -88,7 +84,31 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise InputError(f'another process is training in {workdir}; wait for it, or use another --workdir'
                              ) from error
-        yield
+        try:
+            yield
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            raise DiskFull(_disk_full(workdir, error)) from error
+
+
+def _disk_full(workdir: pathlib.Path, error: BaseException | None) -> str:
+    """The line for people; the file is known when the system named it."""
+    file = None
+    while error is not None:
+        file = file or getattr(error, 'filename', None)
+        error = error.__cause__ or error.__context__
+    saved = checkpoint.whole_steps(workdir)
+    goes_on = f'from step {saved[-1]}, which is saved' if saved else 'from the start'
+    return (f'no space is left on the disk of {file or workdir}; free some, and the same command goes on with {workdir} '
+            f'{goes_on}')
+
+
+def _remove_temporaries(workdir: pathlib.Path) -> None:
+    """Removes what a killed process had not yet renamed; the lock says that none is writing."""
+    for folder in (workdir, workdir / 'samples', workdir / checkpoint.MANIFESTS):
+        for path in (*folder.glob('.*.tmp'), *folder.glob('*.png.*.tmp')):
+            path.unlink()
 
 
 def _make(folder: pathlib.Path) -> None:
@@ -97,12 +117,6 @@ def _make(folder: pathlib.Path) -> None:
     except OSError as error:
         raise InputError(f'workdir {folder} cannot be used ({error.strerror}); choose another with '
                          '--workdir') from error
-
-
-def _environment() -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {'command': shlex.join(sys.argv), 'python': platform.python_version(), 'versions': versions,
-            'cpus': os.cpu_count(), **parallel.describe_devices()}
 
 
 def parameter_table(config: ml_collections.ConfigDict) -> str:
@@ -153,9 +167,9 @@ class MetricsWriter:
     def __init__(self, workdir: pathlib.Path, step: int):
         self._path = workdir / 'metrics.jsonl'
         if self._path.exists():
-            kept = [line for line in self._path.read_text().splitlines() if _step_of(line) <= step]
+            kept = [line for line in self._path.read_text(errors='replace').splitlines() if _step_of(line) <= step]
             checkpoint.write_text(self._path, ''.join(line + '\n' for line in kept))
-        self._board = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'), purge_step=step + 1)
+        self._board = _Board(workdir / 'tensorboard', step + 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Writes one line of values for a step."""
@@ -163,15 +177,40 @@ class MetricsWriter:
         with open(self._path, 'a', encoding='utf-8') as file:
             file.write(json.dumps({'step': step, **values}) + '\n')
         for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+            self._board.add(step, summary.scalar(name, value))
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Shows a (H, W, 3) uint8 picture in TensorBoard."""
-        self._board.add_image(name, picture, step, dataformats='HWC')
+        self._board.add(step, summary.image(name, picture, dataformats='HWC'))
 
     def close(self) -> None:
         """Flushes TensorBoard."""
         self._board.close()
+
+
+class _Board:
+    """Events for TensorBoard, written where they are made.
+
+    The thread in which tensorboardX's own `SummaryWriter` writes dies of a full disk; training then waits for it for good.
+
+    Args:
+      folder: Gets a file.
+      step: TensorBoard forgets what earlier files say of this step and later ones.
+    """
+
+    def __init__(self, folder: pathlib.Path, step: int):
+        folder.mkdir(exist_ok=True)
+        self._events = event_file_writer.EventsWriter(str(folder / 'events'))
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._events.write_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=start))
+
+    def add(self, step: int, value: summary_pb2.Summary) -> None:
+        """Writes a summary of a step."""
+        self._events.write_event(event_pb2.Event(wall_time=time.time(), step=step, summary=value))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._events.close()
 
 
 class NoWriter:
@@ -189,9 +228,9 @@ class NoWriter:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)['step']
+        return float(json.loads(line)['step'])
     except (ValueError, KeyError, TypeError):
-        # A line cut short by a kill is dropped, too.
+        # A line cut short by a kill, or damaged, is dropped, too.
         return float('inf')
 
 

@@ -1,0 +1,98 @@
+"""Damaged files of a run directory, and checkpoints of other versions: one line that names the file and the remedy."""
+
+import json
+import shutil
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from configs import synthetic
+from fvae_jax import config as config_lib
+from fvae_jax.errors import InputError
+from fvae_jax.training import checkpoint, experiment, history
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('runs')
+    experiment.train(_config(folder), folder / 'run')
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy to damage."""
+    shutil.copytree(finished / 'run', tmp_path / 'run')
+    return tmp_path / 'run'
+
+
+def _config(folder):
+    config = synthetic.get_config('tiny')
+    config.data.cache = str(folder / 'cache')
+    config.train.steps = config.confidence.steps = 4
+    return config
+
+
+def _refused(finished, run):
+    with pytest.raises(InputError) as error:
+        experiment.train(_config(finished), run)
+    assert '\n' not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize('content', [b'', b'\xff\xfe', b'[]', b'{"train": 3}', b'{"seed"', None])
+def test_config_json(finished, run, content):
+    path = run / 'config.json'
+    path.unlink() if content is None else path.write_bytes(content)
+    assert str(path) in (line := _refused(finished, run)) and 'restore' in line
+
+
+def test_config_json_of_a_run_that_is_only_read(run):
+    (run / 'config.json').write_bytes(b'\xff\xfe')
+    with pytest.raises(InputError, match='config.json is damaged .*restore it'):
+        config_lib.of_run(run)
+
+
+@pytest.mark.parametrize('content', [b'', b'\xff\xfe', b'[]', b'{}', b'{"digest"'])
+def test_people_json(finished, run, content):
+    (run / 'people.json').write_bytes(content)
+    assert 'people.json cannot be read' in (line := _refused(finished, run)) and 'delete it' in line
+
+
+@pytest.mark.parametrize('content', [b'', b'\xff', b'0.1.2', b'nan', b'-1', b'inf', b'0'])
+def test_beta(finished, run, content):
+    [path] = run.glob('mask/*/beta.txt')
+    path.write_bytes(content)
+    assert 'beta.txt is damaged' in (line := _refused(finished, run)) and 'trained again' in line
+
+
+def test_what_only_people_read_does_not_stop_a_run(finished, run):
+    for name in ('history.jsonl', 'metrics.jsonl', 'parameters.txt', 'evaluation.json', 'model.safetensors'):
+        (run / name).write_bytes(b'\xff{')
+    scores = experiment.train(_config(finished), run)
+    assert json.loads((run / 'evaluation.json').read_text())['psnr'] == scores['psnr']
+    assert (run / 'model.safetensors').read_bytes() == (finished / 'run' / 'model.safetensors').read_bytes()
+    assert (run / 'metrics.jsonl').read_text() == ''
+    # The line that was cut short stands alone.
+    assert len((run / 'history.jsonl').read_bytes().splitlines()) == 2
+
+
+def test_a_checkpoint_of_other_versions(finished, run):
+    """The line names the packages that have changed since."""
+    [line] = (run / 'history.jsonl').read_text().splitlines()
+    start = json.loads(line)
+    start['versions'].update({'flax': '0.0.1', 'a-package-that-is-gone': '1.0'})
+    (run / 'history.jsonl').write_text(json.dumps(start) + '\n')
+    now = history._version('flax')
+    assert history.versions_since(run) == f'flax 0.0.1 → {now}, a-package-that-is-gone 1.0 → none'
+    step = 4
+    # A state of other arrays, whole by its manifest: what a version that names its layers otherwise would have saved.
+    folder = run / 'checkpoints' / str(step)
+    shutil.rmtree(folder / 'state')
+    ocp.PyTreeCheckpointer().save(folder / 'state', {'weights': np.ones(1)})
+    checkpoint.write_text(checkpoint.manifest_of(run, step), json.dumps(checkpoint._checksums(folder)))
+    with pytest.raises(InputError, match=f'does not fit this version and config .*flax 0.0.1 → {now}.*install those again') as error:
+        experiment.train(_config(finished), run)
+    assert '\n' not in str(error.value)
+    assert checkpoint.whole_steps(run) == [step]
