@@ -1,0 +1,466 @@
+// The page: what its buttons do.
+
+import * as blend from './blend.js';
+import * as camera from './camera.js';
+import * as edit from './edit.js';
+import {grown} from './geometry.js';
+import * as modelFile from './model.js';
+import * as networks from './networks.js';
+import {Photo, Refusal} from './photo.js';
+import {annotated} from './png.js';
+import {Renderer} from './renderer.js';
+import {Sitter} from './sitter.js';
+import {Slider, titled} from './sliders.js';
+import {Eyes, Stage} from './stage.js';
+import {drawWheel} from './wheel.js';
+
+const LONGEST_VIEW = 1280; // px of the picture on the screen; what is saved has all pixels
+const SMALL_FACE = 0.4; // of the photo's longer side: smaller ones are shown close up
+const CLOSE_UP = 0.5; // of the face, shown on every side of it
+const LARGEST_BLEND = 1600; // px of the face in a saved picture between two photos
+const NEUTRAL = 'neutral';
+
+const element = (id) => document.getElementById(id);
+const stage = new Stage(element('view'));
+const eyes = new Eyes([element('eye-left'), element('eye-right')], element('view'), stage, (placed) => {
+  moving = placed;
+  refresh();
+});
+
+let model = null;
+let renderer = null;
+let sitter = null; // the face that is edited
+let second = null; // the other one, of "between two"
+let secondPart = null;
+let moving = null; // where the eyes are dragged to
+let flow = false;
+let whole = false;
+let sliders = {};
+let between = null;
+let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
+
+const blending = () => element('mode-blend').getAttribute('aria-pressed') === 'true';
+const press = (id, on) => element(id).setAttribute('aria-pressed', String(on));
+
+/** Tells something in the live region. */
+function tell(text, trouble = false) {
+  element('status').textContent = text;
+  element('status').classList.toggle('trouble', trouble);
+}
+
+/** Runs an action; what a person can mend is told in a line. */
+async function guarded(action) {
+  try {
+    return await action();
+  } catch (error) {
+    tell(error instanceof Refusal ? error.message : `Something went wrong: ${error.message}`, true);
+    if (!(error instanceof Refusal)) console.error(error);
+    return null;
+  }
+}
+
+async function begin() {
+  model ??= await modelFile.load();
+  renderer ??= new Renderer();
+}
+
+function strengths() {
+  return Object.fromEntries(Object.entries(sliders).map(([name, slider]) => [name, slider.value]));
+}
+
+// --- The picture on the screen
+
+let busy = null;
+let again = false;
+
+/** Draws what the controls ask for; while it is drawn, only the newest wish is kept. */
+export function refresh() {
+  again = true;
+  busy ??= (async () => {
+    while (again) {
+      again = false;
+      await guarded(draw);
+    }
+    busy = null;
+  })();
+  return busy;
+}
+
+async function draw() {
+  if (!sitter) return;
+  await begin();
+  if (moving) {
+    const placed = moving;
+    moving = null;
+    await sitter.place(placed);
+    drawn = null;
+  }
+  if (blending()) {
+    if (second) await drawBetween();
+    return;
+  }
+  const wanted = strengths();
+  const key = JSON.stringify(wanted);
+  if (drawn?.kind !== 'edit' || drawn.key !== key) {
+    drawn = {kind: 'edit', key, decoded: await edit.decode(sitter, wanted)};
+  }
+  if (!sitter) return;
+  stage.lay(await edit.draw(renderer, sitter, drawn.decoded, stage.part, {flow}));
+  const parts = Object.entries(wanted).filter(([, value]) => value !== 0).map(([name, value]) => `${titled(name).toLowerCase()} ${percent(value)}`);
+  stage.label = parts.length ? `The photo with ${parts.join(', ')}` : 'The photo, unchanged';
+}
+
+async function drawBetween() {
+  const t = between.value;
+  if (drawn?.kind !== 'blend' || drawn.t !== t) drawn = {kind: 'blend', t, decoded: await blend.decode(sitter, second, t)};
+  if (!second) return;
+  secondPart ??= blend.partOfSecond(second, sitter, stage.part);
+  stage.lay(await blend.draw(renderer, sitter, second, drawn.decoded, stage.part, secondPart));
+  stage.label = `The first photo, ${percent(t)} of the way to the second`;
+}
+
+function percent(value) {
+  return `${Math.round(100 * value)} %`;
+}
+
+/** Shows the photo: all of it, or the face if it is small in it. */
+function frame() {
+  const {photo, box} = sitter;
+  const small = Math.max(box.width, box.height) < SMALL_FACE * Math.max(photo.width, photo.height);
+  element('whole').hidden = !small;
+  press('whole', whole);
+  const all = {x: 0, y: 0, width: photo.width, height: photo.height};
+  const shown = small && !whole ? grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height) : all;
+  stage.show(photo.part(shown, Math.min(1, LONGEST_VIEW / Math.max(shown.width, shown.height))));
+  secondPart = null;
+  if (element('eyes').getAttribute('aria-pressed') === 'true') eyes.show(sitter.eyes);
+}
+
+// --- Photos
+
+/** Opens a photo and finds its face; the first photo unless `other`. */
+export async function open(blob, name, other = false) {
+  tell(model ? 'Looking for a face …' : 'Getting ready …');
+  document.body.setAttribute('aria-busy', 'true');
+  await guarded(async () => {
+    await begin();
+    const photo = await Photo.open(blob, name);
+    let found;
+    try {
+      found = await Sitter.of(photo, model);
+    } catch (error) {
+      photo.close();
+      throw error;
+    }
+    if (other) takeSecond(found);
+    else take(found);
+    await refresh();
+    const count = found.faces.length;
+    const which = count === 1 ? 'Face found.' : `${count} faces found; the largest is taken.`;
+    const next = other ? 'Move the slider from one photo to the other.' : 'Move a slider to change the expression.';
+    tell([which, found.photo.note, next].filter(Boolean).join(' '));
+  });
+  document.body.removeAttribute('aria-busy');
+}
+
+function take(found) {
+  sitter?.close();
+  dropSecond();
+  sitter = found;
+  drawn = null;
+  whole = false;
+  for (const slider of Object.values(sliders)) slider.value = 0;
+  if (!Object.keys(sliders).length) makeSliders();
+  choose('edit');
+  adjustEyes(false);
+  listFaces();
+  frame();
+  element('start').hidden = true;
+  element('work').hidden = false;
+}
+
+function takeSecond(found) {
+  dropSecond();
+  second = found;
+  const {pixels} = found.photo.part({x: 0, y: 0, width: found.photo.width, height: found.photo.height}, Math.min(1, 256 / found.photo.width));
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [pixels.width, pixels.height];
+  canvas.getContext('2d').putImageData(pixels, 0, 0);
+  element('second-picture').src = canvas.toDataURL('image/jpeg', 0.9);
+  element('second').hidden = element('between').hidden = false;
+  between ??= new Slider(element('between'), {title: 'From the first to the second', min: 0, max: 1, step: 0.01, value: 0.5, show: percent, changed: refresh});
+  between.value = 0.5;
+}
+
+function dropSecond() {
+  second?.close();
+  second = secondPart = null;
+  element('second').hidden = element('between').hidden = true;
+}
+
+function makeSliders() {
+  const common = {min: -1, max: 1.5, step: 0.05, value: 0, show: percent, changed: refresh};
+  for (const name of model.expressions) sliders[name] = new Slider(element('expressions'), {...common, title: titled(name)});
+  sliders[NEUTRAL] = new Slider(element('expressions'), {...common, title: 'Take out what the face shows'});
+}
+
+function listFaces() {
+  const {faces, number} = sitter;
+  element('faces').hidden = faces.length < 2;
+  element('face-list').replaceChildren(...faces.map((face, n) => {
+    const button = Object.assign(document.createElement('button'), {type: 'button', textContent: String(n + 1)});
+    button.setAttribute('aria-pressed', String(n === number));
+    button.setAttribute('aria-label', n === 0 ? 'Face 1, the largest' : `Face ${n + 1}`);
+    button.addEventListener('click', () => guarded(async () => {
+      await sitter.choose(n);
+      drawn = null;
+      listFaces();
+      frame();
+      await refresh();
+      element('face-list').children[n].focus();
+      tell(`Face ${n + 1} of ${faces.length}.`);
+    }));
+    return button;
+  }));
+}
+
+// --- Controls
+
+function choose(mode) {
+  press('mode-edit', mode === 'edit');
+  press('mode-blend', mode === 'blend');
+  element('edit').hidden = mode !== 'edit';
+  element('blend').hidden = mode !== 'blend';
+  element('flow').hidden = mode !== 'edit';
+  element('legend').hidden = mode !== 'edit' || !flow;
+  if (mode === 'blend') adjustEyes(false);
+  if (sitter && stage.part) stage.show(stage.part);
+}
+
+function adjustEyes(on) {
+  press('eyes', on);
+  element('eyes-help').hidden = !on;
+  if (on) eyes.show(sitter.eyes);
+  else eyes.hide();
+}
+
+async function save() {
+  if (!sitter) return;
+  element('save').disabled = true;
+  tell('Making the picture at full size …');
+  await refresh();
+  await guarded(async () => {
+    const asBlend = blending() && second;
+    const canvas = asBlend ? await wholeBlend() : await edit.drawWhole(renderer, sitter, drawn.decoded);
+    const told = asBlend ? `between two photos, ${percent(between.value)}`
+      : Object.entries(strengths()).filter(([, value]) => value !== 0).map(([name, value]) => `${name} ${value}`).join(', ') || 'nothing';
+    const blob = await annotated(await canvas.convertToBlob({type: 'image/png'}), {
+      Software: model.told.program,
+      Model: model.told.name,
+      Edit: told,
+    });
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    tell(`Saved as ${link.download}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
+  });
+  element('save').disabled = false;
+}
+
+async function wholeBlend() {
+  const {photo, box} = sitter;
+  const scale = Math.min(1, LARGEST_BLEND / Math.max(box.width, box.height));
+  const part = photo.part({x: 0, y: 0, width: photo.width, height: photo.height}, scale);
+  const laid = await blend.draw(renderer, sitter, second, drawn.decoded, part, blend.partOfSecond(second, sitter, part));
+  const canvas = new OffscreenCanvas(part.pixels.width, part.pixels.height);
+  const context = canvas.getContext('2d');
+  context.putImageData(part.pixels, 0, 0);
+  context.putImageData(laid.pixels, laid.box.x, laid.box.y);
+  return canvas;
+}
+
+function pick(input, other) {
+  input.addEventListener('change', () => {
+    const [file] = input.files;
+    input.value = '';
+    if (file) open(file, file.name, other);
+  });
+}
+
+const on = (id, event, action) => element(id).addEventListener(event, action);
+
+on('choose', 'click', () => element('file').click());
+on('choose-second', 'click', () => element('file-second').click());
+pick(element('file'), false);
+pick(element('file-second'), true);
+on('sample', 'click', async () => {
+  const response = await fetch(element('sample-picture').src);
+  await open(await response.blob(), 'sample');
+});
+
+const showCamera = (shown) => {
+  element('camera').hidden = !shown;
+  element('drop').hidden = shown;
+};
+const endCamera = () => {
+  camera.stop(element('video'));
+  showCamera(false);
+};
+on('use-camera', 'click', () => guarded(async () => {
+  showCamera(true);
+  try {
+    await camera.start(element('video'));
+    tell('Look into the camera, then take the photo.');
+    element('shoot').focus();
+  } catch (error) {
+    endCamera();
+    element('use-camera').focus();
+    throw error;
+  }
+}));
+on('shoot', 'click', () => guarded(async () => {
+  const blob = await camera.shoot(element('video'));
+  endCamera();
+  await open(blob, 'camera');
+}));
+on('no-camera', 'click', () => {
+  endCamera();
+  tell('');
+  element('use-camera').focus();
+});
+
+on('reset', 'click', () => {
+  for (const slider of Object.values(sliders)) slider.value = 0;
+  tell('All sliders are at 0.');
+  refresh();
+});
+on('flow', 'click', () => {
+  flow = !flow;
+  press('flow', flow);
+  element('legend').hidden = !flow;
+  refresh();
+});
+on('whole', 'click', () => {
+  whole = !whole;
+  frame();
+  refresh();
+});
+on('eyes', 'click', () => adjustEyes(element('eyes').getAttribute('aria-pressed') !== 'true'));
+on('mode-edit', 'click', () => {
+  choose('edit');
+  refresh();
+});
+on('mode-blend', 'click', () => {
+  choose('blend');
+  refresh();
+});
+on('save', 'click', save);
+on('another', 'click', () => {
+  leave();
+  element('work').hidden = true;
+  element('start').hidden = false;
+  element('choose').focus();
+  tell('');
+});
+
+const compare = (held) => {
+  press('compare', held);
+  stage.compare(held);
+};
+on('compare', 'pointerdown', (event) => {
+  element('compare').setPointerCapture(event.pointerId);
+  compare(true);
+});
+for (const event of ['pointerup', 'pointercancel', 'blur']) on('compare', event, () => compare(false));
+for (const [event, held] of [['keydown', true], ['keyup', false]]) {
+  on('compare', event, ({key}) => {
+    if (key === ' ' || key === 'Enter') compare(held);
+  });
+}
+on('compare', 'contextmenu', (event) => event.preventDefault());
+
+for (const event of ['dragover', 'dragleave', 'drop']) {
+  document.addEventListener(event, (moved) => {
+    if (![...(moved.dataTransfer?.types ?? [])].includes('Files')) return;
+    moved.preventDefault();
+    element('drop').classList.toggle('over', event === 'dragover');
+    if (event !== 'drop') return;
+    const [file] = moved.dataTransfer.files;
+    if (file) open(file, file.name, blending() && sitter !== null);
+  });
+}
+document.addEventListener('paste', (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith('image/'));
+  if (file) open(file, file.name || 'pasted', blending() && sitter !== null);
+});
+
+// --- Coming and going
+
+function leave() {
+  sitter?.close();
+  dropSecond();
+  sitter = drawn = moving = null;
+  stage.clear();
+}
+
+let left = null; // what to come back to
+
+/** Gives all memory back: the networks, the photos, the graphics card's pictures, the camera. */
+window.addEventListener('pagehide', () => {
+  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: strengths()};
+  leave();
+  renderer?.release();
+  endCamera();
+  networks.end();
+});
+window.addEventListener('pageshow', async (event) => {
+  if (!event.persisted || !left) return;
+  const {blob, name, number, eyes: placed, values} = left;
+  left = null;
+  await open(blob, name);
+  if (!sitter) return;
+  sitter.number = number;
+  listFaces();
+  moving = placed;
+  for (const [key, value] of Object.entries(values)) sliders[key].value = value;
+  await refresh();
+  frame();
+  await refresh();
+});
+
+/** What the page is made of, for scripts: the face that is edited and the picture on the screen. */
+export const state = {
+  get sitter() { return sitter; },
+  get part() { return stage.part; },
+  get running() { return networks.running(); },
+};
+
+/** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first. */
+export async function placeEyes(placed) {
+  moving = placed;
+  await refresh();
+}
+
+/** Sets strengths by expression, and draws. */
+export async function setStrengths(values) {
+  for (const [name, slider] of Object.entries(sliders)) slider.value = values[name] ?? 0;
+  await refresh();
+}
+
+async function introduce() {
+  drawWheel(element('wheel'));
+  const page = await (await fetch('page.json')).json();
+  element('program').textContent = page.program;
+  if (page.sample) {
+    element('sample-picture').src = page.sample.file;
+    element('sample-credit').textContent = page.sample.credit;
+    element('sample').hidden = false;
+  }
+  await begin();
+  element('attribution').textContent = model.told.attribution;
+  element('mode-blend').hidden = !model.mask;
+}
+
+guarded(introduce);
