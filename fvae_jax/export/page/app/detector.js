@@ -22,7 +22,7 @@ export function input({data}) {
  * Reads what the network found.
  *
  * @param outputs arrays by name: cls_, obj_, bbox_ and kps_ with each of the strides
- * @returns [{score, box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right], nose}] in px, largest first
+ * @returns [{score, box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right]}] in px, largest first
  */
 export function faces(outputs) {
   const found = [];
@@ -43,17 +43,25 @@ export function faces(outputs) {
         score,
         box: [x - width / 2, y - height / 2, x + width / 2, y + height / 2],
         eyes: [point(0), point(1)].sort((one, other) => one[0] - other[0]),
-        nose: point(2),
       });
     }
   }
   found.sort((one, other) => other.score - one.score);
   const kept = [];
   for (const face of found) {
-    if (kept.every((other) => overlap(face.box, other.box) <= MOST_OVERLAP)) kept.push(face);
+    const same = kept.find((other) => overlap(face.box, other.box) > MOST_OVERLAP);
+    if (same) same.readings.push(face);
+    else kept.push({...face, readings: [face]});
   }
+  for (const face of kept) face.eyes = [0, 1].map((n) => [0, 1].map((axis) => weighted(face.readings, n, axis)));
   const area = ({box: [x0, y0, x1, y1]}) => (x1 - x0) * (y1 - y0);
-  return kept.sort((one, other) => area(other) - area(one));
+  return kept.map(({readings, ...face}) => face).sort((one, other) => area(other) - area(one));
+}
+
+/** The mean of several readings of an eye: each cell of the network around a face has one, and errors of its own. */
+function weighted(readings, eye, axis) {
+  const sum = readings.reduce((total, {score}) => total + score, 0);
+  return readings.reduce((total, {score, eyes}) => total + score * eyes[eye][axis], 0) / sum;
 }
 
 /** The area of both boxes' intersection over that of their union. */

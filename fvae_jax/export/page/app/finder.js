@@ -6,22 +6,25 @@ import {apply, fromPairs, invert} from './geometry.js';
 
 const SHARES = [1, 0.4]; // of the network's picture that the photo fills: faces that fill the photo are found in the second
 const MOST = 6; // faces to choose from
-// Eyes are read again on an upright picture in which they are here; the network was taught faces of this size.
-const PATCH_EYES = [[270, 290], [370, 290]];
-// From YuNet's eyes to those of the package (dlib's: the middle of the corners), in distances between the eyes: across,
-// outward for each eye, and down. The mean over forty frontal portraits.
-const OUTWARD = 0;
-const DOWN = 0;
+// Eyes are read again on an upright picture in which they are here, and on its mirror image: of 40 portraits, the mean error falls
+// from 1.5 to 0.9 px of a crop of 128.
+const PATCH_EYES = [[240, 290], [400, 290]];
+const ROUNDS = 2;
+const FARTHEST = 80; // px from there: another face
+// From YuNet's eyes to those of the package (dlib's: the middle of the corners), in distances between the eyes.
+const OUTWARD = 0.019;
+const DOWN = 0.042;
 
-/** The picture that the network takes, of a photo under a similarity. */
-function picture(photo, placed) {
+/** The picture that the network takes, of a photo under a similarity; or its mirror image. */
+function picture(photo, placed, mirrored = false) {
   const canvas = new OffscreenCanvas(SIDE, SIDE);
   const context = canvas.getContext('2d', {willReadFrequently: true});
   context.imageSmoothingQuality = 'high';
   const {a, b} = placed;
   // Corners of pixels are whole in a canvas, centers here.
   const [left, top] = apply(placed, [-0.5, -0.5]);
-  context.setTransform(a, b, -b, a, left + 0.5, top + 0.5);
+  if (mirrored) context.setTransform(-1, 0, 0, 1, SIDE, 0);
+  context.transform(a, b, -b, a, left + 0.5, top + 0.5);
   context.drawImage(photo.bitmap, 0, 0);
   return context.getImageData(0, 0, SIDE, SIDE);
 }
@@ -57,12 +60,18 @@ function astray({eyes: [left, right]}) {
 /** The eyes of a face that `find` found, read again on an upright picture of it. */
 export async function eyesOf(photo, face) {
   let {eyes} = face;
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const placed = fromPairs(eyes, PATCH_EYES);
-    const found = await ask('detect', picture(photo, placed));
-    found.sort((one, other) => astray(one) - astray(other));
-    if (!found.length || astray(found[0]) > 50) break;
-    eyes = found[0].eyes.map((eye) => apply(invert(placed), eye));
+    const readings = [];
+    for (const mirrored of [false, true]) {
+      let found = await ask('detect', picture(photo, placed, mirrored));
+      if (mirrored) found = found.map(({eyes: [left, right]}) => ({eyes: [right, left].map(([x, y]) => [SIDE - 1 - x, y])}));
+      found = found.filter((other) => astray(other) < FARTHEST).sort((one, other) => astray(one) - astray(other));
+      readings.push(...found.slice(0, 1));
+    }
+    if (!readings.length) break;
+    const mean = (n, axis) => readings.reduce((sum, reading) => sum + reading.eyes[n][axis], 0) / readings.length;
+    eyes = [0, 1].map((n) => apply(invert(placed), [mean(n, 0), mean(n, 1)]));
   }
   const [[x0, y0], [x1, y1]] = eyes;
   const [dx, dy] = [x1 - x0, y1 - y0];
