@@ -7,6 +7,7 @@ the model is from, and the SHA-256 of every other file.
 import hashlib
 import json
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
@@ -38,17 +39,21 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     return {latent.NEUTRAL: stats.class_means[latent.NEUTRAL], **directions}
 
 
-def write(folder: pathlib.Path, bundle: bundle_lib.Bundle, files: dict[str, str], outputs: dict[str, list[str]]) -> None:
-    """Writes model.json and latents.bin.
+def write(folder: pathlib.Path, bundle: bundle_lib.Bundle, files: dict[str, str], outputs: dict[str, list[str]],
+          card: pathlib.Path | None) -> None:
+    """Writes model.json and latents.bin, and copies the model card.
 
     Args:
       folder: Where all other files of the export are already.
       bundle: The model.
       files: The file of each network.
       outputs: The names of each network's outputs.
+      card: The model card, or None.
     """
     arrays = latents(bundle)
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in arrays.values()))
+    if card is not None:
+        shutil.copyfile(card, folder / card.name)
     config, info, size = bundle.config, bundle.info, bundle.config.data.image_size
     data, licence = info.get('data', ''), info.get('licence', '')
     told = {

@@ -8,6 +8,7 @@ What they compute, and in which shapes, is told in `functions`; only features, w
 their channels first. The batch is symbolic.
 """
 
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +16,68 @@ import jax
 import ml_collections
 import numpy as np
 import onnx
+import onnxruntime
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import functions, graph as graph_lib
+from fvae_jax.export import check, facts, functions, graph as graph_lib
 from fvae_jax.export.graph import Graph
 from fvae_jax.models import blocks, fvae
 from fvae_jax.ops import warp
+
+
+_README = f"""# The networks of an fvae_jax model as ONNX (opset {graph_lib.OPSET})
+
+`encode`, `decode` and, where there is one, `mask`. What `encode` gives goes into the others by its name. `model.json` tells
+inputs, outputs, expressions, where the eyes belong in a crop, and the licence; `latents.bin` has what each expression adds
+to the latent at strength 1. `displacement` says, in pixels of the crop, how far from its own place each pixel is read; that of
+an edit is its difference from that of the unchanged latent.
+"""
+
+
+def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
+    """Fills a folder with graphs and facts, once onnxruntime has given with them what JAX gives.
+
+    Weights are stored in half precision unless pictures would change.
+
+    Args:
+      bundle: The model.
+      folder: An empty folder.
+      card: A model card to put beside the model.
+
+    Returns:
+      What was measured, for people.
+
+    Raises:
+      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
+    """
+    reference = check.Reference(bundle)
+    graphs = models(bundle, half=False)
+    found = reference.require(runner(graphs), 'the ONNX export', check.Difference(check.NUMBERS, check.PICTURE))
+    measured = f'numbers within {found.numbers:.1g} of JAX'
+    halves = models(bundle, half=True)
+    rounded = reference.difference(runner(halves))
+    if rounded.picture <= check.PICTURE:
+        graphs = halves
+        measured = f'weights in half precision, pictures within {rounded.picture:.2g}/255 of JAX (in full precision {measured})'
+    files = {name: f'{name}.onnx' for name in graphs}
+    for name, graph in graphs.items():
+        (folder / files[name]).write_bytes(graph.SerializeToString(deterministic=True))
+    (folder / 'README.md').write_text(_README, encoding='utf-8')
+    outputs = {name: [value.name for value in graph.graph.output] for name, graph in graphs.items()}
+    facts.write(folder, bundle, files, outputs, card)
+    return measured
+
+
+def runner(graphs: dict[str, onnx.ModelProto]) -> check.Run:
+    """Returns a function that runs one of the graphs, by name, in onnxruntime."""
+    sessions = {name: onnxruntime.InferenceSession(graph.SerializeToString(), providers=['CPUExecutionProvider'])
+                for name, graph in graphs.items()}
+
+    def run(name: str, arrays: check.Arrays) -> check.Arrays:
+        names = [value.name for value in sessions[name].get_outputs()]
+        return dict(zip(names, sessions[name].run(names, dict(arrays))))
+
+    return run
 
 
 def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.ModelProto]:
@@ -41,11 +98,6 @@ def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.Model
         builders[name](graph, bundle)
         graphs[name] = graph.model(name)
     return graphs
-
-
-def channels_first(name: str, value: np.ndarray) -> np.ndarray:
-    """An array of `functions` in the layout that these graphs have it in."""
-    return np.ascontiguousarray(np.moveaxis(value, -1, 1)) if 'feature' in name else value
 
 
 def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
