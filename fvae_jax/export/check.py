@@ -18,9 +18,6 @@ from fvae_jax.errors import InputError
 from fvae_jax.export import facts, functions
 from fvae_jax.ops import image as image_ops, warp
 
-# Of single numbers with float32 weights, and of pixels, in steps of 1/255, where weights are rounded.
-NUMBERS, PICTURE = 1e-4, 1.0
-
 _PEOPLE = (('neutral', 1.0), ('smile', 0.7), ('surprise', 1.0))
 
 Arrays = Mapping[str, np.ndarray]
@@ -37,6 +34,10 @@ class Difference(NamedTuple):
 
     numbers: float
     picture: float
+
+
+# What is allowed. Weights in half precision change numbers by more, and are judged by the picture alone.
+LIMIT = Difference(numbers=1e-4, picture=1.0)
 
 
 def drawn_crops(size: int) -> np.ndarray:
@@ -73,7 +74,7 @@ class Reference:
         return Difference(*(float(np.nan_to_num(value, nan=np.inf)) for value in (
             np.max([value for name, value in apart.items() if name != 'picture']), 255 * apart['picture'])))
 
-    def require(self, run: Run, what: str, limit: Difference) -> Difference:
+    def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
         """Returns the difference.
 
         Raises:
@@ -81,9 +82,9 @@ class Reference:
         """
         found = self.difference(run)
         if found.numbers > limit.numbers or found.picture > limit.picture:
-            raise InputError(f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g} ({limit.numbers:g} '
-                             f'allowed), pictures by {found.picture:.2g}/255 ({limit.picture:g}/255 allowed); nothing is '
-                             'written; install the versions of launch/constraints.txt, and report it if that does not help')
+            raise InputError(f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
+                             f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
+                             'allowed; nothing is written: install the versions of launch/constraints.txt')
         return found
 
     def _results(self, run: Run) -> dict[str, np.ndarray]:

@@ -51,7 +51,8 @@ def check_target(target: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise InputError(f'--to {target} needs {name} ({error}); install it: pip install "fvae-jax[export]"') from error
+            raise InputError(f'--to {target} needs {name} ({error}); install it: pip install "fvae-jax[export]"'
+                             ) from error
 
 
 def check_folder(out: pathlib.Path, *, overwrite: bool = False) -> pathlib.Path:

@@ -1,7 +1,7 @@
 """What is told beside every export: model.json, and the latents of Algorithm 1 in latents.bin.
 
-model.json names the networks' inputs and outputs, what goes in and comes out, the expressions, where the eyes belong in a crop, where
-the model is from, and the SHA-256 of every other file.
+model.json names the networks' inputs and outputs, the expressions, where the eyes belong in a crop, where the model is
+from and under which licence, and the SHA-256 of every other file.
 """
 
 import hashlib
@@ -63,8 +63,8 @@ def write(folder: pathlib.Path, bundle: bundle_lib.Bundle, files: dict[str, str]
         'size': size,
         'image': {'layout': 'NHWC', 'channels': 'RGB', 'range': [-1, 1], 'of_bytes': 'byte / 127.5 - 1'},
         'eyes': align.crop_eye_centers(size).tolist(),
-        'latents': {'file': LATENTS, 'type': 'float32, little endian', 'shape': list(functions.shapes(bundle)['latent']),
-                    'order': list(arrays), 'direction': config.latent.direction},
+        'latents': {'file': LATENTS, 'type': 'float32, little endian', 'order': list(arrays),
+                    'shape': list(functions.shapes(bundle)['latent']), 'direction': config.latent.direction},
         'expressions': [{'name': name, 'images': bundle.statistics.counts.get(name)}
                         for name in arrays if name != latent.NEUTRAL],
         'content': bool(config.model.content),

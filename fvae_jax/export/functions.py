@@ -48,9 +48,9 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
     check(bundle)
     config = bundle.config.copy_and_resolve_references()
     config.model.dtype = 'float32'
-    network, shown, mask_shown = fvae.from_config(config), *(_indices(bundle.config, w) for w in _all_widths(config))
+    network, judge = fvae.from_config(config), confidence.from_config(config)
     variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
-    judge = confidence.from_config(config)
+    shown, mask_shown = (_indices(config, widths) for widths in _all_widths(config))
 
     def encode(arrays: Arrays) -> dict[str, jax.Array]:
         image = arrays['image']
