@@ -27,6 +27,8 @@ Changes facial expressions in photos by moving the photo's own pixels.
   fvae info         what is in the model, or which faces are in a photo
   fvae report       a training run beside other methods: tables and figures
   fvae study        let people judge which faces are real
+  fvae export       the model for other programs, or as a web page
+  fvae demo         that page, in your browser
 
 fvae COMMAND --help tells more; fvae --version tells the version.
 
@@ -71,9 +73,15 @@ def main(argv: Sequence[str]) -> int:
     elif command in ('report', 'study'):
         from fvae_jax.evaluation import command as evaluation
         {'report': evaluation.report, 'study': evaluation.study}[command](rest)
+    elif command == 'export':
+        from fvae_jax.export import command as exporting
+        exporting.export(rest)
+    elif command == 'demo':
+        from fvae_jax.export import demo
+        demo.demo(rest)
     else:
         what = f'unknown command {command!r}' if command else 'no command'
-        raise InputError(f'{what}; use fvae edit, interpolate, info, report or study (see fvae --help)')
+        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study, export or demo (see fvae --help)')
     return 0
 
 
