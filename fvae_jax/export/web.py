@@ -4,7 +4,7 @@ import pathlib
 import shutil
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import onnx
+from fvae_jax.export import onnx, sample
 
 PAGE = pathlib.Path(__file__).with_name('page')
 MODEL = 'model'
@@ -25,5 +25,6 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
       InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
     """
     shutil.copytree(PAGE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.py', '__pycache__'))
+    sample.write(folder)
     (folder / MODEL).mkdir()
     return onnx.build(bundle, folder / MODEL, card)
