@@ -27,22 +27,24 @@ def open_page(chromium):
     """Opens files: open_page(path, width=1280, height=800, script='', **options of a context) -> playwright Page.
 
     `script` runs before the page's own. When the test ends, none of its pages may have written an error to the
-    console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty.
+    console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty. A page may
+    also be the address of a server's folder; it may ask for what lies under it.
     """
     contexts, complaints = [], []
 
-    def opened(path: pathlib.Path, width: int = 1280, height: int = 800, script: str = '', **options):
+    def opened(path: pathlib.Path | str, width: int = 1280, height: int = 800, script: str = '', **options):
+        address, own = (path, path) if isinstance(path, str) else (path.resolve().as_uri(), 'file:')
         context = chromium.new_context(viewport={'width': width, 'height': height}, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         context.add_init_script(script)
-        context.on('request', lambda request: request.url.startswith(('file:', 'data:', 'blob:'))
+        context.on('request', lambda request: request.url.startswith((own, 'data:', 'blob:'))
                    or complaints.append(f'request: {request.url}'))
         context.on('console', lambda message: message.type in ('error', 'warning')
                    and complaints.append(f'console: {message.text}'))
         context.on('weberror', lambda error: complaints.append(f'error: {error.error}'))
         page = context.new_page()
-        page.goto(path.resolve().as_uri())
+        page.goto(address)
         return page
 
     opened.complaints = complaints

@@ -35,6 +35,7 @@ let secondPart = null;
 let moving = null; // where the eyes are dragged to
 let flow = false;
 let whole = false;
+let sample = null;
 let sliders = {};
 let between = null;
 let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
@@ -46,6 +47,7 @@ const press = (id, on) => element(id).setAttribute('aria-pressed', String(on));
 function tell(text, trouble = false) {
   element('status').textContent = text;
   element('status').classList.toggle('trouble', trouble);
+  if (trouble) element('status').scrollIntoView({block: 'nearest'});
 }
 
 /** Runs an action; what a person can mend is told in a line. */
@@ -87,35 +89,44 @@ export function refresh() {
 }
 
 async function draw() {
-  if (!sitter) return;
+  const face = sitter;
+  if (!face) return;
   await begin();
   if (moving) {
     const placed = moving;
     moving = null;
-    await sitter.place(placed);
+    await face.place(placed);
     drawn = null;
   }
   if (blending()) {
-    if (second) await drawBetween();
+    if (second) await drawBetween(face, second);
     return;
   }
   const wanted = strengths();
   const key = JSON.stringify(wanted);
   if (drawn?.kind !== 'edit' || drawn.key !== key) {
-    drawn = {kind: 'edit', key, decoded: await edit.decode(sitter, wanted)};
+    const decoded = await edit.decode(face, wanted);
+    if (sitter !== face) return; // another photo came in between
+    drawn = {kind: 'edit', key, decoded};
   }
-  if (!sitter) return;
-  stage.lay(await edit.draw(renderer, sitter, drawn.decoded, stage.part, {flow}));
+  const laid = await edit.draw(renderer, face, drawn.decoded, stage.part, {flow});
+  if (sitter !== face) return;
+  stage.lay(laid);
   const parts = Object.entries(wanted).filter(([, value]) => value !== 0).map(([name, value]) => `${titled(name).toLowerCase()} ${percent(value)}`);
   stage.label = parts.length ? `The photo with ${parts.join(', ')}` : 'The photo, unchanged';
 }
 
-async function drawBetween() {
+async function drawBetween(face, other) {
   const t = between.value;
-  if (drawn?.kind !== 'blend' || drawn.t !== t) drawn = {kind: 'blend', t, decoded: await blend.decode(sitter, second, t)};
-  if (!second) return;
-  secondPart ??= blend.partOfSecond(second, sitter, stage.part);
-  stage.lay(await blend.draw(renderer, sitter, second, drawn.decoded, stage.part, secondPart));
+  if (drawn?.kind !== 'blend' || drawn.t !== t) {
+    const decoded = await blend.decode(face, other, t);
+    if (sitter !== face || second !== other) return;
+    drawn = {kind: 'blend', t, decoded};
+  }
+  secondPart ??= blend.partOfSecond(other, face, stage.part);
+  const laid = await blend.draw(renderer, face, other, drawn.decoded, stage.part, secondPart);
+  if (sitter !== face || second !== other) return;
+  stage.lay(laid);
   stage.label = `The first photo, ${percent(t)} of the way to the second`;
 }
 
@@ -181,6 +192,7 @@ function take(found) {
 
 function takeSecond(found) {
   dropSecond();
+  drawn = null;
   second = found;
   const {pixels} = found.photo.part({x: 0, y: 0, width: found.photo.width, height: found.photo.height}, Math.min(1, 256 / found.photo.width));
   const canvas = document.createElement('canvas');
@@ -201,7 +213,7 @@ function dropSecond() {
 function makeSliders() {
   const common = {min: -1, max: 1.5, step: 0.05, value: 0, show: percent, changed: refresh};
   for (const name of model.expressions) sliders[name] = new Slider(element('expressions'), {...common, title: titled(name)});
-  sliders[NEUTRAL] = new Slider(element('expressions'), {...common, title: 'Take out what the face shows'});
+  sliders[NEUTRAL] = new Slider(element('expressions'), {...common, title: 'Toward neutral'});
 }
 
 function listFaces() {
@@ -295,10 +307,7 @@ on('choose', 'click', () => element('file').click());
 on('choose-second', 'click', () => element('file-second').click());
 pick(element('file'), false);
 pick(element('file-second'), true);
-on('sample', 'click', async () => {
-  const response = await fetch(element('sample-picture').src);
-  await open(await response.blob(), 'sample');
-});
+on('sample', 'click', () => open(sample, 'sample'));
 
 const showCamera = (shown) => {
   element('camera').hidden = !shown;
@@ -428,18 +437,24 @@ window.addEventListener('pageshow', async (event) => {
   await refresh();
   frame();
   await refresh();
+  tell('Back again, with the photo and the sliders as they were.');
 });
 
 /** What the page is made of, for scripts: the face that is edited and the picture on the screen. */
 export const state = {
   get sitter() { return sitter; },
-  get part() { return stage.part; },
+  get second() { return second; },
   get running() { return networks.running(); },
 };
 
-/** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first. */
-export async function placeEyes(placed) {
-  moving = placed;
+/** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first; or that of the second photo. */
+export async function placeEyes(placed, other = false) {
+  if (other) {
+    await second.place(placed);
+    drawn = secondPart = null;
+  } else {
+    moving = placed;
+  }
   await refresh();
 }
 
@@ -454,12 +469,14 @@ async function introduce() {
   const page = await (await fetch('page.json')).json();
   element('program').textContent = page.program;
   if (page.sample) {
-    element('sample-picture').src = page.sample.file;
+    sample = await (await fetch(page.sample.file)).blob();
+    element('sample-picture').src = URL.createObjectURL(sample);
     element('sample-credit').textContent = page.sample.credit;
     element('sample').hidden = false;
   }
   await begin();
   element('attribution').textContent = model.told.attribution;
+  element('card').hidden = !('MODEL_CARD.md' in model.told.files);
   element('mode-blend').hidden = !model.mask;
 }
 

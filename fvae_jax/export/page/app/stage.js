@@ -3,6 +3,8 @@
 import {apply} from './geometry.js';
 import {toPhoto} from './photo.js';
 
+const LARGEST_ZOOM = 2.5;
+
 export class Stage {
   #canvas;
   #context;
@@ -21,6 +23,9 @@ export class Stage {
     this.#canvas.width = part.pixels.width;
     this.#canvas.height = part.pixels.height;
     this.#context.putImageData(part.pixels, 0, 0);
+    const {style} = this.#canvas.parentElement;
+    style.setProperty('--aspect', String(part.pixels.width / part.pixels.height));
+    style.setProperty('--width', `${LARGEST_ZOOM * part.pixels.width}px`);
   }
 
   /** Lays pixels over the part. */
