@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import pathlib
+import sys
 import webbrowser
 from collections.abc import Sequence
 from typing import Any
@@ -75,12 +76,20 @@ def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer
       InputError: The port cannot be had.
     """
     try:
-        return http.server.ThreadingHTTPServer((_ADDRESS, port), functools.partial(_Files, directory=page))
+        return _Server((_ADDRESS, port), functools.partial(_Files, directory=page))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         why = 'is in use' if error.errno == errno.EADDRINUSE else 'is not for everybody'
         raise InputError(f'--port {port} {why}; give another one, or none for a free one') from error
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """A server that does not mind when a browser goes away in the middle of a file."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

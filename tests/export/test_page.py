@@ -86,14 +86,19 @@ def call(page, expression, argument=None):
 def saved(page):
     with page.expect_download() as download:
         page.click('#save')
-    return Image.open(download.value.path())
+    with Image.open(download.value.path()) as picture:
+        picture.load()
+    return picture
 
 
 def shown(page):
     """The picture on the screen, (H, W, 3)."""
-    values = page.evaluate('() => { const c = document.getElementById("view"); return [c.width, c.height, Array.from('
-                           'c.getContext("2d").getImageData(0, 0, c.width, c.height).data)]; }')
-    width, height, data = values
+    width, height, data = page.evaluate('''() => {
+        const view = document.getElementById('view');
+        const context = new OffscreenCanvas(view.width, view.height).getContext('2d', {willReadFrequently: true});
+        context.drawImage(view, 0, 0);
+        return [view.width, view.height, Array.from(context.getImageData(0, 0, view.width, view.height).data)];
+    }''')
     return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
 
 
@@ -263,11 +268,20 @@ def test_several_faces(address, sample, open_page):
     np.testing.assert_allclose(other - [0, 50], (largest - [220, 0]) * 200 / 300, atol=2)
 
 
+def refusing(error):
+    return camera(f'Promise.reject(new DOMException("", "{error}"))')
+
+
+def camera(gives):
+    # The script also runs before there is a page, where there are no devices.
+    return f'if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {gives}'
+
+
 def test_the_camera(address, open_page):
     refusals = {'NotAllowedError': 'not allowed', 'NotFoundError': 'No camera was found', 'NotReadableError': 'in use',
                 'OverconstrainedError': r'could not be started \(OverconstrainedError\)'}
     for error, line in refusals.items():
-        page = open_page(address, script=f'navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "{error}"))')
+        page = open_page(address, script=refusing(error))
         page.click('#use-camera')
         told(page, line)
         assert page.locator('#drop').is_visible() and page.locator('#camera').is_hidden()
@@ -277,14 +291,14 @@ def test_the_camera(address, open_page):
     told(page, 'gives no camera')
     page.context.close()
 
-    portrait_stream = """navigator.mediaDevices.getUserMedia = async () => {
+    portrait_stream = camera("""(async () => {
       const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [512, 512];
       const context = canvas.getContext('2d');
       const picture = await createImageBitmap(await (await fetch('/sample.jpg')).blob());
       setInterval(() => context.drawImage(picture, 0, 0), 50);
       return window.stream = canvas.captureStream();
-    };"""
+    })()""")
     page = open_page(address, script=portrait_stream)
     page.wait_for_selector('#sample:visible')
     page.click('#use-camera')
@@ -309,7 +323,7 @@ def test_leaving_frees_and_coming_back_restores(address, open_page):
     page.locator('#eye-left').focus()
     page.keyboard.press('Shift+ArrowDown')
     call(page, 'main.refresh()')
-    eyes, before = call(page, 'main.state.sitter.eyes'), shown(page)
+    eyes, before = call(page, 'main.state.sitter.eyes'), np.array(saved(page))
     page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
     assert call(page, 'main.state.running') is False and call(page, 'main.state.sitter') is None
     assert page.evaluate('() => document.getElementById("view").width') == 1
@@ -318,10 +332,11 @@ def test_leaving_frees_and_coming_back_restores(address, open_page):
     sync_api.expect(page.locator('#slider-smile')).to_have_value('-0.5', timeout=60_000)
     told(page, 'Back again')
     np.testing.assert_allclose(call(page, 'main.state.sitter.eyes'), eyes)
-    assert call(page, 'main.state.running') is True and (shown(page) == before).all()
+    assert call(page, 'main.state.running') is True
+    assert (np.array(saved(page)) == before).all()
 
 
-@pytest.mark.parametrize('width, height, scheme', [(400, 860, 'light'), (400, 860, 'dark'), (1400, 900, 'dark')])
+@pytest.mark.parametrize('width, height, scheme', [(400, 860, 'light'), (1400, 900, 'dark')])
 def test_the_layout_and_the_keyboard(width, height, scheme, address, open_page, check_layout):
     page = open_page(address, width, height, color_scheme=scheme)
     assert page.title() == 'Edit an expression' and page.locator('html').get_attribute('lang') == 'en'
@@ -409,8 +424,8 @@ def test_between_two_photos(address, sample, smiling, editor, open_page):
     for t in (0.5, 1):
         got, wanted = frame(t), morph.frame(t)
         own = difference(wanted, source, face)
-        # The package resamples the aligned crop once more on its way into the photo.
-        assert difference(got, wanted, face) < min(3, own / 4), t
+        # The package makes an upright crop of both photos, mixes those, and resamples once more on the way into the photo.
+        assert difference(got, wanted, face) < min(3, own / 3), t
 
 
 @pytest.mark.slow
