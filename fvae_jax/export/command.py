@@ -10,7 +10,8 @@ from fvae_jax import runtime
 from fvae_jax.editing import arguments, output
 from fvae_jax.errors import InputError
 
-TARGETS = ('stablehlo', 'onnx', 'web')
+# What each target needs of the extra `export`; jax.export serializes by flatbuffers, which jax does not ask for.
+TARGETS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime'), 'web': ('onnx', 'onnxruntime')}
 
 _CARD = bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')
 # Where an export has its facts; a folder without them is none, and is never replaced.
@@ -47,7 +48,7 @@ def check_target(target: str) -> None:
     """
     if target not in TARGETS:
         raise InputError(f'--to {target}: unknown target; it is one of {", ".join(TARGETS)}')
-    for name in () if target == 'stablehlo' else ('onnx', 'onnxruntime'):
+    for name in TARGETS[target]:
         try:
             importlib.import_module(name)
         except ImportError as error:
@@ -101,6 +102,8 @@ def write(bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrit
     check_target(target)
     folder = check_folder(out, overwrite=overwrite)
     runtime.prepare()
+    from fvae_jax.export import functions
+    functions.check(bundle)
     build = importlib.import_module(f'fvae_jax.export.{target}').build
     with output.replacing_folder(folder) as temporary:
         measured = build(bundle, temporary, card)

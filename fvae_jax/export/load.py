@@ -1,4 +1,4 @@
-"""Loads the networks of this folder. It needs jax, and neither Flax nor fvae_jax.
+"""Loads the networks of this folder. It needs jax and flatbuffers, neither Flax nor fvae_jax.
 
     networks, latents = load()
     face = networks['encode']({'image': crops})                       # (B, size, size, 3) float32, RGB in [-1, 1]

@@ -7,8 +7,8 @@
 What they compute, and in which shapes, is told in `functions`; only features, which are for the other graphs alone,
 have their channels first. The batch is symbolic.
 
-`jax2onnx` 0.17 makes such graphs from JAX itself. They have seven to thirteen times as many operators, take a third
-longer for a decode in onnxruntime, and in that of `encode` axes are mixed up; besides, it wants an Orbax older than ours.
+`jax2onnx` 0.17 makes such graphs from JAX itself. They have eight to twenty times as many operators and take a third
+longer for a decode in onnxruntime, and in that of `encode` axes are mixed up; it also wants an older Orbax than ours.
 """
 
 import pathlib

@@ -15,8 +15,9 @@ PLATFORMS = ('cpu', 'cuda', 'tpu')
 _README = f"""# The networks of an fvae_jax model as StableHLO
 
 `encode`, `decode` and, where there is one, `mask`, serialized by jax {jax.__version__} for {', '.join(PLATFORMS)}; jax
-promises to read them for six months at least. `load.py` shows how they are used and needs only jax: `from load import
-load`. `model.json` tells inputs, outputs, expressions, where the eyes belong in a crop, and the licence.
+promises to read them for six months at least. `load.py` shows how they are used and needs no more than `pip install
+jax flatbuffers`: `from load import load`. `model.json` tells inputs, outputs, expressions, where the eyes belong in a
+crop, and the licence.
 """
 
 

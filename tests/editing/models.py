@@ -9,13 +9,11 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.models import confidence, fvae
 
 
-def random_bundle(mask=True, norm='batch', content=False, **groups):
-    """Returns a Bundle with random weights and three expressions; `groups` change its config: flow={'scale': 0.2}."""
+def random_bundle(mask=True, norm='batch', content=False):
+    """Returns a Bundle with random weights and three expressions."""
     config = synthetic.get_config('tiny')
     config.model.norm, config.model.content = norm, content
-    config.update(groups)
-    size = config.data.image_size
-    image, z = jnp.zeros((1, size, size, 3)), jnp.zeros((1, 4, 4, 8))
+    image, z = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 4, 4, 8))
 
     def loud(variables):
         return jax.tree.map(lambda x: np.asarray(6 * x if x.ndim == 4 else x), dict(variables))
