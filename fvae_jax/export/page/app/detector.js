@@ -22,7 +22,8 @@ export function input({data}) {
  * Reads what the network found.
  *
  * @param outputs arrays by name: cls_, obj_, bbox_ and kps_ with each of the strides
- * @returns [{score, box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right]}] in px, largest first
+ * @returns [{score, box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right],
+ *   turn}] in px, largest first; turn is about 0 for a face that looks into the camera, and beyond ±0.5 for one in profile
  */
 export function faces(outputs) {
   const found = [];
@@ -43,6 +44,7 @@ export function faces(outputs) {
         score,
         box: [x - width / 2, y - height / 2, x + width / 2, y + height / 2],
         eyes: [point(0), point(1)].sort((one, other) => one[0] - other[0]),
+        nose: point(2),
       });
     }
   }
@@ -53,9 +55,16 @@ export function faces(outputs) {
     if (same) same.readings.push(face);
     else kept.push({...face, readings: [face]});
   }
+  for (const face of kept) face.turn = turn(face);
   for (const face of kept) face.eyes = [0, 1].map((n) => [0, 1].map((axis) => weighted(face.readings, n, axis)));
   const area = ({box: [x0, y0, x1, y1]}) => (x1 - x0) * (y1 - y0);
-  return kept.map(({readings, ...face}) => face).sort((one, other) => area(other) - area(one));
+  return kept.map(({readings, nose, ...face}) => face).sort((one, other) => area(other) - area(one));
+}
+
+/** How far the nose is from the middle between the eyes, along their line, in distances between them. */
+function turn({eyes: [[x0, y0], [x1, y1]], nose: [x, y]}) {
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  return ((x - (x0 + x1) / 2) * dx + (y - (y0 + y1) / 2) * dy) / Math.max(dx * dx + dy * dy, 1e-6);
 }
 
 /** The mean of several readings of an eye: each cell of the network around a face has one, and errors of its own. */

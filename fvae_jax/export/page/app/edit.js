@@ -3,6 +3,7 @@
 import {carried, contentBox, measure, steepened} from './grain.js';
 import {compose, faceBox, grown, invert} from './geometry.js';
 import {anchored, edited, neutralizing} from './latent.js';
+import {Refusal} from './photo.js';
 import {FLOW, EDIT, refine} from './renderer.js';
 
 const TILE = 1024; // px of a saved photo that are made at once
@@ -79,6 +80,7 @@ export async function drawWhole(renderer, sitter, refined) {
   const {photo, toCrop, box} = sitter;
   const canvas = new OffscreenCanvas(photo.width, photo.height);
   const context = canvas.getContext('2d');
+  if (context === null) throw new Refusal('This browser has no memory left for the picture. Close other tabs, or make the photo smaller.');
   context.fillStyle = '#fff';
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(photo.bitmap, 0, 0);

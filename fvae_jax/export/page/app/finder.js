@@ -32,7 +32,8 @@ function picture(photo, placed, mirrored = false) {
 /**
  * Finds the faces of a photo.
  *
- * @returns [{box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right]}] in photo px, largest first
+ * @returns [{eyes: [[x, y] left of the picture, [x, y] right], turn}] in photo px, largest first;
+ *   turn as `detector.faces` has it
  */
 export async function find(photo) {
   const longest = Math.max(photo.width, photo.height);
@@ -41,11 +42,7 @@ export async function find(photo) {
     const placed = {a, b: 0, x: (SIDE - a * (photo.width - 1)) / 2, y: (SIDE - a * (photo.height - 1)) / 2};
     const found = await ask('detect', picture(photo, placed));
     const back = invert(placed);
-    const faces = found.map(({score, box: [x0, y0, x1, y1], eyes}) => ({
-      score,
-      box: [...apply(back, [x0, y0]), ...apply(back, [x1, y1])],
-      eyes: eyes.map((eye) => apply(back, eye)),
-    }));
+    const faces = found.map(({turn, eyes}) => ({turn, eyes: eyes.map((eye) => apply(back, eye))}));
     if (faces.length) return faces.slice(0, MOST);
   }
   return [];

@@ -35,7 +35,8 @@ let secondPart = null;
 let moving = null; // where the eyes are dragged to
 let flow = false;
 let whole = false;
-let sample = null;
+let sample = null; // the file to try
+let openings = 0; // the newest photo counts
 let sliders = {};
 let between = null;
 let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
@@ -62,6 +63,9 @@ async function guarded(action) {
 }
 
 async function begin() {
+  if (typeof OffscreenCanvas === 'undefined' || typeof DecompressionStream === 'undefined') {
+    throw new Refusal('This browser is too old for this page. Browsers from the year 2023 on have what it needs.');
+  }
   model ??= await modelFile.load();
   renderer ??= new Renderer();
 }
@@ -151,6 +155,7 @@ function frame() {
 
 /** Opens a photo and finds its face; the first photo unless `other`. */
 export async function open(blob, name, other = false) {
+  const mine = ++openings;
   tell(model ? 'Looking for a face …' : 'Getting ready …');
   document.body.setAttribute('aria-busy', 'true');
   await guarded(async () => {
@@ -163,15 +168,20 @@ export async function open(blob, name, other = false) {
       photo.close();
       throw error;
     }
+    if (mine !== openings) {
+      found.close();
+      return;
+    }
     if (other) takeSecond(found);
     else take(found);
     await refresh();
     const count = found.faces.length;
     const which = count === 1 ? 'Face found.' : `${count} faces found; the largest is taken.`;
     const next = other ? 'Move the slider from one photo to the other.' : 'Move a slider to change the expression.';
-    tell([which, found.photo.note, next].filter(Boolean).join(' '));
+    const turned = found.turned ? 'The face is turned; one that looks into the camera is edited better.' : '';
+    tell([which, turned, found.photo.note, next].filter(Boolean).join(' '));
   });
-  document.body.removeAttribute('aria-busy');
+  if (mine === openings) document.body.removeAttribute('aria-busy');
 }
 
 function take(found) {
@@ -186,8 +196,11 @@ function take(found) {
   adjustEyes(false);
   listFaces();
   frame();
+  const first = element('work').hidden;
   element('start').hidden = true;
   element('work').hidden = false;
+  // What had the focus is hidden now.
+  if (first) element('expressions').querySelector('input').focus({preventScroll: true});
 }
 
 function takeSecond(found) {

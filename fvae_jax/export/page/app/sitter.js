@@ -8,6 +8,8 @@ import {Refusal} from './photo.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
+const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
+
 let keys = 0;
 
 export class Sitter {
@@ -28,8 +30,8 @@ export class Sitter {
 
   /** Takes another of the faces. */
   async choose(number) {
-    this.number = number;
     await this.place(await eyesOf(this.photo, this.faces[number]));
+    this.number = number;
   }
 
   /**
@@ -38,17 +40,21 @@ export class Sitter {
    * @param eyes [[x, y] left of the picture, [x, y] right], photo px
    */
   async place(eyes) {
-    const {photo, model: {size, goals}} = this;
-    this.eyes = eyes;
-    this.toCrop = fromPairs(eyes, goals);
-    const box = faceBox(this.toCrop, size, photo.width, photo.height);
+    const {photo, key, model: {size, goals}} = this;
+    const toCrop = fromPairs(eyes, goals);
+    const box = faceBox(toCrop, size, photo.width, photo.height);
     if (!box.width || !box.height) throw new Refusal('The eyes lie outside the photo. Move them onto the face.');
-    this.box = box;
     const around = grown(box, Math.ceil(0.05 * Math.max(box.width, box.height)) + 8, photo.width, photo.height);
     const {pixels, fromPhoto} = photo.part(around, Math.min(1, LARGEST_PART / Math.max(around.width, around.height)));
-    const crop = alignedCrop(pixels, compose(this.toCrop, invert(fromPhoto)), size);
-    this.latent = await ask('encode', {key: this.key, crop});
-    this.own = await ask('decode', {key: this.key, latent: this.latent});
+    const crop = alignedCrop(pixels, compose(toCrop, invert(fromPhoto)), size);
+    const latent = await ask('encode', {key, crop});
+    const own = await ask('decode', {key, latent});
+    Object.assign(this, {eyes, toCrop, box, latent, own});
+  }
+
+  /** Whether the face looks away. */
+  get turned() {
+    return Math.abs(this.faces[this.number].turn) > TURNED;
   }
 
   /** The distance between the eyes, photo px. */
