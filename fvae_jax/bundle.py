@@ -9,6 +9,7 @@ the package, in half precision.
 import json
 import os
 import pathlib
+import re
 from typing import Any, Mapping, NamedTuple
 
 import ml_collections
@@ -20,6 +21,8 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
 KEY = 'fvae_jax'
+# They become options of a command line.
+_EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
 
@@ -116,12 +119,36 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f'{path} is not a model file, or is cut short ({error}); '
                          'take RUN/model.safetensors of a trained run') from error
-    tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     try:
-        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), facts['counts'])
-        return Bundle(config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, facts['info'])
-    except (KeyError, ValueError) as error:
-        raise InputError(f'{path} is damaged ({error}); take another copy of it') from error
+        tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
+        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']))
+        bundle = Bundle(config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, dict(facts['info']))
+        config_lib.check_fields(bundle.config)
+        _check(tensors, bundle)
+        return bundle
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f'{path} is damaged ({_one_line(error)}); take another copy of it') from error
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())[:300]
+
+
+def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
+    """Raises ValueError unless the numbers are finite, the latents of one shape, and the names fit to be options."""
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f'{name} is not finite')
+    latents = [*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()]
+    shape = np.shape(latents[0][1]) if latents else ()
+    for name, latent in latents:
+        if not _EXPRESSION.fullmatch(name):
+            raise ValueError(f'{name!r} is no name of an expression')
+        if len(shape) != 3 or np.shape(latent) != shape:
+            raise ValueError(f'the latent of {name} has the shape {np.shape(latent)}')
+    for name, count in bundle.statistics.counts.items():
+        if name not in bundle.statistics.class_means or not isinstance(count, int):
+            raise ValueError(f'{count!r} images of {name!r} are counted')
 
 
 def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ Changes facial expressions in photos by moving the photo's own pixels.
   fvae info         what is in the model, or which faces are in a photo
   fvae report       a training run beside other methods: tables and figures
   fvae study        let people judge which faces are real
+  fvae doctor       is a training run whole, and what would a restart do
   fvae export       the model for other programs, or as a web page
   fvae demo         that page, in your browser
 
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
       argv: what follows `fvae`.
 
     Returns:
-      The exit status: 0, or 1 if some of several photos failed.
+      The exit status: 0, or 1 if some of several photos failed or a run is damaged.
 
     Raises:
       InputError: the command cannot be carried out.
@@ -73,6 +74,8 @@ def main(argv: Sequence[str]) -> int:
     elif command in ('report', 'study'):
         from fvae_jax.evaluation import command as evaluation
         {'report': evaluation.report, 'study': evaluation.study}[command](rest)
+    elif command == 'doctor':
+        return _doctor(rest)
     elif command == 'export':
         from fvae_jax.export import command as exporting
         exporting.export(rest)
@@ -81,7 +84,8 @@ def main(argv: Sequence[str]) -> int:
         demo.demo(rest)
     else:
         what = f'unknown command {command!r}' if command else 'no command'
-        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study, export or demo (see fvae --help)')
+        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study, doctor, export or demo '
+                         '(see fvae --help)')
     return 0
 
 
@@ -168,6 +172,18 @@ def _info(argv: Sequence[str]) -> None:
         return
     photo = photo_io.read_photo(path)
     print(describe.describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
+
+
+def _doctor(argv: Sequence[str]) -> int:
+    parser = arguments.Parser(
+        'fvae doctor', 'RUN', 'What a run directory holds, whether its files are whole, and what a restart would do. Changes '
+        'nothing; exit status 1 if something is damaged.', 'example:\n  fvae doctor runs/mine')
+    parser.add_argument('run', type=pathlib.Path, metavar='RUN', help='the --workdir of a training')
+    args = parser.parse(argv)
+    from fvae_jax.training import doctor
+    findings = doctor.examine(args.run)
+    print(doctor.report(findings))
+    return EXIT_SOME_FAILED if any(finding.damaged for finding in findings) else 0
 
 
 def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:

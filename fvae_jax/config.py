@@ -130,6 +130,8 @@ FIELDS: dict[str, Field] = {
     # Training (5.4).
     'train.start': Field('', _ANY, 'a model file whose weights a new run begins with; none means random ones'),
     'train.batch_size': Field(64, _at_least(1), 'pairs per step over all devices and hosts'),
+    'train.accumulate_steps': Field(1, _at_least(1), 'parts of a batch that are worked on one after the other, to save memory; '
+                                    'batch normalisation sees one part at a time'),
     'train.steps': Field(100_000, _at_least(1), 'steps at most'),
     'train.learning_rate': Field(3e-4, _above(0), 'of Adam'),
     'train.schedule': Field('constant', _one_of('constant', 'cosine'), 'of the learning rate'),
@@ -204,12 +206,11 @@ def flatten(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return flat
 
 
-def validate(config: ml_collections.ConfigDict) -> None:
-    """Checks every field before any work is done.
+def check_fields(config: ml_collections.ConfigDict) -> None:
+    """Checks every field by itself.
 
     Raises:
-      InputError: A field is unknown, missing, of the wrong type or out of range; the message names the
-        field, the value and what it may be.
+      InputError: As of `validate`.
     """
     flat = flatten(config)
     for path in flat:
@@ -230,6 +231,19 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for field in ('exposed_weight', 'true_flow_weight'):
         if config.loss[field] and not config.data.true_flow:
             raise InputError(f'config.loss.{field} = {config.loss[field]:g} needs config.data.true_flow = True')
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Checks every field before any work is done.
+
+    Raises:
+      InputError: A field is unknown, missing, of the wrong type or out of range; the message names the
+        field, the value and what it may be.
+    """
+    check_fields(config)
+    if config.train.batch_size % config.train.accumulate_steps:
+        raise InputError(f'config.train.accumulate_steps = {config.train.accumulate_steps} does not divide '
+                         f'config.train.batch_size = {config.train.batch_size}; take a divisor of it')
     if config.model.content and config.model.decoder == 'pixels':
         raise InputError("config.model.content = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to "
                          'add to')

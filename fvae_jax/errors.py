@@ -10,6 +10,10 @@ class InputError(ValueError):
 
     exit_status = 2
 
+    def __init__(self, message: str):
+        # What is quoted may hold line breaks of its own.
+        super().__init__(' '.join(message.splitlines()))
+
 
 class Diverged(RuntimeError):
     """The loss of a training step is not a number."""

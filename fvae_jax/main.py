@@ -28,6 +28,9 @@ _MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate', 'report
                           'train: the FVAE, then its confidence mask. mask: the mask only. '
                           'evaluate: score the best checkpoint on the test people. '
                           'report: the tables and figures of the paper, in WORKDIR/report.')
+_DISTRIBUTED = flags.DEFINE_bool('distributed', False,
+                                 'This is one of several processes of a training: started by launch/local.sh, by '
+                                 'launch/tpu_pod.sh on a TPU pod, or under SLURM.')
 
 
 def main(argv: list[str]) -> None:
@@ -38,10 +41,24 @@ def main(argv: list[str]) -> None:
         raise InputError('--config is missing; for example --config=configs/synthetic.py')
     config_lib.validate(_CONFIG.value)
     runtime.prepare()
-    runtime.log_to_stderr()
     workdir = pathlib.Path(_WORKDIR.value or f'runs/{_CONFIG.value.name}')
-    _entry(_MODE.value)(_CONFIG.value, workdir)
+    if _DISTRIBUTED.value:
+        _with_hosts(lambda: _entry(_MODE.value)(_CONFIG.value, workdir))
+    else:
+        runtime.log_to_stderr()
+        _entry(_MODE.value)(_CONFIG.value, workdir)
     _LOG.info('done; see %s', workdir)
+
+
+def _with_hosts(work: Callable[[], Any]) -> None:
+    from fvae_jax.training import parallel
+    if _MODE.value not in ('train', 'mask'):
+        raise InputError(f'--distributed is for training; run --mode={_MODE.value} without it, in one process')
+    parallel.join_hosts()
+    runtime.log_to_stderr(logging.INFO if parallel.is_main_process() else logging.WARNING)
+    parallel.with_hosts(work)
+    # The main process has more to write, and a process that leaves early counts as lost.
+    parallel.with_hosts(lambda: parallel.barrier('done'))
 
 
 def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any]:

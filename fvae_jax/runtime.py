@@ -30,7 +30,7 @@ def keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is not None:
         mallopt(_MMAP_MAX, 0)
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_TRIM_THRESHOLD, -1)  # never; the largest number would still be 2 GB, less than a large step takes
         mallopt(_ARENA_MAX, 1)  # only the first arena can hold blocks of any size
 
 
@@ -43,8 +43,8 @@ def prepare() -> None:
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
-def log_to_stderr() -> None:
-    """Shows what fvae_jax reports, above any progress bar, and only warnings of the libraries under it."""
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Shows what fvae_jax reports, from a level on, above any progress bar, and only warnings of the libraries under it."""
     import absl.logging
     from tqdm import tqdm
 
@@ -54,7 +54,7 @@ def log_to_stderr() -> None:
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     logger = logging.getLogger('fvae_jax')
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False
     logger.handlers[:] = [Handler()]
 

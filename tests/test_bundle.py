@@ -14,6 +14,7 @@ import safetensors.numpy
 from editing import models
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
+from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from launch import ship_model
 
@@ -171,3 +172,37 @@ def test_an_installation_without_the_built_in_model(tmp_path, monkeypatch):
     for load in (bundle_lib.built_in, bundle_lib.load, fvae_jax.load):
         with pytest.raises(InputError, match='no built-in model; reinstall, or give --model RUN/model.safetensors'):
             load()
+
+
+@pytest.mark.parametrize('change, words', [
+    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'--help': np.zeros((4, 4, 8), np.float32)})),
+     'no name of an expression'),
+    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'../x': np.zeros((4, 4, 8), np.float32)})),
+     'no name of an expression'),
+    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'neutral': np.zeros((4, 4), np.float32)},
+                                                           within_identity={})), 'has the shape'),
+    (lambda b: b._replace(statistics=b.statistics._replace(counts={'smile': 'many'})), 'are counted'),
+    (lambda b: b._replace(fvae={**b.fvae, 'params': {'x': np.full(3, np.nan, np.float32)}}), 'is not finite')])
+def test_what_a_stranger_s_file_may_hold_is_refused_in_a_line(tmp_path, change, words):
+    path = tmp_path / 'model.safetensors'
+    bundle_lib.save(path, change(models.random_bundle()))
+    with pytest.raises(InputError, match=words) as error:
+        bundle_lib.load(path)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_config_out_of_range_is_refused_before_memory_is_taken(tmp_path):
+    bundle = models.random_bundle()
+    bundle.config.model.width = 7
+    bundle_lib.save(tmp_path / 'model.safetensors', bundle)
+    with pytest.raises(InputError, match='config.model.width = 7 is out of range'):
+        bundle_lib.load(tmp_path / 'model.safetensors')
+
+
+def test_weights_of_another_network_are_refused_when_they_are_used(tmp_path):
+    bundle = models.random_bundle()
+    bundle.config.model.width = 10**6
+    bundle_lib.save(tmp_path / 'model.safetensors', bundle)
+    editor = editor_lib.load(tmp_path / 'model.safetensors')
+    with pytest.raises(InputError, match='weights of this model do not fit its config'):
+        editor.encode(np.zeros((64, 64, 3), np.uint8))

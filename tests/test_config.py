@@ -1,6 +1,7 @@
 """The table of fields: every config builds, every wrong value is refused by name."""
 
 import importlib.util
+import math
 import pathlib
 
 import pytest
@@ -90,6 +91,33 @@ def test_values_out_of_range_are_refused_by_name(path, value):
     with pytest.raises(InputError) as error:
         config_lib.validate(config)
     assert f'config.{path} = {value!r}' in str(error.value) and 'must be' in str(error.value)
+
+
+# Values of each type that some rule refuses.
+CANDIDATES = {int: [-1, 0, 1, 100, 2**40], float: [-1.0, 0.0, 1.5, 1e9, math.nan, math.inf], str: ['', 'nonsense'],
+              tuple: [(), ('',), (1,), (0.0,)], bool: []}
+RULED = [path for path, field in config_lib.FIELDS.items() if field.rule is not config_lib._ANY]
+
+
+@pytest.mark.parametrize('path', RULED)
+def test_every_field_with_a_rule_refuses_a_value(path):
+    field = config_lib.FIELDS[path]
+    wrong = [value for value in CANDIDATES[type(field.default)] if not field.rule.allows(value)]
+    assert wrong, f'{path} allows all that was tried: give it a rule that refuses something, or no rule'
+    for value in wrong:
+        config = config_lib.default_config()
+        group, _, name = path.rpartition('.')
+        (config[group] if group else config)[name] = value
+        with pytest.raises(InputError) as error:
+            config_lib.validate(config)
+        assert f'config.{path} = {value!r} is out of range; it must be {field.rule.words}' in str(error.value)
+
+
+def test_parts_of_a_batch_must_divide_it():
+    config = config_lib.default_config()
+    config.train.accumulate_steps = 3
+    with pytest.raises(InputError, match='accumulate_steps = 3 does not divide config.train.batch_size = 64; take a divisor'):
+        config_lib.validate(config)
 
 
 @pytest.mark.parametrize('path', config_lib.FIELDS)

@@ -1,7 +1,9 @@
 """From photo files to the aligned crops and flows of a set."""
 
 import pathlib
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +15,12 @@ from fvae_jax.data import align
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Photo
 from fvae_jax.errors import InputError
+
+_FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
+# Whatever Pillow raises for damaged files; which one depends on the format and the place.
+_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError, struct.error,
+            zlib.error, Image.DecompressionBombError)
+_LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
 class UnusablePhoto(Exception):
@@ -31,7 +39,7 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
       UnusablePhoto: the file is missing, truncated or no image.
     """
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=_FORMATS) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
@@ -40,8 +48,8 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
         raise UnusablePhoto('no such file') from None
     except Image.UnidentifiedImageError:
         raise UnusablePhoto('not an image') from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnusablePhoto(f'cannot be read: {error}') from None
+    except _DAMAGES as error:
+        raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
 
 
 def find_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,12 +113,15 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
       UnusablePhoto: the file is missing or something else.
     """
     try:
-        with open(path, 'rb') as stream, np.load(stream) as file:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
+                raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
+        with np.load(path) as file:
             flow, exposed = file['flow'].astype(np.float32), file['exposed'].astype(np.float32)
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UnusablePhoto(f'its flow {path.name} cannot be read: {error}') from None
+    except (*_DAMAGES, KeyError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
     if flow.shape != (*exposed.shape, 2) or exposed.ndim != 2 or not np.isfinite(flow).all():
         raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed '
                             '(h, w)')

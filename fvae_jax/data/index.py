@@ -122,6 +122,7 @@ def _read_index(folder: str) -> list[Photo]:
                                      f"'{column}'; {_EXPECTED}")
             photos = [_row(folder, reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error) as error:
+            # One line, whatever the table holds.
             raise InputError(f"data.root '{folder}' has an index.csv that is not a UTF-8 table "
                              f'with commas ({error}); {_EXPECTED}') from None
     if not photos:
@@ -143,6 +144,8 @@ def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
         inside = os.path.normpath(cell(column))
         if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
             raise wrong(f"{column} '{cell(column)}' leaves the folder; give a path inside it")
+        if not _lies_in(folder, inside):
+            raise wrong(f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
     origin = cell('origin') or ORIGINS[0]
     if origin not in ORIGINS:
         raise wrong(f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
@@ -156,6 +159,13 @@ def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
                     'expression')
     return Photo(pathlib.Path(folder), cell('path'), cell('identity'), expression,
                  0.0 if expression == NEUTRAL else strength, origin, cell('flow'))
+
+
+def _lies_in(folder: str, file: str) -> bool:
+    try:
+        return (pathlib.Path(folder) / file).resolve().is_relative_to(pathlib.Path(folder).resolve())
+    except (OSError, RuntimeError, ValueError):  # too long, a ring of links, a NUL
+        return False
 
 
 def _mark_references(photos: list[Photo]) -> list[Photo]:

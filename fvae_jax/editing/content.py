@@ -18,6 +18,9 @@ from fvae_jax.editing.photo import Photo
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is
 # below a sixth is the network's doubt, and no content.
 _STEEPER = 1.5
+_BACKGROUND = 1 / 6  # what `steepen` makes nothing of
+# A patch of content whose surest pixel is below the first shows nothing, above the second all that it has.
+_DOUBTFUL, _SURE = 0.45, 0.75
 _AROUND = 41  # px: side of the square around content in which the photo's grain is measured
 _LOUDEST = 0.03  # of [-1, 1]: what is stronger is no grain
 _GRAIN = 1.5  # px: what is finer than this in a photo is grain
@@ -45,7 +48,7 @@ def photo_layer(content: editor_lib.Content, matrix: np.ndarray, photo_shape: tu
       matrix: 2×3 similarity, photo px to crop px.
       photo_shape: (H, W, ...) of the photo.
     """
-    (y0, _, x0, _), alpha = portrait.photo_map(content.alpha, matrix, photo_shape)
+    (y0, _, x0, _), alpha = portrait.photo_map(where_sure(content.alpha), matrix, photo_shape)
     alpha = steepen(alpha)
     rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
@@ -77,11 +80,31 @@ def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = T
     if side == len(content.alpha):
         alpha, color = content.alpha[..., None], content.color
     else:
-        alpha = steepen(np.clip(portrait.enlarge(content.alpha[..., None], side), 0, 1))
+        alpha = steepen(np.clip(portrait.enlarge(where_sure(content.alpha)[..., None], side), 0, 1))
         color = np.clip(portrait.enlarge(content.color, side), -1, 1)
     if texture:
         color = _grainy(color, crop, alpha[..., 0])
     return np.clip((1 - alpha) * crop + alpha * color, -1, 1).astype(np.float32)
+
+
+def where_sure(alpha: np.ndarray) -> np.ndarray:
+    """Takes back patches of content that the network is nowhere sure of.
+
+    Half of a strong expression is seldom shown to a network. It may then lay a veil over teeth, or a shadow on the chin
+    where the mouth would reach at full strength.
+
+    Args:
+      alpha: (S, S) in [0, 1], of the crop.
+
+    Returns:
+      (S, S) float32: each connected patch times a factor from 0 to 1 that grows with its largest alpha, smoothly, so that
+      nothing jumps from one strength to the next.
+    """
+    count, patches = cv2.connectedComponents((alpha > _BACKGROUND).astype(np.uint8))
+    surest = np.zeros(count, np.float32)
+    np.maximum.at(surest, patches.ravel(), alpha.ravel())
+    share = np.clip((surest - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0, 1)
+    return (alpha * (share * share * (3 - 2 * share))[patches]).astype(np.float32)
 
 
 def steepen(alpha: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import grain
 import orbax.checkpoint as ocp
 
 from fvae_jax.errors import InputError
+from fvae_jax.training import parallel
 
 CHECKPOINTS = 'checkpoints'
 MANIFESTS = 'manifests'
@@ -46,6 +47,39 @@ def write_text(path: pathlib.Path, text: str) -> None:
     temporary.replace(path)
 
 
+def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
+    """The manifest of a step."""
+    return workdir / MANIFESTS / f'{step}.json'
+
+
+def steps_in(workdir: pathlib.Path) -> list[int]:
+    """Every step of which a run directory has files, whole or not."""
+    root = workdir / CHECKPOINTS
+    return sorted(int(path.name) for path in root.glob('[0-9]*') if path.name.isdigit()) if root.is_dir() else []
+
+
+def damage(workdir: pathlib.Path, step: int) -> str | None:
+    """Says what is wrong with a step's files, or None."""
+    manifest = manifest_of(workdir, step)
+    if not manifest.exists():
+        return 'it has no manifest: the save did not finish'
+    try:
+        expected = dict(json.loads(manifest.read_text()))
+    except (ValueError, TypeError, OSError) as error:
+        return f'its manifest cannot be read: {error}'
+    found = _checksums(workdir / CHECKPOINTS / str(step))
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            state = 'missing' if name not in found else 'new' if name not in expected else 'changed'
+            return f'file {name} is {state}'
+    return None
+
+
+def find_damaged(workdir: pathlib.Path) -> dict[int, str]:
+    """Returns {step: what is wrong with it}."""
+    return {step: wrong for step in steps_in(workdir) if (wrong := damage(workdir, step))}
+
+
 class Checkpoints:
     """The checkpoints of one run: the two newest steps and the best one are kept.
 
@@ -56,9 +90,12 @@ class Checkpoints:
 
     def __init__(self, workdir: pathlib.Path, read_only: bool = False):
         self._workdir = workdir.absolute()
-        damaged = self._find_damaged()
+        damaged = find_damaged(self._workdir)
         if not read_only:
-            self._set_aside(damaged)
+            parallel.barrier('checkpoints read')
+            if parallel.is_main_process():
+                self._set_aside(damaged)
+            parallel.barrier('damaged ones set aside')
         # best_fn makes Orbax store the scores; alone, with max_to_keep, it would delete the newest step
         # whenever that is not the best one, hence the policies.
         policies = ocp.checkpoint_managers
@@ -81,7 +118,7 @@ class Checkpoints:
 
         Args:
           step: Steps done.
-          state: The training state, as `Strategy.fetch` gives it.
+          state: The training state, as `Strategy.save_form` gives it.
           data: The input iterator.
           progress: Plain values that early stopping needs.
           score: Higher is better; −inf where the step was not evaluated.
@@ -92,6 +129,11 @@ class Checkpoints:
                                     data=grain.checkpoint.CheckpointSave(data),
                                     progress=ocp.args.JsonSave(progress)))
         self._manager.wait_until_finished()
+        parallel.barrier('saved')
+        if parallel.is_main_process():
+            self._seal(step)
+
+    def _seal(self, step: int) -> None:
         write_text(self._manifest(step), json.dumps(_checksums(self._directory(step)), indent=1) + '\n')
         for manifest in self._manifest(step).parent.glob('*.json'):
             if not self._directory(int(manifest.stem)).exists():
@@ -148,29 +190,7 @@ class Checkpoints:
         return self._workdir / CHECKPOINTS / str(step)
 
     def _manifest(self, step: int) -> pathlib.Path:
-        return self._workdir / MANIFESTS / f'{step}.json'
-
-    def _damage(self, step: int) -> str | None:
-        """Says what is wrong with a step's files, or None."""
-        manifest = self._manifest(step)
-        if not manifest.exists():
-            return 'it has no manifest: the save did not finish'
-        try:
-            expected = dict(json.loads(manifest.read_text()))
-        except (ValueError, TypeError, OSError) as error:
-            return f'its manifest cannot be read: {error}'
-        found = _checksums(self._directory(step))
-        for name in sorted(expected.keys() | found.keys()):
-            if expected.get(name) != found.get(name):
-                state = 'missing' if name not in found else 'new' if name not in expected else 'changed'
-                return f'file {name} is {state}'
-        return None
-
-    def _find_damaged(self) -> dict[int, str]:
-        """Returns {step: what is wrong with it}."""
-        root = self._workdir / CHECKPOINTS
-        steps = sorted(int(p.name) for p in root.glob('[0-9]*') if p.name.isdigit()) if root.exists() else []
-        return {step: damage for step in steps if (damage := self._damage(step))}
+        return manifest_of(self._workdir, step)
 
     def _set_aside(self, damaged: dict[int, str]) -> None:
         for step, damage in damaged.items():

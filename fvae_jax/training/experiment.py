@@ -72,7 +72,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
     """
     workdir = pathlib.Path(workdir)
     config_lib.validate(config)
-    parallel.check_batch_size('train.batch_size', config.train.batch_size)
+    parallel.check_batch_size(config)
     if config.model.dtype == 'float64' and not jax.config.jax_enable_x64:
         raise InputError("config.model.dtype = 'float64' needs the environment variable JAX_ENABLE_X64=1")
     with writers.claim(workdir):
@@ -81,12 +81,13 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
 
 def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, float]:
     writers.open_workdir(workdir, config)
-    faces = open_faces(config)
+    faces = parallel.main_first(lambda: open_faces(config))
     _check_people(workdir, faces)
     _LOG.info('%d people to train on (%d pairs), %d to validate, %d to test', len(faces.split.train),
               len(faces.pairs('train')), len(faces.split.validation), len(faces.split.test))
     table = writers.parameter_table(config)
-    checkpoint.write_text(workdir / 'parameters.txt', table)
+    if parallel.is_main_process():
+        checkpoint.write_text(workdir / 'parameters.txt', table)
     _LOG.info('networks:\n%s', table)
 
     task = _fvae_task(config, faces)
@@ -114,10 +115,10 @@ def train_mask(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -
     workdir = _existing_run(config, workdir)
     if config.model.decoder != 'flow':
         raise InputError("--mode=mask needs config.model.decoder = 'flow'; the mask judges a flow")
-    parallel.check_batch_size('train.batch_size', config.train.batch_size)
+    parallel.check_batch_size(config)
     with writers.claim(workdir):
         writers.open_workdir(workdir, config)
-        faces = open_faces(config)
+        faces = parallel.main_first(lambda: open_faces(config))
         _check_people(workdir, faces)
         return _train_mask(config, workdir, faces, *loop.load_best(_fvae_task(config, faces), workdir))
 
@@ -168,7 +169,8 @@ def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
                              'use a new --workdir')
         return
     people = {'digest': faces.digest(), **faces.split._asdict()}
-    checkpoint.write_text(stored, json.dumps(people, indent=1, ensure_ascii=False) + '\n')
+    if parallel.is_main_process():
+        checkpoint.write_text(stored, json.dumps(people, indent=1, ensure_ascii=False) + '\n')
 
 
 def _stored_beta(place: pathlib.Path) -> float:
@@ -216,11 +218,12 @@ def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces:
     place = mask_dir(workdir, step)
     writers.open_workdir(place, config)
     # Measured once: a resumed mask goes on with the same labels.
-    beta = config.confidence.beta or _stored_beta(place)
+    beta = parallel.from_main(config.confidence.beta or _stored_beta(place))
     if not beta:
         pairs = faces.pairs('train', config.eval.max_pairs)
-        beta = mask.measure_beta(faces.data, pairs, config, state.variables)
-        checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
+        beta = parallel.from_main(mask.measure_beta(faces.data, pairs, config, state.variables))
+        if parallel.is_main_process():
+            checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
     task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
     loop.fit(task, _batches(_mask_data(config), faces), config, place)
@@ -249,6 +252,8 @@ def _score_test(task: loop.Task, config: ml_collections.ConfigDict, faces: Faces
     pairs = faces.pairs('test', config.eval.max_pairs)
     scores = task.evaluator.score(state, pairs)
     people = task.evaluator.people(pairs)
+    if not parallel.is_main_process():
+        return scores
     evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
     image_ops.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
     _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, task.evaluator.summary(scores))
@@ -257,6 +262,8 @@ def _score_test(task: loop.Task, config: ml_collections.ConfigDict, faces: Faces
 
 def _publish(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, variables: Any,
              mask_variables: Any | None, facts: dict[str, Any]) -> None:
+    if not parallel.is_main_process():
+        return
     statistics = publish.training_latents(faces.data, faces.split.train, config, variables)
     path = publish.write_model(workdir, config, statistics, variables, mask_variables,
                                {'step': step, 'training_people': len(faces.split.train), **facts})

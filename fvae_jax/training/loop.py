@@ -65,9 +65,10 @@ def fit(task: Task, batches, config: ml_collections.ConfigDict, workdir: pathlib
     if progress.step:
         _LOG.info('%s resumed at step %d', task.name, progress.step)
     state = strategy.place(state.replace(frozen=task.frozen))
-    writer = writers.MetricsWriter(workdir, progress.step)
+    writer = writers.MetricsWriter(workdir, progress.step) if parallel.is_main_process() else writers.NoWriter()
     try:
-        _Run(task, config, workdir, strategy, checkpoints, writer).train(state, progress, batches)
+        run = _Run(task, config, workdir, strategy, checkpoints, writer)
+        parallel.with_hosts(lambda: run.train(state, progress, batches))
     finally:
         writer.close()
         checkpoints.close()
@@ -139,14 +140,15 @@ class _Run:
                 bar.update(settings.batch_size)
                 last = progress.step == self._task.steps
                 evaluating = progress.step % settings.evaluate_every == 0 or last
-                if evaluating or stop.asked or progress.step % settings.log_every == 0:
+                stopping = parallel.any_process(bool(stop.asked), progress.step)
+                if evaluating or stopping or progress.step % settings.log_every == 0:
                     pending = self._log(progress.step, pending, bar)
                 if evaluating:
                     self._evaluate(state, progress, batches, bar)
-                elif stop.asked:
+                elif stopping:
                     self._save(state, progress, batches, -math.inf)
-                if stop.asked:
-                    raise Stopped(f'stopped by {stop.asked} at step {progress.step}, which is saved; the same '
+                if stopping:
+                    raise Stopped(f'stopped by {stop.asked or "a signal to another process"} at step {progress.step}, which is saved; the same '
                                   'command goes on from there')
         if progress.stale >= settings.patience:
             _LOG.info('%s: early stopping at step %d, no gain in %d evaluations', self._task.name, progress.step,
@@ -174,23 +176,24 @@ class _Run:
         evaluator, pairs = self._task.evaluator, self._task.validation
         fetched = self._strategy.fetch(state)
         scores = evaluator.score(fetched, pairs)
-        progress.note(scores['loss'])
+        progress.note(parallel.from_main(scores['loss']))
         self._writer.write(progress.step, {f'validation/{k}': v for k, v in scores.items()})
         if parallel.is_main_process():
             grid = evaluator.samples(fetched, pairs)
             image_ops.write_png(self._workdir / 'samples' / f'{progress.step:07d}.png', grid)
             self._writer.picture(progress.step, 'samples', grid)
-        people = evaluator.people(pairs)
-        evaluate.write_evaluation(self._workdir, scores, people=people, pairs=len(pairs), step=progress.step,
-                                  split='validation')
-        self._save(state, progress, batches, -scores['loss'])
+            evaluate.write_evaluation(self._workdir, scores, people=evaluator.people(pairs), pairs=len(pairs),
+                                      step=progress.step, split='validation')
+        self._save(state, progress, batches, -parallel.from_main(scores['loss']))
         bar.clear()
-        _LOG.info('step %d, %d validation people: %s', progress.step, people, evaluator.summary(scores))
+        _LOG.info('step %d, %d validation people: %s', progress.step, evaluator.people(pairs),
+                  evaluator.summary(scores))
         # Evaluating is no part of the training rate.
-        bar.start_t += time.monotonic() - started
+        if not bar.disable:
+            bar.start_t += time.monotonic() - started
 
     def _save(self, state: Any, progress: Progress, batches, score: float) -> None:
-        state = self._strategy.fetch(state).replace(frozen={})
+        state = self._strategy.save_form(state.replace(frozen={}))
         if all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in jax.tree.leaves(state.params)):
             self._checkpoints.save(progress.step, state, batches, vars(progress), score)
 

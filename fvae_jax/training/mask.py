@@ -54,17 +54,22 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
 
     def train_step(state: state_lib.TrainState, batch: steps.Batch, *, axis_name: str | None = None):
         network = model.clone(style=model.style._replace(axis_name=axis_name))
-        latent, _, label = judge(state.frozen, batch['source'], batch['target'])
 
-        def objective(params):
-            logits, changed = network.apply({'params': params, 'batch_stats': state.batch_stats}, batch['source'],
-                                            latent, train=True, mutable=['batch_stats'])
-            loss = jnp.mean(losses.mask_cross_entropy(label, logits))
-            return loss, changed.get('batch_stats', {})
+        def gradient_of(batch_stats, batch):
+            latent, _, label = judge(state.frozen, batch['source'], batch['target'])
 
-        (loss, batch_stats), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-        entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
-        metrics = {'loss': loss, 'excess': loss - entropy}
+            def objective(params):
+                logits, changed = network.apply({'params': params, 'batch_stats': batch_stats}, batch['source'],
+                                                latent, train=True, mutable=['batch_stats'])
+                loss = jnp.mean(losses.mask_cross_entropy(label, logits))
+                return loss, changed.get('batch_stats', {})
+
+            (loss, batch_stats), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
+            entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
+            return gradients, batch_stats, {'loss': loss, 'excess': loss - entropy}
+
+        gradients, batch_stats, metrics = steps.accumulate(gradient_of, state.batch_stats, batch,
+                                                           config.train.accumulate_steps)
         if axis_name is not None:
             gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
         return steps.apply_gradients(state, gradients, batch_stats, optimizer, metrics)

@@ -1,19 +1,119 @@
-"""Devices: where a state lives, how a batch is spread, how a step is compiled. Nobody else knows.
+"""Devices and hosts: where a state lives, how a batch is spread, how a step is compiled. Nobody else knows.
 
 'jit' puts the state on every device of a one-axis mesh and shards the batch over it; the compiler sees one
 program with one global batch. 'pmap' runs one program per device and averages over the axis. States are
 handed in and out un-replicated, so checkpoints do not depend on the choice.
+
+With several processes (`join_hosts`) every one runs the same training on its share of each batch. The first, the main process,
+alone writes what people read; checkpoints are saved and restored by all together.
 """
 
+import os
+import sys
 from typing import Any, Callable, Protocol
 
 import jax
+import ml_collections
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, Stopped
 
 AXIS = 'data'
+
+# Set by launch/local.sh, or by hand; on Cloud TPU and under SLURM JAX finds out by itself.
+COORDINATOR, PROCESSES, PROCESS = 'FVAE_COORDINATOR', 'FVAE_PROCESSES', 'FVAE_PROCESS'
+_JOIN_SECONDS = 120  # until all processes must be there
+_HEARTBEAT_SECONDS = 20  # without a word from a process, after which it counts as lost
+# Asking every process costs a little network time, so signals are looked at every so many steps.
+_AGREE_EVERY = 10
+
+
+def join_hosts() -> None:
+    """Joins the processes of one training, on one machine or on many; must come before any other use of JAX.
+
+    Raises:
+      InputError: This process does not know of the others, or not all of them come.
+    """
+    settings = _from_environment()
+    jax.config.update('jax_enable_preemption_service', False)  # it would take the signals that the training loop answers
+    try:
+        jax.distributed.initialize(**settings, initialization_timeout=_JOIN_SECONDS,
+                                   heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, shutdown_timeout_seconds=_HEARTBEAT_SECONDS)
+    except ValueError as error:
+        raise InputError(f'--distributed: nothing says which processes there are ({_first_line(error)}); start them with '
+                         f'launch/local.sh, launch/tpu_pod.sh or SLURM, or set {COORDINATOR}=HOST:PORT, {PROCESSES} and '
+                         f'{PROCESS}') from error
+    except RuntimeError as error:
+        raise InputError(f'--distributed: the other processes cannot be reached ({_first_line(error)}); start one on every '
+                         'host within two minutes, and let the coordinator\'s port through the firewall') from error
+
+
+def _from_environment() -> dict[str, Any]:
+    given = {name: os.environ.get(name) for name in (COORDINATOR, PROCESSES, PROCESS)}
+    if not any(given.values()):
+        return {}
+    try:
+        count, index = int(given[PROCESSES] or ''), int(given[PROCESS] or '')
+    except ValueError as error:
+        raise InputError(f'{PROCESSES} = {given[PROCESSES]!r} and {PROCESS} = {given[PROCESS]!r} must be numbers; '
+                         'set all three of ' + ', '.join(given)) from error
+    if not given[COORDINATOR] or ':' not in given[COORDINATOR] or not 0 <= index < count:
+        raise InputError(f'{COORDINATOR} = {given[COORDINATOR]!r} must be HOST:PORT, and {PROCESS} = {index} from 0 to '
+                         f'{PROCESSES} - 1 = {count - 1}')
+    return dict(coordinator_address=given[COORDINATOR], num_processes=count, process_id=index)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def with_hosts(work: Callable[[], Any]) -> Any:
+    """Does a part of a training of several processes; the loss of one of them ends this one at once, with status 75.
+
+    At once, because whatever an orderly end would close waits for the process that is gone.
+    """
+    try:
+        return work()
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        print(f'another process of this training is gone ({_first_line(error)}); start all of them again: the run goes on '
+              'from its newest checkpoint', file=sys.stderr, flush=True)
+        os._exit(Stopped.exit_status)
+
+
+def barrier(name: str) -> None:
+    """Waits for all processes; each must come here under the same name."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def main_first(work: Callable[[], Any]) -> Any:
+    """Does the same in every process, in the main one first: it may leave files that the others then find."""
+    if jax.process_count() == 1:
+        return work()
+    if is_main_process():
+        done = work()
+    barrier('main first')
+    return done if is_main_process() else work()
+
+
+def from_main(value: float) -> float:
+    """Returns the main process's value, so that all decide alike; single precision with several processes."""
+    if jax.process_count() == 1:
+        return value
+    return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
+
+
+def any_process(asked: bool, step: int) -> bool:
+    """Whether any process is asked to stop; all get the same answer at the same step."""
+    if jax.process_count() == 1:
+        return asked
+    if step % _AGREE_EVERY:
+        return False
+    return bool(multihost_utils.process_allgather(np.asarray(asked)).any())
 
 
 class Strategy(Protocol):
@@ -26,7 +126,10 @@ class Strategy(Protocol):
         """Puts a state on the devices."""
 
     def fetch(self, state: Any) -> Any:
-        """Returns the state as one copy."""
+        """Returns the state as one copy on a device of this process, to look at."""
+
+    def save_form(self, state: Any) -> Any:
+        """Returns the state as all processes together save it."""
 
     def template(self, shapes: Any) -> Any:
         """Adds to the shapes of a state where a checkpoint is to be restored to."""
@@ -57,6 +160,9 @@ class JitStrategy:
         return jax.device_put(jax.tree.map(np.array, state), self._replicated)
 
     def fetch(self, state: Any) -> Any:
+        return jax.tree.map(lambda x: x.addressable_data(0), state)
+
+    def save_form(self, state: Any) -> Any:
         return state
 
     def template(self, shapes: Any) -> Any:
@@ -75,6 +181,7 @@ class PmapStrategy:
 
     def __init__(self, devices: list[jax.Device] | None = None):
         self._devices = devices or jax.devices()
+        self._whole = JitStrategy(self._devices)
         self._local = [d for d in self._devices if d.process_index == jax.process_index()]
 
     def compile(self, step: Callable) -> Callable:
@@ -92,8 +199,11 @@ class PmapStrategy:
     def fetch(self, state: Any) -> Any:
         return jax.tree.map(lambda x: jax.device_put(x[0], self._local[0]), state)
 
+    def save_form(self, state: Any) -> Any:
+        return self._whole.place(self.fetch(state))
+
     def template(self, shapes: Any) -> Any:
-        return _with_sharding(shapes, SingleDeviceSharding(self._local[0]))
+        return self._whole.template(shapes)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         count = len(self._local)
@@ -123,13 +233,15 @@ def describe_devices() -> dict[str, Any]:
     return {'devices': f'{len(devices)} × {devices[0].device_kind}', 'processes': jax.process_count()}
 
 
-def check_batch_size(field: str, batch_size: int) -> None:
-    """Raises InputError unless a global batch divides evenly over the devices."""
-    devices = jax.device_count()
-    if batch_size % devices:
-        lower, upper = batch_size // devices * devices, -(-batch_size // devices) * devices
+def check_batch_size(config: ml_collections.ConfigDict) -> None:
+    """Raises InputError unless every part of a global batch divides evenly over the devices."""
+    devices, batch_size, parts = jax.device_count(), config.train.batch_size, config.train.accumulate_steps
+    unit = devices * parts
+    if batch_size % unit:
+        lower, upper = batch_size // unit * unit, -(-batch_size // unit) * unit
         nearest = f'{lower} or {upper}' if lower else f'{upper}'
-        raise InputError(f'config.{field} = {batch_size} does not divide by the {devices} devices here; '
+        in_parts = f' times train.accumulate_steps = {parts}' if parts > 1 else ''
+        raise InputError(f'config.train.batch_size = {batch_size} does not divide by the {devices} devices here{in_parts}; '
                          f'use {nearest}')
 
 

@@ -38,6 +38,8 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
     """
     _make(workdir / 'samples')
     check_config(workdir, config)
+    if not parallel.is_main_process():
+        return
     stored = workdir / 'config.json'
     try:
         checkpoint.write_text(stored, config_lib.to_json(config))
@@ -77,6 +79,9 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
       InputError: Another process trains there, or the directory cannot be made.
     """
     _make(workdir)
+    if not parallel.is_main_process():
+        yield  # the main process holds the lock for all
+        return
     with open(workdir / '.lock', 'w', encoding='utf-8') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -167,6 +172,19 @@ class MetricsWriter:
     def close(self) -> None:
         """Flushes TensorBoard."""
         self._board.close()
+
+
+class NoWriter:
+    """A `MetricsWriter` that writes nothing, for all processes but the main one."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
+        """Does nothing."""
 
 
 def _step_of(line: str) -> float:

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from fvae_jax.data import align, index, sets
+from fvae_jax.data import align, crops, index, sets
 from fvae_jax.errors import InputError
 
 FACE = skimage.data.astronaut()[0:260, 90:350]
@@ -286,3 +286,27 @@ def test_options_of_another_set_are_refused(tmp_path):
             ('faces', {}, "data.set 'faces' is unknown")):
         with pytest.raises(InputError, match=message):
             sets.open_set(name, size=64, cache=str(tmp_path), **options)
+
+
+def test_links_may_not_lead_out_of_the_folder(tmp_path):
+    root = tmp_path / 'set'
+    root.mkdir()
+    (tmp_path / 'secret.jpg').write_bytes(b'')
+    (root / 'ann.jpg').symlink_to(tmp_path / 'secret.jpg')
+    (root / 'index.csv').write_text('path,identity,expression\nann.jpg,ann,neutral\n')
+    with pytest.raises(InputError, match="line 2: path 'ann.jpg' leads out of the folder by a link"):
+        index.read_roots(str(root))
+
+
+def test_a_flow_that_unpacks_to_too_much_is_left_alone(tmp_path):
+    np.savez_compressed(tmp_path / 'flow.npz', flow=np.zeros((2**13, 2**11, 2)), exposed=np.zeros((1, 1), bool))
+    assert (tmp_path / 'flow.npz').stat().st_size < 2**20
+    with pytest.raises(crops.UnusablePhoto, match='larger than 64 MB unpacked'):
+        crops.read_flow(tmp_path / 'flow.npz', 64)
+
+
+def test_a_line_break_in_a_cell_does_not_break_the_message(tmp_path):
+    (tmp_path / 'index.csv').write_text('path,identity,expression,origin\na.jpg,ann,neutral,"re\x85a\nl"\n')
+    with pytest.raises(InputError, match='origin is') as error:
+        index.read_roots(str(tmp_path))
+    assert len(str(error.value).splitlines()) == 1

@@ -12,13 +12,14 @@ from fvae_jax.errors import InputError
 from fvae_jax.training import parallel, state as state_lib, steps
 
 
-def _config(dtype='float32'):
+def _config(dtype='float32', parts=1):
     config = config_lib.default_config()
     config.data.image_size = 64
     config.model.width = 4
     config.model.latent_channels = 8
     config.model.dtype = dtype
     config.train.batch_size = 16
+    config.train.accumulate_steps = parts
     return config
 
 
@@ -32,14 +33,15 @@ def _batches(count, dtype):
 
 
 @functools.cache
-def _train(kind, devices, count, dtype='float32', step_of=steps.make_train_step):
-    config = _config(dtype)
-    strategy = parallel.make_strategy(kind, jax.devices()[:devices])
+def _train(kind, devices, count, dtype='float32', step_of=steps.make_train_step, parts=1):
+    config = _config(dtype, parts)
+    strategy = parallel.make_strategy(kind, jax.devices()[:devices] if devices else None)
     state = strategy.place(jax.jit(lambda: state_lib.create_state(config))())
     step = strategy.compile(step_of(config))
     losses = []
     for batch in _batches(count, dtype):
-        state, metrics = step(state, strategy.shard(batch))
+        rows = parallel.local_rows(len(batch['index']))
+        state, metrics = step(state, strategy.shard({name: value[rows] for name, value in batch.items()}))
         losses.append(float(strategy.first(metrics)['loss']))
     return np.asarray(losses), jax.device_get(strategy.fetch(state))
 
@@ -50,12 +52,29 @@ def _furthest(a, b):
     return max(jax.tree.leaves(differences))
 
 
-@pytest.mark.parametrize('kind', ['jit', 'pmap'])
-def test_eight_devices_train_like_one_in_float32(kind):
-    losses, state = _train('jit', 1, 3)
-    losses_8, state_8 = _train(kind, 8, 3)
-    np.testing.assert_allclose(losses_8, losses, rtol=1e-5)
-    assert _furthest(state, state_8) < 1e-5
+@pytest.mark.parametrize('parts', [1, 2])
+@pytest.mark.parametrize('kind, devices', [('jit', 8), ('pmap', 8)])
+def test_many_devices_train_like_one_in_float32(kind, devices, parts):
+    losses, state = _train('jit', 1, 3, parts=parts)
+    losses_n, state_n = _train(kind, devices, 3, parts=parts)
+    np.testing.assert_allclose(losses_n, losses, rtol=1e-5)
+    assert _furthest(state, state_n) < 1e-5
+
+
+def test_a_batch_in_parts_is_the_mean_over_them():
+    """Without batch statistics a batch in four parts is the batch at once; with them it is not."""
+    def grouped(parts, norm):
+        config = _config(parts=parts)
+        config.model.norm = norm
+        strategy = parallel.make_strategy('jit', jax.devices()[:1])
+        state = strategy.place(jax.jit(lambda: state_lib.create_state(config))())
+        state, metrics = strategy.compile(steps.make_train_step(config))(state, strategy.shard(next(_batches(1, 'float32'))))
+        return {name: float(value) for name, value in metrics.items()}, jax.device_get(state)
+
+    (whole, state), (parted, state_4) = grouped(1, 'group'), grouped(4, 'group')
+    assert parted == pytest.approx(whole, rel=1e-4) and _furthest(state, state_4) < 1e-5
+    (whole, _), (parted, _) = grouped(1, 'batch'), grouped(4, 'batch')
+    assert parted['gradient_norm'] != pytest.approx(whole['gradient_norm'], rel=1e-3)
 
 
 def _unsynchronised(config):
@@ -76,13 +95,15 @@ def test_the_comparison_notices_batch_statistics_that_are_not_synchronised():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('parts', [1, 2])
 @pytest.mark.parametrize('kind', ['jit', 'pmap'])
-def test_eight_devices_train_like_one_over_twenty_steps_in_float64(kind):
+def test_many_devices_train_like_one_over_twenty_steps_in_float64(kind, parts):
     with jax.enable_x64(True):
-        losses, state = _train('jit', 1, 20, 'float64')
-        losses_8, state_8 = _train(kind, 8, 20, 'float64')
-        np.testing.assert_allclose(losses_8, losses, rtol=1e-9)
-        assert _furthest(state, state_8) < 1e-9
+        losses, state = _train('jit', 1, 20, 'float64', parts=parts)
+        for devices in (2, 8):
+            losses_n, state_n = _train(kind, devices, 20, 'float64', parts=parts)
+            np.testing.assert_allclose(losses_n, losses, rtol=1e-9)
+            assert _furthest(state, state_n) < 1e-9
         assert _furthest(state, _train('pmap', 8, 20, 'float64', _unsynchronised)[1]) > 1e-6
 
 
@@ -110,4 +131,6 @@ def test_gradients_are_clipped_by_value():
 def test_a_batch_that_does_not_divide_is_refused_with_sizes_that_do():
     with pytest.raises(InputError, match='config.train.batch_size = 12 does not divide by the 8 devices here; '
                                          'use 8 or 16'):
-        parallel.check_batch_size('train.batch_size', 12)
+        config = _config()
+        config.train.batch_size = 12
+        parallel.check_batch_size(config)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,6 +152,31 @@ def test_a_changed_file_is_named_and_the_step_before_is_used(cache, finished, tm
         experiment.train(config, workdir)
     assert f'file {largest.relative_to(workdir / "checkpoints" / "8")} is changed' in caplog.text
     assert (workdir / 'damaged' / '8').is_dir() and (workdir / 'checkpoints' / '12').is_dir()
+
+
+def test_every_flipped_byte_and_every_truncation_is_noticed(finished, tmp_path):
+    """300 flips and 100 truncations at random places of a step's files, manifest included."""
+    workdir = tmp_path / 'run'
+    for part in ('checkpoints/12', 'manifests'):
+        shutil.copytree(finished[0] / part, workdir / part)
+    assert checkpoint.damage(workdir, 12) is None
+    files = [workdir / 'manifests' / '12.json', *sorted(p for p in (workdir / 'checkpoints').rglob('*') if p.is_file())]
+    sizes = np.array([path.stat().st_size for path in files], float)
+    rng = np.random.default_rng(0)
+    unnoticed = []
+    for trial in range(400):
+        path = files[rng.choice(len(files), p=(sizes > 0) / (sizes > 0).sum())]
+        whole = path.read_bytes()
+        place = int(rng.integers(len(whole)))
+        if trial < 300:
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1:])
+        else:
+            path.write_bytes(whole[:place])
+        if checkpoint.damage(workdir, 12) is None:
+            unnoticed.append((path.name, place))
+        path.write_bytes(whole)
+    # The line break at the end of the manifest may be missing.
+    assert set(unnoticed) <= {('12.json', files[0].stat().st_size - 1)}
 
 
 def test_a_save_without_manifest_does_not_count(cache, finished, tmp_path):

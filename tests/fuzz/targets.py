@@ -1,0 +1,143 @@
+"""The doors through which strangers' files come in, and good files for each."""
+
+import csv
+import io
+import json
+import pathlib
+import tempfile
+from typing import Callable, NamedTuple
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from editing import models
+from fvae_jax import bundle as bundle_lib, cli
+from fvae_jax.data import builder, crops, index
+from fvae_jax.editing import editor as editor_lib
+from fvae_jax.errors import InputError
+
+_SIDE = 128  # px, of the photos: small ones are read in milliseconds
+
+
+class Target(NamedTuple):
+    """A door.
+
+    Attributes:
+      name: For people.
+      good: {file name: content}, files that are taken.
+      enter: Takes a folder and a file in it through the door.
+    """
+
+    name: str
+    good: dict[str, bytes]
+    enter: Callable[[pathlib.Path, pathlib.Path], None]
+
+
+def targets() -> list[Target]:
+    """Every door, with an editor of a small model that stays warm."""
+    model = _model()
+    editor = editor_lib.Editor(models.random_bundle(content=True))
+    return [Target('fvae edit', _photos(), lambda folder, file: _edit(editor, model, folder, file)),
+            Target('fvae_jax.load', {'model.safetensors': model}, _load),
+            Target('photos: index.csv', {'index.csv': _index()}, _read_index),
+            Target('photos: crops', _photos(), _crop),
+            Target('photos: flow', {'flow.npz': _flow()}, _read_flow),
+            Target('study score: answers', {'answers.json': _answers()}, _score),
+            Target('study score: key', {'key.json': _key()}, _score)]
+
+
+def _photos() -> dict[str, bytes]:
+    image = Image.fromarray(skimage.data.astronaut()).crop((90, 0, 350, 260)).resize((_SIDE, _SIDE))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, 'a description'  # to be turned, so it is stored turned the other way
+    turned = image.rotate(90)
+    deep = np.asarray(image.convert('L')).astype(np.uint16) * 257
+    kinds = {'a.jpg': (turned, dict(exif=exif)), 'progressive.jpg': (image, dict(progressive=True)),
+             'inks.jpg': (image.convert('CMYK'), {}), 'a.png': (turned, dict(exif=exif)),
+             'palette.png': (image.convert('P'), {}), 'alpha.png': (image.convert('RGBA'), {}),
+             'deep.png': (Image.fromarray(deep), {}), 'a.webp': (turned, dict(exif=exif)),
+             'lossless.webp': (image, dict(lossless=True)), 'a.tif': (image, {}),
+             'lzw.tif': (image, dict(compression='tiff_lzw')), 'jpeg.tif': (image, dict(compression='jpeg')),
+             'a.bmp': (image, {}), 'a.gif': (image.convert('P'), {}), 'a.avif': (image, {})}
+    files = {}
+    for name, (picture, options) in kinds.items():
+        stream = io.BytesIO()
+        picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
+        files[name] = stream.getvalue()
+    return files
+
+
+def _model() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / 'model.safetensors'
+        bundle_lib.save(path, models.random_bundle(content=True))
+        return path.read_bytes()
+
+
+def _index() -> bytes:
+    stream = io.StringIO()
+    rows = csv.writer(stream)
+    rows.writerow([*index.COLUMNS, 'strength', 'origin', 'flow'])
+    for person in ('ann', 'bob', 'zoë'):
+        rows.writerow([f'{person}.jpg', person, 'neutral', 0, 'real', ''])
+        rows.writerow([f'{person}_smile.jpg', person, 'smile', 1.0, 'synthetic', f'flow/{person}.npz'])
+    return stream.getvalue().encode()
+
+
+def _flow() -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, flow=np.zeros((16, 16, 2), np.float16), exposed=np.zeros((16, 16), bool))
+    return stream.getvalue()
+
+
+def _key() -> bytes:
+    images = {f'{i:04x}': ('real', 'FVAE')[i % 2] for i in range(8)}
+    return json.dumps({'study': 'abc', 'methods': ['real', 'FVAE'], 'images': images}).encode()
+
+
+def _answers() -> bytes:
+    answers = {f'{i:04x}': ('real', 'fake', 'skip')[i % 3] for i in range(8)}
+    return json.dumps({'study': 'abc', 'participant': '0123456789abcdef', 'finished': '2026-01-01T00:00:00+00:00',
+                       'answers': answers}).encode()
+
+
+def _edit(editor, model, folder, file):
+    (folder / 'model').mkdir()
+    path = folder / 'model' / 'model.safetensors'
+    path.write_bytes(model)
+    # The command as it is, but for an editor that need not be compiled each time.
+    real, cli._editor = cli._editor, lambda bundle: editor
+    try:
+        cli.main(['edit', str(file), '--smile', '1', '--model', str(path), '--out', str(folder / 'out' / 'edited.png')])
+    finally:
+        cli._editor = real
+
+
+def _load(folder, file):
+    editor_lib.load(file)
+
+
+def _read_index(folder, file):
+    index.fingerprint(index.read_roots(str(folder)))
+
+
+def _crop(folder, file):
+    report = builder.BuildReport()
+    list(crops.face_examples([index.Photo(folder, file.name, 'ann', 'neutral', 0.0)], 64, False, report))
+    if report.skipped:
+        raise InputError(report.skipped[0]['reason'])
+
+
+def _read_flow(folder, file):
+    try:
+        crops.read_flow(file, 64)
+    except crops.UnusablePhoto as reason:
+        raise InputError(str(reason)) from None
+
+
+def _score(folder, file):
+    for name, content in (('answers.json', _answers()), ('key.json', _key())):
+        if name != file.name:
+            (folder / name).write_bytes(content)
+    cli.main(['study', 'score', str(folder / 'answers.json'), '--key', str(folder / 'key.json')])

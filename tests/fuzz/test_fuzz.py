@@ -1,0 +1,42 @@
+"""A short form of `python -m fuzz`, and proof that it notices what it looks for."""
+
+import numpy as np
+import pytest
+
+from fuzz import mutate, targets, trial
+from fvae_jax.errors import InputError
+
+
+def test_some_hundred_damaged_files():
+    with trial.Worker(1) as worker:
+        results = [worker.run(number) for number in range(350)]
+    failed = [result for result in results if result.outcome == trial.FAILED]
+    assert not failed, failed[0].detail
+    outcomes = {result.outcome for result in results}
+    assert outcomes == {trial.TAKEN, trial.REFUSED}
+
+
+def _raise(error):
+    raise error
+
+
+def _escape(folder, file):
+    (folder.parent / 'escaped').write_text('')
+
+
+@pytest.mark.parametrize('enter, words', [
+    (lambda folder, file: _raise(KeyError('x')), 'KeyError'),
+    (lambda folder, file: _raise(SystemExit(1)), 'exit status 1'),
+    (_escape, 'outside the folder'),
+    (lambda folder, file: file.write_text('new'), 'itself was changed')])
+def test_what_is_looked_for_is_found(tmp_path, monkeypatch, enter, words):
+    monkeypatch.chdir(tmp_path)  # files in the folder that a test is started from are nobody's fault
+    outcome, detail = trial._attempt(targets.Target('x', {}, enter), 'a.jpg', b'old')
+    assert outcome == trial.FAILED and words in detail
+
+
+def test_damages_differ_and_can_be_made_again():
+    good = bytes(range(256)) * 8
+    copies = [mutate.mutated(good, np.random.default_rng(seed), [good]) for seed in range(50)]
+    assert len(set(copies)) > 45 and good not in copies
+    assert copies[7] == mutate.mutated(good, np.random.default_rng(7), [good])

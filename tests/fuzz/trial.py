@@ -1,0 +1,163 @@
+"""One damaged file at one door, in a process of its own that may crash, hang or grow."""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import pathlib
+import resource
+import tempfile
+import time
+import traceback
+from typing import NamedTuple
+
+import numpy as np
+
+from fuzz import mutate, targets as targets_lib
+
+TAKEN, REFUSED, FAILED = 'taken', 'refused', 'failed'
+_SECONDS = 10  # that a file may take
+_GROWTH = 1500  # MB that the process may grow by, over all files
+_UNTOUCHED = 0.01  # share of files that are not damaged at all
+
+
+class Result(NamedTuple):
+    """What became of a file.
+
+    Attributes:
+      target, file: Which door, and the name of the file.
+      outcome: One of the three.
+      detail: The line that refused it, or what went wrong.
+      seconds: How long it took.
+      megabytes: The most memory that the process has held so far.
+    """
+
+    target: str
+    file: str
+    outcome: str
+    detail: str
+    seconds: float
+    megabytes: int
+
+
+class Files:
+    """Damaged files by number; the same seed and number is the same file.
+
+    Args:
+      seed: Of the damages.
+    """
+
+    def __init__(self, seed: int):
+        self._seed = seed
+        self.targets = targets_lib.targets()
+        self._good = [content for target in self.targets for content in target.good.values()]
+
+    def of(self, number: int) -> tuple[targets_lib.Target, str, bytes]:
+        """The door, the name and the content."""
+        rng = np.random.default_rng((self._seed, number))
+        target = self.targets[number % len(self.targets)]
+        names = sorted(target.good)
+        name = names[rng.integers(len(names))]
+        content = target.good[name]
+        if rng.random() >= _UNTOUCHED:
+            content = mutate.mutated(content, rng, self._good)
+        return target, name, content
+
+
+class Worker:
+    """Runs trials by number, in a process that is started again after a crash or when time is up.
+
+    Args:
+      seed: Of the damages.
+    """
+
+    def __init__(self, seed: int):
+        self._seed = seed
+        self.files = Files(seed)
+        self._process = self._pipe = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._stop()
+
+    def run(self, number: int) -> Result:
+        """Runs one trial."""
+        if self._process is None:
+            self._start()
+        target, name, _ = self.files.of(number)
+        begin = time.monotonic()
+        self._pipe.send(number)
+        if self._pipe.poll(_SECONDS):
+            with contextlib.suppress(EOFError):
+                return self._pipe.recv()
+            self._process.join(5)
+            detail = f'the process ended with {self._process.exitcode}'
+        else:
+            detail = f'no answer after {_SECONDS} s'
+        self._stop()
+        return Result(target.name, name, FAILED, detail, time.monotonic() - begin, 0)
+
+    def _start(self):
+        context = multiprocessing.get_context('spawn')
+        self._pipe, end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(self._seed, end), daemon=True)
+        self._process.start()
+        end.close()
+        assert self._pipe.recv() == 'ready'
+
+    def _stop(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+
+def _serve(seed: int, pipe):
+    files = Files(seed)
+    # Good files first: what they import and compile is not a damaged file's time or memory.
+    for target in files.targets:
+        for name, content in target.good.items():
+            outcome, detail = _attempt(target, name, content)
+            assert outcome == TAKEN, detail
+    start = _peak()
+    os.chdir(tempfile.mkdtemp())  # where nobody else writes
+    pipe.send('ready')
+    while True:
+        target, name, content = files.of(pipe.recv())
+        begin = time.monotonic()
+        outcome, detail = _attempt(target, name, content)
+        if _peak() - start > _GROWTH:
+            outcome, detail = FAILED, f'the process has grown to {_peak()} MB'
+        pipe.send(Result(target.name, name, outcome, detail, time.monotonic() - begin, _peak()))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _attempt(target: targets_lib.Target, name: str, content: bytes) -> tuple[str, str]:
+    from fvae_jax.errors import InputError
+    with tempfile.TemporaryDirectory() as parent:
+        folder = pathlib.Path(parent) / 'inside'
+        (folder / 'out').mkdir(parents=True)
+        file = folder / name
+        file.write_bytes(content)
+        before = os.listdir('.')
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+                target.enter(folder, file)
+            outcome = TAKEN, ''
+        except InputError as error:
+            outcome = (REFUSED if len(str(error).splitlines()) == 1 else FAILED), str(error)
+        except SystemExit as end:
+            outcome = (REFUSED if end.code == 2 else FAILED), f'exit status {end.code}: {said.getvalue()}'
+        except BaseException:  # whatever it is, it is what is looked for
+            outcome = FAILED, traceback.format_exc()
+        if os.listdir(parent) != ['inside'] or os.listdir('.') != before:
+            outcome = FAILED, 'a file was written outside the folder'
+        if not file.exists() or file.read_bytes() != content:
+            outcome = FAILED, 'the file itself was changed'
+        return outcome

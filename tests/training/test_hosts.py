@@ -1,0 +1,178 @@
+"""Several processes over loopback: the same training as on one device, ends that say why, and the scripts that start them."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from fvae_jax.errors import InputError
+from fvae_jax.training import parallel
+from training import test_parallel
+
+ROOT = pathlib.Path(__file__).parents[2]
+LAUNCH = ROOT / 'launch'
+
+
+# They want the machine for themselves: on a busy one processes lose sight of each other.
+alone = pytest.mark.skipif(not os.environ.get('FVAE_HOST_TESTS'), reason='minutes on an idle machine; FVAE_HOST_TESTS=1 runs it')
+
+
+def _environment(**more):
+    devices = '--xla_force_host_platform_device_count=2'
+    return {**os.environ, 'XLA_FLAGS': devices, 'PYTHON': sys.executable, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', **more}
+
+
+@alone
+@pytest.mark.slow
+def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(ROOT / 'tests' / 'training' / 'one_of_two.py'), str(tmp_path / 'found.npz')]
+    processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=_environment(
+        FVAE_COORDINATOR=f'127.0.0.1:{port}', FVAE_PROCESSES='2', FVAE_PROCESS=str(i))) for i in range(2)]
+    said = [process.communicate(timeout=3000)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    found = np.load(tmp_path / 'found.npz')
+    for parts in (1, 2):
+        for dtype, count, near, losses_near in (('float32', 3, 1e-5, 1e-5), ('float64', 20, 1e-9, 1e-9)):
+            with jax.enable_x64(dtype == 'float64'):
+                losses, state = test_parallel._train('jit', 1, count, dtype, parts=parts)
+                leaves = jax.tree.leaves((state.params, state.batch_stats))
+            for kind in ('jit', 'pmap'):
+                of = f'{kind} {parts} {dtype}'
+                np.testing.assert_allclose(found[f'{of} losses'], losses, rtol=losses_near)
+                for i, leaf in enumerate(leaves):
+                    np.testing.assert_allclose(found[f'{of} {i:03d}'], np.asarray(leaf), rtol=0, atol=near)
+
+
+def _start(workdir, *more):
+    return subprocess.Popen(['bash', str(LAUNCH / 'local.sh'), '-n', '2', '--config=configs/synthetic.py:tiny',
+                             f'--workdir={workdir}', *more], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def _process(workdir, index):
+    """The id of one process of a training."""
+    for folder in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            command, environment = ((folder / name).read_bytes().decode(errors='replace').split('\0')
+                                    for name in ('cmdline', 'environ'))
+        except OSError:
+            continue
+        if f'--workdir={workdir}' in command and f'FVAE_PROCESS={index}' in environment and 'fvae_jax.main' in command:
+            return int(folder.name)
+    raise AssertionError('no such process')
+
+
+@alone
+@pytest.mark.slow
+@pytest.mark.parametrize('victim', [0, 1])
+def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, victim):
+    workdir = tmp_path / 'run'
+    launcher = _start(workdir, '--config.train.steps=100000')
+    deadline = time.monotonic() + 900
+    while not (workdir / 'manifests' / '4.json').exists():
+        assert time.monotonic() < deadline and launcher.poll() is None
+        time.sleep(0.1)
+    os.kill(_process(workdir, victim), signal.SIGKILL)
+    _, said = launcher.communicate(timeout=240)
+    assert launcher.returncode == 75 and 'goes on from the newest checkpoint' in said
+    if victim == 1:
+        assert 'another process of this training is gone' in said
+    last = max(int(path.stem) for path in (workdir / 'manifests').glob('*.json'))
+
+    again = _start(workdir, f'--config.train.steps={last + 4}', '--config.confidence.steps=4')
+    _, said = again.communicate(timeout=900)
+    assert again.returncode == 0, said
+    assert f'resumed at step {last}' in said and 'wrote' in said
+    # Only the main process writes: no line is there twice.
+    steps = [json.loads(line)['step'] for line in (workdir / 'metrics.jsonl').read_text().splitlines() if 'train/loss' in line]
+    assert steps == sorted(set(steps)) and steps[-1] == last + 4
+
+
+@alone
+@pytest.mark.slow
+def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
+    workdir = tmp_path / 'run'
+    launcher = _start(workdir, '--config.train.steps=100000', '--config.train.evaluate_every=100000')
+    deadline = time.monotonic() + 900
+    while not (workdir / 'metrics.jsonl').exists():
+        assert time.monotonic() < deadline and launcher.poll() is None
+        time.sleep(0.1)
+    os.kill(_process(workdir, 1), signal.SIGTERM)
+    _, said = launcher.communicate(timeout=240)
+    assert launcher.returncode == 75 and 'stopped by a signal to another process at step' in said
+    assert list((workdir / 'manifests').glob('*.json'))
+
+
+def test_rows_of_hosts_are_disjoint_and_complete(monkeypatch):
+    rows = []
+    for count in (1, 2, 4):
+        monkeypatch.setattr(jax, 'process_count', lambda count=count: count)
+        for index in range(count):
+            monkeypatch.setattr(jax, 'process_index', lambda index=index: index)
+            rows += range(64)[parallel.local_rows(64)]
+        assert sorted(rows) == list(range(64))
+        rows.clear()
+
+
+@pytest.mark.parametrize('given, words', [
+    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': 'a', 'FVAE_COORDINATOR': 'x:1'}, "FVAE_PROCESS = 'a' must be numbers"),
+    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '2', 'FVAE_COORDINATOR': 'x:1'}, 'FVAE_PROCESS = 2 from 0 to FVAE_PROCESSES'),
+    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '1', 'FVAE_COORDINATOR': 'x'}, "'x' must be HOST:PORT"),
+    ({'FVAE_PROCESSES': '2'}, 'set all three')])
+def test_what_a_launcher_must_say(monkeypatch, given, words):
+    for name in (parallel.COORDINATOR, parallel.PROCESSES, parallel.PROCESS):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=words):
+        parallel.join_hosts()
+
+
+def _script(*command):
+    return subprocess.run(['bash', *command], cwd=ROOT, capture_output=True, text=True, env=_environment())
+
+
+@pytest.mark.parametrize('command, words', [
+    (['create', 'faces', 'us-central2-b', 'v4-32'], ['tpu-vm create faces --zone=us-central2-b --accelerator-type=v4-32']),
+    (['setup', 'faces', 'z'], ['git archive', 'scp', '--worker=all', 'constraints.txt']),
+    (['check', 'faces', 'z'], ['jax.device_count']),
+    (['train', 'faces', 'z', '--config=configs/multipie.py', '--workdir=/mnt/runs/a'],
+     ['--worker=all', 'launch/worker_run.sh', '--config=configs/multipie.py']),
+    (['status', 'faces', 'z'], ['describe faces', 'train.log']),
+    (['fetch', 'faces', 'z', 'logs'], ['logs/0.log --worker=0']),
+    (['delete', 'faces', 'z'], ['tpu-vm delete faces --zone=z --quiet'])], ids=lambda value: value[0])
+def test_dry_runs_of_a_pod_print_their_commands(command, words):
+    found = _script('launch/tpu_pod.sh', '--dry-run', *command)
+    assert found.returncode == 0 and found.stderr == ''
+    for word in words:
+        assert word in found.stdout.replace('\\ ', ' ').replace('\\', ''), found.stdout
+
+
+@pytest.mark.parametrize('command', [['launch/tpu_pod.sh'], ['launch/tpu_pod.sh', 'fly', 'a', 'b'], ['launch/tpu_pod.sh', 'create', 'a', 'b'],
+                                     ['launch/local.sh'], ['launch/local.sh', '-n', 'two'], ['launch/local.sh', '-n', '2', '--config=x']])
+def test_a_wrong_call_of_a_script_says_how_it_is_meant(command):
+    found = _script(*command)
+    assert found.returncode == 2 and found.stdout == '' and ('bash launch/' in found.stderr or '--workdir=RUN' in found.stderr)
+
+
+def test_a_worker_starts_again_only_after_what_can_go_on(tmp_path):
+    """A stand-in for Python that ends with the statuses in a file, one after the other."""
+    fake = tmp_path / 'python'
+    fake.write_text(f'#!/usr/bin/env bash\ncd {tmp_path}\nread -r first < statuses\nsed -i 1d statuses\nexit "$first"\n')
+    fake.chmod(0o755)
+    for statuses, expected in (([75, 134, 0], 0), ([75, 2, 0], 2), ([75] * 20, 75)):
+        (tmp_path / 'statuses').write_text(''.join(f'{status}\n' for status in statuses))
+        found = subprocess.run(['bash', 'launch/worker_run.sh'], cwd=ROOT, capture_output=True, text=True, env=_environment(
+            PYTHON=str(fake), FVAE_RESTART_PAUSE='0', FVAE_RESTARTS='5'))
+        assert found.returncode == expected
