@@ -60,7 +60,7 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     measured = f'numbers within {found.numbers:.1g} of JAX'
     if rounded.picture <= check.LIMIT.picture:
         graphs = halves
-        measured += f', and pictures within {rounded.picture:.2g}/255 with the weights in half precision that it has'
+        measured += f', and pictures within {rounded.picture:.2g}/255 with its weights in half precision'
     files = {name: f'{name}.onnx' for name in graphs}
     for name, graph in graphs.items():
         (folder / files[name]).write_bytes(graph.SerializeToString(deterministic=True))
