@@ -29,7 +29,7 @@ TYPES = {'': 'text/html', 'style.css': 'text/css', 'app/main.js': 'text/javascri
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp('demo') / 'model.safetensors'
-    bundle_lib.save(path, variants.bundle('plain'))
+    bundle_lib.save(path, variants.bundle('no mask'))
     return path
 
 

@@ -463,7 +463,7 @@ def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
 def test_a_plain_model(tmp_path, open_page):
     """Without content and mask, at 64 px: nothing is new, and two photos cannot be mixed."""
     folder = tmp_path / 'site'
-    bundle = variants.bundle('plain')
+    bundle = variants.bundle('no mask')
     command.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)
     opened = editor.open(folder / 'sample.jpg')
