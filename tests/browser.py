@@ -1,5 +1,6 @@
 """Pages in headless Chromium: `pytest_plugins = ('browser',)` gives a test `open_page` and `check_layout`."""
 
+import contextlib
 import pathlib
 import shutil
 
@@ -9,17 +10,24 @@ _ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run
               '--disable-component-update', '--disable-sync']
 
 
+@contextlib.contextmanager
+def launched():
+    """Headless Chromium of the system: a playwright Browser."""
+    from playwright import sync_api
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 # Of a module and no longer: Playwright keeps an event loop running, beside which others cannot start theirs.
 @pytest.fixture(scope='module')
 def chromium():
-    sync_api = pytest.importorskip('playwright.sync_api')
-    executable = shutil.which('chromium')
-    if executable is None:
+    pytest.importorskip('playwright.sync_api')
+    if shutil.which('chromium') is None:
         pytest.skip('no chromium')
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
