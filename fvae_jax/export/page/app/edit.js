@@ -1,10 +1,12 @@
 // One photo with another expression (Algorithm 1).
 
-import {carried, contentBox, measure, steepened} from './grain.js';
-import {compose, faceBox, grown, invert} from './geometry.js';
+import {carried, contentBox, steepened} from './content.js';
+import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
+import {measure} from './grain.js';
 import {anchored, edited, neutralizing} from './latent.js';
-import {Refusal} from './photo.js';
-import {FLOW, EDIT, refine} from './renderer.js';
+import {cut, Refusal} from './photo.js';
+import {EDIT, FLOW} from './renderer.js';
+import {refine} from './spline.js';
 
 const TILE = 1024; // px of a saved photo that are made at once
 const FLOW_MAXIMUM = 0.1; // of the distance between the eyes: the length of a fully saturated color
@@ -14,7 +16,7 @@ const FLOW_MAXIMUM = 0.1; // of the distance between the eyes: the length of a f
  *
  * @param sitter the face
  * @param strengths by expression; `neutral` takes out what the face shows
- * @returns what the crop's change is, refined: see `renderer.refine`
+ * @returns what the crop's change is, of `spline.refine`
  */
 export async function decode(sitter, {neutral = 0, ...strengths}) {
   const {model} = sitter;
@@ -41,7 +43,7 @@ export async function draw(renderer, sitter, refined, part, {flow = false} = {})
   const reach = Math.ceil(0.25 * Math.max(box.width, box.height)) + 12;
   const source = sourceOf(part, grown(box, reach, bounds.width, bounds.height));
   const options = {bounds, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
-  return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...grainOf(part.pixels, refined, toCrop)})};
+  return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop)})};
 }
 
 // The part of a part that the graphics card reads; kept, so that it is handed over once.
@@ -55,20 +57,15 @@ function sourceOf(part, {x, y, width, height}) {
   return source;
 }
 
-/** A part of an ImageData. */
-export function cut(pixels, {x, y, width, height}) {
-  const out = new ImageData(width, height);
-  for (let row = 0; row < height; row++) {
-    const start = 4 * ((y + row) * pixels.width + x);
-    out.data.set(pixels.data.subarray(start, start + 4 * width), 4 * row * width);
-  }
-  return out;
-}
-
-function grainOf(pixels, refined, toCrop) {
-  const box = contentBox(refined, toCrop, pixels);
-  if (box === null) return {};
-  return measure(cut(pixels, box), steepened(carried(refined.field, 2, refined, toCrop, box)));
+/**
+ * The grain around what is new, as the renderer takes it.
+ *
+ * @param picture with width and height
+ * @param read gives the pixels of a box of the picture
+ */
+function grainOf(picture, read, refined, toCrop) {
+  const box = contentBox(refined, toCrop, picture);
+  return box === null ? {} : measure(read(box), steepened(carried(refined.field, 2, refined, toCrop, box)));
 }
 
 /**
@@ -84,10 +81,8 @@ export async function drawWhole(renderer, sitter, refined) {
   context.fillStyle = '#fff';
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(photo.bitmap, 0, 0);
-  const around = contentBox(refined, toCrop, photo);
-  const grain = around === null ? {} : measure(
-    photo.part(around).pixels, steepened(carried(refined.field, 2, refined, toCrop, around)));
-  const reach = Math.ceil(longestMove(refined) / Math.hypot(toCrop.a, toCrop.b)) + 12;
+  const grain = grainOf(photo, (piece) => photo.part(piece).pixels, refined, toCrop);
+  const reach = Math.ceil(longestMove(refined) / scaleOf(toCrop)) + 12;
   const tile = Math.min(TILE, Math.max(64, renderer.longestSide - 2 * reach));
   for (let y = box.y; y < box.y + box.height; y += tile) {
     for (let x = box.x; x < box.x + box.width; x += tile) {

@@ -74,3 +74,9 @@ export function grown(box, margin, photoWidth, photoHeight) {
     height: Math.min(box.y + box.height + margin, photoHeight) - y,
   };
 }
+
+/** The sample inside a line of `side` that stands for one a little beyond its ends, in a mirror at the outermost one. */
+export function mirrored(i, side) {
+  const inside = i < 0 ? -i : i >= side ? 2 * side - 2 - i : i;
+  return Math.min(Math.max(inside, 0), side - 1);
+}

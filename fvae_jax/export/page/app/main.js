@@ -6,8 +6,9 @@ import * as edit from './edit.js';
 import {grown} from './geometry.js';
 import * as modelFile from './model.js';
 import * as networks from './networks.js';
+import {element, guarded, on, percent, press, pressed, tell} from './page.js';
 import {Photo, Refusal} from './photo.js';
-import {annotated} from './png.js';
+import * as png from './png.js';
 import {Renderer} from './renderer.js';
 import {Sitter} from './sitter.js';
 import {Slider, titled} from './sliders.js';
@@ -17,10 +18,8 @@ import {drawWheel} from './wheel.js';
 const LONGEST_VIEW = 1280; // px of the picture on the screen; what is saved has all pixels
 const SMALL_FACE = 0.4; // of the photo's longer side: smaller ones are shown close up
 const CLOSE_UP = 0.5; // of the face, shown on every side of it
-const LARGEST_BLEND = 1600; // px of the face in a saved picture between two photos
 const NEUTRAL = 'neutral';
 
-const element = (id) => document.getElementById(id);
 const stage = new Stage(element('view'));
 const eyes = new Eyes([element('eye-left'), element('eye-right')], element('view'), stage, (placed) => {
   moving = placed;
@@ -41,26 +40,7 @@ let sliders = {};
 let between = null;
 let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
 
-const blending = () => element('mode-blend').getAttribute('aria-pressed') === 'true';
-const press = (id, on) => element(id).setAttribute('aria-pressed', String(on));
-
-/** Tells something in the live region. */
-function tell(text, trouble = false) {
-  element('status').textContent = text;
-  element('status').classList.toggle('trouble', trouble);
-  if (trouble) element('status').scrollIntoView({block: 'nearest'});
-}
-
-/** Runs an action; what a person can mend is told in a line. */
-async function guarded(action) {
-  try {
-    return await action();
-  } catch (error) {
-    tell(error instanceof Refusal ? error.message : `Something went wrong: ${error.message}`, true);
-    if (!(error instanceof Refusal)) console.error(error);
-    return null;
-  }
-}
+const blending = () => pressed('mode-blend');
 
 async function begin() {
   if (typeof OffscreenCanvas === 'undefined' || typeof DecompressionStream === 'undefined') {
@@ -134,21 +114,16 @@ async function drawBetween(face, other) {
   stage.label = `The first photo, ${percent(t)} of the way to the second`;
 }
 
-function percent(value) {
-  return `${Math.round(100 * value)} %`;
-}
-
 /** Shows the photo: all of it, or the face if it is small in it. */
 function frame() {
   const {photo, box} = sitter;
   const small = Math.max(box.width, box.height) < SMALL_FACE * Math.max(photo.width, photo.height);
   element('whole').hidden = !small;
   press('whole', whole);
-  const all = {x: 0, y: 0, width: photo.width, height: photo.height};
-  const shown = small && !whole ? grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height) : all;
+  const shown = small && !whole ? grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height) : photo.all;
   stage.show(photo.part(shown, Math.min(1, LONGEST_VIEW / Math.max(shown.width, shown.height))));
   secondPart = null;
-  if (element('eyes').getAttribute('aria-pressed') === 'true') eyes.show(sitter.eyes);
+  if (pressed('eyes')) eyes.show(sitter.eyes);
 }
 
 // --- Photos
@@ -207,7 +182,7 @@ function takeSecond(found) {
   dropSecond();
   drawn = null;
   second = found;
-  const {pixels} = found.photo.part({x: 0, y: 0, width: found.photo.width, height: found.photo.height}, Math.min(1, 256 / found.photo.width));
+  const {pixels} = found.photo.part(found.photo.all, Math.min(1, 256 / found.photo.width));
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [pixels.width, pixels.height];
   canvas.getContext('2d').putImageData(pixels, 0, 0);
@@ -276,34 +251,15 @@ async function save() {
   await refresh();
   await guarded(async () => {
     const asBlend = blending() && second;
-    const canvas = asBlend ? await wholeBlend() : await edit.drawWhole(renderer, sitter, drawn.decoded);
+    const canvas = asBlend ? await blend.drawWhole(renderer, sitter, second, drawn.decoded)
+      : await edit.drawWhole(renderer, sitter, drawn.decoded);
     const told = asBlend ? `between two photos, ${percent(between.value)}`
       : Object.entries(strengths()).filter(([, value]) => value !== 0).map(([name, value]) => `${name} ${value}`).join(', ') || 'nothing';
-    const blob = await annotated(await canvas.convertToBlob({type: 'image/png'}), {
-      Software: model.told.program,
-      Model: model.told.name,
-      Edit: told,
-    });
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(blob);
-    link.download = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    tell(`Saved as ${link.download}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
+    const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
+    await png.save(canvas, name, {Software: model.told.program, Model: model.told.name, Edit: told});
+    tell(`Saved as ${name}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
   });
   element('save').disabled = false;
-}
-
-async function wholeBlend() {
-  const {photo, box} = sitter;
-  const scale = Math.min(1, LARGEST_BLEND / Math.max(box.width, box.height));
-  const part = photo.part({x: 0, y: 0, width: photo.width, height: photo.height}, scale);
-  const laid = await blend.draw(renderer, sitter, second, drawn.decoded, part, blend.partOfSecond(second, sitter, part));
-  const canvas = new OffscreenCanvas(part.pixels.width, part.pixels.height);
-  const context = canvas.getContext('2d');
-  context.putImageData(part.pixels, 0, 0);
-  context.putImageData(laid.pixels, laid.box.x, laid.box.y);
-  return canvas;
 }
 
 function pick(input, other) {
@@ -314,44 +270,13 @@ function pick(input, other) {
   });
 }
 
-const on = (id, event, action) => element(id).addEventListener(event, action);
-
 on('choose', 'click', () => element('file').click());
 on('choose-second', 'click', () => element('file-second').click());
 pick(element('file'), false);
 pick(element('file-second'), true);
 on('sample', 'click', () => open(sample, 'sample'));
 
-const showCamera = (shown) => {
-  element('camera').hidden = !shown;
-  element('drop').hidden = shown;
-};
-const endCamera = () => {
-  camera.stop(element('video'));
-  showCamera(false);
-};
-on('use-camera', 'click', () => guarded(async () => {
-  showCamera(true);
-  try {
-    await camera.start(element('video'));
-    tell('Look into the camera, then take the photo.');
-    element('shoot').focus();
-  } catch (error) {
-    endCamera();
-    element('use-camera').focus();
-    throw error;
-  }
-}));
-on('shoot', 'click', () => guarded(async () => {
-  const blob = await camera.shoot(element('video'));
-  endCamera();
-  await open(blob, 'camera');
-}));
-on('no-camera', 'click', () => {
-  endCamera();
-  tell('');
-  element('use-camera').focus();
-});
+camera.offer((blob) => open(blob, 'camera'));
 
 on('reset', 'click', () => {
   for (const slider of Object.values(sliders)) slider.value = 0;
@@ -369,7 +294,7 @@ on('whole', 'click', () => {
   frame();
   refresh();
 });
-on('eyes', 'click', () => adjustEyes(element('eyes').getAttribute('aria-pressed') !== 'true'));
+on('eyes', 'click', () => adjustEyes(!pressed('eyes')));
 on('mode-edit', 'click', () => {
   choose('edit');
   refresh();
@@ -434,7 +359,7 @@ window.addEventListener('pagehide', () => {
   left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: strengths()};
   leave();
   renderer?.release();
-  endCamera();
+  camera.stop();
   networks.end();
 });
 window.addEventListener('pageshow', async (event) => {

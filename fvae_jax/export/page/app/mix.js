@@ -2,12 +2,9 @@
 //
 // A picture is {width, height, planes: [Float32Array …]}.
 
-const COARSEST = 8; // px of side of the coarsest band
+import {mirrored} from './geometry.js';
 
-const mirrored = (i, side) => {
-  const inside = i < 0 ? -i : i >= side ? 2 * side - 2 - i : i;
-  return Math.min(Math.max(inside, 0), side - 1);
-};
+const COARSEST = 8; // px of side of the coarsest band
 
 /** Filters along one axis: sample i of the result is Σ weight · from[start(i) + k]. */
 function along(plane, {count, from, to, inStep, inStride, outStep, outStride}, taps) {

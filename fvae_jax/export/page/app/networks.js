@@ -13,8 +13,9 @@ function begin() {
     else reject(new Error(error));
   });
   worker.addEventListener('error', (event) => {
-    for (const {reject} of waiting.values()) reject(new Error(event.message || 'the networks could not be started'));
-    waiting.clear();
+    const asked = [...waiting.values()];
+    end();
+    for (const {reject} of asked) reject(new Error(event.message || 'the networks could not be started'));
   });
 }
 

@@ -37,6 +37,11 @@ export class Photo {
     return this.bitmap.height;
   }
 
+  /** The box of the whole photo. */
+  get all() {
+    return {x: 0, y: 0, width: this.width, height: this.height};
+  }
+
   async #reduce() {
     const {width, height} = this;
     const ratio = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)), LONGEST_SIDE / Math.max(width, height));
@@ -79,6 +84,16 @@ export class Photo {
   close() {
     this.bitmap.close();
   }
+}
+
+/** A part of an ImageData. */
+export function cut(pixels, {x, y, width, height}) {
+  const out = new ImageData(width, height);
+  for (let row = 0; row < height; row++) {
+    const start = 4 * ((y + row) * pixels.width + x);
+    out.data.set(pixels.data.subarray(start, start + 4 * width), 4 * row * width);
+  }
+  return out;
 }
 
 /** Where a pixel of a part is in the photo. */

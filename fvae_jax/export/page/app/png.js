@@ -1,4 +1,4 @@
-// Notes in a PNG file.
+// Saving a picture as a PNG file with notes in it.
 
 const SIGNATURE = 8;
 
@@ -27,9 +27,18 @@ function chunk(keyword, text) {
 }
 
 /** Puts notes, {name: text}, after the header of a PNG. */
-export async function annotated(blob, notes) {
+async function annotated(blob, notes) {
   const head = new DataView(await blob.slice(0, SIGNATURE + 4).arrayBuffer());
   const end = SIGNATURE + 12 + head.getUint32(SIGNATURE);
   const chunks = Object.entries(notes).map(([keyword, text]) => chunk(keyword, text));
   return new Blob([blob.slice(0, end), ...chunks, blob.slice(end)], {type: 'image/png'});
+}
+
+/** Saves a canvas where the browser puts downloads, under a name and with notes. */
+export async function save(canvas, name, notes) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await annotated(await canvas.convertToBlob({type: 'image/png'}), notes));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }

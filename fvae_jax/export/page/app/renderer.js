@@ -1,38 +1,15 @@
 // Warping a photo at its own resolution with WebGL2.
 
-import {CORNERS, DOUBLE, WARP} from './shaders.js';
+import {apply, invert, scaled} from './geometry.js';
 import {noiseTile, NOISE_SIDE} from './grain.js';
-import {apply, compose, invert, scaled} from './geometry.js';
-import {enlarge, faded, fineSide} from './spline.js';
 import {Refusal} from './photo.js';
+import {CORNERS, DOUBLE, WARP} from './shaders.js';
 
 export const EDIT = 0;
 export const PIXELS_ONLY = 1;
 export const FLOW = 2;
 
 const LOBES = 8;
-
-/**
- * What an edit changes, refined with splines.
- *
- * @param change {displacement, alpha, color} of the crop, as `latent.anchored` gives it
- * @param fading whether it comes in from the crop's edge
- */
-export function refine({displacement, alpha, color}, size, fading = true) {
-  const side = fineSide(size);
-  const plane = (values, channels, channel) => enlarge(
-    Float32Array.from({length: size * size}, (_, i) => values[channels * i + channel]), size, side);
-  const shaped = fading ? (map) => faded(map, side) : (map) => map;
-  const field = new Float32Array(4 * side * side);
-  const content = new Float32Array(4 * side * side);
-  const put = (array, channel, map) => map.forEach((value, i) => { array[4 * i + channel] = value; });
-  for (const axis of [0, 1]) put(field, axis, shaped(plane(displacement, 2, axis)));
-  if (alpha) {
-    put(field, 2, shaped(plane(alpha, 1, 0)));
-    for (const channel of [0, 1, 2]) put(content, channel, plane(color, 3, channel));
-  }
-  return {size, side, field, content};
-}
 
 export class Renderer {
   #gl;
@@ -72,7 +49,7 @@ export class Renderer {
    * Warps a part of a photo.
    *
    * @param source {pixels: ImageData, x, y}: the pixels to read, and where they begin in the photo, px
-   * @param refined of `refine`
+   * @param refined of `spline.refine`
    * @param toCrop similarity, photo px to crop px
    * @param box {x, y, width, height}: the pixels to make, photo px
    * @param options bounds: {width, height} of the photo; mode; grain, light: of `grain.measure`; toOther: similarity from

@@ -104,7 +104,7 @@ void main() {
   if (mode == 2) {
     vec3 here = sharp(clamp(place, bounds.xy, bounds.zw));
     float gray = dot(here, vec3(0.299, 0.587, 0.114));
-    color = vec4((110.0 + 145.0 * gray) / 255.0 * flowColor(d), 1);
+    color = vec4(mix(here, (110.0 + 145.0 * gray) / 255.0 * flowColor(d), f.w), 1);
     return;
   }
   vec3 moved = sharp(clamp(place + d, bounds.xy, bounds.zw));

@@ -77,3 +77,28 @@ export function faded(map, side) {
   }
   return map;
 }
+
+/**
+ * What an edit changes, enlarged.
+ *
+ * @param change {displacement, alpha, color} of the crop, as `latent.anchored` gives it
+ * @param fading whether it comes in from the crop's edge
+ * @returns {size, side, field, content}: maps of side × side with four channels; field has displacement, alpha and the fade,
+ *   content has color
+ */
+export function refine({displacement, alpha, color}, size, fading = true) {
+  const side = fineSide(size);
+  const plane = (values, channels, channel) => enlarge(
+    Float32Array.from({length: size * size}, (_, i) => values[channels * i + channel]), size, side);
+  const shaped = fading ? (map) => faded(map, side) : (map) => map;
+  const field = new Float32Array(4 * side * side);
+  const content = new Float32Array(4 * side * side);
+  const put = (array, channel, map) => map.forEach((value, i) => { array[4 * i + channel] = value; });
+  for (const axis of [0, 1]) put(field, axis, shaped(plane(displacement, 2, axis)));
+  put(field, 3, shaped(new Float32Array(side * side).fill(1)));
+  if (alpha) {
+    put(field, 2, shaped(plane(alpha, 1, 0)));
+    for (const channel of [0, 1, 2]) put(content, channel, plane(color, 3, channel));
+  }
+  return {size, side, field, content};
+}
