@@ -45,7 +45,7 @@ class Bar:
 def main() -> int:
     """Measures and prints; returns 1 if a bar is missed."""
     runtime.prepare()
-    print(f'{len(os.sched_getaffinity(0))} cores', flush=True)
+    print(f'{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before', flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / 'page'
         print(command.write(bundle_lib.load(), 'web', folder), flush=True)

@@ -104,7 +104,7 @@ def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
         outputs = facts['networks'][name]['outputs']
         wanted.update(zip(outputs, sessions[name].run(outputs, {key: feeds[key] for key in facts['networks'][name]['inputs']})))
     for name, values in wanted.items():
-        np.testing.assert_allclose(got[name], values.ravel(), atol=1e-3, rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(got[name], values.ravel(), atol=1e-4, err_msg=name, rtol=1e-5)
     assert np.abs(wanted['displacement']).max() > 1
 
 
