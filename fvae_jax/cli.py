@@ -28,6 +28,8 @@ Changes facial expressions in photos by moving the photo's own pixels.
   fvae report       a training run beside other methods: tables and figures
   fvae study        let people judge which faces are real
   fvae doctor       is a training run whole, and what would a restart do
+  fvae export       the model for other programs, or as a web page
+  fvae demo         that page, in your browser
 
 fvae COMMAND --help tells more; fvae --version tells the version.
 
@@ -74,9 +76,16 @@ def main(argv: Sequence[str]) -> int:
         {'report': evaluation.report, 'study': evaluation.study}[command](rest)
     elif command == 'doctor':
         return _doctor(rest)
+    elif command == 'export':
+        from fvae_jax.export import command as exporting
+        exporting.export(rest)
+    elif command == 'demo':
+        from fvae_jax.export import demo
+        demo.demo(rest)
     else:
         what = f'unknown command {command!r}' if command else 'no command'
-        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study or doctor (see fvae --help)')
+        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study, doctor, export or demo '
+                         '(see fvae --help)')
     return 0
 
 

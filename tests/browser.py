@@ -1,5 +1,6 @@
 """Pages in headless Chromium: `pytest_plugins = ('browser',)` gives a test `open_page` and `check_layout`."""
 
+import contextlib
 import pathlib
 import shutil
 
@@ -9,17 +10,24 @@ _ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run
               '--disable-component-update', '--disable-sync']
 
 
+@contextlib.contextmanager
+def launched():
+    """Headless Chromium of the system: a playwright Browser."""
+    from playwright import sync_api
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 # Of a module and no longer: Playwright keeps an event loop running, beside which others cannot start theirs.
 @pytest.fixture(scope='module')
 def chromium():
-    sync_api = pytest.importorskip('playwright.sync_api')
-    executable = shutil.which('chromium')
-    if executable is None:
+    pytest.importorskip('playwright.sync_api')
+    if shutil.which('chromium') is None:
         pytest.skip('no chromium')
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -27,22 +35,24 @@ def open_page(chromium):
     """Opens files: open_page(path, width=1280, height=800, script='', **options of a context) -> playwright Page.
 
     `script` runs before the page's own. When the test ends, none of its pages may have written an error to the
-    console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty.
+    console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty. A page may
+    also be the address of a server's folder; it may ask for what lies under it.
     """
     contexts, complaints = [], []
 
-    def opened(path: pathlib.Path, width: int = 1280, height: int = 800, script: str = '', **options):
+    def opened(path: pathlib.Path | str, width: int = 1280, height: int = 800, script: str = '', **options):
+        address, own = (path, path) if isinstance(path, str) else (path.resolve().as_uri(), 'file:')
         context = chromium.new_context(viewport={'width': width, 'height': height}, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         context.add_init_script(script)
-        context.on('request', lambda request: request.url.startswith(('file:', 'data:', 'blob:'))
+        context.on('request', lambda request: request.url.startswith((own, 'data:', 'blob:'))
                    or complaints.append(f'request: {request.url}'))
         context.on('console', lambda message: message.type in ('error', 'warning')
                    and complaints.append(f'console: {message.text}'))
         context.on('weberror', lambda error: complaints.append(f'error: {error.error}'))
         page = context.new_page()
-        page.goto(path.resolve().as_uri())
+        page.goto(address)
         return page
 
     opened.complaints = complaints

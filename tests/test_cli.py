@@ -327,7 +327,7 @@ def test_an_expression_of_two_words(things, tmp_path):
 
 @pytest.mark.parametrize('line', [
     '--help', 'edit --help', 'edit --help --model @model.safetensors', 'interpolate -h',
-    'info --help'])
+    'info --help', 'export --help'])
 def test_help_fits_one_screen_and_has_an_example(run, capsys, line):
     if line == '--help':
         run(line)

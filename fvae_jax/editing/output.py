@@ -71,3 +71,20 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise InputError(f"output '{path}' cannot be written ({error.strerror or error}); choose "
                          'another name, or a folder with space') from error
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a new folder that takes the place of another one when all went well."""
+    old = folder.with_name(f'.{folder.name}.{os.getpid()}.old')
+    try:
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            yield temporary
+            if folder.exists():
+                os.replace(folder, old)
+    except BaseException:
+        if old.exists():
+            os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -129,9 +129,13 @@ class ConvNormRelu(nn.Module):
             x = nn.BatchNorm(use_running_average=not train, momentum=momentum, axis_name=axis_name, dtype=dtype,
                              param_dtype=parameter_dtype(dtype), name='norm')(x)
         else:
-            groups = next(g for g in (32, 16, 8, 4, 2, 1) if self.features % g == 0)
-            x = nn.GroupNorm(groups, dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(x)
+            x = nn.GroupNorm(norm_groups(self.features), dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(x)
         return nn.relu(x)
+
+
+def norm_groups(features: int) -> int:
+    """Into how many groups group normalisation parts the channels of a layer."""
+    return next(groups for groups in (32, 16, 8, 4, 2, 1) if features % groups == 0)
 
 
 def stage_widths(image_size: int, width: int) -> tuple[int, ...]:

@@ -158,7 +158,7 @@ def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.
 
 
 # Alpha starts at sigmoid(−3) = 0.05: moved pixels come first, and learn first.
-_ALPHA_BIAS = -3.0
+ALPHA_BIAS = -3.0
 
 
 class FVAE(nn.Module):
@@ -200,7 +200,7 @@ class FVAE(nn.Module):
         flow = flow_from_head(head[..., :2], self.parameterization, self.flow_scale)
         if not self.content:
             return Decoded(flow)
-        return Decoded(flow, head[..., 2] + _ALPHA_BIAS, jnp.tanh(head[..., 3:]))
+        return Decoded(flow, head[..., 2] + ALPHA_BIAS, jnp.tanh(head[..., 3:]))
 
     def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
                  train: bool = False) -> Output:

@@ -1,6 +1,5 @@
 """A report as a folder: index.html, its figures, and every number as JSON and CSV."""
 
-import contextlib
 import csv
 import html
 import importlib.resources
@@ -47,7 +46,7 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
         raise InputError(f"'{folder}' is no report and would be replaced; choose another folder")
     _check(report)
     rendered = _render(report)
-    with _replacing_folder(folder) as temporary:
+    with output.replacing_folder(folder) as temporary:
         for name in ('figures', 'tables'):
             (temporary / name).mkdir()
         for figure in _figures(report):
@@ -67,23 +66,6 @@ def _is_report(folder: pathlib.Path) -> bool:
 def _write_text(path: pathlib.Path, text: str) -> None:
     # A fact may be a file name that is not UTF-8.
     path.write_text(text, encoding='utf-8', errors='backslashreplace')
-
-
-@contextlib.contextmanager
-def _replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a new folder that takes the place of another one when all went well."""
-    old = folder.with_name(f'.{folder.name}.{os.getpid()}.old')
-    try:
-        with output.replacing(folder) as temporary:
-            temporary.mkdir()
-            yield temporary
-            if folder.exists():
-                os.replace(folder, old)
-    except BaseException:
-        if old.exists():
-            os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _tables(report: Report) -> Iterator[Table]:

@@ -1,0 +1,120 @@
+"""Whether an export computes what JAX computes: its networks are run by their own runtime, on drawn faces.
+
+The faces are encoded, and decoded from their own latents and from those of each expression at strength 1; every network
+gets what the ones before it gave in the same runtime.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from scipy import special
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.data import drawing
+from fvae_jax.editing import latent
+from fvae_jax.errors import InputError
+from fvae_jax.export import facts, functions
+from fvae_jax.ops import image as image_ops, warp
+
+_PEOPLE = (('neutral', 1.0), ('smile', 0.7), ('surprise', 1.0))
+
+Arrays = Mapping[str, np.ndarray]
+Run = Callable[[str, Arrays], Arrays]
+
+
+class Difference(NamedTuple):
+    """How far an export is from JAX at most.
+
+    Attributes:
+      numbers: Of displacement (normalised to [-1, 1] across the crop), alpha, color / 2 and confidence.
+      picture: Of edited crops, in steps of 1/255.
+    """
+
+    numbers: float
+    picture: float
+
+
+# What is allowed. Weights in half precision change numbers by more, and are judged by the picture alone.
+LIMIT = Difference(numbers=1e-4, picture=1.0)
+
+
+def drawn_crops(size: int) -> np.ndarray:
+    """Returns drawn faces, (N, size, size, 3) float32 in [-1, 1]."""
+    return np.stack([image_ops.to_float(drawing.Face(0, i, size).image(*what)) for i, what in enumerate(_PEOPLE)])
+
+
+class Reference:
+    """What JAX computes for some crops.
+
+    Args:
+      bundle: The model.
+      crops: (N, size, size, 3) float32 in [-1, 1]; drawn ones when None.
+    """
+
+    def __init__(self, bundle: bundle_lib.Bundle, crops: np.ndarray | None = None):
+        self._bundle = bundle
+        self._inputs = functions.inputs(bundle)
+        self._crops = drawn_crops(bundle.config.data.image_size) if crops is None else crops
+        self._directions = [value for name, value in facts.latents(bundle).items() if name != latent.NEUTRAL]
+        networks = {name: jax.jit(function) for name, function in functions.networks(bundle).items()}
+        self._expected = self._results(lambda name, arrays: jax.device_get(networks[name](arrays)))
+
+    def difference(self, run: Run) -> Difference:
+        """Compares.
+
+        Args:
+          run: Runs a network of the export by its name, on arrays as `functions` has them or as it gave them itself;
+            returns its outputs.
+        """
+        results = self._results(run)
+        apart = {name: np.abs(value - self._expected[name]).max() for name, value in results.items()}
+        # A comparison with NaN is never true, and would pass.
+        return Difference(*(float(np.nan_to_num(value, nan=np.inf)) for value in (
+            np.max([value for name, value in apart.items() if name != 'picture']), 255 * apart['picture'])))
+
+    def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
+        """Returns the difference.
+
+        Raises:
+          InputError: It is larger than allowed.
+        """
+        found = self.difference(run)
+        if found.numbers > limit.numbers or found.picture > limit.picture:
+            raise InputError(f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
+                             f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
+                             'allowed; nothing is written: install the versions of launch/constraints.txt')
+        return found
+
+    def _results(self, run: Run) -> dict[str, np.ndarray]:
+        """What people see of the networks: all of it in units in which 1 is much."""
+        size = self._bundle.config.data.image_size
+        encoded = run('encode', {'image': self._crops})
+        decoded = [self._decoded(run, encoded, change) for change in (0, *self._directions)]
+        own, results = decoded[0], {}
+        results['flow'] = np.stack([2 / (size - 1) * one['displacement'] for one in decoded])
+        results['picture'] = np.stack([_edit(self._crops, own, one) for one in decoded]) / 2
+        if 'color' in own:
+            results['alpha'] = np.stack([special.expit(one['alpha_logit']) for one in decoded])
+            results['color'] = np.stack([one['color'] for one in decoded]) / 2
+        if 'mask_logit' in own:
+            results['confidence'] = np.stack([special.expit(one['mask_logit']) for one in decoded])
+        return results
+
+    def _decoded(self, run: Run, encoded: Arrays, change: np.ndarray | int) -> dict[str, np.ndarray]:
+        arrays = {**encoded, 'latent': np.float32(encoded['latent'] + change)}
+        result = {}
+        for name in list(self._inputs)[1:]:
+            result.update(run(name, {key: arrays[key] for key in self._inputs[name]}))
+        return result
+
+
+def _edit(crops: np.ndarray, own: Arrays, edited: Arrays) -> np.ndarray:
+    """The crops with an edit, anchored as in `editing.editor.Editor.change`."""
+    warped = np.asarray(warp.warp_by_displacement(crops, edited['displacement'] - own['displacement']))
+    if 'color' not in edited:
+        return warped
+    kept = special.log_expit(-edited['alpha_logit']) - special.log_expit(-own['alpha_logit'])
+    alpha = 1 - np.exp(np.minimum(0, kept))[..., None]
+    return (1 - alpha) * warped + alpha * edited['color']

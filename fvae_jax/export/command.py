@@ -1,0 +1,111 @@
+"""`fvae export`: a model for other programs, written whole or not at all, and compared with JAX before."""
+
+import importlib
+import os
+import pathlib
+from collections.abc import Sequence
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax import runtime
+from fvae_jax.editing import arguments, output
+from fvae_jax.errors import InputError
+
+# What each target needs of the extra `export`; jax.export serializes by flatbuffers, which jax does not ask for.
+TARGETS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime'), 'web': ('onnx', 'onnxruntime')}
+
+_CARD = bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')
+# Where an export has its facts; a folder without them is none, and is never replaced.
+_MARKS = ('model.json', 'model/model.json')
+_EXAMPLES = """examples:
+  fvae export --to web --out page
+  fvae export RUN/model.safetensors --to onnx --out model"""
+
+
+def export(argv: Sequence[str]) -> None:
+    """Runs `fvae export [MODEL] --to TARGET --out DIR`."""
+    parser = arguments.Parser(
+        'fvae export', '[MODEL] --to stablehlo|onnx|web --out DIR',
+        'A model for other programs: encode a face, decode flow and new content, tell how sure it is.', _EXAMPLES)
+    parser.add_argument('model', nargs='?', type=pathlib.Path, metavar='MODEL',
+                        help='RUN/model.safetensors of a training run (the built-in model)')
+    parser.add_argument('--to', required=True, metavar='TARGET',
+                        help='stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page '
+                             'that edits photos in the browser, for any file server')
+    parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
+    parser.add_argument('--overwrite', action='store_true', help='allow to replace another export')
+    args = parser.parse(argv)
+    check_target(args.to)
+    check_folder(args.out, overwrite=args.overwrite)
+    bundle = bundle_lib.load(args.model)
+    print(write(bundle, args.to, args.out, overwrite=args.overwrite, card=_CARD if args.model is None else None))
+
+
+def check_target(target: str) -> None:
+    """Finds out before the work whether a target is known, and what it needs installed.
+
+    Raises:
+      InputError: It is not.
+    """
+    if target not in TARGETS:
+        raise InputError(f'--to {target}: unknown target; it is one of {", ".join(TARGETS)}')
+    for name in TARGETS[target]:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise InputError(f'--to {target} needs {name} ({error}); install it: pip install "fvae-jax[export]"'
+                             ) from error
+
+
+def check_folder(out: pathlib.Path, *, overwrite: bool = False) -> pathlib.Path:
+    """Finds out before the work whether an export can be written.
+
+    Args:
+      out: The folder to make.
+      overwrite: Whether another export may be replaced.
+
+    Returns:
+      Its absolute path.
+
+    Raises:
+      InputError: It holds something, or cannot be made.
+    """
+    folder = pathlib.Path(os.path.abspath(out))
+    output.check_folder(folder.parent)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"'{out}' is a file; name a new folder")
+    if folder.exists() and any(folder.iterdir()):
+        if not any((folder / mark).is_file() for mark in _MARKS):
+            raise InputError(f"'{out}' holds something that is no export; name a new folder")
+        if not overwrite:
+            raise InputError(f"'{out}' holds an export; name a new folder, or replace it with --overwrite")
+    return folder
+
+
+def write(bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrite: bool = False,
+          card: pathlib.Path | None = None) -> str:
+    """Exports a model.
+
+    Args:
+      bundle: The model.
+      target: One of `TARGETS`.
+      out: The folder to make.
+      overwrite: Whether another export may be replaced.
+      card: A model card to put beside the model.
+
+    Returns:
+      A line that tells what was written.
+
+    Raises:
+      InputError: The target is unknown, something is not installed, the folder cannot be written, the model is of
+        another kind, or the export disagrees with JAX; nothing is written then.
+    """
+    check_target(target)
+    folder = check_folder(out, overwrite=overwrite)
+    runtime.prepare()
+    from fvae_jax.export import functions
+    functions.check(bundle)
+    build = importlib.import_module(f'fvae_jax.export.{target}').build
+    with output.replacing_folder(folder) as temporary:
+        measured = build(bundle, temporary, card)
+    size = sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
+    return f'{out}: {size / 1e6:.1f} MB; {measured}'

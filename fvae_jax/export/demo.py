@@ -1,0 +1,129 @@
+"""`fvae demo`: the page, made once and kept in the cache, served to this computer alone."""
+
+import argparse
+import errno
+import functools
+import hashlib
+import http.server
+import pathlib
+import sys
+import webbrowser
+from collections.abc import Sequence
+from typing import Any
+
+import fvae_jax
+from fvae_jax import bundle as bundle_lib
+from fvae_jax import runtime
+from fvae_jax.editing import arguments
+from fvae_jax.errors import InputError
+from fvae_jax.export import command
+
+_ADDRESS = '127.0.0.1'
+_PAGE = pathlib.Path(__file__).with_name('page')
+_EXAMPLES = """examples:
+  fvae demo
+  fvae demo RUN/model.safetensors --port 8000 --no-open"""
+
+
+def demo(argv: Sequence[str]) -> None:
+    """Runs `fvae demo [MODEL] [--port N] [--no-open]` until it is interrupted."""
+    parser = arguments.Parser('fvae demo', '[MODEL] [--port N] [--no-open]',
+                              'Edits photos in your browser; they do not leave this computer.', _EXAMPLES)
+    parser.add_argument('model', nargs='?', type=pathlib.Path, metavar='MODEL',
+                        help='RUN/model.safetensors of a training run (the built-in model)')
+    parser.add_argument('--port', type=_port, default=0, metavar='N', help='port of the address (any free one)')
+    parser.add_argument('--no-open', action='store_true', help='only say the address')
+    args = parser.parse(argv)
+    with listen(folder(args.model), args.port) as server:
+        address = f'http://{_ADDRESS}:{server.server_port}/'
+        print(f'{address}  (Ctrl-C stops it)', flush=True)
+        if not args.no_open:
+            webbrowser.open(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+def folder(model: pathlib.Path | None) -> pathlib.Path:
+    """Returns the page of a model; makes it if it is not in the cache.
+
+    Args:
+      model: A model file; None for the built-in one.
+
+    Raises:
+      InputError: The file is missing or no model, or what exports it is not installed.
+    """
+    path = model or bundle_lib.built_in()
+    bundle = bundle_lib.load(path)
+    made = runtime.cache_dir() / 'demo' / _key(path)
+    if not made.is_dir():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        print('making the page …', flush=True)
+        card = None if model else bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')
+        command.write(bundle, 'web', made, card=card)
+    return made
+
+
+def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer:
+    """Opens a server for a folder on this computer's own address.
+
+    Args:
+      page: The folder.
+      port: Its port; 0 for any free one.
+
+    Raises:
+      InputError: The port cannot be had.
+    """
+    try:
+        return _Server((_ADDRESS, port), functools.partial(_Files, directory=page))
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        why = 'is in use' if error.errno == errno.EADDRINUSE else 'is not for everybody'
+        raise InputError(f'--port {port} {why}; give another one, or none for a free one') from error
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """A server that does not mind when a browser goes away in the middle of a file."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """Files with the types that browsers insist on, whatever this computer's registry says; silent."""
+
+    extensions_map = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8',
+                      '.js': 'text/javascript; charset=utf-8', '.json': 'application/json',
+                      '.txt': 'text/plain; charset=utf-8', '.md': 'text/plain; charset=utf-8',
+                      '.jpg': 'image/jpeg', '': 'application/octet-stream'}
+
+    def end_headers(self) -> None:
+        # After an upgrade the address may be the same.
+        self.send_header('Cache-Control', 'no-cache')
+        super().end_headers()
+
+    def guess_type(self, path: Any) -> str:
+        return self.extensions_map.get(pathlib.PurePath(path).suffix, self.extensions_map[''])
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _key(model: pathlib.Path) -> str:
+    """Changes with the model, the version and the page."""
+    digest = hashlib.sha256(fvae_jax.__version__.encode())
+    files = sorted(path for path in _PAGE.rglob('*') if path.is_file() and '__pycache__' not in path.parts)
+    for path in (model, *files):
+        digest.update(f'\n{path.name}\n'.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _port(text: str) -> int:
+    port = arguments.count(text)
+    if port > 65535:
+        raise argparse.ArgumentTypeError(f'{text!r} is more than 65535')
+    return port

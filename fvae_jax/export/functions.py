@@ -1,0 +1,123 @@
+"""What an export computes, in JAX: three networks that map arrays by name to arrays by name.
+
+    encode  image (B, H, W, 3) in [-1, 1] → latent (B, 4, 4, C), feature_0 …, with a mask also mask_feature_0 …
+    decode  latent, feature_0 … → displacement (B, H, W, 2), pixels of the crop; with a content layer alpha_logit
+            (B, H, W) and color (B, H, W, 3) in [-1, 1]
+    mask    latent, mask_feature_0 … → mask_logit (B, H, W)
+
+The displacement is the flow less the grid (`ops.warp.flow_to_displacement`). Only features that the decoder looks at
+are given. Everything is float32, whatever `model.dtype` says.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.errors import InputError
+from fvae_jax.models import blocks, confidence, fvae
+from fvae_jax.ops import warp
+
+Arrays = Mapping[str, jax.Array]
+
+
+def check(bundle: bundle_lib.Bundle) -> None:
+    """Finds out whether a model has a flow to export.
+
+    Raises:
+      InputError: It is a pixel VAE.
+    """
+    if bundle.config.model.decoder != 'flow':
+        raise InputError("this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+                         "export a model of model.decoder = 'flow'")
+
+
+def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str, jax.Array]]]:
+    """The networks of a model by name, weights inside.
+
+    Weights that half precision holds exactly, as those of the built-in model, are constants of half precision: files
+    made from these functions are half as large and compute the same.
+
+    Raises:
+      InputError: The model is a pixel VAE.
+    """
+    check(bundle)
+    config = bundle.config.copy_and_resolve_references()
+    config.model.dtype = 'float32'
+    network, judge = fvae.from_config(config), confidence.from_config(config)
+    variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
+    shown, mask_shown = (_indices(config, widths) for widths in _all_widths(config))
+
+    def encode(arrays: Arrays) -> dict[str, jax.Array]:
+        image = arrays['image']
+        weights = _float32(variables)
+        result = {'latent': network.apply(weights, image, method='encode').mean}
+        features = network.apply(weights, image, method='features')
+        result.update({f'feature_{i}': features[i] for i in shown})
+        if mask_variables is not None:
+            features = judge.apply(_float32(mask_variables), image, method='features')
+            result.update({f'mask_feature_{i}': features[i] for i in mask_shown})
+        return result
+
+    def decode(arrays: Arrays) -> dict[str, jax.Array]:
+        features = [arrays.get(f'feature_{i}') for i in range(len(network.widths))]
+        decoded = network.apply(_float32(variables), arrays['latent'], features, method='decode')
+        result = {'displacement': warp.flow_to_displacement(decoded.flow)}
+        if config.model.content:
+            result.update(alpha_logit=decoded.alpha_logit, color=decoded.color)
+        return result
+
+    def mask(arrays: Arrays) -> dict[str, jax.Array]:
+        features = [arrays.get(f'mask_feature_{i}') for i in range(len(judge.widths))]
+        return {'mask_logit': judge.apply(_float32(mask_variables), arrays['latent'], features, method='decode')}
+
+    return {'encode': encode, 'decode': decode, **({} if bundle.mask is None else {'mask': mask})}
+
+
+def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
+    """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
+    config, size = bundle.config, bundle.config.data.image_size
+    result = {'image': (size, size, 3), 'latent': (4, 4, latent_channels(config))}
+    for name, widths in zip(('feature', 'mask_feature'), _all_widths(config)[:1 if bundle.mask is None else 2]):
+        result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in _indices(config, widths)})
+    return result
+
+
+def inputs(bundle: bundle_lib.Bundle) -> dict[str, tuple[str, ...]]:
+    """The names of the inputs of each network."""
+    names = tuple(shapes(bundle))
+    result = {'encode': ('image',), 'decode': ('latent', *(n for n in names if n.startswith('feature_')))}
+    return result if bundle.mask is None else {
+        **result, 'mask': ('latent', *(n for n in names if n.startswith('mask_feature_')))}
+
+
+def latent_channels(config: ml_collections.ConfigDict) -> int:
+    """C of Z."""
+    return config.model.latent_channels or _all_widths(config)[0][-1]
+
+
+def _all_widths(config: ml_collections.ConfigDict) -> tuple[Sequence[int], Sequence[int]]:
+    """Channels of the stages of FVAE and mask."""
+    size, width = config.data.image_size, config.model.width
+    return blocks.stage_widths(size, width), blocks.stage_widths(size, config.confidence.width or width)
+
+
+def _indices(config: ml_collections.ConfigDict, widths: Sequence[int]) -> range:
+    """The features that the decoder looks at."""
+    return range(0 if config.model.source_concat == 'pyramid' else len(widths) - 1, len(widths))
+
+
+def _exact_halves(tree: Any) -> Any:
+    def exact(value):
+        with np.errstate(over='ignore'):
+            half = np.asarray(value, np.float16)
+        return half if np.array_equal(half.astype(np.float32), value) else np.asarray(value, np.float32)
+    return jax.tree.map(exact, tree)
+
+
+def _float32(tree: Any) -> Any:
+    return jax.tree.map(lambda value: jnp.asarray(value).astype(jnp.float32), tree)

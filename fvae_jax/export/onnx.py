@@ -1,0 +1,194 @@
+"""The networks of a model as ONNX graphs, written operator by operator from its weights.
+
+    encode.onnx  image → latent, feature_0 …, and with a mask mask_feature_0 …
+    decode.onnx  latent, feature_0 … → displacement, and with a content layer alpha_logit, color
+    mask.onnx    latent, mask_feature_0 … → mask_logit
+
+What they compute, and in which shapes, is told in `functions`; only features, which are for the other graphs alone,
+have their channels first. The batch is symbolic.
+
+`jax2onnx` 0.17 makes such graphs from JAX itself. They have eight to twenty times as many operators and take a third
+longer for a decode in onnxruntime, and in that of `encode` axes are mixed up; it also wants an older Orbax than ours.
+"""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import onnx
+import onnxruntime
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.export import check, facts, functions, graph as graph_lib
+from fvae_jax.export.graph import Graph
+from fvae_jax.models import blocks, fvae
+from fvae_jax.ops import warp
+
+
+_README = f"""# The networks of an fvae_jax model as ONNX (opset {graph_lib.OPSET})
+
+`encode`, `decode` and, where there is one, `mask`. What `encode` gives goes into the others by its name. `model.json`
+tells inputs, outputs, expressions, where the eyes belong in a crop, and the licence; `latents.bin` has what each
+expression adds to the latent at strength 1. `displacement` says, in pixels of the crop, how far from its own place each
+pixel is read; that of an edit is its difference from that of the unchanged latent.
+"""
+
+
+def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
+    """Fills a folder with graphs and facts, once onnxruntime has given with them what JAX gives.
+
+    Weights are stored in half precision unless pictures would change.
+
+    Args:
+      bundle: The model.
+      folder: An empty folder.
+      card: A model card to put beside the model.
+
+    Returns:
+      What was measured, for people.
+
+    Raises:
+      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
+    """
+    reference = check.Reference(bundle)
+    graphs, halves = (models(bundle, half) for half in (False, True))
+    found = reference.require(runner(graphs), 'the ONNX export')
+    rounded = reference.difference(runner(halves))
+    measured = f'numbers within {found.numbers:.1g} of JAX'
+    if rounded.picture <= check.LIMIT.picture:
+        graphs = halves
+        measured += f', and pictures within {rounded.picture:.2g}/255 with its weights in half precision'
+    files = {name: f'{name}.onnx' for name in graphs}
+    for name, graph in graphs.items():
+        (folder / files[name]).write_bytes(graph.SerializeToString(deterministic=True))
+    (folder / 'README.md').write_text(_README, encoding='utf-8')
+    outputs = {name: [value.name for value in graph.graph.output] for name, graph in graphs.items()}
+    facts.write(folder, bundle, files, outputs, card)
+    return measured
+
+
+def runner(graphs: dict[str, onnx.ModelProto]) -> check.Run:
+    """Returns a function that runs one of the graphs, by name, in onnxruntime."""
+    sessions = {name: onnxruntime.InferenceSession(graph.SerializeToString(), providers=['CPUExecutionProvider'])
+                for name, graph in graphs.items()}
+
+    def run(name: str, arrays: check.Arrays) -> check.Arrays:
+        names = [value.name for value in sessions[name].get_outputs()]
+        return dict(zip(names, sessions[name].run(names, dict(arrays))))
+
+    return run
+
+
+def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.ModelProto]:
+    """Builds the graphs of a model, by name: encode, decode and, where there is a mask, mask.
+
+    Args:
+      bundle: The model.
+      half: Whether weights are stored in half precision; arithmetic is float32 in any case.
+
+    Raises:
+      InputError: The model is a pixel VAE.
+    """
+    functions.check(bundle)
+    builders = {'encode': _encode, 'decode': _decode, 'mask': _mask}
+    graphs = {}
+    for name in functions.inputs(bundle):
+        graph = Graph(half)
+        builders[name](graph, bundle)
+        graphs[name] = graph.model(name)
+    return graphs
+
+
+def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
+    shapes, config = functions.shapes(bundle), bundle.config
+    image = graph.channels_first(graph.input('image', *shapes['image']))
+    encoder = _part(bundle.fvae, 'encoder')
+    deepest = _stack(graph, image, _part(encoder, 'stack'), config)[-1]
+    head = encoder['params']['mean']['conv']
+    latent = graph_lib.convolve(graph, deepest, head['kernel'], head['bias'])
+    graph.output('latent', graph.channels_last(latent), *shapes['latent'])
+    for prefix, variables in (('feature', bundle.fvae), ('mask_feature', bundle.mask)):
+        if variables is not None:
+            for i, value in enumerate(_stack(graph, image, _part(variables, 'source_pyramid'), config)):
+                name = f'{prefix}_{i}'
+                if name in shapes:
+                    graph.output(name, value, *np.roll(shapes[name], 1))
+
+
+def _decode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
+    size, config = bundle.config.data.image_size, bundle.config
+    head = _decoder(graph, bundle, 'decode', _part(bundle.fvae, 'decoder'))
+    flow = graph.channels(head, 0, 2) if config.model.content else head
+    graph.output('displacement', graph.channels_last(_displacement(graph, flow, config)), size, size, 2)
+    if config.model.content:
+        alpha = graph.op('Add', graph.channels(head, 2, 3), graph.constant(np.float32(fvae.ALPHA_BIAS)))
+        graph.output('alpha_logit', graph.without_channels(alpha), size, size)
+        graph.output('color', graph.channels_last(graph.op('Tanh', graph.channels(head, 3, 6))), size, size, 3)
+
+
+def _mask(graph: Graph, bundle: bundle_lib.Bundle) -> None:
+    size = bundle.config.data.image_size
+    head = _decoder(graph, bundle, 'mask', _part(bundle.mask, 'decoder'))
+    graph.output('mask_logit', graph.without_channels(head), size, size)
+
+
+def _part(variables: Any, name: str) -> dict[str, Any]:
+    return {kind: variables[kind].get(name, {}) for kind in ('params', 'batch_stats')}
+
+
+def _stack(graph: Graph, x: str, variables: Any, config: ml_collections.ConfigDict) -> list[str]:
+    """The strided stack of Figure 3, `models.fvae.Stack`."""
+    outputs = []
+    for i in range(len(variables['params'])):
+        convolve = lambda kernel, bias, x=x: graph_lib.convolve(graph, x, kernel, bias, stride=2)
+        x = _conv_norm_relu(graph, convolve, variables, f'down{i + 1}', config.data.image_size >> i + 1)
+        outputs.append(x)
+    return outputs
+
+
+def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: Any) -> str:
+    """`models.fvae.Decoder` with its inputs; returns (B, channels, H, W), before any tanh or sigmoid."""
+    shapes, params = functions.shapes(bundle), variables['params']
+    names = functions.inputs(bundle)[network]
+    x = graph.channels_first(graph.input('latent', *shapes['latent']))
+    features = {int(name.rpartition('_')[2]): graph.input(name, *np.roll(shapes[name], 1)) for name in names[1:]}
+    deepest = max(features)
+    x = graph.op('Concat', x, features[deepest], axis=1)
+    for i in reversed(range(deepest)):
+        convolve = lambda kernel, bias, x=x: graph_lib.join(graph, graph_lib.convolve_upsampled(graph, x, kernel, bias))
+        x = _conv_norm_relu(graph, convolve, variables, f'up{i + 1}', bundle.config.data.image_size >> i + 1)
+        if i in features:
+            x = graph.op('Concat', x, features[i], axis=1)
+    last, out = params['up0']['conv'], params['out']['conv']
+    x = graph.op('Relu', graph_lib.convolve_upsampled(graph, x, last['kernel'], last['bias']))
+    return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
+
+
+def _conv_norm_relu(graph: Graph, convolve: Callable[[np.ndarray, np.ndarray | None], str], variables: Any, name: str,
+                    side: int) -> str:
+    """`models.blocks.ConvNormRelu`, whose result has `side` rows and columns."""
+    params = variables['params'][name]
+    kernel, norm = params['conv']['conv']['kernel'], params['norm']
+    if name in variables['batch_stats']:
+        return graph.op('Relu', convolve(*graph_lib.fold(kernel, norm, variables['batch_stats'][name]['norm'])))
+    groups = blocks.norm_groups(kernel.shape[-1])
+    return graph.op('Relu', graph_lib.group_norm(graph, convolve(kernel, None), norm, groups, side))
+
+
+def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) -> str:
+    """The head (B, 2, H, W) as displacement in pixels: `models.fvae.flow_from_head` without the grid."""
+    size, kind = config.data.image_size, config.flow.parameterization
+    pixels = (size - 1) / 2
+    scaled = lambda x, factor: graph.op('Mul', x, graph.constant(np.float32(factor)))
+    if kind == 'residual':
+        return scaled(graph.op('Tanh', head), config.flow.scale * pixels)
+    grid = np.asarray(jax.device_get(warp.identity_grid(size, size))).transpose(2, 0, 1)
+    if kind == 'absolute':
+        flow = graph.op('Tanh', head)
+    else:
+        flow = scaled(graph.op('Tanh', graph.op('Add', head, graph.constant(np.arctanh(np.float32(0.99) * grid)))),
+                      1 / 0.99)
+    return scaled(graph.op('Sub', flow, graph.constant(grid)), pixels)

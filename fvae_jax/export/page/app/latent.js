@@ -1,0 +1,71 @@
+// Algorithms 1 and 2 with the numbers of the decoder: pure functions of arrays.
+
+/** latent + Σ strength · direction */
+export function edited(latent, directions, strengths) {
+  const sum = Float32Array.from(latent);
+  for (const [name, strength] of Object.entries(strengths)) {
+    const direction = directions[name];
+    for (let i = 0; i < sum.length; i++) sum[i] += strength * direction[i];
+  }
+  return sum;
+}
+
+export function mixed(first, second, t) {
+  return first.map((value, i) => (1 - t) * value + t * second[i]);
+}
+
+/**
+ * The direction that takes the expression out of a face: its distance from the mean neutral latent, written by
+ * non-negative least squares as a sum of the known directions, none counted more than once, and subtracted.
+ */
+export function neutralizing(latent, neutral, directions) {
+  const basis = Object.values(directions);
+  const offset = latent.map((value, i) => value - neutral[i]);
+  const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
+  const gram = basis.map((u) => basis.map((v) => dot(u, v)));
+  const goal = basis.map((u) => dot(u, offset));
+  const shares = basis.map(() => 0);
+  // One coordinate after the other: the problem is convex and small.
+  for (let round = 0; round < 2000; round++) {
+    let moved = 0;
+    for (let i = 0; i < shares.length; i++) {
+      const rest = goal[i] - dot(gram[i], shares) + gram[i][i] * shares[i];
+      const share = Math.max(rest / gram[i][i], 0);
+      moved = Math.max(moved, Math.abs(share - shares[i]));
+      shares[i] = share;
+    }
+    if (moved < 1e-7) break;
+  }
+  const change = new Float32Array(latent.length);
+  basis.forEach((direction, n) => {
+    for (let i = 0; i < change.length; i++) change[i] -= Math.min(shares[n], 1) * direction[i];
+  });
+  return change;
+}
+
+/** log(1 − sigmoid(x)) */
+function logKept(x) {
+  return -(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))));
+}
+
+/**
+ * What an edit changes: exactly nothing for the face's own latent.
+ *
+ * @param decoded {displacement, alpha_logit, color} of the edited latent; without the last two if the model has none
+ * @param own the same of the face's own latent
+ * @returns {displacement, alpha, color}: crop px, [0, 1], [-1, 1]
+ */
+export function anchored(decoded, own) {
+  const displacement = decoded.displacement.map((value, i) => value - own.displacement[i]);
+  if (!decoded.alpha_logit) return {displacement, alpha: null, color: null};
+  const alpha = decoded.alpha_logit.map((logit, i) =>
+    1 - Math.exp(Math.min(0, logKept(logit) - logKept(own.alpha_logit[i]))));
+  return {displacement, alpha, color: decoded.color};
+}
+
+/** The share of the second photo, from the logits of both masks; the photos themselves at both ends. */
+export function secondShare(first, second, t) {
+  if (t === 0 || t === 1) return first.map(() => t);
+  const shift = Math.log(t) - Math.log1p(-t);
+  return first.map((logit, i) => 1 / (1 + Math.exp(logit - second[i] - shift)));
+}

@@ -1,0 +1,421 @@
+// The page: what its buttons do.
+
+import * as blend from './blend.js';
+import * as camera from './camera.js';
+import * as edit from './edit.js';
+import {grown} from './geometry.js';
+import * as modelFile from './model.js';
+import * as networks from './networks.js';
+import {element, guarded, on, percent, press, pressed, tell} from './page.js';
+import {Photo, Refusal} from './photo.js';
+import * as png from './png.js';
+import {Renderer} from './renderer.js';
+import {Sitter} from './sitter.js';
+import {Slider, titled} from './sliders.js';
+import {Eyes, Stage} from './stage.js';
+import {drawWheel} from './wheel.js';
+
+const LONGEST_VIEW = 1280; // px of the picture on the screen; what is saved has all pixels
+const SMALL_FACE = 0.4; // of the photo's longer side: smaller ones are shown close up
+const CLOSE_UP = 0.5; // of the face, shown on every side of it
+const NEUTRAL = 'neutral';
+
+const stage = new Stage(element('view'));
+const eyes = new Eyes([element('eye-left'), element('eye-right')], element('view'), stage, (placed) => {
+  moving = placed;
+  refresh();
+});
+
+let model = null;
+let renderer = null;
+let sitter = null; // the face that is edited
+let second = null; // the other one, of "between two"
+let secondPart = null;
+let moving = null; // where the eyes are dragged to
+let flow = false;
+let whole = false;
+let sample = null; // the file to try
+let openings = 0; // the newest photo counts
+let sliders = {};
+let between = null;
+let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
+
+const blending = () => pressed('mode-blend');
+
+async function begin() {
+  if (typeof OffscreenCanvas === 'undefined' || typeof DecompressionStream === 'undefined') {
+    throw new Refusal('This browser is too old for this page. Browsers from the year 2023 on have what it needs.');
+  }
+  model ??= await modelFile.load();
+  renderer ??= new Renderer();
+}
+
+function strengths() {
+  return Object.fromEntries(Object.entries(sliders).map(([name, slider]) => [name, slider.value]));
+}
+
+// --- The picture on the screen
+
+let busy = null;
+let again = false;
+
+/** Draws what the controls ask for; while it is drawn, only the newest wish is kept. */
+export function refresh() {
+  again = true;
+  busy ??= (async () => {
+    while (again) {
+      again = false;
+      await guarded(draw);
+    }
+    busy = null;
+  })();
+  return busy;
+}
+
+async function draw() {
+  const face = sitter;
+  if (!face) return;
+  await begin();
+  if (moving) {
+    const placed = moving;
+    moving = null;
+    await face.place(placed);
+    drawn = null;
+  }
+  if (blending()) {
+    if (second) await drawBetween(face, second);
+    return;
+  }
+  const wanted = strengths();
+  const key = JSON.stringify(wanted);
+  if (drawn?.kind !== 'edit' || drawn.key !== key) {
+    const decoded = await edit.decode(face, wanted);
+    if (sitter !== face) return; // another photo came in between
+    drawn = {kind: 'edit', key, decoded};
+  }
+  const laid = await edit.draw(renderer, face, drawn.decoded, stage.part, {flow});
+  if (sitter !== face) return;
+  stage.lay(laid);
+  const parts = Object.entries(wanted).filter(([, value]) => value !== 0).map(([name, value]) => `${titled(name).toLowerCase()} ${percent(value)}`);
+  stage.label = parts.length ? `The photo with ${parts.join(', ')}` : 'The photo, unchanged';
+}
+
+async function drawBetween(face, other) {
+  const t = between.value;
+  if (drawn?.kind !== 'blend' || drawn.t !== t) {
+    const decoded = await blend.decode(face, other, t);
+    if (sitter !== face || second !== other) return;
+    drawn = {kind: 'blend', t, decoded};
+  }
+  secondPart ??= blend.partOfSecond(other, face, stage.part);
+  const laid = await blend.draw(renderer, face, other, drawn.decoded, stage.part, secondPart);
+  if (sitter !== face || second !== other) return;
+  stage.lay(laid);
+  stage.label = `The first photo, ${percent(t)} of the way to the second`;
+}
+
+/** Shows the photo: all of it, or the face if it is small in it. */
+function frame() {
+  const {photo, box} = sitter;
+  const small = Math.max(box.width, box.height) < SMALL_FACE * Math.max(photo.width, photo.height);
+  element('whole').hidden = !small;
+  press('whole', whole);
+  const shown = small && !whole ? grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height) : photo.all;
+  stage.show(photo.part(shown, Math.min(1, LONGEST_VIEW / Math.max(shown.width, shown.height))));
+  secondPart = null;
+  if (pressed('eyes')) eyes.show(sitter.eyes);
+}
+
+// --- Photos
+
+/** Opens a photo and finds its face; the first photo unless `other`. */
+export async function open(blob, name, other = false) {
+  const mine = ++openings;
+  tell(model ? 'Looking for a face …' : 'Getting ready …');
+  document.body.setAttribute('aria-busy', 'true');
+  await guarded(async () => {
+    await begin();
+    const photo = await Photo.open(blob, name);
+    let found;
+    try {
+      found = await Sitter.of(photo, model);
+    } catch (error) {
+      photo.close();
+      throw error;
+    }
+    if (mine !== openings) {
+      found.close();
+      return;
+    }
+    if (other) takeSecond(found);
+    else take(found);
+    await refresh();
+    const count = found.faces.length;
+    const which = count === 1 ? 'Face found.' : `${count} faces found; the largest is taken.`;
+    const next = other ? 'Move the slider from one photo to the other.' : 'Move a slider to change the expression.';
+    const turned = found.turned ? 'The face is turned; one that looks into the camera is edited better.' : '';
+    tell([which, turned, found.photo.note, next].filter(Boolean).join(' '));
+  });
+  if (mine === openings) document.body.removeAttribute('aria-busy');
+}
+
+function take(found) {
+  sitter?.close();
+  dropSecond();
+  sitter = found;
+  drawn = null;
+  whole = false;
+  for (const slider of Object.values(sliders)) slider.value = 0;
+  if (!Object.keys(sliders).length) makeSliders();
+  choose('edit');
+  adjustEyes(false);
+  listFaces();
+  frame();
+  const first = element('work').hidden;
+  element('start').hidden = true;
+  element('work').hidden = false;
+  // What had the focus is hidden now.
+  if (first) element('expressions').querySelector('input').focus({preventScroll: true});
+}
+
+function takeSecond(found) {
+  dropSecond();
+  drawn = null;
+  second = found;
+  const {pixels} = found.photo.part(found.photo.all, Math.min(1, 256 / found.photo.width));
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [pixels.width, pixels.height];
+  canvas.getContext('2d').putImageData(pixels, 0, 0);
+  element('second-picture').src = canvas.toDataURL('image/jpeg', 0.9);
+  element('second').hidden = element('between').hidden = false;
+  between ??= new Slider(element('between'), {title: 'From the first to the second', min: 0, max: 1, step: 0.01, value: 0.5, show: percent, changed: refresh});
+  between.value = 0.5;
+}
+
+function dropSecond() {
+  second?.close();
+  second = secondPart = null;
+  element('second').hidden = element('between').hidden = true;
+}
+
+function makeSliders() {
+  const common = {min: -1, max: 1.5, step: 0.05, value: 0, show: percent, changed: refresh};
+  for (const name of model.expressions) sliders[name] = new Slider(element('expressions'), {...common, title: titled(name)});
+  sliders[NEUTRAL] = new Slider(element('expressions'), {...common, title: 'Toward neutral'});
+}
+
+function listFaces() {
+  const {faces, number} = sitter;
+  element('faces').hidden = faces.length < 2;
+  element('face-list').replaceChildren(...faces.map((face, n) => {
+    const button = Object.assign(document.createElement('button'), {type: 'button', textContent: String(n + 1)});
+    button.setAttribute('aria-pressed', String(n === number));
+    button.setAttribute('aria-label', n === 0 ? 'Face 1, the largest' : `Face ${n + 1}`);
+    button.addEventListener('click', () => guarded(async () => {
+      await sitter.choose(n);
+      drawn = null;
+      listFaces();
+      frame();
+      await refresh();
+      element('face-list').children[n].focus();
+      tell(`Face ${n + 1} of ${faces.length}.`);
+    }));
+    return button;
+  }));
+}
+
+// --- Controls
+
+function choose(mode) {
+  press('mode-edit', mode === 'edit');
+  press('mode-blend', mode === 'blend');
+  element('edit').hidden = mode !== 'edit';
+  element('blend').hidden = mode !== 'blend';
+  element('flow').hidden = mode !== 'edit';
+  element('legend').hidden = mode !== 'edit' || !flow;
+  if (mode === 'blend') adjustEyes(false);
+  if (sitter && stage.part) stage.show(stage.part);
+}
+
+function adjustEyes(on) {
+  press('eyes', on);
+  element('eyes-help').hidden = !on;
+  if (on) eyes.show(sitter.eyes);
+  else eyes.hide();
+}
+
+async function save() {
+  if (!sitter) return;
+  element('save').disabled = true;
+  tell('Making the picture at full size …');
+  await refresh();
+  await guarded(async () => {
+    const asBlend = blending() && second;
+    const canvas = asBlend ? await blend.drawWhole(renderer, sitter, second, drawn.decoded)
+      : await edit.drawWhole(renderer, sitter, drawn.decoded);
+    const told = asBlend ? `between two photos, ${percent(between.value)}`
+      : Object.entries(strengths()).filter(([, value]) => value !== 0).map(([name, value]) => `${name} ${value}`).join(', ') || 'nothing';
+    const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
+    await png.save(canvas, name, {Software: model.told.program, Model: model.told.name, Edit: told});
+    tell(`Saved as ${name}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
+  });
+  element('save').disabled = false;
+}
+
+function pick(input, other) {
+  input.addEventListener('change', () => {
+    const [file] = input.files;
+    input.value = '';
+    if (file) open(file, file.name, other);
+  });
+}
+
+on('choose', 'click', () => element('file').click());
+on('choose-second', 'click', () => element('file-second').click());
+pick(element('file'), false);
+pick(element('file-second'), true);
+on('sample', 'click', () => open(sample, 'sample'));
+
+camera.offer((blob) => open(blob, 'camera'));
+
+on('reset', 'click', () => {
+  for (const slider of Object.values(sliders)) slider.value = 0;
+  tell('All sliders are at 0.');
+  refresh();
+});
+on('flow', 'click', () => {
+  flow = !flow;
+  press('flow', flow);
+  element('legend').hidden = !flow;
+  refresh();
+});
+on('whole', 'click', () => {
+  whole = !whole;
+  frame();
+  refresh();
+});
+on('eyes', 'click', () => adjustEyes(!pressed('eyes')));
+on('mode-edit', 'click', () => {
+  choose('edit');
+  refresh();
+});
+on('mode-blend', 'click', () => {
+  choose('blend');
+  refresh();
+});
+on('save', 'click', save);
+on('another', 'click', () => {
+  leave();
+  element('work').hidden = true;
+  element('start').hidden = false;
+  element('choose').focus();
+  tell('');
+});
+
+const compare = (held) => {
+  press('compare', held);
+  stage.compare(held);
+};
+on('compare', 'pointerdown', (event) => {
+  element('compare').setPointerCapture(event.pointerId);
+  compare(true);
+});
+for (const event of ['pointerup', 'pointercancel', 'blur']) on('compare', event, () => compare(false));
+for (const [event, held] of [['keydown', true], ['keyup', false]]) {
+  on('compare', event, ({key}) => {
+    if (key === ' ' || key === 'Enter') compare(held);
+  });
+}
+on('compare', 'contextmenu', (event) => event.preventDefault());
+
+for (const event of ['dragover', 'dragleave', 'drop']) {
+  document.addEventListener(event, (moved) => {
+    if (![...(moved.dataTransfer?.types ?? [])].includes('Files')) return;
+    moved.preventDefault();
+    element('drop').classList.toggle('over', event === 'dragover');
+    if (event !== 'drop') return;
+    const [file] = moved.dataTransfer.files;
+    if (file) open(file, file.name, blending() && sitter !== null);
+  });
+}
+document.addEventListener('paste', (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith('image/'));
+  if (file) open(file, file.name || 'pasted', blending() && sitter !== null);
+});
+
+// --- Coming and going
+
+function leave() {
+  sitter?.close();
+  dropSecond();
+  sitter = drawn = moving = null;
+  stage.clear();
+}
+
+let left = null; // what to come back to
+
+/** Gives all memory back: the networks, the photos, the graphics card's pictures, the camera. */
+window.addEventListener('pagehide', () => {
+  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: strengths()};
+  leave();
+  renderer?.release();
+  camera.stop();
+  networks.end();
+});
+window.addEventListener('pageshow', async (event) => {
+  if (!event.persisted || !left) return;
+  const {blob, name, number, eyes: placed, values} = left;
+  left = null;
+  await open(blob, name);
+  if (!sitter) return;
+  sitter.number = number;
+  listFaces();
+  moving = placed;
+  for (const [key, value] of Object.entries(values)) sliders[key].value = value;
+  await refresh();
+  frame();
+  await refresh();
+  tell('Back again, with the photo and the sliders as they were.');
+});
+
+/** What the page is made of, for scripts: the face that is edited and the picture on the screen. */
+export const state = {
+  get sitter() { return sitter; },
+  get second() { return second; },
+  get running() { return networks.running(); },
+};
+
+/** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first; or that of the second photo. */
+export async function placeEyes(placed, other = false) {
+  if (other) {
+    await second.place(placed);
+    drawn = secondPart = null;
+  } else {
+    moving = placed;
+  }
+  await refresh();
+}
+
+/** Sets strengths by expression, and draws. */
+export async function setStrengths(values) {
+  for (const [name, slider] of Object.entries(sliders)) slider.value = values[name] ?? 0;
+  await refresh();
+}
+
+async function introduce() {
+  drawWheel(element('wheel'));
+  const page = await (await fetch('page.json')).json();
+  element('program').textContent = page.program;
+  if (page.sample) {
+    sample = await (await fetch(page.sample.file)).blob();
+    element('sample-picture').src = URL.createObjectURL(sample);
+    element('sample-credit').textContent = page.sample.credit;
+    element('sample').hidden = false;
+  }
+  await begin();
+  element('attribution').textContent = model.told.attribution;
+  element('card').hidden = !('MODEL_CARD.md' in model.told.files);
+  element('mode-blend').hidden = !model.mask;
+}
+
+guarded(introduce);

@@ -1,0 +1,120 @@
+// The programs of the graphics card. Positions are whole at the centers of pixels.
+
+export const CORNERS = `#version 300 es
+void main() {
+  gl_Position = vec4(vec2((gl_VertexID & 1) * 4 - 1, (gl_VertexID >> 1) * 4 - 1), 0, 1);
+}`;
+
+/** Twice the samples along one axis: every second one a pixel, the others half-way between, by Lanczos of eight lobes. */
+export const DOUBLE = `#version 300 es
+precision highp float;
+precision highp sampler2D;
+uniform sampler2D source;
+uniform ivec2 axis;
+uniform float kernel[8];
+out vec4 color;
+
+vec4 read(ivec2 at) {
+  return texelFetch(source, clamp(at, ivec2(0), textureSize(source, 0) - 1), 0);
+}
+
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int along = at.x * axis.x + at.y * axis.y;
+  at -= axis * (along - along / 2);
+  if (along % 2 == 0) {
+    color = read(at);
+    return;
+  }
+  color = vec4(0);
+  for (int i = 0; i < 8; i++) color += kernel[i] * (read(at - i * axis) + read(at + (i + 1) * axis));
+}`;
+
+/**
+ * Moves the pixels of a face, and lays what is new over them.
+ *
+ * A similarity is (a, b, x, y); \`toFine\` takes an output pixel to the refined crop, \`toSource\` to the source.
+ */
+export const WARP = `#version 300 es
+precision highp float;
+precision highp sampler2D;
+uniform sampler2D doubled, field, content, noise;
+uniform vec4 toFine, toSource;
+uniform vec2 turn;  // a displacement of crop px to one of source px
+uniform vec4 bounds;  // least x and y, largest x and y in the source: where the photo ends
+uniform ivec2 noiseOrigin;
+uniform float grain, light, flowMaximum;
+uniform int mode;  // 0: the edit, 1: pixels only, 2: the flow as colors
+out vec4 color;
+
+vec2 similarity(vec4 s, vec2 p) {
+  return vec2(s.x * p.x - s.y * p.y, s.y * p.x + s.x * p.y) + s.zw;
+}
+
+/* Bilinear, zero outside. */
+vec4 fine(sampler2D map, vec2 q) {
+  ivec2 size = textureSize(map, 0), low = ivec2(floor(q));
+  vec2 t = q - floor(q);
+  vec4 sum = vec4(0);
+  for (int j = 0; j < 2; j++) for (int i = 0; i < 2; i++) {
+    ivec2 at = low + ivec2(i, j);
+    if (all(greaterThanEqual(at, ivec2(0))) && all(lessThan(at, size))) {
+      sum += (i == 0 ? 1.0 - t.x : t.x) * (j == 0 ? 1.0 - t.y : t.y) * texelFetch(map, at, 0);
+    }
+  }
+  return sum;
+}
+
+vec4 cubic(float t) {
+  const float a = -0.75;
+  float s = 1.0 - t, u = 1.0 + t;
+  vec3 w = vec3(((a * u - 5.0 * a) * u + 8.0 * a) * u - 4.0 * a,
+                ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0,
+                ((a + 2.0) * s - (a + 3.0)) * s * s + 1.0);
+  return vec4(w, 1.0 - w.x - w.y - w.z);
+}
+
+vec3 sharp(vec2 p) {
+  vec2 q = 2.0 * p;
+  ivec2 low = ivec2(floor(q)) - 1, last = textureSize(doubled, 0) - 1;
+  vec4 wx = cubic(fract(q.x)), wy = cubic(fract(q.y));
+  vec3 sum = vec3(0);
+  for (int j = 0; j < 4; j++) {
+    vec3 row = vec3(0);
+    for (int i = 0; i < 4; i++) row += wx[i] * texelFetch(doubled, clamp(low + ivec2(i, j), ivec2(0), last), 0).rgb;
+    sum += wy[j] * row;
+  }
+  return floor(clamp(sum, 0.0, 1.0) * 255.0 + 0.5) / 255.0;
+}
+
+vec3 flowColor(vec2 d) {
+  float saturation = min(length(d) / flowMaximum, 1.0);
+  float angle = d == vec2(0) ? 0.0 : atan(d.y, d.x);
+  vec3 sixths = angle * 0.954929658551 + vec3(0, 4, 2);
+  vec3 pure = clamp(abs(mod(sixths, 6.0) - 3.0) - 1.0, 0.0, 1.0);
+  return 1.0 - saturation * (1.0 - pure);
+}
+
+void main() {
+  vec2 p = gl_FragCoord.xy - 0.5;
+  vec2 q = similarity(toFine, p);
+  vec4 f = fine(field, q);
+  vec2 d = vec2(turn.x * f.x - turn.y * f.y, turn.y * f.x + turn.x * f.y);
+  vec2 place = similarity(toSource, p);
+  if (mode == 2) {
+    vec3 here = sharp(clamp(place, bounds.xy, bounds.zw));
+    float gray = dot(here, vec3(0.299, 0.587, 0.114));
+    color = vec4(mix(here, (110.0 + 145.0 * gray) / 255.0 * flowColor(d), f.w), 1);
+    return;
+  }
+  vec3 moved = sharp(clamp(place + d, bounds.xy, bounds.zw));
+  float alpha = clamp(0.5 + 1.5 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
+  if (mode == 0 && alpha > 0.0) {
+    vec3 added = clamp(fine(content, q).rgb, -1.0, 1.0);
+    float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
+    ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);
+    added += darker * grain * texelFetch(noise, at, 0).r;
+    moved = mix(moved, 0.5 * (added + 1.0), alpha);
+  }
+  color = vec4(moved, 1);
+}`;

@@ -1,0 +1,79 @@
+// One face of one photo, aligned and encoded.
+
+import {ask} from './networks.js';
+import {alignedCrop} from './crop.js';
+import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
+import {eyesOf, find} from './finder.js';
+import {Refusal} from './photo.js';
+
+const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
+
+const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
+
+let keys = 0;
+
+export class Sitter {
+  /** Finds the faces of a photo and takes the largest. */
+  static async of(photo, model) {
+    const faces = await find(photo);
+    if (!faces.length) {
+      throw new Refusal('No face was found in this photo. Take one with an upright face that looks into the camera, or cut it closer to the face.');
+    }
+    const sitter = new Sitter(photo, faces, model);
+    await sitter.choose(0);
+    return sitter;
+  }
+
+  constructor(photo, faces, model) {
+    Object.assign(this, {photo, faces, model, number: 0, key: `face ${++keys}`});
+  }
+
+  /** Takes another of the faces. */
+  async choose(number) {
+    await this.place(await eyesOf(this.photo, this.faces[number]));
+    this.number = number;
+  }
+
+  /**
+   * Aligns and encodes the face by its eyes.
+   *
+   * @param eyes [[x, y] left of the picture, [x, y] right], photo px
+   */
+  async place(eyes) {
+    const {photo, key, model: {size, goals}} = this;
+    const toCrop = fromPairs(eyes, goals);
+    const box = faceBox(toCrop, size, photo.width, photo.height);
+    if (!box.width || !box.height) throw new Refusal('The eyes lie outside the photo. Move them onto the face.');
+    const around = grown(box, Math.ceil(0.05 * Math.max(box.width, box.height)) + 8, photo.width, photo.height);
+    const {pixels, fromPhoto} = photo.part(around, Math.min(1, LARGEST_PART / Math.max(around.width, around.height)));
+    const crop = alignedCrop(pixels, compose(toCrop, invert(fromPhoto)), size);
+    const latent = await ask('encode', {key, crop});
+    const own = await ask('decode', {key, latent});
+    Object.assign(this, {eyes, toCrop, box, latent, own});
+  }
+
+  /** Whether the face looks away. */
+  get turned() {
+    return Math.abs(this.faces[this.number].turn) > TURNED;
+  }
+
+  /** The distance between the eyes, photo px. */
+  get eyeDistance() {
+    const [[x0, y0], [x1, y1]] = this.eyes;
+    return Math.hypot(x1 - x0, y1 - y0);
+  }
+
+  decode(latent) {
+    return ask('decode', {key: this.key, latent});
+  }
+
+  mask(latent) {
+    return ask('mask', {key: this.key, latent});
+  }
+
+  /** Gives the memory back. */
+  close() {
+    this.photo.close();
+    ask('forget', this.key);
+  }
+}

@@ -1,0 +1,53 @@
+// Sliders with a name, a number, and a button that sets them back.
+
+/** An expression's name for people. */
+export function titled(name) {
+  const words = name.replaceAll('_', ' ');
+  return words[0].toUpperCase() + words.slice(1);
+}
+
+export class Slider {
+  /**
+   * @param options title, min, max, step, value at the start, show: a number as text, changed: called with the number
+   */
+  constructor(parent, {title, min, max, step, value, show, changed}) {
+    this.start = value;
+    this.show = show;
+    const id = `slider-${title.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`;
+    const row = document.createElement('div');
+    row.className = 'slider';
+    const label = Object.assign(document.createElement('label'), {htmlFor: id, textContent: title});
+    this.input = Object.assign(document.createElement('input'), {id, type: 'range', min, max, step});
+    this.output = Object.assign(document.createElement('output'), {htmlFor: id});
+    this.button = Object.assign(document.createElement('button'), {type: 'button', className: 'quiet', textContent: '↺'});
+    this.button.setAttribute('aria-label', `Reset ${title}`);
+    row.append(label, this.output, this.button, this.input);
+    parent.append(row);
+    this.value = value;
+    this.input.addEventListener('input', () => {
+      this.#tell();
+      changed(this.value);
+    });
+    this.button.addEventListener('click', () => {
+      this.value = this.start;
+      this.input.focus();
+      changed(this.value);
+    });
+  }
+
+  get value() {
+    return Number(this.input.value);
+  }
+
+  set value(value) {
+    this.input.value = String(value);
+    this.#tell();
+  }
+
+  #tell() {
+    const text = this.show(this.value);
+    this.output.textContent = text;
+    this.input.setAttribute('aria-valuetext', text);
+    this.button.disabled = this.value === this.start;
+  }
+}

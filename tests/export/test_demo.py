@@ -1,0 +1,81 @@
+"""`fvae demo`: made once, served to this computer, and stopped without a trace."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+
+from export import variants
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.errors import InputError
+from fvae_jax.export import demo
+
+ROOT = pathlib.Path(__file__).parents[2]
+TYPES = {'': 'text/html', 'style.css': 'text/css', 'app/main.js': 'text/javascript', 'vendor/ort.js': 'text/javascript',
+         'vendor/ort.wasm.gz': 'application/octet-stream', 'model/model.json': 'application/json',
+         'model/decode.onnx': 'application/octet-stream', 'vendor/LICENSE-yunet.txt': 'text/plain', 'page.json': 'application/json'}
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp('demo') / 'model.safetensors'
+    bundle_lib.save(path, variants.bundle('no mask'))
+    return path
+
+
+def start(*arguments, cache):
+    return subprocess.Popen([sys.executable, '-m', 'fvae_jax', 'demo', *map(str, arguments)], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, 'FVAE_CACHE': str(cache)})
+
+
+def test_the_page_is_served_until_it_is_interrupted(model, tmp_path):
+    made = None
+    for run in range(2):
+        process = start(model, '--no-open', cache=tmp_path)
+        lines = [process.stdout.readline()]
+        if run == 0:
+            assert lines == ['making the page …\n']
+            lines.append(process.stdout.readline())
+        address = re.fullmatch(r'(http://127\.0\.0\.1:\d+/)  \(Ctrl-C stops it\)\n', lines[-1])[1]
+        for path, kind in TYPES.items():
+            with urllib.request.urlopen(address + path) as response:
+                assert response.headers.get_content_type() == kind and len(response.read()) > 100, path
+        with pytest.raises(urllib.error.HTTPError, match='404'):
+            urllib.request.urlopen(address + '../setup.cfg')
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0 and errors == ''
+        (folder,) = (tmp_path / 'demo').iterdir()  # the second run made nothing
+        stamp = folder.stat().st_ctime_ns
+        assert made in (None, stamp)
+        made = stamp
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f'--port {port} is in use; give another one'):
+            demo.listen(tmp_path, port)
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--port', '70000'], "'70000' is more than 65535"), (['--port', 'x'], 'whole number'),
+    (['missing.safetensors', '--no-open'], 'missing.safetensors'), (['--host', 'x'], 'unknown argument --host')])
+def test_what_it_refuses(arguments, message):
+    with pytest.raises(InputError, match=message) as error:
+        demo.demo(arguments)
+    assert '\n' not in str(error.value)
+
+
+def test_another_model_has_another_page(model):
+    assert demo._key(model) != demo._key(bundle_lib.BUILT_IN)

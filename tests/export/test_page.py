@@ -1,0 +1,403 @@
+"""The page in a browser: what it computes, what it refuses, what it asks for, and that it can be used."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+pytest.importorskip('onnx')
+onnxruntime = pytest.importorskip('onnxruntime')
+sync_api = pytest.importorskip('playwright.sync_api')
+
+import fvae_jax
+from export import variants
+from export.using import call, difference, eyes_of, face_of, saved, served, shown, take_sample, told
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.editing import interpolation
+from fvae_jax.export import command
+
+pytest_plugins = ('browser',)
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('page') / 'site'
+    command.write(bundle_lib.load(), 'web', folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def address(site):
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture(scope='module')
+def editor():
+    return fvae_jax.load()
+
+
+@pytest.fixture(scope='module')
+def sample(site, editor):
+    return editor.open(site / 'sample.jpg')
+
+
+@pytest.fixture(scope='module')
+def smiling(sample, tmp_path_factory):
+    """The sample with another expression, as a second photo."""
+    path = tmp_path_factory.mktemp('second') / 'smiling.png'
+    sample.edit(smile=-1.0, brow_raise=0.7).save(path)
+    return path
+
+
+def test_edits_as_fvae_edit_does(address, sample, open_page):
+    page = open_page(address)
+    take_sample(page)
+    found = np.array(call(page, 'main.state.sitter.eyes'))
+    eyes = np.array(eyes_of(sample))
+    assert np.abs(found - eyes).max() < 0.05 * np.hypot(*(eyes[1] - eyes[0]))
+    call(page, 'main.placeEyes(argument)', eyes.tolist())
+    source, face = sample.photo.pixels, face_of(sample)
+    for strengths in ({'smile': 1.0}, {'surprise': 1.0}, {'smile': -1.0, 'brow_raise': 0.5}, {'neutral': 1.0}):
+        call(page, 'main.setStrengths(argument)', strengths)
+        picture = saved(page)
+        told(page, 'Saved as sample-edited.png, 512 × 512')
+        got, wanted = np.array(picture.convert('RGB')), sample.edit(**strengths).photo.pixels
+        own = difference(wanted, source, face)
+        assert difference(got, wanted, face) < min(0.3, own / 25) and own > 2, strengths
+        outside = np.ones(got.shape[:2], bool)
+        outside[face] = False
+        assert (got[outside] == source[outside]).all()
+        assert picture.text['Software'] == f'fvae_jax {fvae_jax.__version__}' and picture.text['Model'] == 'faces'
+        assert picture.text['Edit'] == ', '.join(f'{name} {value:g}' for name, value in
+                                                 sorted(strengths.items(), key=lambda item: item[0] != 'smile'))
+    page.click('#reset')
+    told(page, 'All sliders')
+    assert (np.array(saved(page).convert('RGB')) == source).all()
+
+
+def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
+    facts = json.loads((site / 'model' / 'model.json').read_text())
+    crop = variants.crops(facts['size'])[:1]
+    sessions = {name: onnxruntime.InferenceSession(site / 'model' / f'{name}.onnx') for name in facts['networks']}
+    names = facts['networks']['encode']['outputs']
+    encoded = dict(zip(names, sessions['encode'].run(names, {'image': crop})))
+    latents = np.fromfile(site / 'model' / 'latents.bin', '<f4').reshape(-1, *facts['latents']['shape'])
+    edited = encoded['latent'] + latents[facts['latents']['order'].index('smile')]
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    got = page.evaluate("""async ([crop, change]) => {
+        const {ask} = await import('/app/networks.js');
+        const latent = await ask('encode', {key: 'test', crop: Float32Array.from(crop)});
+        const edited = latent.map((value, i) => value + change[i]);
+        const {displacement, alpha_logit, color} = await ask('decode', {key: 'test', latent: edited});
+        const mask_logit = await ask('mask', {key: 'test', latent: edited});
+        const plain = {latent, displacement, alpha_logit, color, mask_logit};
+        return Object.fromEntries(Object.entries(plain).map(([name, values]) => [name, Array.from(values)]));
+    }""", [crop.ravel().tolist(), latents[facts['latents']['order'].index('smile')].ravel().tolist()])
+    wanted = {'latent': encoded['latent']}
+    for name in ('decode', 'mask'):
+        feeds = {**encoded, 'latent': edited}
+        outputs = facts['networks'][name]['outputs']
+        wanted.update(zip(outputs, sessions[name].run(outputs, {key: feeds[key] for key in facts['networks'][name]['inputs']})))
+    for name, values in wanted.items():
+        np.testing.assert_allclose(got[name], values.ravel(), atol=1e-4, err_msg=name, rtol=1e-5)
+    assert np.abs(wanted['displacement']).max() > 1
+
+
+def test_what_it_asks_for(address, open_page):
+    """Weight, and that a page that has loaded asks for nothing more, whatever is done in it."""
+    requests, sizes = [], {}
+    page = open_page('about:blank')
+    page.context.on('request', lambda request: requests.append(request.url))
+    page.context.on('response', lambda response: sizes.update(
+        {response.url: int(response.headers.get('content-length', 0))}))
+    page.goto(address)
+    take_sample(page)
+    page.evaluate("async () => (await import('/app/networks.js')).ask('ready')")
+    assert f'{address}vendor/ort.wasm.gz' in sizes and f'{address}model/mask.onnx' in sizes
+    assert 5e6 < sum(sizes.values()) < 30e6
+    assert all(url.startswith((address, 'blob:')) for url in requests)
+    before = [url for url in requests if url.startswith(address)]
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.astronaut())})
+    told(page, 'Face found')
+    call(page, 'main.setStrengths({surprise: 1})')
+    saved(page)
+    page.click('#mode-blend')
+    page.set_input_files('#file-second', {'name': 'b.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.astronaut())})
+    told(page, 'from one photo to the other')
+    assert [url for url in requests if url.startswith(address)] == before
+    open_page.complaints[:] = [told for told in open_page.complaints if not told.startswith(f'request: {address}')]
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, 'PNG')
+    return buffer.getvalue()
+
+
+def test_nothing_can_be_sent(address, open_page):
+    """Also the control of what `open_page` sees."""
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    assert page.evaluate('() => fetch("https://example.org").then(() => "sent", () => "refused")') == 'refused'
+    told = '\n'.join(open_page.complaints)
+    assert 'Content Security Policy' in told and 'request:' not in told
+    open_page.complaints.clear()
+
+
+def test_refuses_what_is_no_photo_of_a_face(address, open_page):
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
+    told(page, 'No face was found in this photo. Take one with an upright face')
+    assert page.locator('#start').is_visible() and page.locator('#work').is_hidden()
+    for content_ in (b'', b'no photo at all', png(skimage.data.coffee())[:5000]):
+        page.set_input_files('#file', {'name': 'photo.jpg', 'mimeType': 'image/jpeg', 'buffer': content_})
+        told(page, 'not a photo that this browser can read')
+        assert page.locator('#work').is_hidden()
+        page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
+        told(page, 'No face')
+    take_sample(page)
+    assert page.locator('#start').is_hidden() and page.locator('#work').is_visible()
+    before = shown(page)
+    page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
+    told(page, 'No face')
+    call(page, 'main.setStrengths({})')
+    assert (shown(page) == before).all()  # the photo that was open stays
+
+
+def test_several_faces(address, sample, open_page):
+    face = sample.photo.pixels[:300, 60:360]
+    small = np.array(Image.fromarray(face).resize((200, 200), Image.Resampling.LANCZOS))
+    both = np.full((300, 520, 3), 90, np.uint8)
+    both[50:250, :200], both[:, 220:] = small, face
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'two.png', 'mimeType': 'image/png', 'buffer': png(both)})
+    told(page, '2 faces found; the largest is taken')
+    largest = np.array(call(page, 'main.state.sitter.eyes'))
+    page.get_by_role('button', name='Face 2', exact=True).click()
+    told(page, 'Face 2 of 2')
+    other = np.array(call(page, 'main.state.sitter.eyes'))
+    assert largest[:, 0].min() > 220 > 200 > other[:, 0].max()
+    np.testing.assert_allclose(other - [0, 50], (largest - [220, 0]) * 200 / 300, atol=2)
+
+
+def refusing(error):
+    return camera(f'Promise.reject(new DOMException("", "{error}"))')
+
+
+def camera(gives):
+    # The script also runs before there is a page, where there are no devices.
+    return f'if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {gives}'
+
+
+def test_a_face_in_profile(address, open_page):
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.camera())})
+    told(page, 'Face found. The face is turned')
+    page.click('#another')
+    take_sample(page)
+    told(page, 'Face found. Move a slider')
+
+
+def test_the_camera(address, open_page):
+    refusals = {'NotAllowedError': 'not allowed', 'NotFoundError': 'No camera was found', 'NotReadableError': 'in use',
+                'OverconstrainedError': r'could not be started \(OverconstrainedError\)'}
+    for error, line in refusals.items():
+        page = open_page(address, script=refusing(error))
+        page.click('#use-camera')
+        told(page, line)
+        assert page.locator('#drop').is_visible() and page.locator('#camera').is_hidden()
+        page.context.close()
+    page = open_page(address, script='Object.defineProperty(navigator, "mediaDevices", {value: undefined})')
+    page.click('#use-camera')
+    told(page, 'gives no camera')
+    page.context.close()
+
+    portrait_stream = camera("""(async () => {
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [512, 512];
+      const context = canvas.getContext('2d');
+      const picture = await createImageBitmap(await (await fetch('/sample.jpg')).blob());
+      setInterval(() => context.drawImage(picture, 0, 0), 50);
+      return window.stream = canvas.captureStream();
+    })()""")
+    page = open_page(address, script=portrait_stream)
+    page.wait_for_selector('#sample:visible')
+    page.click('#use-camera')
+    told(page, 'Look into the camera')
+    page.click('#no-camera')
+    assert page.locator('#drop').is_visible()
+    assert page.evaluate('() => window.stream.getTracks().map(track => track.readyState)') == ['ended']
+    page.click('#use-camera')
+    told(page, 'Look into the camera')
+    page.wait_for_timeout(300)
+    page.click('#shoot')
+    told(page, 'Face found')
+    assert page.evaluate('() => window.stream.getTracks().map(track => track.readyState)') == ['ended']
+
+
+def test_leaving_frees_and_coming_back_restores(address, open_page):
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    take_sample(page)
+    call(page, 'main.setStrengths({smile: -0.5})')
+    page.click('#eyes')
+    page.locator('#eye-left').focus()
+    page.keyboard.press('Shift+ArrowDown')
+    call(page, 'main.refresh()')
+    eyes, before = call(page, 'main.state.sitter.eyes'), np.array(saved(page))
+    page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
+    assert call(page, 'main.state.running') is False and call(page, 'main.state.sitter') is None
+    assert page.evaluate('() => document.getElementById("view").width') == 1
+    page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    sync_api.expect(page.locator('#view')).not_to_have_attribute('width', '1', timeout=60_000)
+    sync_api.expect(page.locator('#slider-smile')).to_have_value('-0.5', timeout=60_000)
+    told(page, 'Back again')
+    np.testing.assert_allclose(call(page, 'main.state.sitter.eyes'), eyes)
+    assert call(page, 'main.state.running') is True
+    assert (np.array(saved(page)) == before).all()
+
+
+@pytest.mark.parametrize('width, height, scheme', [(400, 860, 'light'), (1400, 900, 'dark')])
+def test_the_layout_and_the_keyboard(width, height, scheme, address, open_page, check_layout):
+    page = open_page(address, width, height, color_scheme=scheme)
+    assert page.title() == 'Edit an expression' and page.locator('html').get_attribute('lang') == 'en'
+    page.wait_for_selector('#sample:visible')
+    check_layout(page)
+
+    def go_to(selector):
+        for _ in range(40):
+            if page.locator(selector).evaluate('element => element === document.activeElement'):
+                break
+            page.keyboard.press('Tab')
+        ring = page.evaluate('() => (({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])'
+                             '(getComputedStyle(document.activeElement))')
+        assert ring == ['solid', '3px'] and page.locator(selector + ':focus').count() == 1
+
+    go_to('#sample')
+    page.keyboard.press('Enter')
+    told(page, 'Face found')
+    check_layout(page)
+    for slider in page.locator('input[type=range]:visible').all():
+        assert page.locator(f'label[for={slider.get_attribute("id")}]').inner_text()
+    plain = shown(page)
+    assert page.locator('#slider-smile:focus').count() == 1
+    go_to('#slider-smile')
+    for _ in range(10):
+        page.keyboard.press('ArrowLeft')
+    call(page, 'main.refresh()')
+    assert page.locator('#slider-smile').get_attribute('aria-valuetext') == '−50 %'
+    assert page.get_by_role('img', name='The photo with smile −50 %').count() == 1
+    edited = shown(page)
+    assert (edited != plain).any()
+    page.locator('#compare').focus()
+    page.keyboard.down('Space')
+    assert (shown(page) == plain).all() and page.locator('#compare').get_attribute('aria-pressed') == 'true'
+    page.keyboard.up('Space')
+    assert (shown(page) == edited).all() and page.locator('#compare').get_attribute('aria-pressed') == 'false'
+    page.click('#flow')
+    call(page, 'main.refresh()')
+    assert page.locator('#legend').is_visible()
+    flow = shown(page)
+    rows, columns = np.nonzero((flow != plain).any(axis=2))
+    side = np.ptp(rows)
+    assert side > 100 and abs(side - np.ptp(columns)) < 0.1 * side
+    inside = tuple(slice(places.min() + side // 8, places.max() - side // 8) for places in (rows, columns))
+    assert flow[inside].min() > 20 and (flow[inside].max(axis=2) - flow[inside].min(axis=2) > 60).mean() > 0.05
+    page.click('#flow')
+    page.click('#eyes')
+    before = np.array(call(page, 'main.state.sitter.eyes'))
+    page.locator('#eye-right').focus()
+    page.keyboard.press('ArrowRight')
+    call(page, 'main.refresh()')
+    moved = np.array(call(page, 'main.state.sitter.eyes')) - before
+    np.testing.assert_allclose(moved, [[0, 0], [0.01 * np.hypot(*(before[1] - before[0])), 0]], atol=1e-6)
+    box = page.locator('#eye-left').bounding_box()
+    page.mouse.move(box['x'] + box['width'] / 2, box['y'] + box['height'] / 2)
+    page.mouse.down()
+    page.mouse.move(box['x'] + box['width'] / 2 - 10, box['y'] + box['height'] / 2)
+    page.mouse.up()
+    call(page, 'main.refresh()')
+    assert call(page, 'main.state.sitter.eyes')[0][0] < before[0][0] - 2
+    check_layout(page)
+    page.click('[aria-label="Reset Smile"]')
+    assert page.locator('#slider-smile').input_value() == '0'
+    page.click('#whole')
+    assert page.evaluate('() => document.getElementById("view").width') == 512
+    page.click('#mode-blend')
+    check_layout(page)
+
+
+def test_between_two_photos(address, sample, smiling, editor, open_page):
+    other = editor.open(smiling)
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    take_sample(page)
+    page.click('#mode-blend')
+    page.set_input_files('#file-second', smiling)
+    told(page, 'from one photo to the other')
+    call(page, 'main.placeEyes(argument)', eyes_of(sample))
+    call(page, 'main.placeEyes(argument, true)', eyes_of(other))
+    morph = interpolation.Morph(sample, other, frames=3)
+    source, face = sample.photo.pixels, face_of(sample)
+
+    def frame(t):
+        page.locator('#slider-from-the-first-to-the-second').fill(str(t))
+        call(page, 'main.refresh()')
+        return np.array(saved(page).convert('RGB'))
+
+    assert (frame(0) == source).all()
+    for t in (0.5, 1):
+        got, wanted = frame(t), morph.frame(t)
+        own = difference(wanted, source, face)
+        # The package makes an upright crop of both photos, mixes those, and resamples once more on the way into the photo.
+        assert difference(got, wanted, face) < min(3, own / 3), t
+
+
+@pytest.mark.slow
+def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
+    side = 7100
+    Image.fromarray(sample.photo.pixels).resize((side, side), Image.Resampling.BICUBIC).save(tmp_path / 'large.jpg', quality=90)
+    page = open_page(address)
+    page.context.set_default_timeout(120_000)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', tmp_path / 'large.jpg')
+    told(page, 'Face found. Move a slider', 120)
+    small, large = np.array(eyes_of(sample)), np.array(call(page, 'main.state.sitter.eyes'))
+    assert np.abs((large + 0.5) * 512 / side - 0.5 - small).max() < 3
+    call(page, 'main.setStrengths({smile: -1})')
+    picture = saved(page)
+    assert picture.size == (side, side)
+    reduced = np.array(picture.convert('RGB').resize((512, 512), Image.Resampling.BOX))
+    wanted = sample.edit(smile=-1.0).photo.pixels
+    assert difference(reduced, wanted, face_of(sample)) < difference(sample.photo.pixels, wanted, face_of(sample))
+    Image.fromarray(sample.photo.pixels).resize((9000, 9000), Image.Resampling.BICUBIC).save(tmp_path / 'huge.jpg', quality=80)
+    page.set_input_files('#file', tmp_path / 'huge.jpg')
+    told(page, r'The photo had 81\.0 megapixels and was reduced to 60\.0', 120)
+
+
+def test_a_plain_model(tmp_path, open_page):
+    """Without content and mask, at 64 px: nothing is new, and two photos cannot be mixed."""
+    folder = tmp_path / 'site'
+    bundle = variants.bundle('no mask')
+    command.write(bundle, 'web', folder)
+    editor = fvae_jax.Editor(bundle)
+    opened = editor.open(folder / 'sample.jpg')
+    with served(folder) as address:
+        page = open_page(address)
+        page.wait_for_selector('#sample:visible')
+        take_sample(page)
+        assert page.locator('#mode-blend').is_hidden() and page.locator('#card').is_hidden()
+        call(page, 'main.placeEyes(argument)', eyes_of(opened))
+        name = next(name for name in editor.expressions if name != 'neutral')
+        call(page, 'main.setStrengths(argument)', {name: 1.0})
+        got, wanted = np.array(saved(page).convert('RGB')), opened.edit(**{name: 1.0}).photo.pixels
+        own = difference(wanted, opened.photo.pixels, face_of(opened))
+        assert difference(got, wanted, face_of(opened)) < own / 4 and own > 0
