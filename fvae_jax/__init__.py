@@ -8,7 +8,7 @@ Edit a photo, by the model that comes with the package:
     photo = editor.open('me.jpg')
     photo.edit(smile=1.0).save('smiling.png')   # 0 is the photo itself, -1 the opposite, more exaggerates
 
-A film from one photo of a person to another:
+A film, from one photo of a person to another:
 
     editor.interpolate('a.jpg', 'b.jpg', frames=30).save('morph.mp4')
 
