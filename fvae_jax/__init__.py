@@ -1,11 +1,33 @@
-"""fvae_jax: facial expression editing by flow variational autoencoders (Yeh et al. 2016) in JAX and Flax.
+"""Facial expression editing by flow variational autoencoders (Yeh et al. 2016) in JAX and Flax.
 
-    editor = fvae_jax.load()
-    editor.open('me.jpg').edit(smile=1.0).save('smiling.png')
+Edit a photo, by the model that comes with the package:
+
+    import fvae_jax
+    editor = fvae_jax.load()                    # or of a model file: fvae_jax.load('RUN/model.safetensors')
+    print(editor.expressions)
+    photo = editor.open('me.jpg')
+    photo.edit(smile=1.0).save('smiling.png')   # 0 is the photo itself, -1 the opposite, more exaggerates
+
+A film, from one photo of a person to another:
+
     editor.interpolate('a.jpg', 'b.jpg', frames=30).save('morph.mp4')
+
+Work on aligned crops, with arrays instead of files:
+
+    face = editor.encode(crop)                  # (size, size, 3), size = editor.size
+    latent = editor.edited_latent(face, {'smile': 1.0})
+    displacement = editor.displacement(face, latent)
+
+Train a model of one's own, from a checkout: `python -m fvae_jax.main --help`, or in a program:
+
+    from fvae_jax.training import experiment
+    experiment.train(config, 'runs/mine')       # config: configs/photos.py, or fvae_jax.config.default_config()
+
+Whatever cannot be used raises `InputError`, with one line that names the remedy. The commands for photos:
+`fvae --help`.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 __version__ = '0.1.0'
 __all__ = ['Editor', 'InputError', 'load']
@@ -16,9 +38,14 @@ if TYPE_CHECKING:
     from fvae_jax.editing.editor import Editor, load
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Imports JAX and the editor when they are first asked for: `import fvae_jax` alone stays light."""
     if name in ('Editor', 'load'):
         from fvae_jax.editing import editor
         return getattr(editor, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    """What completion and `help` list: the public names, those that are imported later among them."""
+    return sorted({*globals(), *__all__})

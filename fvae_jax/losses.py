@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import optax
 
 from fvae_jax.ops import warp
@@ -174,7 +175,7 @@ def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, kn
     return _reduce(jnp.where(exposed | ~known, 0, squared), reduction)
 
 
-def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
+def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collections.ConfigDict) -> Terms:
     """The terms of Eq. 1, and those beyond it, from a forward pass.
 
     Args:
@@ -202,7 +203,7 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings) -> Terms:
     return terms
 
 
-def total(terms: Terms, settings) -> jax.Array:
+def total(terms: Terms, settings: ml_collections.ConfigDict) -> jax.Array:
     """Eq. 1 per example, (B,), and what goes beyond it; `settings` is `config.loss`."""
     return (terms.reconstruction + settings.prior_weight * terms.prior + settings.flow_weight * terms.coherence
             + settings.content_price * terms.content + settings.exposed_weight * terms.exposure

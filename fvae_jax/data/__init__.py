@@ -1,1 +1,1 @@
-
+"""Sets of faces: read, aligned, stored, paired and fed to training (5.1, 5.2)."""

@@ -16,7 +16,8 @@ import itertools
 import math
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -193,8 +194,8 @@ def _landmarks(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return points
 
 
-def read_landmarks(predictor, patch: np.ndarray, left: np.ndarray, right: np.ndarray, box_side: float,
-                   box_drop: float) -> np.ndarray:
+def read_landmarks(predictor: Callable[..., Any], patch: np.ndarray, left: np.ndarray, right: np.ndarray,
+                   box_side: float, box_drop: float) -> np.ndarray:
     """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
 
     Args:

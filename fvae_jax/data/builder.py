@@ -11,7 +11,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +94,7 @@ class FaceData:
         example = self._source[range(len(self))[index]]
         return {**example, **{key: example[key].decode() for key in _TEXTS}}
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., 'FaceData'], tuple[pathlib.Path]]:
         return FaceData, (self._folder,)
 
     def __repr__(self) -> str:

@@ -1,9 +1,10 @@
 """(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
 
 import hashlib
-from typing import NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Protocol, Sequence
 
 import cv2
+import ml_collections
 import numpy as np
 
 from fvae_jax.data import true_flow
@@ -13,6 +14,19 @@ from fvae_jax.ops import color, image as image_ops
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
 _EMPHASIS = 4
+
+
+class FaceSource(Protocol):
+    """What pairs are read from: a set, as `sets.open_set` returns it, or anything like it.
+
+    Attributes:
+      records: The `builder.Record` of every example, in order.
+    """
+
+    records: Sequence[Any]
+
+    def __getitem__(self, index: int) -> Mapping[str, Any]:
+        """Reads one example, with the fields of `builder.FaceSet`."""
 
 
 class Split(NamedTuple):
@@ -131,7 +145,7 @@ class PairPlan:
       settings: `config.data`.
     """
 
-    def __init__(self, pairs: np.ndarray, seed: int, settings):
+    def __init__(self, pairs: np.ndarray, seed: int, settings: ml_collections.ConfigDict):
         self._pairs = pairs
         self._seed = seed
         self._settings = settings
@@ -226,7 +240,7 @@ class PairFlows:
       faces: A set, as `sets.open_set` returns it.
     """
 
-    def __init__(self, faces):
+    def __init__(self, faces: FaceSource):
         self._faces = faces
         # Kept at half precision: 24 KB a pair at 64 px. Pairs beyond the bound are composed each time.
         self._kept: dict[tuple[int, int], TrueFlow] = {}
@@ -255,7 +269,7 @@ class PairFlows:
         return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside)
 
 
-def load_pair(faces, source: int, target: int, augmentation: Augmentation, settings,
+def load_pair(faces: FaceSource, source: int, target: int, augmentation: Augmentation, settings: ml_collections.ConfigDict,
               flows: PairFlows | None = None) -> dict[str, np.ndarray]:
     """Reads, augments and colour-matches one pair.
 

@@ -14,7 +14,7 @@ _THREADS = 4
 _PREFETCH = 16
 
 
-def training_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
+def training_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
                      ) -> grain.DatasetIterator:
     """Returns an endless, checkpointable iterator over this host's share of the training batches.
 
@@ -45,7 +45,7 @@ def training_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict
     return iter(loader.batch(share, drop_remainder=True))
 
 
-def evaluation_batches(faces, pairs: np.ndarray, config: ml_collections.ConfigDict
+def evaluation_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict
                        ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
     """Yields (batch, valid rows) over the given pairs in order; the last batch repeats its last pair."""
     size = config.eval.batch_size

@@ -4,10 +4,13 @@ import collections
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fvae_jax.editing import output, photo_encode
 from fvae_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from fvae_jax.editing import editor as editor_lib
 
 
 class Outputs(NamedTuple):
@@ -78,7 +81,7 @@ def check(photo: pathlib.Path, target: pathlib.Path, outputs: Outputs) -> None:
         output.check_output(path, ('.png',), overwrite=outputs.overwrite)
 
 
-def edit(editor, photo: pathlib.Path, target: pathlib.Path, request: Mapping[str, Any],
+def edit(editor: 'editor_lib.Editor', photo: pathlib.Path, target: pathlib.Path, request: Mapping[str, Any],
          outputs: Outputs, progress: Callable[[Iterable], Iterable] = iter) -> None:
     """Edits a photo and writes all that is asked for.
 

@@ -1,7 +1,7 @@
 """`Editor`: a model that encodes an aligned face once and decodes as many edits of it as wanted."""
 
 import os
-from typing import Any, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 
 import flax.errors
 import jax
@@ -15,6 +15,9 @@ from fvae_jax.data import photo_file
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops, warp
+
+if TYPE_CHECKING:
+    from fvae_jax.editing import interpolation, studio
 
 
 class Face(NamedTuple):
@@ -264,17 +267,19 @@ class Editor:
         alpha = content.alpha[..., None]
         return (1 - alpha) * warped + alpha * content.color
 
-    def open(self, path: str | os.PathLike):
+    def open(self, path: str | os.PathLike) -> 'studio.EditablePhoto':
         """Opens a photo of any size for editing; see `studio.EditablePhoto`."""
         from fvae_jax.editing import studio
         return studio.open_photo(self, path)
 
-    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None):
+    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None
+                ) -> 'studio.Example':
         """Takes an expression from one photo, or from two of one person; see `studio.example`."""
         from fvae_jax.editing import studio
         return studio.example(self, expression, neutral)
 
-    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any):
+    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any
+                    ) -> 'interpolation.Morph':
         """Interpolates two photos of one person (Algorithm 2); see `interpolation.Morph`."""
         from fvae_jax.editing import interpolation
         return interpolation.interpolate(self, first, second, frames, **options)

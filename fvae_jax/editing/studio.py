@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -157,7 +158,7 @@ class EditablePhoto:
         edit = Edit(strengths, source, like, strength, pixels_only)
         return EditedPhoto(self, edit, self.numbers(face))
 
-    def sequence(self, steps: int, strength: float = 1.0, **edit) -> sequence_lib.Sequence:
+    def sequence(self, steps: int, strength: float = 1.0, **edit: Any) -> sequence_lib.Sequence:
         """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
 
         Args:

@@ -22,7 +22,7 @@ class ConfidenceMask(nn.Module):
     source_concat: str = 'pyramid'
     style: blocks.Style = blocks.Style()
 
-    def setup(self):
+    def setup(self) -> None:
         self.source_pyramid = fvae.Stack(self.widths, self.style)
         self.decoder = fvae.Decoder(self.widths, 1, self.source_concat, self.style)
 

@@ -181,7 +181,7 @@ class FVAE(nn.Module):
     content: bool = False
     style: blocks.Style = blocks.Style()
 
-    def setup(self):
+    def setup(self) -> None:
         self.encoder = Encoder(self.widths, self.latent_channels, self.style)
         self.source_pyramid = Stack(self.widths, self.style)
         self.decoder = Decoder(self.widths, 6 if self.content else 2, self.source_concat, self.style)

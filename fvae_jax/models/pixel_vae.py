@@ -26,7 +26,7 @@ class PixelVAE(nn.Module):
     source_concat: str = 'none'
     style: blocks.Style = blocks.Style()
 
-    def setup(self):
+    def setup(self) -> None:
         self.encoder = fvae.Encoder(self.widths, self.latent_channels, self.style)
         if self.source_concat != 'none':
             self.source_pyramid = fvae.Stack(self.widths, self.style)

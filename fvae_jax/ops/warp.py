@@ -31,7 +31,7 @@ import numpy as np
 from fvae_jax.errors import InputError
 
 
-def identity_grid(height: int, width: int, dtype=jnp.float32) -> jax.Array:
+def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """The flow that samples every pixel from its own place.
 
     Args:

@@ -10,7 +10,7 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import losses
-from fvae_jax.data import pipeline
+from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import steps, writers
 from fvae_jax.training.checkpoint import write_text
@@ -26,7 +26,7 @@ class Evaluator(abc.ABC):
       config: The experiment.
     """
 
-    def __init__(self, faces, config: ml_collections.ConfigDict):
+    def __init__(self, faces: pairs_lib.FaceSource, config: ml_collections.ConfigDict):
         self._faces = faces
         self._config = config
         self._judge = jax.jit(self._make_judge())

@@ -5,7 +5,7 @@ import math
 import pathlib
 import signal
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 import jax
 import ml_collections
@@ -42,7 +42,8 @@ class Task(NamedTuple):
     frozen: Any = {}
 
 
-def fit(task: Task, batches, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+def fit(task: Task, batches: Iterator[dict[str, np.ndarray]], config: ml_collections.ConfigDict,
+        workdir: pathlib.Path) -> None:
     """Trains a task, or goes on with it, until `task.steps` or early stopping.
 
     Args:

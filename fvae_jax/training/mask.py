@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import losses
-from fvae_jax.data import pipeline
+from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
@@ -18,7 +18,8 @@ from fvae_jax.training import evaluate, state as state_lib, steps
 _FOREHEAD = ((0.14, 0.28), (0.35, 0.65))
 
 
-def measure_beta(faces, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
+def measure_beta(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any
+                 ) -> float:
     """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
     forward = steps.make_forward(config)
 

@@ -141,7 +141,7 @@ class Strategy(Protocol):
         """Returns metrics as one copy on the host."""
 
 
-class JitStrategy:
+class JitStrategy(Strategy):
     """jit over Mesh(('data',)): one program, one global batch."""
 
     def __init__(self, devices: list[jax.Device] | None = None):
@@ -176,7 +176,7 @@ class JitStrategy:
         return jax.device_get(metrics)
 
 
-class PmapStrategy:
+class PmapStrategy(Strategy):
     """pmap over the local devices of every host, averages over the axis 'data'."""
 
     def __init__(self, devices: list[jax.Device] | None = None):

@@ -1,7 +1,7 @@
 """The end of a run: RUN/model.safetensors, with the expression latents of the training people."""
 
 import pathlib
-from typing import Any
+from typing import Any, Sequence
 
 import jax
 import ml_collections
@@ -9,6 +9,7 @@ import numpy as np
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
+from fvae_jax.data import pairs as pairs_lib
 from fvae_jax.editing import latent
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
@@ -16,8 +17,8 @@ from fvae_jax.ops import image as image_ops
 _BATCH = 32
 
 
-def training_latents(faces, identities, config: ml_collections.ConfigDict, variables: Any
-                     ) -> bundle_lib.LatentStatistics:
+def training_latents(faces: pairs_lib.FaceSource, identities: Sequence[str], config: ml_collections.ConfigDict,
+                     variables: Any) -> bundle_lib.LatentStatistics:
     """Encodes every image of the training people and averages Z by expression (Algorithm 1, lines 4–6).
 
     Each image counts with its mirror image, which training shows as often: directions have no side.

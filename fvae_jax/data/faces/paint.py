@@ -1,9 +1,13 @@
 """Brushes for procedural faces: soft shapes, noise, strands and light on float32 arrays."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from fvae_jax.data.faces.traits import MIDLINE, UNITS, Traits
+
+Values = np.ndarray | float  # one number, or one for each pixel
 
 _NOISE = 256  # texels across a sheet of noise, fixed so that skin is the same at every size
 
@@ -13,33 +17,33 @@ def rgb(*levels: float) -> np.ndarray:
     return np.array(levels, np.float32)
 
 
-def bump(x, y, cx, cy, sx, sy) -> np.ndarray:
-    """Gaussian hill of height 1 at (cx, cy)."""
+def bump(x: Values, y: Values, cx: Values, cy: Values, sx: Values, sy: Values) -> np.ndarray:
+    """Gaussian hill of height 1 at (cx, cy), sx and sy wide."""
     return np.exp(-0.5 * (((x - cx) / sx)**2 + ((y - cy) / sy)**2))
 
 
-def stroke(distance, width) -> np.ndarray:
+def stroke(distance: Values, width: Values) -> np.ndarray:
     """Cross-section of a soft line: 1 at distance 0, 1/e at `width`."""
     return np.exp(-(distance / width)**2)
 
 
-def step(distance, width) -> np.ndarray:
+def step(distance: Values, width: Values) -> np.ndarray:
     """Soft step from 0 to 1 around distance 0, `width` long."""
     t = np.clip(distance / width + 0.5, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def mix(below, above, alpha) -> np.ndarray:
+def mix(below: np.ndarray, above: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lays the color or image `above` over the image `below` where `alpha` (H, W) says."""
     return below + alpha[..., None] * (above - below)
 
 
-def dim(image, amount, hue=(1, 1, 1)) -> np.ndarray:
+def dim(image: np.ndarray, amount: np.ndarray, hue: Sequence[float] = (1, 1, 1)) -> np.ndarray:
     """Takes the share `amount` (H, W) of the light away, of each channel by its `hue`."""
     return image * (1 - amount[..., None] * rgb(*hue))
 
 
-def mirrored(x) -> np.ndarray:
+def mirrored(x: Values) -> np.ndarray:
     """Distance from the midline, face units."""
     return np.abs(x - MIDLINE)
 

@@ -1,0 +1,139 @@
+"""The examples of README.md and WORKSPACE.md: Python runs, and every command is one that the program understands."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+from PIL import Image
+import pytest
+import skimage.data
+
+from configs import synthetic
+from fvae_jax import cli
+from fvae_jax import config as config_lib
+from fvae_jax.errors import InputError
+
+ROOT = pathlib.Path(__file__).parents[1]
+TEXTS = [(ROOT / name).read_text() for name in ('README.md', 'WORKSPACE.md')]
+
+# What a command may say of files that are not there; anything else it refuses is a mistake of the text.
+_ABSENT = re.compile(r'holds no run|does not exist|cannot be read|no such file|no model file|model.safetensors is missing|not found', re.IGNORECASE)
+# Commands that stay until they are stopped.
+_SERVERS = ('demo',)
+_CHECK_FLAGS = ('import sys; from fvae_jax import config, main; from fvae_jax import runtime; main.app.define_help_flags(); '
+                'runtime.exit_on_error(lambda: (main._parse(sys.argv), config.validate(main._CONFIG.value)))')
+
+
+def _blocks(text):
+    """Blocks of code, fenced or indented by four spaces after an empty line."""
+    for match in re.finditer(r'(?ms)^```\w*\n(.*?)^```$|(?<=\n\n)((?: {4}[^\n]*\n)(?:(?: {4}[^\n]*)?\n)*)', text):
+        yield match[1] if match[1] is not None else re.sub(r'(?m)^ {4}', '', match[2])
+
+
+def _python(text):
+    return [block for block in _blocks(text) if re.match(r'(import|from) \w', block)]
+
+
+def _commands(text):
+    """Commands of the blocks of code, without comments and shell variables before them."""
+    for block in _blocks(text):
+        for line in block.splitlines():
+            line = re.sub(r'^(\w+=\S+ )+', '', re.sub(r'\s+#.*', '', line))
+            if line.startswith(('fvae ', 'python -m ')):
+                yield line
+
+
+def _mentions(text):
+    """Commands within the text, some of them without their arguments."""
+    for found in re.findall(r'`([^`]+)`', re.sub(r'(?ms)^```.*?^```$', '', text)):
+        command = re.sub(r'^(\w+=\S+ )+', '', ' '.join(found.split()))
+        if command.startswith(('fvae ', 'python -m ')):
+            yield command
+
+
+def _unique(find):
+    found = dict.fromkeys(command for text in TEXTS for command in find(text))
+    return [command for command in found if not re.search(r'[…|\[]', command)]  # no command as it stands
+
+
+def _complaint(command):
+    """Why a command is refused, or ''; files that are absent are no reason."""
+    program, *words = shlex.split(command)
+    if program == 'fvae':
+        if words and words[0] in _SERVERS:
+            words = [words[0], '--help']
+        try:
+            cli.main(words)
+        except InputError as error:
+            return '' if _ABSENT.search(str(error)) else str(error)
+        except SystemExit as end:  # --help
+            assert not end.code
+        return ''
+    module, arguments = words[1], words[2:]
+    start = ['-c', _CHECK_FLAGS] if module == 'fvae_jax.main' and '--help' not in arguments else ['-m', module]
+    if module in ('fuzz', 'benchmarks'):
+        arguments = ['--help']  # they take minutes
+    found = subprocess.run([sys.executable, *start, *arguments], capture_output=True, text=True,
+                           env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}'})
+    error = found.stderr.strip()
+    return '' if found.returncode == 0 or (_ABSENT.search(error) and 'Traceback' not in error) else error or str(found.returncode)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the examples run: photos under the names of the README, and a run that was just begun."""
+    for name in ('me', 'a', 'b', 'calm', 'laughing'):
+        Image.fromarray(skimage.data.astronaut()).save(tmp_path / f'{name}.jpg')
+    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    (tmp_path / 'runs' / 'mine').mkdir(parents=True)
+    (tmp_path / 'runs' / 'mine' / 'config.json').write_text(config_lib.to_json(synthetic.get_config('tiny')))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_python_runs(folder):
+    blocks = [block for text in TEXTS for block in _python(text)]
+    assert blocks
+    model = folder / 'RUN' / 'model.safetensors'
+    for block in blocks:
+        exec(compile(block.replace('frames=30', 'frames=3'), 'README.md', 'exec'), {})
+    assert not model.exists()  # examples that need one are comments
+    for made in ('smiling.png', 'morph.mp4'):
+        assert (folder / made).is_file()
+
+
+def test_the_first_commands_run(folder):
+    for command in ('fvae edit me.jpg --smile 1 --out smiling.png', 'fvae interpolate a.jpg b.jpg --out morph.mp4', 'fvae info'):
+        assert command in _unique(_commands)
+        assert cli.main(shlex.split(command)[1:]) == 0
+    for made in ('smiling.png', 'morph.mp4'):
+        assert (folder / made).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize('command', _unique(_commands))
+def test_commands_of_the_blocks(folder, command):
+    assert _complaint(command) == ''
+
+
+@pytest.mark.parametrize('command', [command for command in _unique(_mentions) if command not in _unique(_commands)])
+def test_commands_within_the_text(folder, command):
+    complaint = _complaint(command)
+    assert not complaint or re.search(r'required|no command', complaint), complaint
+
+
+@pytest.mark.parametrize('command', [
+    'fvae edti me.jpg', 'fvae edit me.jpg --smirk 1 --out x.png', 'fvae edit me.jpg --smile 1', 'fvae doctor', 'fvae report --fast runs/mine',
+    'python -m fvae_jax.main --config=configs/synthetic.py:huge', 'python -m fvae_jax.main --config=configs/photos.py --config.data.rot=x',
+    'python -m fvae_jax.main', 'python -m fvae_jax.evaluation.upsampling me.jpg --smirk 1 --out x.png', 'python -m fvae_jax.nothing'])
+def test_a_mistake_is_found(folder, command):
+    assert _complaint(command)
+
+
+def test_blocks_are_found():
+    text = 'One:\n\n    fvae info  # what\n\n    A=1 fvae edit x\n\nTwo `fvae\nedit`:\n\n```python\nimport a\n\nb\n```\n'
+    assert list(_commands(text)) == ['fvae info', 'fvae edit x']
+    assert list(_mentions(text)) == ['fvae edit']
+    assert _python(text) == ['import a\n\nb\n']
