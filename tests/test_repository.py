@@ -23,7 +23,7 @@ LAYERS = ['assets', 'errors', 'config', 'runtime', 'ops', 'models', 'losses', 'd
 DOORS = {
     'tensorflow_datasets': {'data/builder.py'},
     'grain': {'data/pipeline.py', 'training/checkpoint.py'},
-    'orbax': {'training/checkpoint.py'},
+    'orbax': {'training/checkpoint.py', 'training/parallel.py'},  # the latter for its barrier
     'absl.flags': {'main.py'},
     'absl.app': {'main.py'},
     'ml_collections.config_flags': {'main.py'},

@@ -8,13 +8,17 @@ With several processes (`join_hosts`) every one runs the same training on its sh
 alone writes what people read; checkpoints are saved and restored by all together.
 """
 
+import ctypes
+import itertools
 import os
+import signal
 import sys
 from typing import Any, Callable, Protocol
 
 import jax
 import ml_collections
 import numpy as np
+import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
@@ -26,6 +30,8 @@ AXIS = 'data'
 COORDINATOR, PROCESSES, PROCESS = 'FVAE_COORDINATOR', 'FVAE_PROCESSES', 'FVAE_PROCESS'
 _JOIN_SECONDS = 120  # until all processes must be there
 _HEARTBEAT_SECONDS = 20  # without a word from a process, after which it counts as lost
+_SHUTDOWN_SECONDS = 60  # that the first process to end waits for the last
+_WAIT_SECONDS = 86400  # that processes wait for each other's work, as long as all of them live
 # Asking every process costs a little network time, so signals are looked at every so many steps.
 _AGREE_EVERY = 10
 
@@ -38,9 +44,11 @@ def join_hosts() -> None:
     """
     settings = _from_environment()
     jax.config.update('jax_enable_preemption_service', False)  # it would take the signals that the training loop answers
+    # On CPUs two computations may run at once, in another order in each process; what they send to each other then mixes.
+    jax.config.update('jax_cpu_enable_async_dispatch', False)
     try:
         jax.distributed.initialize(**settings, initialization_timeout=_JOIN_SECONDS,
-                                   heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, shutdown_timeout_seconds=_HEARTBEAT_SECONDS)
+                                   heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, shutdown_timeout_seconds=_SHUTDOWN_SECONDS)
     except ValueError as error:
         raise InputError(f'--distributed: nothing says which processes there are ({_first_line(error)}); start them with '
                          f'launch/local.sh, launch/tpu_pod.sh or SLURM, or set {COORDINATOR}=HOST:PORT, {PROCESSES} and '
@@ -48,6 +56,7 @@ def join_hosts() -> None:
     except RuntimeError as error:
         raise InputError(f'--distributed: the other processes cannot be reached ({_first_line(error)}); start one on every '
                          'host within two minutes, and let the coordinator\'s port through the firewall') from error
+    _catch_aborts()
 
 
 def _from_environment() -> dict[str, Any]:
@@ -69,6 +78,23 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def _lost(detail: str = '') -> str:
+    return (f'another process of this training is gone{detail}; start all of them again: the run goes on from its newest '
+            'checkpoint')
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int)
+def _on_abort(number: int) -> None:
+    os.write(2, f'{_lost()}\n'.encode())
+    os._exit(Stopped.exit_status)
+
+
+def _catch_aborts() -> None:
+    # When the coordinator is lost JAX's C++ side prints a stack trace and aborts, whatever Python does. abort() raises its
+    # signal in its own thread, where this handler may run Python code, as one of the module `signal` could not.
+    ctypes.CDLL(None).signal(signal.SIGABRT.value, _on_abort)
+
+
 def with_hosts(work: Callable[[], Any]) -> Any:
     """Does a part of a training of several processes; the loss of one of them ends this one at once, with status 75.
 
@@ -79,15 +105,20 @@ def with_hosts(work: Callable[[], Any]) -> Any:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1:
             raise
-        print(f'another process of this training is gone ({_first_line(error)}); start all of them again: the run goes on '
-              'from its newest checkpoint', file=sys.stderr, flush=True)
+        print(_lost(f' ({_first_line(error)})'), file=sys.stderr, flush=True)
         os._exit(Stopped.exit_status)
 
 
+_barriers = itertools.count()
+
+
 def barrier(name: str) -> None:
-    """Waits for all processes; each must come here under the same name."""
+    """Waits for all processes, which must come to the same barriers in the same order.
+
+    By way of the coordinator, because collectives on CPUs give up after 30 s of waiting for a slower process.
+    """
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
+        ocp.multihost.get_barrier_sync_fn()(key=f'{name} {next(_barriers)}', timeout_ms=1000 * _WAIT_SECONDS)
 
 
 def main_first(work: Callable[[], Any]) -> Any:
@@ -104,6 +135,7 @@ def from_main(value: float) -> float:
     """Returns the main process's value, so that all decide alike; single precision with several processes."""
     if jax.process_count() == 1:
         return value
+    barrier('from main')
     return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 
 
@@ -152,12 +184,16 @@ class JitStrategy(Strategy):
         self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
 
     def compile(self, step: Callable) -> Callable:
-        return jax.jit(step, in_shardings=(self._replicated, self._sharded), donate_argnums=0,
-                       out_shardings=(self._replicated, self._replicated))
+        return _compiled_together(jax.jit(step, in_shardings=(self._replicated, self._sharded), donate_argnums=0,
+                                          out_shardings=(self._replicated, self._replicated)))
 
     def place(self, state: Any) -> Any:
-        # By way of the host, a copy: the compiled step donates what it is given, the caller keeps its own.
-        return jax.device_put(jax.tree.map(np.array, state), self._replicated)
+        # By way of the host, a copy for each device: the compiled step donates what it is given, the caller keeps its own.
+        # device_put would ask all processes whether they give the same, array by array.
+        def replicate(x):
+            x = np.asarray(x)
+            return jax.make_array_from_callback(x.shape, self._replicated, lambda index: x[index].copy())
+        return jax.tree.map(replicate, state)
 
     def fetch(self, state: Any) -> Any:
         return jax.tree.map(lambda x: x.addressable_data(0), state)
@@ -187,7 +223,7 @@ class PmapStrategy(Strategy):
     def compile(self, step: Callable) -> Callable:
         def mapped(state, batch):
             return step(state, batch, axis_name=AXIS)
-        return jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices)
+        return _compiled_together(jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices))
 
     def place(self, state: Any) -> Any:
         def replicate(x):
@@ -197,7 +233,8 @@ class PmapStrategy(Strategy):
         return jax.device_put(jax.tree.map(replicate, state), NamedSharding(mesh, PartitionSpec(AXIS)))
 
     def fetch(self, state: Any) -> Any:
-        return jax.tree.map(lambda x: jax.device_put(x[0], self._local[0]), state)
+        # Not x[0], which is a computation that all processes would have to take part in.
+        return jax.tree.map(lambda x: x.addressable_data(0).reshape(x.shape[1:]), state)
 
     def save_form(self, state: Any) -> Any:
         return self._whole.place(self.fetch(state))
@@ -210,7 +247,23 @@ class PmapStrategy(Strategy):
         return {name: value.reshape(count, -1, *value.shape[1:]) for name, value in batch.items()}
 
     def first(self, metrics: Any) -> Any:
-        return jax.tree.map(lambda x: np.asarray(x[0]), metrics)
+        return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), metrics)
+
+
+def _compiled_together(step: Callable) -> Callable:
+    """Lets no process begin with its first step before all of them have compiled it."""
+    if jax.process_count() == 1:
+        return step
+    compiled = False
+
+    def call(state, batch):
+        nonlocal compiled
+        if not compiled:
+            step.lower(state, batch).compile()  # which the cache keeps; of pmap it could not be called here
+            barrier('compiled')
+            compiled = True
+        return step(state, batch)
+    return call
 
 
 def _with_sharding(shapes: Any, sharding: jax.sharding.Sharding) -> Any:
