@@ -214,8 +214,8 @@ class Checkpoints:
             return None
         step = self.steps()[-1]
         restored = self._restore(step, ocp.args.Composite(
-            state=ocp.args.StandardRestore(template), data=grain.checkpoint.CheckpointRestore(data),
-            progress=ocp.args.JsonRestore()))
+            state=ocp.args.StandardRestore(template), progress=ocp.args.JsonRestore()))
+        self._restore_position(step, data)
         return restored.state, restored.progress
 
     def restore_state(self, step: int, template: Any) -> Any:
@@ -248,6 +248,13 @@ class Checkpoints:
                       if changed else 'use a new workdir')
             raise InputError(f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); '
                              f'{remedy}') from error
+
+    def _restore_position(self, step: int, data: grain.DatasetIterator) -> None:
+        """Moves the input to where it was, also where the run had another number of processes, which share the examples."""
+        stored = next((self._directory(step) / 'data').glob('process_0-of-*.json'))
+        before = int(stored.stem.rpartition('-')[2])
+        position = json.loads(stored.read_text())['next_index']
+        data.set_state({'next_index': position * before // parallel.process_count()})
 
     def _directory(self, step: int) -> pathlib.Path:
         return self._workdir / CHECKPOINTS / str(step)

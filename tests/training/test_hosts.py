@@ -114,6 +114,29 @@ def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     assert list((workdir / 'manifests').glob('*.json'))
 
 
+@alone
+@pytest.mark.slow
+def test_a_run_goes_on_with_other_numbers_of_processes_and_devices(tmp_path):
+    workdir = tmp_path / 'run'
+    config = ['--config=configs/synthetic.py:tiny', f'--workdir={workdir}', '--config.confidence.enabled=False']
+    two, one = ['bash', str(LAUNCH / 'local.sh'), '-n', '2'], [sys.executable, '-m', 'fvae_jax.main']
+    legs = [(two, 2, 'jit'), (one, 1, 'jit'), (one, 8, 'pmap'), (two, 1, 'pmap'), (one, 4, 'jit')]
+    for number, (command, devices, kind) in enumerate(legs, 1):
+        found = subprocess.run([*command, *config, f'--config.parallel={kind}', f'--config.train.steps={4 * number}'], cwd=ROOT,
+                               capture_output=True, text=True, timeout=600, env=_environment(
+                                   XLA_FLAGS=f'--xla_force_host_platform_device_count={devices}'))
+        assert found.returncode == 0, found.stderr
+        assert number == 1 or f'resumed at step {4 * number - 4}' in found.stderr
+    lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines if 'validation/loss' in line] == [4, 8, 12, 16, 20]
+    history = [json.loads(line) for line in (workdir / 'history.jsonl').read_text().splitlines()]
+    assert [(line['processes'], line['devices'].split()[0]) for line in history] == [
+        (2, '4'), (1, '1'), (1, '8'), (2, '2'), (1, '4')]
+    # As many examples as steps, whoever read them: 20 batches.
+    positions = [json.loads(path.read_text())['next_index'] for path in workdir.glob('checkpoints/20/data/process_0-of-1.json')]
+    assert positions == [20 * 8]
+
+
 def test_rows_of_hosts_are_disjoint_and_complete(monkeypatch):
     rows = []
     for count in (1, 2, 4):
