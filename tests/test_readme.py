@@ -74,7 +74,7 @@ def _complaint(command):
         return ''
     module, arguments = words[1], words[2:]
     start = ['-c', _CHECK_FLAGS] if module == 'fvae_jax.main' and '--help' not in arguments else ['-m', module]
-    if module in ('fuzz', 'benchmarks'):
+    if module.partition('.')[0] in ('fuzz', 'faults', 'benchmarks'):
         arguments = ['--help']  # they take minutes
     found = subprocess.run([sys.executable, *start, *arguments], capture_output=True, text=True,
                            env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}'})

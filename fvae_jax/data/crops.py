@@ -124,16 +124,21 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         raise
     except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
         raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
-    # In float16 a displacement ends at 65504 px; larger ones, and values that are not finite, are none.
-    if (flow.dtype.kind not in 'fiu' or exposed.dtype.kind not in 'bfiu' or flow.shape != (*exposed.shape, 2)
-            or exposed.ndim != 2 or exposed.size == 0 or not np.isfinite(exposed).all()
-            or not np.abs(flow).max() * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max):
+    shapes_fit = flow.shape == (*exposed.shape, 2) and exposed.ndim == 2 and exposed.size
+    if (flow.dtype.kind not in 'fiu' or exposed.dtype.kind not in 'bfiu' or not shapes_fit or not np.isfinite(exposed).all()
+            or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max):
         raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed '
                             '(h, w)')
     height, width = exposed.shape
     ratio = np.array([size / width, size / height], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
     return displacement.astype(np.float16), _resize(exposed.astype(np.float32), size, cv2.INTER_LINEAR) >= 0.5
+
+
+def _longest(flow: np.ndarray) -> float:
+    """The largest component, px; stored in float16 it ends at 65504, and what is not finite is no displacement."""
+    with np.errstate(all='ignore'):
+        return np.abs(flow.astype(np.float64)).max()
 
 
 def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport

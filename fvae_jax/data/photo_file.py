@@ -59,7 +59,7 @@ def opened(path: pathlib.Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.I
                 raise Image.DecompressionBombError
             if image.format in ('JPEG', 'MPO') and (scans := _scans(path.read_bytes())) > _MAX_SCANS:
                 raise InputError(f"photo '{path}' has at least {scans} scans, where JPEGs have about ten; save it again")
-            with _libtiff_silent() if image.format == 'TIFF' else contextlib.nullcontext():
+            with _c_libraries_silent() if image.format in ('TIFF', 'PNG') else contextlib.nullcontext():
                 yield image
 
 
@@ -87,8 +87,8 @@ def _scans(data: bytes) -> int:
 
 
 @contextlib.contextmanager
-def _libtiff_silent() -> Iterator[None]:
-    """libtiff writes what it finds wrong to standard error, past Python; what it returns says so as well."""
+def _c_libraries_silent() -> Iterator[None]:
+    """libtiff and OpenCV's libpng write what they find odd to standard error, past Python; what they return is enough."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error

@@ -5,6 +5,7 @@ way is a process of its own (two for the last rows), since the number of devices
 in turns, and each is compared with one device under the same setting.
 """
 
+import argparse
 import importlib.util
 import json
 import os
@@ -70,7 +71,12 @@ def _run(way: tuple[int, int, str, int]) -> float:
 
 
 def main() -> None:
-    """Times all ways in turns and prints Markdown."""
+    """Times all ways in turns and prints Markdown; with a way as arguments, measures that one."""
+    parser = argparse.ArgumentParser(prog='python -m benchmarks.devices', description=__doc__.partition('\n\n')[2])
+    parser.add_argument('way', nargs='*', help=argparse.SUPPRESS)
+    if way := parser.parse_args().way:
+        _measure(way[0], int(way[1]))
+        return
     times = {way: [] for way in _WAYS}
     for _ in range(_ROUNDS):
         for way in _WAYS:
@@ -90,7 +96,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    if len(sys.argv) > 1:
-        _measure(sys.argv[1], int(sys.argv[2]))
-    else:
-        main()
+    main()

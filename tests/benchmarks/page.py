@@ -3,6 +3,7 @@
 Each cold load has a browser of its own, with empty caches. The networks run on one thread, the shaders on the processor.
 """
 
+import argparse
 import dataclasses
 import os
 import pathlib
@@ -44,6 +45,7 @@ class Bar:
 
 def main() -> int:
     """Measures and prints; returns 1 if a bar is missed."""
+    argparse.ArgumentParser(prog='python -m benchmarks.page', description=__doc__.partition('\n')[0]).parse_args()
     runtime.prepare()
     print(f'{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before', flush=True)
     with tempfile.TemporaryDirectory() as temporary:

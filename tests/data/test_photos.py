@@ -322,6 +322,8 @@ NO_FLOWS = {
     'text': (FLOW.astype(str), FLOW[..., 0]),
     'too long for half precision': (FLOW + 6e4, FLOW[..., 0]),
     'too long for single precision': (FLOW.astype(np.float64) + 1e300, FLOW[..., 0]),
+    'too long when it is enlarged': (FLOW.astype(np.float16) + 6e4, FLOW[..., 0]),
+    'the lowest integer': (np.full(FLOW.shape, -2**63), FLOW[..., 0]),
     'exposed by no number': (FLOW, FLOW[..., 0] + np.nan),
 }
 

@@ -21,16 +21,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 LAUNCH = ROOT / 'launch'
 
 
-# They want the machine for themselves: on a busy one processes lose sight of each other.
-alone = pytest.mark.skipif(not os.environ.get('FVAE_HOST_TESTS'), reason='minutes on an idle machine; FVAE_HOST_TESTS=1 runs it')
-
-
 def _environment(**more):
     devices = '--xla_force_host_platform_device_count=2'
     return {**os.environ, 'XLA_FLAGS': devices, 'PYTHON': sys.executable, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', **more}
 
 
-@alone
 @pytest.mark.slow
 def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
     with socket.socket() as free:
@@ -73,7 +68,6 @@ def _process(workdir, index):
     raise AssertionError('no such process')
 
 
-@alone
 @pytest.mark.slow
 @pytest.mark.parametrize('victim', [0, 1])
 def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, victim):
@@ -99,7 +93,6 @@ def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, v
     assert steps == sorted(set(steps)) and steps[-1] == last + 4
 
 
-@alone
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     workdir = tmp_path / 'run'
@@ -114,7 +107,6 @@ def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     assert list((workdir / 'manifests').glob('*.json'))
 
 
-@alone
 @pytest.mark.slow
 def test_a_run_goes_on_with_other_numbers_of_processes_and_devices(tmp_path):
     workdir = tmp_path / 'run'

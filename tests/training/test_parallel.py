@@ -100,7 +100,7 @@ def test_the_comparison_notices_batch_statistics_that_are_not_synchronised():
 def test_many_devices_train_like_one_over_twenty_steps_in_float64(kind, parts):
     with jax.enable_x64(True):
         losses, state = _train('jit', 1, 20, 'float64', parts=parts)
-        for devices in (2, 8):
+        for devices in (2, 4, 8):
             losses_n, state_n = _train(kind, devices, 20, 'float64', parts=parts)
             np.testing.assert_allclose(losses_n, losses, rtol=1e-9)
             assert _furthest(state, state_n) < 1e-9
