@@ -68,25 +68,33 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.handlers[:] = [Handler()]
 
 
+_asked: list[tuple[str, float]] = []  # the first signal, and when it came
+
+
 def stop_on_signals() -> None:
     """Makes SIGTERM and SIGINT end a command as `Stopped`, and another one a second later end it as the system would.
 
     The training loop takes the first signal over while it runs, to save the step. Python answers signals between its own
     instructions, and a compilation is one of them.
     """
-    since: list[float] = []
-
     def stop(number: int, frame):
-        if not since:
-            since.append(time.monotonic())
-            raise Stopped(f'stopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on '
-                          'from there')
-        if time.monotonic() - since[0] > SAME_SIGNAL_SECONDS:
+        if not _asked:
+            _asked.append((signal.Signals(number).name, time.monotonic()))
+            raise Stopped(f'stopped by {_asked[0][0]}; what was saved is whole, and the same command goes on from there')
+        if time.monotonic() - _asked[0][1] > SAME_SIGNAL_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def asked_to_stop() -> str:
+    """The signal that came before, or ''.
+
+    What its handler raises is lost where Python ignores exceptions: in callbacks and while objects are deleted.
+    """
+    return _asked[0][0] if _asked else ''
 
 
 def exit_on_error(work: Callable[[], None]) -> None:

@@ -12,9 +12,9 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
+from fvae_jax import runtime
 from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.ops import image as image_ops
-from fvae_jax.runtime import SAME_SIGNAL_SECONDS
 from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
@@ -209,7 +209,7 @@ class _StopSignal:
     """Remembers the first SIGTERM or SIGINT instead of dying of it; another one, a second later, is obeyed."""
 
     def __init__(self):
-        self.asked = ''
+        self.asked = runtime.asked_to_stop()
         self._since = 0.0
         self._before: dict[int, Any] = {}
 
@@ -234,6 +234,6 @@ class _StopSignal:
     def _remember(self, number: int, frame):
         if not self.asked:
             self.asked, self._since = signal.Signals(number).name, time.monotonic()
-        elif time.monotonic() - self._since > SAME_SIGNAL_SECONDS:
+        elif time.monotonic() - self._since > runtime.SAME_SIGNAL_SECONDS:
             self.__exit__()
             signal.raise_signal(number)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from fvae_jax.errors import InputError
 from faults import trial
 
-_STEPS_PER_KILL = 10  # about what a run gains before the next kill; a run that ends too early is followed by another
+_STEPS_PER_KILL = 5  # about what a run gains before the next kill; a run that ends too early is followed by another
 
 
 def main(arguments: list[str] | None = None) -> dict[tuple[str, str], int]:

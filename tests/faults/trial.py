@@ -21,7 +21,7 @@ _LATE = 8.0  # seconds after a start up to which these come; training begins aft
 _SOON = 1.5  # seconds of training up to which the next save may be the one that is killed
 _IN_SAVE = 0.12  # seconds that a save takes, about
 _LOOK = 0.001  # seconds between looks at the run directory
-HANGS = 300.0  # seconds after which a start that has not ended never will
+HANGS = 200.0  # seconds after which a start that has not ended never will
 
 # WORKSPACE.md, "A run directory"; `STEP` and `N` are numbers.
 _TABLE = re.compile(r'# A run directory\n(.*?)\n# ', re.DOTALL)
@@ -85,6 +85,8 @@ class Run:
             place, listens = self._place(), _catches(process.pid, signal.SIGTERM)
             process.send_signal(number)
             status = process.wait(HANGS)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f'{number.name} in {place} did not end the run\n{self._said.read_text()}') from error
         finally:
             process.kill()
         if status == 0:  # it had done everything when the signal came

@@ -77,7 +77,12 @@ def _model(data, rng):
     except safetensors.SafetensorError:
         return data
     length = int.from_bytes(data[:8], 'little')
-    facts = json.loads(json.loads(data[8:8 + length])['__metadata__'][bundle_lib.KEY])
+    try:
+        facts = json.loads(json.loads(data[8:8 + length])['__metadata__'][bundle_lib.KEY])
+        config = json.loads(facts['config'])
+        parts = [facts, config, config['model'], config['data']]
+    except (KeyError, TypeError, ValueError):  # crafted already
+        return data
     name = _one(sorted(tensors), rng)
     value, action = tensors[name], rng.integers(7)
     if action == 0:
@@ -92,8 +97,7 @@ def _model(data, rng):
         tensors[_one(['fvae', 'mask', 'class_means', 'class_means/--help', 'class_means/../../x', 'class_means/out', '',
                       'within_identity/new', 'class_means/' + 'x' * 3000, 'class_means/two\nlines', f'{name}/more'], rng)] = value
     else:
-        config = json.loads(facts['config'])
-        _change_table(*_one([(facts, rng), (config, rng), (config['model'], rng), (config['data'], rng)], rng))
+        _change_table(_one(parts, rng), rng)
         if isinstance(facts.get('config'), str):
             facts['config'] = json.dumps(config)
     return safetensors.numpy.save(tensors, {bundle_lib.KEY: json.dumps(facts)})
