@@ -10,6 +10,7 @@ edit is the difference from `networks['decode'](face)`. model.json tells the res
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import jax
 from jax import export
@@ -18,7 +19,7 @@ import numpy as np
 FOLDER = pathlib.Path(__file__).parent
 
 
-def load(folder=FOLDER):
+def load(folder: str | pathlib.Path = FOLDER) -> tuple[dict[str, Callable], dict[str, np.ndarray]]:
     """Returns the networks by name, functions from arrays by name to arrays by name, and the latents by name."""
     folder = pathlib.Path(folder)
     model = json.loads((folder / 'model.json').read_text(encoding='utf-8'))

@@ -387,7 +387,8 @@ def test_runs_that_cannot_be_measured(run, tmp_path):
     with pytest.raises(InputError, match='let the training of .* end first'):
         command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
     bundle = models.random_bundle(content=True)
-    del bundle.statistics.class_means['smile'], bundle.statistics.counts['smile']
+    for kept in (bundle.statistics.class_means, bundle.statistics.counts, bundle.statistics.within_identity):
+        kept.pop('smile', None)
     bundle_lib.save(tmp_path / 'unfinished' / 'model.safetensors', bundle)
     with pytest.raises(InputError, match='has both a neutral image and a smile'):
         command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')

@@ -35,7 +35,9 @@ def model(tmp_path_factory):
 
 def start(*arguments, cache):
     return subprocess.Popen([sys.executable, '-m', 'fvae_jax', 'demo', *map(str, arguments)], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, 'FVAE_CACHE': str(cache)})
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, 'FVAE_CACHE': str(cache)},
+                            # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 
 
 def test_the_page_is_served_until_it_is_interrupted(model, tmp_path):
