@@ -85,14 +85,20 @@ def stop_on_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 
+    def unheard(ignored):
+        if not isinstance(ignored.exc_value, Stopped):
+            sys.__unraisablehook__(ignored)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    sys.unraisablehook = unheard
 
 
 def asked_to_stop() -> str:
     """The signal that came before, or ''.
 
-    What its handler raises is lost where Python ignores exceptions: in callbacks and while objects are deleted.
+    What its handler raises is lost where Python ignores exceptions: in callbacks, such as that of JAX's at the collection of
+    garbage, and while objects are deleted.
     """
     return _asked[0][0] if _asked else ''
 
