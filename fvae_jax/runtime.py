@@ -111,14 +111,22 @@ def exit_on_error(work: Callable[[], None]) -> None:
     """
     try:
         work()
-    except (InputError, DiskFull, Diverged, Stopped) as error:
-        _die(str(error), error.exit_status)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise
-        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
     except KeyboardInterrupt:
         _die('interrupted', 130)
+    except BaseException as error:
+        stopped = _stop_behind(error)
+        if stopped or isinstance(error, (InputError, DiskFull, Diverged)):
+            _die(str(stopped or error), (stopped or error).exit_status)
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
+
+
+def _stop_behind(error: BaseException | None) -> Stopped | None:
+    """The signal behind an exception, whatever a library has made of it."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _die(message: str, status: int) -> None:

@@ -19,7 +19,7 @@ import time
 _ROOT = pathlib.Path(__file__).parents[2]
 _WAYS = [(1, devices, kind, accumulate) for accumulate in (1, 2) for devices in (1, 2, 4, 8) for kind in ('jit', 'pmap')
          ] + [(2, 2, kind, accumulate) for accumulate in (1, 2) for kind in ('jit', 'pmap')]
-_ROUNDS, _STEPS = 3, 40
+_STEPS = 40
 
 
 def _measure(kind: str, accumulate: int) -> None:
@@ -73,12 +73,14 @@ def _run(way: tuple[int, int, str, int]) -> float:
 def main() -> None:
     """Times all ways in turns and prints Markdown; with a way as arguments, measures that one."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.devices', description=__doc__.partition('\n\n')[2])
+    parser.add_argument('--rounds', type=int, default=3, help='how often each way is timed (3)')
     parser.add_argument('way', nargs='*', help=argparse.SUPPRESS)
-    if way := parser.parse_args().way:
+    args = parser.parse_args()
+    if way := args.way:
         _measure(way[0], int(way[1]))
         return
     times = {way: [] for way in _WAYS}
-    for _ in range(_ROUNDS):
+    for _ in range(args.rounds):
         for way in _WAYS:
             times[way].append(_run(way))
             print(way, f'{times[way][-1]:.1f} ms', file=sys.stderr)
