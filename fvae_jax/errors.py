@@ -34,12 +34,8 @@ class DiskFull(RuntimeError):
     exit_status = 1
 
 
-class Stopped(BaseException):
-    """A signal asked a training run to stop; its state is saved and the same command goes on with it.
-
-    Like `KeyboardInterrupt` no `Exception`: it may come in the middle of a library, which must not take it for a
-    failure of its own.
-    """
+class Stopped(RuntimeError):
+    """A signal asked a training run to stop; its state is saved and the same command goes on with it."""
 
     # EX_TEMPFAIL: launchers take it as "start me again".
     exit_status = 75

@@ -7,7 +7,6 @@ import os
 import pathlib
 import signal
 import sys
-import time
 from typing import Callable
 
 from fvae_jax.errors import DiskFull, Diverged, InputError, Stopped
@@ -17,9 +16,6 @@ def cache_dir() -> pathlib.Path:
     """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
     return pathlib.Path(os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax').expanduser()
 
-
-# `timeout`, for one, sends SIGTERM to a process and again to its group: signals this close are one.
-SAME_SIGNAL_SECONDS = 1.0
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -68,39 +64,20 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.handlers[:] = [Handler()]
 
 
-_asked: list[tuple[str, float]] = []  # the first signal, and when it came
-
-
 def stop_on_signals() -> None:
-    """Makes SIGTERM and SIGINT end a command as `Stopped`, and another one a second later end it as the system would.
+    """Makes SIGTERM and SIGINT end a command at once with the status of `Stopped`; the training loop, while it runs, saves first.
 
-    The training loop takes the first signal over while it runs, to save the step. Python answers signals between its own
-    instructions, and a compilation is one of them.
+    Without unwinding: an exception out of a signal's handler is lost in callbacks of libraries, or becomes another one, and what
+    is being written counts only when it is whole. Python answers signals between its own instructions, of which a compilation
+    is one.
     """
     def stop(number: int, frame):
-        if not _asked:
-            _asked.append((signal.Signals(number).name, time.monotonic()))
-            raise Stopped(f'stopped by {_asked[0][0]}; what was saved is whole, and the same command goes on from there')
-        if time.monotonic() - _asked[0][1] > SAME_SIGNAL_SECONDS:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    def unheard(ignored):
-        if not isinstance(ignored.exc_value, Stopped):
-            sys.__unraisablehook__(ignored)
+        os.write(2, f'\nstopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on from there\n'
+                 .encode())
+        os._exit(Stopped.exit_status)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    sys.unraisablehook = unheard
-
-
-def asked_to_stop() -> str:
-    """The signal that came before, or ''.
-
-    What its handler raises is lost where Python ignores exceptions: in callbacks, such as that of JAX's at the collection of
-    garbage, and while objects are deleted.
-    """
-    return _asked[0][0] if _asked else ''
 
 
 def exit_on_error(work: Callable[[], None]) -> None:
@@ -111,22 +88,14 @@ def exit_on_error(work: Callable[[], None]) -> None:
     """
     try:
         work()
-    except KeyboardInterrupt:
-        _die('interrupted', 130)
-    except BaseException as error:
-        stopped = _stop_behind(error)
-        if stopped or isinstance(error, (InputError, DiskFull, Diverged)):
-            _die(str(stopped or error), (stopped or error).exit_status)
-        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+    except (InputError, DiskFull, Diverged, Stopped) as error:
+        _die(str(error), error.exit_status)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
         _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
-
-
-def _stop_behind(error: BaseException | None) -> Stopped | None:
-    """The signal behind an exception, whatever a library has made of it."""
-    while error is not None and not isinstance(error, Stopped):
-        error = error.__cause__ or error.__context__
-    return error
+    except KeyboardInterrupt:
+        _die('interrupted', 130)
 
 
 def _die(message: str, status: int) -> None:

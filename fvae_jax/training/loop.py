@@ -12,12 +12,14 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
-from fvae_jax import runtime
 from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
+
+# `timeout`, for one, sends SIGTERM to a process and again to its group: signals this close are one.
+_SAME_SIGNAL_SECONDS = 1.0
 
 
 class Task(NamedTuple):
@@ -209,7 +211,7 @@ class _StopSignal:
     """Remembers the first SIGTERM or SIGINT instead of dying of it; another one, a second later, is obeyed."""
 
     def __init__(self):
-        self.asked = runtime.asked_to_stop()
+        self.asked = ''
         self._since = 0.0
         self._before: dict[int, Any] = {}
 
@@ -234,6 +236,6 @@ class _StopSignal:
     def _remember(self, number: int, frame):
         if not self.asked:
             self.asked, self._since = signal.Signals(number).name, time.monotonic()
-        elif time.monotonic() - self._since > runtime.SAME_SIGNAL_SECONDS:
+        elif time.monotonic() - self._since > _SAME_SIGNAL_SECONDS:
             self.__exit__()
             signal.raise_signal(number)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from fvae_jax import config as config_lib, errors, runtime
+from fvae_jax import config as config_lib, errors
 from fvae_jax.data import pipeline
 from fvae_jax.errors import InputError
 from fvae_jax.training import checkpoint, experiment, loop
@@ -136,17 +136,6 @@ def test_a_polite_stop_saves_at_once_and_says_so(cache, finished, tmp_path):
     saved = checkpoint.Checkpoints(workdir)
     assert saved.steps()
     saved.close()
-
-
-@pytest.mark.filterwarnings('ignore:Sharding info not provided')
-def test_a_signal_that_went_unheard_stops_the_run_at_its_next_step(cache, finished, tmp_path, monkeypatch):
-    workdir = tmp_path / 'run'
-    monkeypatch.setattr(runtime, '_asked', [('SIGTERM', 0.0)])  # in a callback of a library, say
-    with pytest.raises(errors.Stopped, match='stopped by SIGTERM at step 1, which is saved'):
-        experiment.train(_config(cache), workdir)
-    monkeypatch.undo()
-    experiment.train(_config(cache), workdir)
-    _assert_same_bits(finished[0], workdir)
 
 
 def test_a_changed_file_is_named_and_the_step_before_is_used(cache, finished, tmp_path, caplog):
