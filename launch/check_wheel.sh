@@ -19,7 +19,7 @@ missing = [name for name in ("tests/conftest.py", "configs/faces.py", "launch/co
            if not list(pathlib.Path(sources).glob(name))]
 names = zipfile.ZipFile(wheel).namelist()
 missing += [pattern for pattern in ("assets/faces.safetensors", "assets/MODEL_CARD.md", "py.typed", "evaluation/report/*.html",
-                                    "evaluation/study/*.js", "export/page/index.html", "export/page/vendor/ort.wasm.gz") if not fnmatch.filter(names, "fvae_jax/" + pattern)]
+                                    "evaluation/study/*.js", "export/page/index.html", "export/page/vendor/ort*.wasm.gz") if not fnmatch.filter(names, "fvae_jax/" + pattern)]
 outside = [name for name in names if not name.startswith(("fvae_jax/", "fvae_jax-"))]
 sys.exit(f"missing: {missing}, in the wheel by mistake: {outside}" if missing or outside else 0)
 ' "$folder/sources" "$folder"/dist/*.whl

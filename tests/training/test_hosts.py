@@ -45,8 +45,9 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
             for kind in ('jit', 'pmap'):
                 of = f'{kind} {parts} {dtype}'
                 np.testing.assert_allclose(found[f'{of} losses'], losses, rtol=losses_near)
-                for i, leaf in enumerate(leaves):
-                    np.testing.assert_allclose(found[f'{of} {i:03d}'], np.asarray(leaf), rtol=0, atol=near)
+                apart = [np.abs(found[f'{of} {i:03d}'] - np.asarray(leaf)).max() for i, leaf in enumerate(leaves)]
+                print(f'{kind}, parts: {parts}, {dtype}: {np.max(apart):.1e}')
+                assert np.max(apart) <= near
 
 
 def _start(workdir, *more):

@@ -1,35 +1,19 @@
 // The networks, in a thread of their own: the page stays responsive, and ending the thread frees all their memory.
 
-import * as ort from '../vendor/ort.js';
 import * as detector from './detector.js';
+import {bytes} from './files.js';
+import {load, Network} from './runtime.js';
 
-const root = new URL('..', import.meta.url);
 const faces = new Map(); // by key: what the encoder said of a face, which stays here
 let description = null;
 let waitingFor = {};
 
-/** A file of the page, unpacked if it is compressed. */
-async function bytes(path) {
-  const response = await fetch(new URL(path, root));
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
-  if (!path.endsWith('.gz')) return new Uint8Array(await response.arrayBuffer());
-  const packed = new Uint8Array(await response.arrayBuffer());
-  // A server that declares the file as compressed has the browser unpack it.
-  if (packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-async function start() {
-  const opened = (path) => (async () => {
+function start() {
+  const runtime = load();
+  const opened = async (path) => {
     const [model] = await Promise.all([bytes(path), runtime]);
-    return ort.InferenceSession.create(model, {executionProviders: ['wasm'], logSeverityLevel: 3});
-  })();
-  const runtime = (async () => {
-    ort.env.wasm.wasmBinary = await bytes('vendor/ort.wasm.gz');
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.proxy = false;
-  })();
+    return Network.open(model);
+  };
   waitingFor = {detect: opened('vendor/yunet.onnx')};
   description = (async () => JSON.parse(new TextDecoder().decode(await bytes('model/model.json'))))();
   for (const name of ['encode', 'decode', 'mask']) {
@@ -39,24 +23,19 @@ async function start() {
 }
 
 async function run(name, feeds) {
-  const session = await waitingFor[name];
-  return session.run(feeds);
+  const network = await waitingFor[name];
+  return network.run(feeds);
 }
 
-/** Plain arrays by name, out of the runtime's memory. */
-function arrays(tensors, names) {
-  return Object.fromEntries(names.filter((name) => name in tensors).map((name) => [name, tensors[name].data]));
+function arrays(outputs, names) {
+  return Object.fromEntries(names.filter((name) => name in outputs).map((name) => [name, outputs[name].data]));
 }
 
-async function latentTensor(values) {
-  const {latents} = await description;
-  return new ort.Tensor('float32', values, [1, ...latents.shape]);
-}
-
-async function features(name, key) {
-  const {networks} = await description;
-  const known = faces.get(key);
-  return Object.fromEntries(networks[name].inputs.filter((input) => input in known).map((input) => [input, known[input]]));
+/** What a network takes: a latent, and of the encoder's features those that it asks for. */
+async function inputs(name, {key, latent}) {
+  const {networks, latents} = await description;
+  const known = {...faces.get(key), latent: {data: latent, dims: [1, ...latents.shape]}};
+  return Object.fromEntries(networks[name].inputs.map((input) => [input, known[input]]));
 }
 
 const tasks = {
@@ -70,30 +49,30 @@ const tasks = {
   async ready() {
     await Promise.all(Object.values(waitingFor));
   },
+  /** Where a network runs. */
+  async place(name) {
+    return (await waitingFor[name]).place;
+  },
   async detect(picture) {
-    const tensor = new ort.Tensor('float32', detector.input(picture), [1, 3, detector.SIDE, detector.SIDE]);
-    const outputs = await run('detect', {input: tensor});
+    const outputs = await run('detect', {input: {data: detector.input(picture), dims: [1, 3, detector.SIDE, detector.SIDE]}});
     return detector.faces(arrays(outputs, Object.keys(outputs)));
   },
   /** Encodes a crop, keeps its features under the key, and tells its latent. */
   async encode({key, crop}) {
     const {size} = await description;
-    const outputs = await run('encode', {image: new ort.Tensor('float32', crop, [1, size, size, 3])});
+    const outputs = await run('encode', {image: {data: crop, dims: [1, size, size, 3]}});
     faces.set(key, outputs);
     return outputs.latent.data;
   },
-  async decode({key, latent}) {
-    const feeds = {...await features('decode', key), latent: await latentTensor(latent)};
-    const outputs = await run('decode', feeds);
+  async decode(edit) {
+    const outputs = await run('decode', await inputs('decode', edit));
     return arrays(outputs, ['displacement', 'alpha_logit', 'color']);
   },
-  async mask({key, latent}) {
-    const feeds = {...await features('mask', key), latent: await latentTensor(latent)};
-    const outputs = await run('mask', feeds);
+  async mask(edit) {
+    const outputs = await run('mask', await inputs('mask', edit));
     return outputs.mask_logit.data;
   },
   async forget(key) {
-    for (const tensor of Object.values(faces.get(key) ?? {})) tensor.dispose();
     faces.delete(key);
   },
 };
