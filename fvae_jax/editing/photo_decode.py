@@ -36,6 +36,8 @@ def decode(image: Image.Image, path: pathlib.Path) -> Photo:
     image.load()  # finds truncated files, which OpenCV fills up in silence
     exif, orientation = _exif(image)
     profile = image.info.get('icc_profile')
+    if not isinstance(profile, bytes):
+        profile = None  # a TIFF may store text or numbers in its place
     gray = image.mode in ('1', 'L', 'LA', 'La') or image.mode.startswith('I;16')
     if _has_deep_color(image, path):
         planes, gray = _deep_color(image, path)

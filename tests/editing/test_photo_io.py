@@ -331,6 +331,14 @@ def test_a_pipe_is_no_photo(tmp_path):
         photo_io.read_photo(tmp_path / 'a.jpg')
 
 
+@pytest.mark.parametrize('profile', [('s', 0, 'text'), ('H', 3, (1, 2, 3)), ('d', 1, 0.5)])
+def test_a_profile_that_is_none_is_left_out(profile, tmp_path):
+    tifffile.imwrite(tmp_path / 'a.tif', ASTRONAUT, photometric='rgb', metadata=None, extratags=[(34675, *profile, True)])
+    photo = photo_io.read_photo(tmp_path / 'a.tif')
+    assert photo.icc_profile is None
+    photo_io.write_photo(tmp_path / 'a.png', photo)
+
+
 def test_libraries_say_nothing_of_their_own_about_damaged_files(tmp_path, capfd, caplog):
     Image.fromarray(ASTRONAUT).save(tmp_path / 'a.tif', compression='tiff_lzw')
     data = bytearray((tmp_path / 'a.tif').read_bytes())
