@@ -41,12 +41,14 @@ function session(model, provider) {
 }
 
 export class Network {
+  card = null;
+  tried = false; // whether the card was
+
   /** Opens a graph, the bytes of an ONNX file. */
   static async open(model) {
     const network = new Network();
     network.processor = await alone(() => session(model, 'wasm'));
-    network.card = null;
-    network.untried = card && model;
+    network.model = card && model; // until the card is asked to run it
     networks.add(network);
     return network;
   }
@@ -57,7 +59,7 @@ export class Network {
     try {
       return await alone(() => this.outputs(feeds));
     } finally {
-      if (this.untried) this.feeds = feeds;
+      if (this.model) this.feeds = feeds;
       networks.delete(this);
       networks.add(this);
       clearTimeout(timer);
@@ -79,27 +81,25 @@ export class Network {
 
   /** Where it runs: 'card', 'processor', or 'processor, card untried'. */
   get place() {
-    return this.card ? 'card' : card && this.untried ? 'processor, card untried' : 'processor';
+    return this.card ? 'card' : card && !this.tried ? 'processor, card untried' : 'processor';
   }
 
   /** Has the card compute what the processor does, twice, as shaders are made the first time; one that does badly is not asked again. */
-  async tryCard() {
-    const {feeds} = this;
-    this.feeds = null;
-    let tried = null;
+  async tryCard(model, feeds) {
+    let opened = null;
     try {
-      tried = await session(this.untried, 'webgpu');
-      await tried.run(feeds);
-      const [got, time] = await timed(() => tried.run(feeds));
+      opened = await session(model, 'webgpu');
+      await opened.run(feeds);
+      const [got, time] = await timed(() => opened.run(feeds));
       const [expected, least] = await timed(() => this.processor.run(feeds));
-      if (agree(got, expected) && LEAST_GAIN * time <= least) this.card = tried;
+      if (agree(got, expected) && LEAST_GAIN * time <= least) this.card = opened;
     } catch {
       // As bad as a wrong result.
     }
-    this.untried = null;
+    this.tried = true;
     if (this.card) return;
     card = false;
-    await tried?.release();
+    await opened?.release();
   }
 }
 
@@ -107,7 +107,9 @@ export class Network {
 async function tryNext() {
   const next = [...networks].findLast(({feeds}) => feeds);
   if (!next || !card) return;
-  await alone(() => next.tryCard());
+  const {model, feeds} = next;
+  next.model = next.feeds = null;
+  await alone(() => next.tryCard(model, feeds));
   timer = setTimeout(tryNext, QUIET);
 }
 
@@ -124,8 +126,7 @@ function agree(got, expected) {
   return Object.entries(expected).every(([name, {data}]) => {
     let [apart, largest] = [0, 1];
     for (let i = 0; i < data.length; i++) {
-      const here = Math.abs(got[name].data[i] - data[i]);
-      if (!(here <= apart)) apart = here; // also if it is no number
+      apart = Math.max(apart, Math.abs(got[name].data[i] - data[i])); // no number if one is none
       largest = Math.max(largest, Math.abs(data[i]));
     }
     return apart <= MOST_APART * largest;
