@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 _ARGUMENTS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
-              '--disable-component-update', '--disable-sync']
+              '--disable-component-update', '--disable-sync',
+              # WebGL on the processor; without it there is a warning, which old versions of Playwright leave in the console.
+              '--enable-unsafe-swiftshader']
 # For `launched`: no WebGPU at all, or one on the processor, which says so.
 NO_GRAPHICS_CARD = ['--disable-gpu']
 SOFTWARE_GRAPHICS_CARD = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']

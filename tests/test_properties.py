@@ -179,11 +179,13 @@ def test_an_augmentation_can_be_taken_back_and_keeps_shapes(augmentation, size):
 
 @properties
 @hypothesis.given(augmentations, seeds)
+@hypothesis.example(pairs.Augmentation(scale=0.5, shift_x=0.2652587890625007), 34554)
 def test_both_pictures_of_a_pair_are_augmented_alike(augmentation, seed):
     image = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
     both = pairs.augment(np.concatenate([image[..., :1], image[..., :1]], axis=-1), augmentation)
     np.testing.assert_array_equal(both[..., 0], both[..., 1])
-    np.testing.assert_array_equal(pairs.augment(image[..., :1], augmentation).squeeze(), both[..., 0])
+    # OpenCV rounds one channel otherwise than two.
+    np.testing.assert_allclose(pairs.augment(image[..., :1], augmentation).squeeze().astype(int), both[..., 0], rtol=0, atol=1)
     flat = np.full((16, 16, 3), image[0, 0])
     np.testing.assert_array_equal(pairs.augment(flat, augmentation), flat)
     turned = pairs.Augmentation(flip=True)
