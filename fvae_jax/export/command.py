@@ -48,11 +48,24 @@ def check_target(target: str) -> None:
     """
     if target not in TARGETS:
         raise InputError(f'--to {target}: unknown target; it is one of {", ".join(TARGETS)}')
+    check_installed(target, f'--to {target}')
+
+
+def check_installed(target: str, what: str) -> None:
+    """Finds out before the work whether what a target needs is installed.
+
+    Args:
+      target: One of `TARGETS`.
+      what: What needs it, for people.
+
+    Raises:
+      InputError: It is not.
+    """
     for name in TARGETS[target]:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise InputError(f'--to {target} needs {name} ({error}); install it: pip install "fvae-jax[export]"'
+            raise InputError(f'{what} needs {name} ({error}); install what is missing: pip install {" ".join(TARGETS[target])}'
                              ) from error
 
 

@@ -58,6 +58,7 @@ def folder(model: pathlib.Path | None) -> pathlib.Path:
     bundle = bundle_lib.load(path)
     made = runtime.cache_dir() / 'demo' / _key(path)
     if not made.is_dir():
+        command.check_installed('web', 'fvae demo')
         made.parent.mkdir(parents=True, exist_ok=True)
         print('making the page …', flush=True)
         card = None if model else bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')

@@ -81,3 +81,11 @@ def test_what_it_refuses(arguments, message):
 
 def test_another_model_has_another_page(model):
     assert demo._key(model) != demo._key(bundle_lib.BUILT_IN)
+
+
+def test_what_is_missing_is_told_before_the_work(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('FVAE_CACHE', str(tmp_path))
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    with pytest.raises(InputError, match='^fvae demo needs onnx .*: pip install onnx onnxruntime$'):
+        demo.folder(model)
+    assert capsys.readouterr().out == '' and list(tmp_path.iterdir()) == []
