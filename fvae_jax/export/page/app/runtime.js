@@ -99,7 +99,7 @@ export class Network {
     this.tried = true;
     if (this.card) return;
     card = false;
-    await opened?.release();
+    await opened?.release().catch(() => {});
   }
 }
 
