@@ -4,6 +4,7 @@
 (`--config.train.steps=100`); `validate` refuses a value before any work is done.
 """
 
+import difflib
 import json
 import math
 import os
@@ -185,6 +186,25 @@ def parse_arg(arg: str | None, variants: Iterable[str]) -> frozenset[str]:
     for name in sorted(given - set(known)):
         raise InputError(f'unknown config variant {name!r}; this config has {", ".join(known) or "none"}')
     return given
+
+
+def check_name(path: str) -> None:
+    """Checks that a field exists.
+
+    Args:
+      path: Its name with its groups', such as 'train.steps'.
+
+    Raises:
+      InputError: It does not; the message names those that may be meant.
+    """
+    if path in FIELDS:
+        return
+    # A slip of the fingers, or the right name in another group.
+    group, _, name = path.rpartition('.')
+    meant = difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8) or [field for field in FIELDS if field.endswith(f'.{name}')]
+    meant = meant or [field for field in FIELDS if field.startswith(f'{group}.')]
+    hint = f'it may be {", ".join(f"config.{field}" for field in meant)}; ' if meant else ''
+    raise InputError(f'config.{path} is no field; {hint}--help lists all of them')
 
 
 def _is_a(value: Any, kind: type) -> bool:

@@ -9,6 +9,7 @@ Every field of the config can be set with --config.GROUP.FIELD=VALUE:
 
 import logging
 import pathlib
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,10 @@ def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any
 
 def _parse(argv: list[str]) -> list[str]:
     """Parses flags; what is wrong with them becomes one line."""
+    for argument in argv:
+        if argument.startswith('--config.'):
+            # An index into a tuple may follow the name.
+            config_lib.check_name(re.split(r'[=\[]', argument.removeprefix('--config.'))[0])
     try:
         rest = flags.FLAGS(argv)
         # A config file that cannot be read is told only when the config is first used.
