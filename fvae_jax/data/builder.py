@@ -24,7 +24,7 @@ from fvae_jax.errors import InputError
 _SPLIT = 'faces'  # people are divided when pairs are made, by a hash of their names
 _RECORDS = 'records.json'
 _REPORT = 'build_report.json'
-_TEXTS = ('identity', 'expression', 'origin', 'file')
+_TEXTS = ('identity', 'expression', 'origin', 'file', 'reference')
 
 
 class Record(NamedTuple):
@@ -35,7 +35,7 @@ class Record(NamedTuple):
     strength: float
     origin: str
     file: str
-    has_flow: bool
+    reference: str
 
 
 @dataclasses.dataclass
@@ -111,15 +111,16 @@ class FaceSet(tfds.core.ShardBasedBuilder):
       origin: 'real' or 'synthetic'.
       landmarks: (5, 2) float32, (x, y) in crop pixels, in the order of `align`; NaN where unknown.
       file: the source file, relative to its root.
-      has_flow: whether displacement and exposed are known.
-      displacement: (size, size, 2) float16, crop pixels: out(p) ≈ neutral(p + displacement(p)).
-      exposed: (size, size) bool, pixels that the neutral picture does not have.
+      reference: the file of the example of the same person that the flow starts from, its own where other flows start
+        from it, or '' where no flow is known. As a rule it is the neutral picture.
+      displacement: (size, size, 2) float16, crop pixels: out(p) ≈ reference(p + displacement(p)).
+      exposed: (size, size) bool, pixels that the reference does not have.
 
     It is a shard-based builder because TFDS's generator-based one sorts in memory and asks for
     TensorFlow beyond a gigabyte. The records keep the order in which they were yielded.
     """
 
-    VERSION = tfds.core.Version('1.0.0')  # part of the place; raise it when crops change
+    VERSION = tfds.core.Version('1.1.0')  # part of the place; raise it when crops change
 
     def __init__(self, *, size: int, cache: str | os.PathLike, source: str, options: dict[str, Any],
                  fingerprint: str):
@@ -196,7 +197,6 @@ class FaceSet(tfds.core.ShardBasedBuilder):
             'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
             'strength': np.float32,
             'landmarks': tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
-            'has_flow': np.bool_,
             'displacement': tfds.features.Tensor(
                 shape=(size, size, 2), dtype=np.float16, encoding=raw),
             'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
@@ -212,7 +212,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
         report, records = BuildReport(), []
         unknown = {
             'landmarks': np.full((5, 2), np.nan, np.float32),
-            'has_flow': False,
+            'reference': '',
             'displacement': np.zeros((self._size, self._size, 2), np.float16),
             'exposed': np.zeros((self._size, self._size), bool),
         }
@@ -220,8 +220,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
                   disable=None) as bar:
             for example in self._face_examples(report):
                 example = unknown | example
-                example.update(strength=float(np.float32(example['strength'])),
-                               has_flow=bool(example['has_flow']))
+                example.update(strength=float(np.float32(example['strength'])))
                 records.append(Record(*(example[field] for field in Record._fields)))
                 yield len(records), example
                 bar.total = report.expected

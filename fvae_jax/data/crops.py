@@ -159,11 +159,11 @@ def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: Bui
             example = {
                 'image': crop, 'identity': photo.identity, 'expression': photo.expression,
                 'strength': photo.strength, 'origin': photo.origin, 'landmarks': landmarks,
-                'file': photo.file, 'has_flow': photo.is_reference,
+                'file': photo.file, 'reference': photo.reference,
             }
             if photo.flow:
                 displacement, exposed = read_flow(photo.root / photo.flow, size)
-                example.update(has_flow=True, displacement=displacement, exposed=exposed)
+                example.update(displacement=displacement, exposed=exposed)
         except UnusablePhoto as reason:
             report.skip(photo.file, str(reason))
         else:

@@ -160,7 +160,7 @@ def examples(identities: int, size: int, seed: int, strengths: Sequence[float] =
                 'origin': 'synthetic',
                 'landmarks': face.landmarks(expression, strength),
                 'file': f'{identity}/{expression}_{round(100 * strength):03d}',
-                'has_flow': True,
+                'reference': f'{identity}/neutral_000',
                 'displacement': displacement.astype(np.float16),
                 'exposed': exposed,
             }

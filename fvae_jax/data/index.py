@@ -30,8 +30,9 @@ class Photo:
       root: the folder that `file` and `flow` are relative to.
       file: the photo.
       identity, expression, strength, origin: as in `builder.FaceSet`.
-      flow: the .npz with the true displacement from the person's neutral photo, '' if none.
-      is_reference: whether it is the neutral photo that other photos of the person have flows from.
+      flow: the .npz with the true displacement from `reference`, '' if none.
+      reference: the photo of the same person that `flow` starts from; the photo itself where other flows start from
+        it; '' where no flow is known.
     """
 
     root: pathlib.Path
@@ -41,14 +42,14 @@ class Photo:
     strength: float
     origin: str = 'real'
     flow: str = ''
-    is_reference: bool = False
+    reference: str = ''
 
 
 def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
     """Lists the photos of one or several folders.
 
     A folder has an index.csv with the columns path, identity, expression and, if wanted, strength,
-    origin and flow; or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
+    origin, flow and reference; or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
     name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
 
     Args:
@@ -68,8 +69,8 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
             raise InputError(f"data.root '{folder}' is no folder; name a folder of photos "
                              '(see README, "Own data")')
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
-        photos += _mark_references(_read_index(folder) if has_index else _walk(folder))
-    _check_one_neutral(photos, root)
+        photos += _read_index(folder) if has_index else _walk(folder)
+    _check_one_folder(photos, root)
     kept = [photo for photo in photos if photo.expression not in excluded]
     if not kept:
         raise InputError(f"data.exclude leaves nothing of data.root '{root}', which has only "
@@ -127,7 +128,7 @@ def _read_index(folder: str) -> list[Photo]:
                 if column not in (reader.fieldnames or ()):
                     raise InputError(f"data.root '{folder}' has an index.csv without the column "
                                      f"'{column}'; {_EXPECTED}")
-            photos = [_row(folder, reader.line_num, row) for row in reader]
+            photos = _find_references({reader.line_num: _row(folder, reader.line_num, row) for row in reader})
         except (UnicodeDecodeError, csv.Error) as error:
             # One line, whatever the table holds.
             raise InputError(f"data.root '{folder}' has an index.csv that is not a UTF-8 table "
@@ -138,34 +139,30 @@ def _read_index(folder: str) -> list[Photo]:
 
 
 def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
-    def wrong(what: str) -> InputError:
-        return InputError(f"data.root '{folder}', index.csv, line {line}: {what}")
-
     def cell(column: str) -> str:
         return (row.get(column) or '').strip()
 
     for column in COLUMNS:
         if not cell(column):
-            raise wrong(f"the column '{column}' is empty")
-    for column in ('path', 'flow'):
+            raise _wrong(folder, line, f"the column '{column}' is empty")
+    for column in ('path', 'flow', 'reference'):
         inside = os.path.normpath(cell(column))
         if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
-            raise wrong(f"{column} '{cell(column)}' leaves the folder; give a path inside it")
+            raise _wrong(folder, line, f"{column} '{cell(column)}' leaves the folder; give a path inside it")
         if not _lies_in(folder, inside):
-            raise wrong(f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
+            raise _wrong(folder, line, f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
     origin = cell('origin') or ORIGINS[0]
     if origin not in ORIGINS:
-        raise wrong(f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
+        raise _wrong(folder, line, f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
     expression = cell('expression').lower()
     try:
         strength = float(cell('strength') or 1.0)
     except ValueError:
         strength = math.nan
     if not 0 <= strength < math.inf:
-        raise wrong(f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full "
-                    'expression')
+        raise _wrong(folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression")
     return Photo(pathlib.Path(folder), cell('path'), cell('identity'), expression,
-                 0.0 if expression == NEUTRAL else strength, origin, cell('flow'))
+                 0.0 if expression == NEUTRAL else strength, origin, cell('flow'), cell('reference') if cell('flow') else '')
 
 
 def _lies_in(folder: str, file: str) -> bool:
@@ -175,18 +172,38 @@ def _lies_in(folder: str, file: str) -> bool:
         return False
 
 
-def _mark_references(photos: list[Photo]) -> list[Photo]:
-    """Marks the neutral photo of each person who has flows, where there is only one it can be."""
-    with_flow = {photo.identity for photo in photos if photo.flow}
-    neutrals = [photo for photo in photos if photo.expression == NEUTRAL]
-    count = collections.Counter(photo.identity for photo in neutrals)
-    references = {photo for photo in neutrals if not photo.flow and photo.identity in with_flow
-                  and count[photo.identity] == 1}
-    return [dataclasses.replace(photo, is_reference=photo in references) for photo in photos]
+def _find_references(photos: dict[int, Photo]) -> list[Photo]:
+    """Completes the photos of a table, by line, with what their flows start from: the neutral photo unless the table says."""
+    plain = collections.defaultdict(set)  # the photos without a flow, by person
+    for photo in photos.values():
+        if not photo.flow:
+            plain[photo.identity].add(photo)
+    found = {}
+    for line, photo in photos.items():
+        if not photo.flow:
+            continue
+        others = plain[photo.identity]
+        neutrals = [other.file for other in others if other.expression == NEUTRAL]
+        if photo.reference and photo.reference not in {other.file for other in others}:
+            raise _wrong(photo.root, line, f"reference '{photo.reference}' is no photo of '{photo.identity}' without a flow of "
+                         'its own; name the photo that the flow starts from')
+        if not photo.reference and len(neutrals) != 1:
+            raise _wrong(photo.root, line, f"its flow starts from one of {len(neutrals)} neutral photos of "
+                         f"'{photo.identity}'; name it in the column reference")
+        found[line] = photo.reference or neutrals[0]
+    references = {(photos[line].identity, reference) for line, reference in found.items()}
+
+    def own(photo: Photo) -> str:
+        return photo.file if (photo.identity, photo.file) in references else ''
+    return [dataclasses.replace(photo, reference=found[line] if photo.flow else own(photo)) for line, photo in photos.items()]
 
 
-def _check_one_neutral(photos: list[Photo], root: str) -> None:
-    """Refuses flows of one person from two neutral photos, which would be taken for one."""
+def _wrong(folder: str | os.PathLike, line: int, what: str) -> InputError:
+    return InputError(f"data.root '{folder}', index.csv, line {line}: {what}")
+
+
+def _check_one_folder(photos: list[Photo], root: str) -> None:
+    """Refuses flows of one person in two folders, whose references may have the same name."""
     folders = collections.defaultdict(set)
     for photo in photos:
         if photo.flow:
@@ -194,4 +211,4 @@ def _check_one_neutral(photos: list[Photo], root: str) -> None:
     for identity, where in folders.items():
         if len(where) > 1:
             raise InputError(f"'{identity}' has flows in {len(where)} folders of data.root "
-                             f"'{root}', from different neutral photos; give each its own identity")
+                             f"'{root}', from different photos; give each its own identity")

@@ -259,11 +259,12 @@ class PairFlows:
         if source == target:
             # A picture has all of itself, also what the neutral picture does not have.
             return TrueFlow(still, nothing, everywhere)
-        if not all(self._faces.records[i].has_flow for i in (source, target)):
+        references = [self._faces.records[i].reference for i in (source, target)]
+        if not references[0] or references[0] != references[1]:
             return TrueFlow(still, nothing, nothing)
         displacement, exposed, outside = true_flow.compose(
             read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
-        # Displacements lead to the neutral picture. What it lacks and both pictures show, teeth say, has a
+        # Displacements lead to the reference. What it lacks and both pictures show, teeth say, has a
         # source in S, but nobody knows where.
         known = ~read_t['exposed'] if read_s['exposed'].any() else everywhere
         return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside)

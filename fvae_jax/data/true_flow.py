@@ -1,6 +1,6 @@
-"""The true flow between two pictures of a person, from how each of them moved the neutral picture.
+"""The true flow between two pictures of a person, from how each of them moved one reference picture, as a rule the neutral one.
 
-A picture with displacement d shows at p what the neutral picture shows at the material point
+A picture with displacement d shows at p what the reference shows at the material point
 m(p) = p + d(p). Pixel p of picture T is therefore found in picture S at the q with m_S(q) = m_T(p).
 """
 
@@ -48,7 +48,7 @@ def _nearest_pixel(shown, hidden, wanted):
     height, width = hidden.shape
     limits = np.array([width - 1, height - 1])
     visible = np.flatnonzero(~hidden)
-    # Note who shows which cell of the neutral picture, the first and the last who does: where two
+    # Note who shows which cell of the reference, the first and the last who does: where two
     # layers meet they differ. Cells that nobody shows ask the next cell. (Of repeated indices the
     # last one counts, in the order of memory: hence the copy.)
     owners = np.full((2, height, width), -1)
@@ -82,13 +82,13 @@ def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
     A pixel of T asks the pixel of S whose material point is nearest; it is exposed when its own
     point is farther away than that one can tell, because lids or lips of S hide it. In doubt, next to
     the edge of a layer of S, it is exposed as well. What lies past the frame of S is not, since the
-    photo that S is a crop of has it. What T shows and the neutral
-    picture does not (teeth, eyeball under the lids) is always exposed, even if S has it too: the
-    displacements lead to the neutral picture and cannot tell.
+    photo that S is a crop of has it. What T shows and the
+    reference does not (teeth, eyeball under the lids) is always exposed, even if S has it too: the
+    displacements lead to the reference and cannot tell.
 
     Args:
-      source_displacement: (H, W, 2), px (x, y): S(q) = neutral(q + displacement(q)).
-      source_exposed: (H, W) bool, pixels of S that the neutral picture does not have.
+      source_displacement: (H, W, 2), px (x, y): S(q) = reference(q + displacement(q)).
+      source_exposed: (H, W) bool, pixels of S that the reference does not have.
       target_displacement: (H, W, 2), the same of T.
       target_exposed: (H, W) bool, the same of T.
 

@@ -89,7 +89,8 @@ def known_flows(faces: experiment.Faces, config: ml_collections.ConfigDict, limi
     config = config.copy_and_resolve_references()
     config.data.true_flow = True
     records = faces.data.records
-    chosen = np.asarray([pair for pair in _whole_pairs(faces, 'test') if all(records[i].has_flow for i in pair)])
+    chosen = np.asarray([(s, t) for s, t in _whole_pairs(faces, 'test')
+                         if records[s].reference and records[s].reference == records[t].reference])
     for source, target in pipeline.thin(chosen, limit):
         pair, example = _pair(faces, int(source), int(target), config)
         yield KnownFlow(pair, example['displacement'], example['exposed'], example['known'])

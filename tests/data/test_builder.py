@@ -23,7 +23,7 @@ def example(i, size):
         'origin': 'synthetic',
         'landmarks': generator.normal(size=(5, 2)).astype(np.float32),
         'file': f'{i}.png',
-        'has_flow': True,
+        'reference': f'{i - i % 2}.png',
         'displacement': generator.normal(size=(size, size, 2)).astype(np.float16),
         'exposed': generator.random((size, size)) < 0.5,
     }

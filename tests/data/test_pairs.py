@@ -16,7 +16,7 @@ class _Record(NamedTuple):
     identity: str
     expression: str
     strength: float = 1.0
-    has_flow: bool = False
+    reference: str = ''
 
 
 class _Faces:
@@ -28,7 +28,7 @@ class _Faces:
 
     def __getitem__(self, i):
         size = self._images.shape[1]
-        return {'image': self._images[i], 'has_flow': False, 'exposed': np.zeros((size, size), bool),
+        return {'image': self._images[i], 'exposed': np.zeros((size, size), bool),
                 'displacement': np.zeros((size, size, 2), np.float16)}
 
 

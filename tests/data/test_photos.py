@@ -11,7 +11,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from fvae_jax.data import align, crops, index, sets
+from fvae_jax.data import align, crops, index, pairs, sets
 from fvae_jax.errors import InputError
 
 FACE = skimage.data.astronaut()[0:260, 90:350]
@@ -54,7 +54,7 @@ def test_folder_with_an_index(tmp_path, open_photos):
                              ('bob', 'smile', 0.5, 'real')]
     example = faces[0]
     assert (example['image'].shape, example['image'].dtype) == ((64, 64, 3), np.uint8)
-    assert example['file'] == 'a.png' and not example['has_flow']
+    assert example['file'] == 'a.png' and not example['reference']
     assert not example['displacement'].any() and not example['exposed'].any()
     assert_eyes_in_place(example['landmarks'])
     # A colour in the wrong place, or BGR for RGB, would show here.
@@ -161,9 +161,9 @@ def write_flows(root, height=96, width=128):
 def test_flow_column(tmp_path, open_photos, size):
     write_flows(tmp_path / 'photos')
     neutral, smile, other = open_photos(tmp_path / 'photos', aligned=True, size=size)
-    assert neutral['has_flow'] and not neutral['displacement'].any()
+    assert neutral['reference'] == 'neutral.png' and not neutral['displacement'].any()
     assert not neutral['exposed'].any()
-    assert smile['has_flow'] and not other['has_flow']
+    assert smile['reference'] == 'neutral.png' and not other['reference']
     at = (np.arange(size) + 0.5) / size  # half-pixel centres, as a fraction of the side
     inner = slice(size // 32, -(size // 32))
     displacement = smile['displacement'].astype(np.float64)
@@ -171,6 +171,29 @@ def test_flow_column(tmp_path, open_photos, size):
     np.testing.assert_allclose(displacement[0, inner, 0], across[inner], atol=0.02)
     np.testing.assert_allclose(displacement[inner, 0, 1], down[inner], atol=0.03)
     np.testing.assert_array_equal(smile['exposed'], (at > 0.5) & (at > 0.25)[:, None])
+
+
+def test_reference_column_says_where_a_flow_starts(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    write_flows(root)
+    table = 'path,identity,expression,flow,reference'
+    # The neutral face was made from the smile; the squint's flow starts from a photo that is not neutral either.
+    write_index(root, 'smile.png,ann,smile,,', 'neutral.png,ann,neutral,smile.npz,smile.png', 'other.png,ann,squint,,',
+                header=table)
+    faces = open_photos(root, aligned=True)
+    assert [record.reference for record in faces.records] == ['smile.png', 'smile.png', '']
+    assert not faces[0]['displacement'].any() and faces[1]['displacement'].any()
+    flows = pairs.PairFlows(faces)
+    assert flows.of(0, 1).known.mean() > 0.8 and not flows.of(0, 2).known.any() and not flows.of(1, 2).known.any()
+
+    for rows, message in (
+            (('smile.png,ann,smile,smile.npz,', 'other.png,ann,squint,,'), 'line 2: its flow starts from one of 0 neutral'),
+            (('smile.png,ann,smile,smile.npz,gone.png', 'neutral.png,ann,neutral,,'), "reference 'gone.png' is no photo of 'ann'"),
+            (('smile.png,ann,smile,smile.npz,neutral.png', 'neutral.png,bob,neutral,,'), "'neutral.png' is no photo of 'ann'"),
+            (('smile.png,ann,smile,smile.npz,../neutral.png', 'neutral.png,ann,neutral,,'), "'../neutral.png' leaves")):
+        write_index(root, *rows, header=table)
+        with pytest.raises(InputError, match=message):
+            open_photos(root, aligned=True)
 
 
 def test_exposed_goes_by_majority(tmp_path, open_photos):

@@ -51,7 +51,7 @@ def test_examples_have_the_fields_of_a_set(examples):
         assert example['exposed'].shape == (64, 64) and example['exposed'].dtype == bool
         assert example['landmarks'].shape == (5, 2)
         assert example['landmarks'].dtype == np.float32
-        assert example['has_flow'] and example['origin'] == 'synthetic'
+        assert example['reference'].endswith('neutral_000') and example['origin'] == 'synthetic'
 
 
 def test_same_seed_same_set_however_many_people(examples):
