@@ -15,9 +15,11 @@ def get_config(arg=None):
     config.name = 'faces'
     config.data.set = 'photos'
     config.data.aligned = True
-    config.data.note = ('Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5): real '
-                        'neutral and smiling photos, and other expressions made from the neutral ones through a 3D face model '
-                        '(ICT-FaceKit, MIT, (c) 2020 USC ICT)')
+    config.data.note = (
+        'Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5): real '
+        'neutral and smiling photos, and other expressions made from the neutral ones through a 3D face model '
+        '(ICT-FaceKit, MIT, (c) 2020 USC ICT)'
+    )
     config.data.licence = 'CC BY 4.0'
     config.data.true_flow = True
     # Photos to be edited show these two; of all ordered pairs of nine expressions they make up three in a hundred.

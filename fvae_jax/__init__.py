@@ -42,6 +42,7 @@ def __getattr__(name: str) -> Any:
     """Imports JAX and the editor when they are first asked for: `import fvae_jax` alone stays light."""
     if name in ('Editor', 'load'):
         from fvae_jax.editing import editor
+
         return getattr(editor, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 

@@ -10,7 +10,8 @@ import json
 import os
 import pathlib
 import re
-from typing import Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
@@ -74,13 +75,20 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
       InputError: The folder cannot be written.
     """
     path = pathlib.Path(path)
-    tensors = {**_flatten('fvae', bundle.fvae), **_flatten('mask', bundle.mask or {}),
-               **_flatten('class_means', bundle.statistics.class_means),
-               **_flatten('within_identity', bundle.statistics.within_identity)}
+    tensors = {
+        **_flatten('fvae', bundle.fvae),
+        **_flatten('mask', bundle.mask or {}),
+        **_flatten('class_means', bundle.statistics.class_means),
+        **_flatten('within_identity', bundle.statistics.within_identity),
+    }
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
-    facts = {'version': VERSION, 'config': config_lib.to_json(bundle.config), 'counts': dict(bundle.statistics.counts),
-             'info': bundle.info}
+    facts = {
+        'version': VERSION,
+        'config': config_lib.to_json(bundle.config),
+        'counts': dict(bundle.statistics.counts),
+        'info': bundle.info,
+    }
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     temporary = path.with_name(f'.{path.name}.tmp')
     try:
@@ -113,8 +121,9 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     if not path.is_file():
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
     if path.stat().st_size > _LARGEST:
-        raise InputError(f'{path} is larger than {_LARGEST >> 30} GB, which no model is; take RUN/model.safetensors of a '
-                         'trained run')
+        raise InputError(
+            f'{path} is larger than {_LARGEST >> 30} GB, which no model is; take RUN/model.safetensors of a trained run'
+        )
     try:
         with safetensors.safe_open(path, 'numpy') as file:
             facts = _facts(path, file.metadata() or {})
@@ -122,12 +131,15 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     except InputError:
         raise
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise InputError(f'{path} is not a model file, or is cut short ({error}); '
-                         'take RUN/model.safetensors of a trained run') from error
+        raise InputError(
+            f'{path} is not a model file, or is cut short ({error}); take RUN/model.safetensors of a trained run'
+        ) from error
     try:
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
         stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']))
-        bundle = Bundle(config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, dict(facts['info']))
+        bundle = Bundle(
+            config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, dict(facts['info'])
+        )
         config_lib.check_fields(bundle.config)
         _check(tensors, bundle)
         return bundle
@@ -162,12 +174,15 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
 
 def _facts(path: pathlib.Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if KEY not in metadata:
-        raise InputError(f'{path} is a safetensors file but not an fvae_jax model; '
-                         'take RUN/model.safetensors of a trained run')
+        raise InputError(
+            f'{path} is a safetensors file but not an fvae_jax model; take RUN/model.safetensors of a trained run'
+        )
     facts = dict(json.loads(metadata[KEY]))
     if facts.get('version') != VERSION:
-        raise InputError(f'{path} is of model version {facts.get("version")}, this program reads version '
-                         f'{VERSION}; update fvae_jax, or train again')
+        raise InputError(
+            f'{path} is of model version {facts.get("version")}, this program reads version '
+            f'{VERSION}; update fvae_jax, or train again'
+        )
     return facts
 
 
@@ -180,8 +195,9 @@ def _halved(value: np.ndarray) -> np.ndarray:
 
 def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
     if isinstance(tree, Mapping):
-        return {path: leaf for name, inner in tree.items()
-                for path, leaf in _flatten(f'{prefix}/{name}', inner).items()}
+        return {
+            path: leaf for name, inner in tree.items() for path, leaf in _flatten(f'{prefix}/{name}', inner).items()
+        }
     return {prefix: np.ascontiguousarray(tree)}
 
 

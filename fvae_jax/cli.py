@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import fvae_jax
-from fvae_jax import bundle as bundle_lib
-from fvae_jax import runtime
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
 
@@ -73,19 +72,23 @@ def main(argv: Sequence[str]) -> int:
         _info(rest)
     elif command in ('report', 'study'):
         from fvae_jax.evaluation import command as evaluation
+
         {'report': evaluation.report, 'study': evaluation.study}[command](rest)
     elif command == 'doctor':
         return _doctor(rest)
     elif command == 'export':
         from fvae_jax.export import command as exporting
+
         exporting.export(rest)
     elif command == 'demo':
         from fvae_jax.export import demo
+
         demo.demo(rest)
     else:
         what = f'unknown command {command!r}' if command else 'no command'
-        raise InputError(f'{what}; use fvae edit, interpolate, info, report, study, doctor, export or demo '
-                         '(see fvae --help)')
+        raise InputError(
+            f'{what}; use fvae edit, interpolate, info, report, study, doctor, export or demo (see fvae --help)'
+        )
     return 0
 
 
@@ -95,17 +98,15 @@ def _edit(argv: Sequence[str]) -> int:
     args = parser.parse(argv)
     request = _request(args, parser)
     if args.show_mask and bundle.mask is None and not bundle.config.model.content:
-        raise InputError('--show-mask: this model has no confidence mask; train it with '
-                         '--mode=mask')
+        raise InputError('--show-mask: this model has no confidence mask; train it with --mode=mask')
 
     from fvae_jax.editing import batch
+
     mask = args.show_mask and bundle.mask is not None
     new = args.show_mask and bundle.config.model.content and not args.pixels_only
-    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, mask, new, args.overwrite,
-                            args.metadata)
+    outputs = batch.Outputs(args.steps, args.fps, args.show_flow, mask, new, args.overwrite, args.metadata)
     if args.out is not None and len(args.photos) > 1:
-        raise InputError(f'--out names one file and there are {len(args.photos)} photos; use '
-                         '--out-dir DIR')
+        raise InputError(f'--out names one file and there are {len(args.photos)} photos; use --out-dir DIR')
     targets = [args.out] if args.out else batch.targets(args.photos, args.out_dir, outputs)
     alone = len(args.photos) == 1
     if alone:
@@ -120,6 +121,7 @@ def _edit(argv: Sequence[str]) -> int:
         return 0
 
     from tqdm import tqdm
+
     failures = 0
     for photo, target in zip(tqdm(args.photos, unit='photo', disable=None), targets):
         try:
@@ -135,25 +137,41 @@ def _edit(argv: Sequence[str]) -> int:
 
 def _interpolate(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae interpolate', 'A B --out PATH',
-        'A film from one photo of a person to another.', _INTERPOLATE_EXAMPLE)
-    parser.add_argument('photos', nargs=2, metavar='A B', type=pathlib.Path,
-                        help='two photos of one person; A gives resolution and background')
-    parser.add_argument('--frames', type=arguments.count, default=30, metavar='N',
-                        help='frames, both ends included (30)')
-    parser.add_argument('--fps', type=arguments.positive, default=15.0, metavar='X',
-                        help='frames per second of a film (15)')
-    parser.add_argument('--crop', action='store_true',
-                        help='show the aligned face only, not the whole of photo A')
-    parser.add_argument('--blend', default='logit', metavar='NAME',
-                        help='how the photos are mixed: logit (ends with the photos themselves), '
-                             'softmax, or paper, the printed formula (logit)')
-    parser.add_argument('--out', type=pathlib.Path, required=True, metavar='PATH',
-                        help='.mp4, .gif or .webp; a name without suffix is a folder of PNGs')
+        'fvae interpolate', 'A B --out PATH', 'A film from one photo of a person to another.', _INTERPOLATE_EXAMPLE
+    )
+    parser.add_argument(
+        'photos',
+        nargs=2,
+        metavar='A B',
+        type=pathlib.Path,
+        help='two photos of one person; A gives resolution and background',
+    )
+    parser.add_argument(
+        '--frames', type=arguments.count, default=30, metavar='N', help='frames, both ends included (30)'
+    )
+    parser.add_argument(
+        '--fps', type=arguments.positive, default=15.0, metavar='X', help='frames per second of a film (15)'
+    )
+    parser.add_argument('--crop', action='store_true', help='show the aligned face only, not the whole of photo A')
+    parser.add_argument(
+        '--blend',
+        default='logit',
+        metavar='NAME',
+        help='how the photos are mixed: logit (ends with the photos themselves), '
+        'softmax, or paper, the printed formula (logit)',
+    )
+    parser.add_argument(
+        '--out',
+        type=pathlib.Path,
+        required=True,
+        metavar='PATH',
+        help='.mp4, .gif or .webp; a name without suffix is a folder of PNGs',
+    )
     _add_common(parser)
     bundle = arguments.open_model(argv)
     args = parser.parse(argv)
     from fvae_jax.editing import animation
+
     animation.check_frames_output(args.out, overwrite=args.overwrite)
     editor = _editor(bundle)
     editor.max_pixels = _max_pixels(args)
@@ -163,15 +181,21 @@ def _interpolate(argv: Sequence[str]) -> None:
 
 def _info(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.',
-        _INFO_EXAMPLES)
-    parser.add_argument('path', nargs='?', type=pathlib.Path, metavar='MODEL|PHOTO',
-                        help='a .safetensors file, or a photo (the built-in model)')
+        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.', _INFO_EXAMPLES
+    )
+    parser.add_argument(
+        'path',
+        nargs='?',
+        type=pathlib.Path,
+        metavar='MODEL|PHOTO',
+        help='a .safetensors file, or a photo (the built-in model)',
+    )
     _add_limit(parser)
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
     from fvae_jax.data import align
     from fvae_jax.editing import describe, photo_io
+
     if path.suffix == '.safetensors':
         print(describe.describe_model(path, bundle_lib.load(path)))
         return
@@ -181,11 +205,16 @@ def _info(argv: Sequence[str]) -> None:
 
 def _doctor(argv: Sequence[str]) -> int:
     parser = arguments.Parser(
-        'fvae doctor', 'RUN', 'What a run directory holds, whether its files are whole, and what a restart would do. Changes '
-        'nothing; exit status 1 if something is damaged.', 'example:\n  fvae doctor runs/mine')
+        'fvae doctor',
+        'RUN',
+        'What a run directory holds, whether its files are whole, and what a restart would do. Changes '
+        'nothing; exit status 1 if something is damaged.',
+        'example:\n  fvae doctor runs/mine',
+    )
     parser.add_argument('run', type=pathlib.Path, metavar='RUN', help='the --workdir of a training')
     args = parser.parse(argv)
     from fvae_jax.training import doctor
+
     findings = doctor.examine(args.run)
     print(doctor.report(findings))
     return EXIT_SOME_FAILED if any(finding.damaged for finding in findings) else 0
@@ -193,58 +222,89 @@ def _doctor(argv: Sequence[str]) -> int:
 
 def _edit_parser(expressions: Sequence[str]) -> arguments.Parser:
     parser = arguments.Parser(
-        'fvae edit', 'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)',
-        'Changes the expression of a face, at the resolution of the photo.', _EDIT_EXAMPLES,
-        expressions)
-    parser.add_argument('photos', nargs='+', metavar='PHOTO', type=pathlib.Path,
-                        help='JPEG, PNG, WebP, TIFF, BMP or AVIF')
+        'fvae edit',
+        'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)',
+        'Changes the expression of a face, at the resolution of the photo.',
+        _EDIT_EXAMPLES,
+        expressions,
+    )
+    parser.add_argument(
+        'photos', nargs='+', metavar='PHOTO', type=pathlib.Path, help='JPEG, PNG, WebP, TIFF, BMP or AVIF'
+    )
     asked = parser.add_expressions()
-    asked.add_argument('--from', dest='source', metavar='NAME',
-                       help='the expression to come from (neutral)')
+    asked.add_argument('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
     asked.add_argument('--to', metavar='NAME', help='the same as --NAME 1')
-    asked.add_argument('--like', nargs='+', metavar='PHOTO', type=pathlib.Path,
-                       help='the expression of another photo; a second one shows the same person '
-                            'neutral')
-    asked.add_argument('--strength', type=arguments.finite, default=1.0, metavar='X',
-                       help='a factor for all of these (1)')
-    asked.add_argument('--pixels-only', action='store_true',
-                       help="move the photo's own pixels and add nothing, also where the model could")
-    asked.add_argument('--face', type=arguments.face, metavar='N|all',
-                       help='which face, as `fvae info PHOTO` numbers them (the main one)')
+    asked.add_argument(
+        '--like',
+        nargs='+',
+        metavar='PHOTO',
+        type=pathlib.Path,
+        help='the expression of another photo; a second one shows the same person neutral',
+    )
+    asked.add_argument(
+        '--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)'
+    )
+    asked.add_argument(
+        '--pixels-only',
+        action='store_true',
+        help="move the photo's own pixels and add nothing, also where the model could",
+    )
+    asked.add_argument(
+        '--face',
+        type=arguments.face,
+        metavar='N|all',
+        help='which face, as `fvae info PHOTO` numbers them (the main one)',
+    )
     written = parser.add_argument_group('what to write')
     place = written.add_mutually_exclusive_group(required=True)
-    place.add_argument('--out', type=pathlib.Path, metavar='PATH',
-                       help='.png, .jpg, .webp or .tif')
-    place.add_argument('--out-dir', type=pathlib.Path, metavar='DIR',
-                       help='a folder, for many photos')
-    written.add_argument('--steps', type=arguments.count, metavar='K',
-                         help='K steps from the photo to full strength: .mp4, .gif and .webp are '
-                              'films, a name without suffix is a folder, another suffix a '
-                              'filmstrip')
-    written.add_argument('--fps', type=arguments.positive, default=8.0, metavar='X',
-                         help='steps per second of a film (8)')
-    written.add_argument('--show-flow', action='store_true',
-                         help='also write NAME_flow.png: where pixels are read from')
-    written.add_argument('--show-mask', action='store_true',
-                         help='also write NAME_mask.png: how sure the model is; and NAME_content.png: '
-                              'what it adds, if it can')
-    written.add_argument('--no-metadata', dest='metadata', action='store_false',
-                         help='do not note program, model and edit in the file')
+    place.add_argument('--out', type=pathlib.Path, metavar='PATH', help='.png, .jpg, .webp or .tif')
+    place.add_argument('--out-dir', type=pathlib.Path, metavar='DIR', help='a folder, for many photos')
+    written.add_argument(
+        '--steps',
+        type=arguments.count,
+        metavar='K',
+        help='K steps from the photo to full strength: .mp4, .gif and .webp are '
+        'films, a name without suffix is a folder, another suffix a '
+        'filmstrip',
+    )
+    written.add_argument(
+        '--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)'
+    )
+    written.add_argument(
+        '--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from'
+    )
+    written.add_argument(
+        '--show-mask',
+        action='store_true',
+        help='also write NAME_mask.png: how sure the model is; and NAME_content.png: what it adds, if it can',
+    )
+    written.add_argument(
+        '--no-metadata', dest='metadata', action='store_false', help='do not note program, model and edit in the file'
+    )
     _add_common(parser)
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--model', type=pathlib.Path, metavar='FILE',
-                        help='RUN/model.safetensors of a training run (the built-in model)')
+    parser.add_argument(
+        '--model',
+        type=pathlib.Path,
+        metavar='FILE',
+        help='RUN/model.safetensors of a training run (the built-in model)',
+    )
     parser.add_argument('--overwrite', action='store_true', help='allow to replace files')
     _add_limit(parser)
 
 
 def _add_limit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--max-megapixels', type=arguments.positive, default=200.0, metavar='X',
-                        help='refuse photos with more million pixels (200); each takes up to 16 MB of memory, or 32 MB '
-                             'where there are 16 bits per channel')
+    parser.add_argument(
+        '--max-megapixels',
+        type=arguments.positive,
+        default=200.0,
+        metavar='X',
+        help='refuse photos with more million pixels (200); each takes up to 16 MB of memory, or 32 MB '
+        'where there are 16 bits per channel',
+    )
 
 
 def _max_pixels(args: argparse.Namespace) -> int:
@@ -261,24 +321,25 @@ def _request(args: argparse.Namespace, parser: arguments.Parser) -> dict[str, An
     if args.to is not None:
         strengths.setdefault(args.to, 1.0)
     if not strengths and not args.like:
-        raise InputError(f'nothing to show; give one of {", ".join(map(arguments.option, known))} '
-                         'with a strength, --to or --like')
+        raise InputError(
+            f'nothing to show; give one of {", ".join(map(arguments.option, known))} with a strength, --to or --like'
+        )
     if args.like and len(args.like) > 2:
-        raise InputError(f'--like takes one or two photos and got {len(args.like)}; name the '
-                         'photos to edit before it')
+        raise InputError(f'--like takes one or two photos and got {len(args.like)}; name the photos to edit before it')
     source = {} if args.source is None else {'source': args.source}
-    return {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, **source,
-            **strengths}
+    return {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, **source, **strengths}
 
 
 def _editor(bundle: bundle_lib.Bundle):
     runtime.prepare()
     from fvae_jax.editing import editor
+
     return editor.Editor(bundle)
 
 
 def _progress(total: int):
     from tqdm import tqdm
+
     return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
 
 

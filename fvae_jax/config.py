@@ -10,7 +10,8 @@ import math
 import os
 import pathlib
 import textwrap
-from typing import Any, Callable, Iterable, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import ml_collections
 
@@ -60,8 +61,7 @@ _NAME = Rule('not empty', lambda value: value != '')
 FIELDS: dict[str, Field] = {
     'name': Field('fvae', _NAME, 'name of the experiment; the default workdir is runs/<name>'),
     'seed': Field(0, _between(0, 2**31 - 1), 'seed of weights, noise, pairs and jitter'),
-    'parallel': Field('jit', _one_of('jit', 'pmap'),
-                      'jit over a device mesh, or pmap; both give the same numbers'),
+    'parallel': Field('jit', _one_of('jit', 'pmap'), 'jit over a device mesh, or pmap; both give the same numbers'),
     # Data (5.1, 5.2).
     'data.set': Field('synthetic', _one_of('synthetic', 'photos', 'multipie'), 'the data set'),
     'data.root': Field('', _ANY, 'photos: the folder, or several separated by commas'),
@@ -71,14 +71,18 @@ FIELDS: dict[str, Field] = {
     'data.cache': Field('', _ANY, 'where built sets are kept; default $FVAE_CACHE or ~/.cache/fvae_jax'),
     'data.image_size': Field(128, _one_of(64, 128, 256), 'side of the crops and of the network, px'),
     'data.identities': Field(150, _at_least(10), 'synthetic: number of people'),
-    'data.strengths': Field((1.0,), Rule('a tuple of numbers in (0, 1]', lambda v: len(v) > 0 and all(
-        _is_a(s, float) and 0 < s <= 1 for s in v)), 'synthetic: strengths drawn of each expression'),
+    'data.strengths': Field(
+        (1.0,),
+        Rule('a tuple of numbers in (0, 1]', lambda v: len(v) > 0 and all(_is_a(s, float) and 0 < s <= 1 for s in v)),
+        'synthetic: strengths drawn of each expression',
+    ),
     'data.note': Field('', _ANY, 'said of the training data in the model file: source, attribution'),
     'data.licence': Field('', _ANY, 'licence of the training data, said in the model file'),
     'data.test_share': Field(0.2, _between(0.01, 0.9), 'share of identities kept for the final test'),
     'data.test_people': Field((), _each(str, _NAME), 'identities that are among them in any case'),
     'data.validation_share': Field(
-        0.1, _between(0.01, 0.9), 'share of the training identities that early stopping looks at'),
+        0.1, _between(0.01, 0.9), 'share of the training identities that early stopping looks at'
+    ),
     'data.identity_pairs': Field(0.25, _SHARE, 'share of training pairs with S = T'),
     'data.color_transfer': Field(True, _ANY, "give S the target's lαβ statistics (5.2)"),
     'data.flip': Field(True, _ANY, 'flip S and T together at random (5.2)'),
@@ -89,23 +93,36 @@ FIELDS: dict[str, Field] = {
     'data.emphasized': Field((), _each(str, _NAME), 'expressions whose images make a training pair count four times'),
     'data.true_flow': Field(False, _ANY, 'add the true displacement and exposed mask to each pair'),
     # Networks (Figure 3, 5.3).
-    'model.width': Field(64, Rule('an even number, at least 4', lambda v: v >= 4 and v % 2 == 0),
-                         'w; 64 gives the 4×4×1024 of the paper'),
+    'model.width': Field(
+        64, Rule('an even number, at least 4', lambda v: v >= 4 and v % 2 == 0), 'w; 64 gives the 4×4×1024 of the paper'
+    ),
     'model.latent_channels': Field(0, _at_least(0), 'channels of Z; 0 means those of the last stage'),
     'model.norm': Field('batch', _one_of('batch', 'group'), 'normalisation after convolutions'),
-    'model.norm_momentum': Field(0.99, _between(0, 0.9999),
-                                 'of the running statistics; long runs 0.99, short runs less'),
-    'model.decoder': Field('flow', _one_of('flow', 'pixels'),
-                           'what g predicts: where pixels come from, or, as the VAE of 6.1, their colors'),
-    'model.source_concat': Field('pyramid', _one_of('pyramid', 'bottleneck', 'none'),
-                                 'where the decoder sees S: at every scale, at 4×4 only, or nowhere (pixels only)'),
+    'model.norm_momentum': Field(
+        0.99, _between(0, 0.9999), 'of the running statistics; long runs 0.99, short runs less'
+    ),
+    'model.decoder': Field(
+        'flow',
+        _one_of('flow', 'pixels'),
+        'what g predicts: where pixels come from, or, as the VAE of 6.1, their colors',
+    ),
+    'model.source_concat': Field(
+        'pyramid',
+        _one_of('pyramid', 'bottleneck', 'none'),
+        'where the decoder sees S: at every scale, at 4×4 only, or nowhere (pixels only)',
+    ),
     'model.content': Field(False, _ANY, 'beyond the paper: predict alpha and color of what the source does not have'),
-    'model.dtype': Field('float32', _one_of('float32', 'bfloat16', 'float64'),
-                         'arithmetic of the convolutions; float64 is for numerical checks'),
+    'model.dtype': Field(
+        'float32',
+        _one_of('float32', 'bfloat16', 'float64'),
+        'arithmetic of the convolutions; float64 is for numerical checks',
+    ),
     # Flow (3.1.1).
     'flow.parameterization': Field(
-        'residual', _one_of('absolute', 'near_identity', 'residual'),
-        'F = tanh(h), tanh(atanh(0.99 grid) + h) / 0.99, or grid + scale · tanh(h)'),
+        'residual',
+        _one_of('absolute', 'near_identity', 'residual'),
+        'F = tanh(h), tanh(atanh(0.99 grid) + h) / 0.99, or grid + scale · tanh(h)',
+    ),
     'flow.scale': Field(0.5, _between(0.01, 2), 'residual: the longest displacement, normalised'),
     # Losses (Eq. 1, 3, 4, 6).
     'loss.prior_weight': Field(0.003, _at_least(0), 'λ1 of Eq. 1'),
@@ -115,24 +132,35 @@ FIELDS: dict[str, Field] = {
     'loss.flow_sigma': Field(1.0, _above(0), 'unit of the distance |i - j| in Eq. 6, px'),
     'loss.reduction': Field('sum', _one_of('sum', 'mean'), 'over pixels, channels and latents'),
     # What trains the content layer, and what a set with true flow teaches (beyond the paper).
-    'loss.content_price': Field(0.05, _at_least(0), 'model.content: per pixel of alpha, so that moved pixels come first'),
-    'loss.exposed_weight': Field(0.0, _at_least(0),
-                                 'model.content: of the cross entropy of alpha from the truly exposed pixels'),
+    'loss.content_price': Field(
+        0.05, _at_least(0), 'model.content: per pixel of alpha, so that moved pixels come first'
+    ),
+    'loss.exposed_weight': Field(
+        0.0, _at_least(0), 'model.content: of the cross entropy of alpha from the truly exposed pixels'
+    ),
     'loss.true_flow_weight': Field(0.0, _at_least(0), 'of the squared distance from the true displacement, px²'),
     # Confidence mask (3.2).
     'confidence.enabled': Field(True, _ANY, 'train the mask after the FVAE'),
-    'confidence.width': Field(0, Rule('0, or an even number from 4 on', lambda v: v == 0 or (v >= 4 and v % 2 == 0)),
-                              'w of the mask network; 0 means that of the FVAE'),
+    'confidence.width': Field(
+        0,
+        Rule('0, or an even number from 4 on', lambda v: v == 0 or (v >= 4 and v % 2 == 0)),
+        'w of the mask network; 0 means that of the FVAE',
+    ),
     'confidence.beta': Field(0.0, _at_least(0), 'β of Eq. 7; 0 means measured on the training pairs'),
     'confidence.steps': Field(20_000, _at_least(1), 'steps at most'),
     # Editing (Algorithm 1).
-    'latent.direction': Field('class_means', _one_of('class_means', 'within_identity', 'paper'),
-                              'how Z_target − Z_source is averaged'),
+    'latent.direction': Field(
+        'class_means', _one_of('class_means', 'within_identity', 'paper'), 'how Z_target − Z_source is averaged'
+    ),
     # Training (5.4).
     'train.start': Field('', _ANY, 'a model file whose weights a new run begins with; none means random ones'),
     'train.batch_size': Field(64, _at_least(1), 'pairs per step over all devices and hosts'),
-    'train.accumulate_steps': Field(1, _at_least(1), 'parts of a batch that are worked on one after the other, to save memory; '
-                                    'batch normalisation sees one part at a time'),
+    'train.accumulate_steps': Field(
+        1,
+        _at_least(1),
+        'parts of a batch that are worked on one after the other, to save memory; '
+        'batch normalisation sees one part at a time',
+    ),
     'train.steps': Field(100_000, _at_least(1), 'steps at most'),
     'train.learning_rate': Field(3e-4, _above(0), 'of Adam'),
     'train.schedule': Field('constant', _one_of('constant', 'cosine'), 'of the learning rate'),
@@ -141,8 +169,7 @@ FIELDS: dict[str, Field] = {
     'train.clip': Field(5.0, _above(0), 'gradients are clipped by value to ± this'),
     'train.patience': Field(20, _at_least(1), 'stop after so many evaluations without gain'),
     'train.log_every': Field(50, _at_least(1), 'steps between lines of metrics.jsonl'),
-    'train.evaluate_every': Field(
-        1000, _at_least(1), 'steps between evaluations; a checkpoint and samples with each'),
+    'train.evaluate_every': Field(1000, _at_least(1), 'steps between evaluations; a checkpoint and samples with each'),
     # Evaluation.
     'eval.batch_size': Field(64, _at_least(1), 'pairs at a time'),
     'eval.max_pairs': Field(2000, _at_least(1), 'pairs at most, spread evenly over all'),
@@ -152,9 +179,24 @@ _FILE = 'config.json'  # of a run directory
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
 CHANGEABLE = (
-    'name', 'parallel', 'data.root', 'data.manual_dir', 'data.cache', 'data.note', 'data.licence', 'train.start', 'train.steps',
-    'train.patience', 'train.log_every', 'train.evaluate_every', 'confidence.enabled', 'confidence.steps',
-    'latent.direction', 'eval.batch_size', 'eval.max_pairs')
+    'name',
+    'parallel',
+    'data.root',
+    'data.manual_dir',
+    'data.cache',
+    'data.note',
+    'data.licence',
+    'train.start',
+    'train.steps',
+    'train.patience',
+    'train.log_every',
+    'train.evaluate_every',
+    'confidence.enabled',
+    'confidence.steps',
+    'latent.direction',
+    'eval.batch_size',
+    'eval.max_pairs',
+)
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -201,7 +243,9 @@ def check_name(path: str) -> None:
         return
     # A slip of the fingers, or the right name in another group.
     group, _, name = path.rpartition('.')
-    meant = difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8) or [field for field in FIELDS if field.endswith(f'.{name}')]
+    meant = difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8) or [
+        field for field in FIELDS if field.endswith(f'.{name}')
+    ]
     meant = meant or [field for field in FIELDS if field.startswith(f'{group}.')]
     hint = f'it may be {", ".join(f"config.{field}" for field in meant)}; ' if meant else ''
     raise InputError(f'config.{path} is no field; {hint}--help lists all of them')
@@ -241,13 +285,14 @@ def check_fields(config: ml_collections.ConfigDict) -> None:
             raise InputError(f'config.{path} is missing; start from fvae_jax.config.default_config()')
         value, kind = flat[path], type(field.default)
         if not _is_a(value, kind):
-            raise InputError(f'config.{path} = {value!r} is a {type(value).__name__}; '
-                             f'it must be a {kind.__name__}')
+            raise InputError(f'config.{path} = {value!r} is a {type(value).__name__}; it must be a {kind.__name__}')
         if not field.rule.allows(value):
             raise InputError(f'config.{path} = {value!r} is out of range; it must be {field.rule.words}')
     if config.model.decoder == 'flow' and config.model.source_concat == 'none':
-        raise InputError("config.model.source_concat = 'none' needs config.model.decoder = 'pixels'; a flow is "
-                         'predicted from the source')
+        raise InputError(
+            "config.model.source_concat = 'none' needs config.model.decoder = 'pixels'; a flow is "
+            'predicted from the source'
+        )
     for field in ('exposed_weight', 'true_flow_weight'):
         if config.loss[field] and not config.data.true_flow:
             raise InputError(f'config.loss.{field} = {config.loss[field]:g} needs config.data.true_flow = True')
@@ -262,26 +307,33 @@ def validate(config: ml_collections.ConfigDict) -> None:
     """
     check_fields(config)
     if config.train.batch_size % config.train.accumulate_steps:
-        raise InputError(f'config.train.accumulate_steps = {config.train.accumulate_steps} does not divide '
-                         f'config.train.batch_size = {config.train.batch_size}; take a divisor of it')
+        raise InputError(
+            f'config.train.accumulate_steps = {config.train.accumulate_steps} does not divide '
+            f'config.train.batch_size = {config.train.batch_size}; take a divisor of it'
+        )
     if config.model.content and config.model.decoder == 'pixels':
-        raise InputError("config.model.content = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to "
-                         'add to')
+        raise InputError(
+            "config.model.content = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to add to"
+        )
     if config.model.decoder == 'pixels' and config.confidence.enabled:
-        raise InputError("config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask "
-                         'judges a flow')
+        raise InputError(
+            "config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask judges a flow"
+        )
     if config.data.set == 'photos' and not config.data.root:
-        raise InputError("config.data.root is empty; name the folder of photos: "
-                         "--config.data.root=DATA (see README, \"Own data\")")
+        raise InputError(
+            'config.data.root is empty; name the folder of photos: --config.data.root=DATA (see README, "Own data")'
+        )
 
 
 def differences(config: ml_collections.ConfigDict, other: ml_collections.ConfigDict) -> list[str]:
     """Returns the fields, changeable ones aside, in which two configs differ, as 'field: a, not b'."""
     a, b = json.loads(to_json(config)), json.loads(to_json(other))
     flat_a, flat_b = _flatten_plain(a), _flatten_plain(b)
-    return [f'{path}: {flat_a.get(path)!r}, not {flat_b.get(path)!r}'
-            for path in sorted(flat_a.keys() | flat_b.keys())
-            if path not in CHANGEABLE and flat_a.get(path) != flat_b.get(path)]
+    return [
+        f'{path}: {flat_a.get(path)!r}, not {flat_b.get(path)!r}'
+        for path in sorted(flat_a.keys() | flat_b.keys())
+        if path not in CHANGEABLE and flat_a.get(path) != flat_b.get(path)
+    ]
 
 
 def _flatten_plain(nested: dict) -> dict[str, Any]:
@@ -335,8 +387,9 @@ def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     try:
         return from_json(path.read_text())
     except OSError as error:
-        raise InputError(f'{workdir} holds no run ({path.name}: {error.strerror}); train one with --workdir={workdir}'
-                         ) from error
+        raise InputError(
+            f'{workdir} holds no run ({path.name}: {error.strerror}); train one with --workdir={workdir}'
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f'{path} is damaged ({error}); restore it') from error
 

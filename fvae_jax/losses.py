@@ -61,8 +61,15 @@ def prior(mean: jax.Array, log_variance: jax.Array, reduction: str = 'sum') -> j
     return _reduce(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance, reduction)
 
 
-def coherence(displacement: jax.Array, target: jax.Array, *, alpha: float = 10.0, window: int = 7,
-              sigma: float = 1.0, reduction: str = 'sum') -> jax.Array:
+def coherence(
+    displacement: jax.Array,
+    target: jax.Array,
+    *,
+    alpha: float = 10.0,
+    window: int = 7,
+    sigma: float = 1.0,
+    reduction: str = 'sum',
+) -> jax.Array:
     """Eq. 6: neighbours of like colour should move alike.
 
     Σ_i Σ_{j ∈ N(i)} ‖F_i − F_j‖² exp(−(α‖T_i − T_j‖² + ‖i − j‖²/σ²)). F is the displacement in pixels (on
@@ -110,7 +117,7 @@ def _coherence_and_gradient(displacement, target, alpha, window, sigma):
     offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1) if dy or dx]
 
     def shifted(plane, dy, dx):
-        return plane[:, radius + dy:radius + dy + height, radius + dx:radius + dx + width]
+        return plane[:, radius + dy : radius + dy + height, radius + dx : radius + dx + width]
 
     def pull(plane):
         total = jnp.zeros((), plane.dtype)
@@ -158,8 +165,9 @@ def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array, reduc
     return _reduce(known * entropy, reduction)
 
 
-def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array,
-               reduction: str = 'sum') -> jax.Array:
+def flow_error(
+    displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array, reduction: str = 'sum'
+) -> jax.Array:
     """Squared distance from the true displacement over the pixels that have a source.
 
     Args:
@@ -185,29 +193,48 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collect
     """
     target, reduction = batch['target'], settings.reduction
     nothing = jnp.zeros(target.shape[0], target.dtype)
-    terms = Terms(reconstruction(target, output.image, reduction), prior(*output.latent, reduction),
-                  nothing, nothing, nothing, nothing)
+    terms = Terms(
+        reconstruction(target, output.image, reduction),
+        prior(*output.latent, reduction),
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+    )
     if output.decoded is None:
         return terms
     displacement, alpha_logit = warp.flow_to_displacement(output.decoded.flow), output.decoded.alpha_logit
-    terms = terms._replace(coherence=coherence(
-        displacement, target, alpha=settings.flow_alpha, window=settings.flow_window, sigma=settings.flow_sigma,
-        reduction=reduction))
+    terms = terms._replace(
+        coherence=coherence(
+            displacement,
+            target,
+            alpha=settings.flow_alpha,
+            window=settings.flow_window,
+            sigma=settings.flow_sigma,
+            reduction=reduction,
+        )
+    )
     if alpha_logit is not None:
         terms = terms._replace(content=content_price(alpha_logit, reduction))
     if alpha_logit is not None and settings.exposed_weight:
         terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['known'], reduction))
     if settings.true_flow_weight:
-        terms = terms._replace(flow_error=flow_error(
-            displacement, batch['displacement'], batch['exposed'], batch['known'], reduction))
+        terms = terms._replace(
+            flow_error=flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'], reduction)
+        )
     return terms
 
 
 def total(terms: Terms, settings: ml_collections.ConfigDict) -> jax.Array:
     """Eq. 1 per example, (B,), and what goes beyond it; `settings` is `config.loss`."""
-    return (terms.reconstruction + settings.prior_weight * terms.prior + settings.flow_weight * terms.coherence
-            + settings.content_price * terms.content + settings.exposed_weight * terms.exposure
-            + settings.true_flow_weight * terms.flow_error)
+    return (
+        terms.reconstruction
+        + settings.prior_weight * terms.prior
+        + settings.flow_weight * terms.coherence
+        + settings.content_price * terms.content
+        + settings.exposed_weight * terms.exposure
+        + settings.true_flow_weight * terms.flow_error
+    )
 
 
 def soft_label(target: jax.Array, output: jax.Array, beta: jax.Array | float) -> jax.Array:

@@ -18,20 +18,26 @@ import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
-from fvae_jax import config as config_lib
-from fvae_jax import runtime
+from fvae_jax import config as config_lib, runtime
 from fvae_jax.errors import InputError
 
 _LOG = logging.getLogger('fvae_jax')
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'The experiment: configs/NAME.py or configs/NAME.py:VARIANT.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory; default runs/<config.name>.')
-_MODE = flags.DEFINE_enum('mode', 'train', ['train', 'mask', 'evaluate', 'report'],
-                          'train: the FVAE, then its confidence mask. mask: the mask only. '
-                          'evaluate: score the best checkpoint on the test people. '
-                          'report: the tables and figures of the paper, in WORKDIR/report.')
-_DISTRIBUTED = flags.DEFINE_bool('distributed', False,
-                                 'This is one of several processes of a training: started by launch/local.sh, by '
-                                 'launch/tpu_pod.sh on a TPU pod, or under SLURM.')
+_MODE = flags.DEFINE_enum(
+    'mode',
+    'train',
+    ['train', 'mask', 'evaluate', 'report'],
+    'train: the FVAE, then its confidence mask. mask: the mask only. '
+    'evaluate: score the best checkpoint on the test people. '
+    'report: the tables and figures of the paper, in WORKDIR/report.',
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+    'distributed',
+    False,
+    'This is one of several processes of a training: started by launch/local.sh, by '
+    'launch/tpu_pod.sh on a TPU pod, or under SLURM.',
+)
 
 
 def main(argv: list[str]) -> None:
@@ -53,6 +59,7 @@ def main(argv: list[str]) -> None:
 
 def _with_hosts(work: Callable[[], Any]) -> None:
     from fvae_jax.training import parallel
+
     if _MODE.value not in ('train', 'mask'):
         raise InputError(f'--distributed is for training; run --mode={_MODE.value} without it, in one process')
     parallel.join_hosts()
@@ -66,8 +73,10 @@ def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any
     """Imports what a mode needs: heavy imports wait until the flags are known to be good."""
     if mode == 'report':
         from fvae_jax.evaluation.report import build
+
         return build.report
     from fvae_jax.training import experiment
+
     return {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[mode]
 
 

@@ -7,7 +7,7 @@ import os
 import pathlib
 import signal
 import sys
-from typing import Callable
+from collections.abc import Callable
 
 from fvae_jax.errors import DiskFull, Diverged, InputError, Stopped
 
@@ -39,6 +39,7 @@ def prepare() -> None:
     """Turns on JAX's compilation cache (start-up in seconds from the second time on); see also `keep_memory`."""
     keep_memory()
     import jax
+
     if not jax.config.jax_compilation_cache_dir:
         jax.config.update('jax_compilation_cache_dir', str(cache_dir() / 'xla'))
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
@@ -71,9 +72,12 @@ def stop_on_signals() -> None:
     is being written counts only when it is whole. Python answers signals between its own instructions, of which a compilation
     is one.
     """
+
     def stop(number: int, frame):
-        os.write(2, f'\nstopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on from there\n'
-                 .encode())
+        os.write(
+            2,
+            f'\nstopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on from there\n'.encode(),
+        )
         os._exit(Stopped.exit_status)
 
     for number in (signal.SIGTERM, signal.SIGINT):

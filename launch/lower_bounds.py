@@ -23,7 +23,9 @@ def bounds(setup: str) -> str:
             continue
         match = re.fullmatch(r'([\w.-]+)>=([\w.]+)', line)
         if not match:
-            raise SystemExit(f'setup.cfg asks for {line!r}; every dependency needs a lower bound and nothing else, NAME>=VERSION')
+            raise SystemExit(
+                f'setup.cfg asks for {line!r}; every dependency needs a lower bound and nothing else, NAME>=VERSION'
+            )
         found[match[1]] = match[2]
     return ''.join(f'{name}=={found[name]}\n' for name in sorted(found, key=str.lower))
 

@@ -17,8 +17,10 @@ from fvae_jax.editing import morph
 from fvae_jax.ops import image as image_ops
 
 DOCS = pathlib.Path(__file__).parents[1] / 'docs'
-ROWS = ([('smile', strength) for strength in (-1.0, 0.0, 0.5, 1.0, 1.5)],
-        [('squint', 1.0), ('brow_raise', 1.0), ('sad', 1.0), ('disgust', 1.0), ('surprise', 1.0)])
+ROWS = (
+    [('smile', strength) for strength in (-1.0, 0.0, 0.5, 1.0, 1.5)],
+    [('squint', 1.0), ('brow_raise', 1.0), ('sad', 1.0), ('disgust', 1.0), ('surprise', 1.0)],
+)
 SIDE = 300  # px; the face in the portrait is 133 px wide
 
 
@@ -40,7 +42,9 @@ def main() -> None:
     def label(expression: str, strength: float) -> str:
         return f'{expression} {strength:g}'.replace('_', ' ') if strength else 'the photo'
 
-    grids = [image_ops.image_grid([[crop(*edit) for edit in row]], [label(*edit) for edit in row], scale=1) for row in ROWS]
+    grids = [
+        image_ops.image_grid([[crop(*edit) for edit in row]], [label(*edit) for edit in row], scale=1) for row in ROWS
+    ]
     DOCS.mkdir(exist_ok=True)
     image_ops.write_png(DOCS / 'astronaut.png', np.concatenate(grids))
     shutil.copyfile(quickstart / 'samples' / 'test.png', DOCS / 'quickstart.png')

@@ -61,7 +61,9 @@ def without(bundle: bundle_lib.Bundle, expressions: Collection[str]) -> bundle_l
     """
     for name in sorted(set(expressions) - set(bundle.statistics.counts)):
         raise InputError(f'--without {name}: the model has {", ".join(sorted(bundle.statistics.counts))}')
-    kept = (({name: value for name, value in by_name.items() if name not in expressions}) for by_name in bundle.statistics)
+    kept = (
+        ({name: value for name, value in by_name.items() if name not in expressions}) for by_name in bundle.statistics
+    )
     return bundle._replace(statistics=bundle_lib.LatentStatistics(*kept))
 
 
@@ -84,14 +86,20 @@ def ship(model: pathlib.Path, target: pathlib.Path, left_out: Collection[str] = 
         differences = compare(model, candidate)
         worst = max(differences, key=lambda name: differences[name].largest)
         largest, equal = differences[worst].largest, min(difference.equal for difference in differences.values())
-        measured = (f'{size:.1f} MB; {len(differences)} edits differ by {largest}/255 at most ({worst}), and by '
-                    f'{ROUNDING}/255 at most in {100 * equal:.3f} % of the pixels of the face')
+        measured = (
+            f'{size:.1f} MB; {len(differences)} edits differ by {largest}/255 at most ({worst}), and by '
+            f'{ROUNDING}/255 at most in {100 * equal:.3f} % of the pixels of the face'
+        )
         if size > MAX_MEGABYTES:
-            raise InputError(f'{model} is too large to ship, {measured}; at most {MAX_MEGABYTES} MB: train it with a '
-                             'smaller model.width, model.latent_channels or confidence.width')
+            raise InputError(
+                f'{model} is too large to ship, {measured}; at most {MAX_MEGABYTES} MB: train it with a '
+                'smaller model.width, model.latent_channels or confidence.width'
+            )
         if largest > MAX_DIFFERENCE or equal < SHARE:
-            raise InputError(f'{model} edits otherwise in half precision, {measured}; {MAX_DIFFERENCE}/255, and '
-                             f'{ROUNDING}/255 in {100 * SHARE:g} %, are allowed: ship another run')
+            raise InputError(
+                f'{model} edits otherwise in half precision, {measured}; {MAX_DIFFERENCE}/255, and '
+                f'{ROUNDING}/255 in {100 * SHARE:g} %, are allowed: ship another run'
+            )
         candidate.replace(target)
     finally:
         candidate.unlink(missing_ok=True)

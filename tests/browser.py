@@ -6,10 +6,16 @@ import shutil
 
 import pytest
 
-_ARGUMENTS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
-              '--disable-component-update', '--disable-sync',
-              # WebGL on the processor; without it there is a warning, which old versions of Playwright leave in the console.
-              '--enable-unsafe-swiftshader']
+_ARGUMENTS = [
+    '--no-sandbox',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    # WebGL on the processor; without it there is a warning, which old versions of Playwright leave in the console.
+    '--enable-unsafe-swiftshader',
+]
 # For `launched`: no WebGPU at all, or one on the processor, which says so.
 NO_GRAPHICS_CARD = ['--disable-gpu']
 SOFTWARE_GRAPHICS_CARD = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
@@ -19,8 +25,11 @@ SOFTWARE_GRAPHICS_CARD = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swifts
 def launched(graphics_card=NO_GRAPHICS_CARD):
     """Headless Chromium of the system: a playwright Browser."""
     from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card]
+        )
         yield browser
         browser.close()
 
@@ -51,10 +60,16 @@ def open_page(chromium):
         contexts.append(context)
         context.set_default_timeout(10_000)
         context.add_init_script(script)
-        context.on('request', lambda request: request.url.startswith((own, 'data:', 'blob:'))
-                   or complaints.append(f'request: {request.url}'))
-        context.on('console', lambda message: message.type in ('error', 'warning')
-                   and complaints.append(f'console: {message.text}'))
+        context.on(
+            'request',
+            lambda request: (
+                request.url.startswith((own, 'data:', 'blob:')) or complaints.append(f'request: {request.url}')
+            ),
+        )
+        context.on(
+            'console',
+            lambda message: message.type in ('error', 'warning') and complaints.append(f'console: {message.text}'),
+        )
         context.on('weberror', lambda error: complaints.append(f'error: {error.error}'))
         page = context.new_page()
         page.goto(address)
@@ -70,6 +85,7 @@ def open_page(chromium):
 @pytest.fixture
 def check_layout():
     """Checks what is seen of a page: it is no wider than its window, and fingers hit its buttons."""
+
     def check(page):
         assert page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth')
         for button in page.locator('button:visible').all():

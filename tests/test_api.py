@@ -6,12 +6,12 @@ import pydoc
 import subprocess
 import sys
 
-from PIL import Image
 import pytest
 import skimage.data
+from PIL import Image
 
-from configs import synthetic
 import fvae_jax
+from configs import synthetic
 from fvae_jax.data import align
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -93,20 +93,35 @@ def test_everything_public_is_annotated_and_documented():
     assert not gaps, '\n' + '\n'.join(sorted(gaps))
 
 
-@pytest.mark.parametrize('source', [
-    'def f() -> int: pass', 'def f(a) -> int:\n  "F."', 'def f(a: int):\n  "F."', 'def f(*a, **b: int) -> int:\n  "F."',
-    'def f(*, a) -> int:\n  "F."', 'class C: pass', 'class C:\n  "C."\n  def f(self) -> int: pass',
-    'class C:\n  "C."\n  def __len__(self): pass', 'class C:\n  "C."\n  @staticmethod\n  def f(a) -> int:\n    "F."',
-    'class B:\n  "B."\nclass C(B):\n  "C."\n  def f(self) -> int: pass'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'def f() -> int: pass',
+        'def f(a) -> int:\n  "F."',
+        'def f(a: int):\n  "F."',
+        'def f(*a, **b: int) -> int:\n  "F."',
+        'def f(*, a) -> int:\n  "F."',
+        'class C: pass',
+        'class C:\n  "C."\n  def f(self) -> int: pass',
+        'class C:\n  "C."\n  def __len__(self): pass',
+        'class C:\n  "C."\n  @staticmethod\n  def f(a) -> int:\n    "F."',
+        'class B:\n  "B."\nclass C(B):\n  "C."\n  def f(self) -> int: pass',
+    ],
+)
 def test_what_is_missing_is_found(source):
     tree = ast.parse(source)
     assert len(list(_gaps(tree, _classes([tree])))) == 1
 
 
-@pytest.mark.parametrize('source', [
-    'def _f(a): pass', 'class C:\n  "C."\n  def __init__(self, a: int): pass',
-    'class B:\n  "B."\n  def f(self) -> int:\n    "F."\nclass C(B):\n  "C."\n  def f(self) -> int: pass',
-    'class C(nn.Module):\n  "C."\n  def setup(self) -> None: pass'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'def _f(a): pass',
+        'class C:\n  "C."\n  def __init__(self, a: int): pass',
+        'class B:\n  "B."\n  def f(self) -> int:\n    "F."\nclass C(B):\n  "C."\n  def f(self) -> int: pass',
+        'class C(nn.Module):\n  "C."\n  def setup(self) -> None: pass',
+    ],
+)
 def test_what_need_not_be_said(source):
     tree = ast.parse(source)
     assert not list(_gaps(tree, _classes([tree])))
@@ -120,8 +135,16 @@ def test_help():
     """In a process of its own: `help` lists what is not imported yet."""
     code = 'import pydoc, fvae_jax; print(pydoc.render_doc(fvae_jax, renderer=pydoc.plaintext))'
     text = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for words in ('fvae_jax.load()', '.edit(smile=1.0)', 'editor.interpolate(', 'experiment.train(', 'class Editor',
-                  'class InputError', 'load(path', 'interpolate(self, first'):
+    for words in (
+        'fvae_jax.load()',
+        '.edit(smile=1.0)',
+        'editor.interpolate(',
+        'experiment.train(',
+        'class Editor',
+        'class InputError',
+        'load(path',
+        'interpolate(self, first',
+    ):
         assert words in text, words
     assert set(fvae_jax.__all__) <= set(dir(fvae_jax))
     for name in fvae_jax.__all__:

@@ -17,8 +17,13 @@ SCRIPT = ROOT / 'launch' / 'api_reference.py'
 def reference(tmp_path_factory):
     """The folder of the pages, made once."""
     folder = tmp_path_factory.mktemp('reference') / 'api'
-    found = subprocess.run([sys.executable, SCRIPT, folder], cwd=ROOT, capture_output=True, text=True,
-                           env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    found = subprocess.run(
+        [sys.executable, SCRIPT, folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
     assert found.returncode == 0, found.stderr
     assert str(folder / 'index.html') in found.stdout
     return folder
@@ -54,6 +59,11 @@ def test_a_complaint_is_an_error(tmp_path):
     package.mkdir()
     (package / '__init__.py').write_text('"""F."""\n__version__ = "0"\n__all__ = []\n')
     (package / 'broken.py').write_text('"""B."""\n\n\ndef f(a: "Nowhere"):\n    """F."""\n')
-    found = subprocess.run([sys.executable, SCRIPT, tmp_path / 'api'], cwd=tmp_path, capture_output=True, text=True,
-                           env={**os.environ, 'PYTHONPATH': str(tmp_path)})
+    found = subprocess.run(
+        [sys.executable, SCRIPT, tmp_path / 'api'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+    )
     assert found.returncode == 1 and 'Nowhere' in found.stderr

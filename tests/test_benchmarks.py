@@ -5,13 +5,21 @@ import pathlib
 
 import numpy as np
 import pytest
-
 from benchmarks import harness, readme, training
+
 from fvae_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
-NAMES = ['sampler_forward', 'sampler_gradient', 'coherence_gradient', 'train_step', 'decode', 'warp_1080p', 'pipeline',
-         'slider_1080p']
+NAMES = [
+    'sampler_forward',
+    'sampler_gradient',
+    'coherence_gradient',
+    'train_step',
+    'decode',
+    'warp_1080p',
+    'pipeline',
+    'slider_1080p',
+]
 
 
 def test_agreement_is_relative_to_the_largest_value_and_can_fail():
@@ -30,8 +38,16 @@ def test_agreement_is_relative_to_the_largest_value_and_can_fail():
 def test_turns_of_both_sides_alternate_and_medians_decide(monkeypatch):
     monkeypatch.setattr(harness, '_TURN', 0)  # one call
     order = []
-    result = harness.compare('x', part='p', peer='q', bar=1, ours=lambda: order.append('a'), agreement='',
-                             theirs={'slow': lambda: sum(range(20_000)), 'quick': lambda: order.append('b')}, seconds=0)
+    result = harness.compare(
+        'x',
+        part='p',
+        peer='q',
+        bar=1,
+        ours=lambda: order.append('a'),
+        agreement='',
+        theirs={'slow': lambda: sum(range(20_000)), 'quick': lambda: order.append('b')},
+        seconds=0,
+    )
     assert result.peer == 'q, quick' and result.notes['peer_slow_ms'] > result.notes['peer_quick_ms']
     rounds = ''.join(order).replace('ab', 'a b').replace('ba', 'b a').split()
     assert result.rounds >= 7 and len(rounds) > result.rounds
@@ -42,20 +58,35 @@ def test_turns_of_both_sides_alternate_and_medians_decide(monkeypatch):
 
 
 def test_the_table_goes_between_its_markers():
-    report = {'machine': {'date': '2026-01-01', 'cores': 2, 'cpu': 'CPU', 'python': '3', 'jax': '1', 'torch': '2',
-                          'opencv': '5', 'threads': {'jax': 2, 'torch': 2, 'opencv': 2}},
-              'results': [{'part': 'p', 'peer': 'q', 'ours_ms': 1234.5, 'peer_ms': 0.5, 'ratio': 1.5, 'spread': 0.2,
-                           'bar': 1.0}]}
+    report = {
+        'machine': {
+            'date': '2026-01-01',
+            'cores': 2,
+            'cpu': 'CPU',
+            'python': '3',
+            'jax': '1',
+            'torch': '2',
+            'opencv': '5',
+            'threads': {'jax': 2, 'torch': 2, 'opencv': 2},
+        },
+        'results': [
+            {'part': 'p', 'peer': 'q', 'ours_ms': 1234.5, 'peer_ms': 0.5, 'ratio': 1.5, 'spread': 0.2, 'bar': 1.0}
+        ],
+    }
     text = 'before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n'
     once = readme.with_table(text, report)
     assert '| p | q | 1234 | 0.5 | 1.50 ± 0.10 | ≤ 1, missed |' in once and 'old' not in once
     assert once.startswith('before\n') and once.endswith('\nafter\n')
     assert readme.with_table(once, report) == once
     report['further'] = {
-        'matrix_peak_gflops': 150.0, 'share_of_peak_ours': 0.5, 'share_of_peak_peer': 0.25, 'share_of_peak_done_ours': 0.4,
+        'matrix_peak_gflops': 150.0,
+        'share_of_peak_ours': 0.5,
+        'share_of_peak_peer': 0.25,
+        'share_of_peak_done_ours': 0.4,
         'compilation_s': {cache: {'state': 1.0, 'first step': 8.0} for cache in ('empty cache', 'filled cache')},
         'cold_edit_s': {cache: {'imports': 1.25, 'save': 0.5} for cache in ('empty cache', 'filled cache')},
-        'growth': [{'size': 64, 'width': 32, 'batch': 16, 'ms': 500.0, 'peak_mb': 900.4, 'printed': 5e10}]}
+        'growth': [{'size': 64, 'width': 32, 'batch': 16, 'ms': 500.0, 'peak_mb': 900.4, 'printed': 5e10}],
+    }
     whole = readme.with_table(text, report)
     assert '50%' in whole and '| 64 px, 32, 16 | 500 | 900 | 100 |' in whole
     assert '| imports | save | all |' in whole and '| filled cache | 1.25 | 0.50 | 1.75 |' in whole
@@ -76,4 +107,5 @@ def test_the_readme_shows_what_was_measured_last():
 def test_the_network_in_torch_is_ours():
     pytest.importorskip('torch')
     from benchmarks import network
+
     assert 'allowed' in network.same_step(training.training_config(image_size=64, width=4, batch_size=2))

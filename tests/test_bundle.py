@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-
 from editing import models
+
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import editor as editor_lib
@@ -36,8 +36,10 @@ def test_round_trip(tmp_path, mask, norm):
 
 def test_reading_needs_neither_orbax_nor_tfds_nor_grain(tmp_path):
     bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
-    code = (f'import sys, fvae_jax; fvae_jax.load({str(tmp_path / "model.safetensors")!r}); '
-            'print([m for m in ("orbax", "tensorflow_datasets", "grain", "tensorboardX") if m in sys.modules])')
+    code = (
+        f'import sys, fvae_jax; fvae_jax.load({str(tmp_path / "model.safetensors")!r}); '
+        'print([m for m in ("orbax", "tensorflow_datasets", "grain", "tensorboardX") if m in sys.modules])'
+    )
     found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == '[]'
 
@@ -56,16 +58,20 @@ def test_equal_models_are_equal_files(tmp_path):
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
 
 
-@pytest.mark.parametrize('damage, words', [
-    (lambda path: path.unlink(), 'no model file .*RUN/model.safetensors'),
-    (lambda path: path.write_bytes(b''), 'is not a model file, or is cut short'),
-    (lambda path: path.write_text('hello'), 'is not a model file, or is cut short'),
-    (lambda path: path.write_bytes(path.read_bytes()[:-100]), 'is not a model file, or is cut short'),
-    (lambda path: _rewrite(path, key='format'), 'safetensors file but not an fvae_jax model'),
-    (lambda path: _rewrite(path, version=99), 'model version 99, this program reads version 1; update'),
-    (lambda path: _rewrite(path, config='{}x'), 'no config.json'),
-    (lambda path: _rewrite(path, counts=None), 'is damaged'),
-], ids=['missing', 'empty', 'text', 'cut', 'foreign', 'version', 'config', 'counts'])
+@pytest.mark.parametrize(
+    'damage, words',
+    [
+        (lambda path: path.unlink(), 'no model file .*RUN/model.safetensors'),
+        (lambda path: path.write_bytes(b''), 'is not a model file, or is cut short'),
+        (lambda path: path.write_text('hello'), 'is not a model file, or is cut short'),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), 'is not a model file, or is cut short'),
+        (lambda path: _rewrite(path, key='format'), 'safetensors file but not an fvae_jax model'),
+        (lambda path: _rewrite(path, version=99), 'model version 99, this program reads version 1; update'),
+        (lambda path: _rewrite(path, config='{}x'), 'no config.json'),
+        (lambda path: _rewrite(path, counts=None), 'is damaged'),
+    ],
+    ids=['missing', 'empty', 'text', 'cut', 'foreign', 'version', 'config', 'counts'],
+)
 def test_files_that_are_no_model(tmp_path, damage, words):
     path = tmp_path / 'model.safetensors'
     bundle_lib.save(path, models.random_bundle())
@@ -81,7 +87,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path):
 
 def _types(path):
     content = path.read_bytes()
-    header = json.loads(content[8:8 + int.from_bytes(content[:8], 'little')])
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], 'little')])
     return {name: entry['dtype'] for name, entry in header.items() if name != '__metadata__'}
 
 
@@ -102,7 +108,8 @@ def test_half_precision(tmp_path):
     bundle_lib.save(tmp_path / 'whole', bundle)
     bundle_lib.save(tmp_path / 'half', bundle, half=True)
     assert {name for name, kind in _types(tmp_path / 'half').items() if kind != 'F16'} == {
-        f'fvae/batch_stats/encoder/stack/{down}/norm/var' for down in ('down1', 'down2')}
+        f'fvae/batch_stats/encoder/stack/{down}/norm/var' for down in ('down1', 'down2')
+    }
     assert (tmp_path / 'half').stat().st_size < 0.6 * (tmp_path / 'whole').stat().st_size
     again = bundle_lib.load(tmp_path / 'half')
     for a, b in zip(jax.tree.leaves(bundle[1:3]), jax.tree.leaves(again[1:3]), strict=True):
@@ -123,8 +130,9 @@ def test_a_model_that_half_precision_changes_is_not_shipped(tmp_path):
     bundle = models.random_bundle()
     # Directions are differences of numbers that float16 holds to 0.25 only.
     means = {name: 3 * mean + 500 for name, mean in bundle.statistics.class_means.items()}
-    bundle_lib.save(tmp_path / 'model.safetensors',
-                    bundle._replace(statistics=bundle.statistics._replace(class_means=means)))
+    bundle_lib.save(
+        tmp_path / 'model.safetensors', bundle._replace(statistics=bundle.statistics._replace(class_means=means))
+    )
     _not_shipped(tmp_path, r'edits otherwise in half precision, 0\.\d MB; 3 edits differ by \d+/255')
 
 
@@ -174,15 +182,33 @@ def test_an_installation_without_the_built_in_model(tmp_path, monkeypatch):
             load()
 
 
-@pytest.mark.parametrize('change, words', [
-    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'--help': np.zeros((4, 4, 8), np.float32)})),
-     'no name of an expression'),
-    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'../x': np.zeros((4, 4, 8), np.float32)})),
-     'no name of an expression'),
-    (lambda b: b._replace(statistics=b.statistics._replace(class_means={'neutral': np.zeros((4, 4), np.float32)},
-                                                           within_identity={})), 'has the shape'),
-    (lambda b: b._replace(statistics=b.statistics._replace(counts={'smile': 'many'})), 'are counted'),
-    (lambda b: b._replace(fvae={**b.fvae, 'params': {'x': np.full(3, np.nan, np.float32)}}), 'is not finite')])
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        (
+            lambda b: b._replace(
+                statistics=b.statistics._replace(class_means={'--help': np.zeros((4, 4, 8), np.float32)})
+            ),
+            'no name of an expression',
+        ),
+        (
+            lambda b: b._replace(
+                statistics=b.statistics._replace(class_means={'../x': np.zeros((4, 4, 8), np.float32)})
+            ),
+            'no name of an expression',
+        ),
+        (
+            lambda b: b._replace(
+                statistics=b.statistics._replace(
+                    class_means={'neutral': np.zeros((4, 4), np.float32)}, within_identity={}
+                )
+            ),
+            'has the shape',
+        ),
+        (lambda b: b._replace(statistics=b.statistics._replace(counts={'smile': 'many'})), 'are counted'),
+        (lambda b: b._replace(fvae={**b.fvae, 'params': {'x': np.full(3, np.nan, np.float32)}}), 'is not finite'),
+    ],
+)
 def test_what_a_stranger_s_file_may_hold_is_refused_in_a_line(tmp_path, change, words):
     path = tmp_path / 'model.safetensors'
     bundle_lib.save(path, change(models.random_bundle()))

@@ -6,14 +6,13 @@ import sys
 
 import imageio_ffmpeg
 import numpy as np
-from PIL import Image
 import pytest
 import skimage.data
-
 from editing import models
+from PIL import Image
+
 import fvae_jax
-from fvae_jax import bundle as bundle_lib
-from fvae_jax import cli
+from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -116,9 +115,10 @@ def test_like_a_photo(run, tmp_path, things):
 def test_faces_by_number(run, tmp_path):
     for face in ('1', '2', 'all'):
         run(f'edit @two.png --model @model.safetensors --smile 5 --face {face} --out {face}.png')
-    halves = {face: [(half != ASTRONAUT).any() for half in
-                     np.split(read(tmp_path / f'{face}.png'), 2, axis=1)]
-              for face in ('1', '2', 'all')}
+    halves = {
+        face: [(half != ASTRONAUT).any() for half in np.split(read(tmp_path / f'{face}.png'), 2, axis=1)]
+        for face in ('1', '2', 'all')
+    }
     assert sorted([halves['1'], halves['2']]) == [[False, True], [True, False]]
     assert halves['all'] == [True, True]
 
@@ -135,8 +135,10 @@ def test_pictures_beside_the_output(run, tmp_path):
 def play(path):
     """The frames of an MP4 of 512x512 pixels."""
     played = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-i', path, '-f', 'rawvideo', '-pix_fmt',
-         'rgb24', '-'], capture_output=True, check=True)
+        [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-i', path, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
+        capture_output=True,
+        check=True,
+    )
     return np.frombuffer(played.stdout, np.uint8).reshape(-1, 512, 512, 3)
 
 
@@ -209,8 +211,15 @@ def test_interpolation(run, tmp_path):
 def test_info_of_a_model(run, capsys):
     run('info @model.safetensors')
     words = capsys.readouterr().out
-    for word in ('model.safetensors', '64x64', 'neutral (5 images)', 'smile (5 images)', '12 steps',
-                 'mask         yes', 'licence      none'):
+    for word in (
+        'model.safetensors',
+        '64x64',
+        'neutral (5 images)',
+        'smile (5 images)',
+        '12 steps',
+        'mask         yes',
+        'licence      none',
+    ):
         assert word in words
     run('info @bare.safetensors')
     words = capsys.readouterr().out
@@ -245,8 +254,7 @@ BAD_PHOTOS = {
 
 @pytest.mark.parametrize('name, words', BAD_PHOTOS.items(), ids=BAD_PHOTOS)
 def test_bad_photos(run, tmp_path, name, words):
-    _fails(run, tmp_path, f'edit @{name} --smile 1 --model @model.safetensors --out out.png', words,
-           name)
+    _fails(run, tmp_path, f'edit @{name} --smile 1 --model @model.safetensors --out out.png', words, name)
 
 
 BAD_COMMANDS = {
@@ -266,8 +274,7 @@ BAD_COMMANDS = {
     edit('--smile 1 --steps 0 --out out.gif'): "'0' is not a whole number from 1",
     edit('--smile 1 --face none --out out.png'): "'none' is not a whole number from 1",
     edit('--smile 1 --face 2 --out out.png'): 'has 1 face and no face 2',
-    'edit @two.png --model @model.safetensors --smile 1 --face 3 --out out.png':
-        'has 2 faces and no face 3',
+    'edit @two.png --model @model.safetensors --smile 1 --face 3 --out out.png': 'has 2 faces and no face 3',
     edit('--like @me.png @me.jpg @two.png --out out.png'): '--like takes one or two photos',
     edit('--smile 1 --out out.bmp'): 'has no known suffix',
     edit('--smile 1 --out nowhere/out.png'): 'does not exist',
@@ -290,8 +297,9 @@ def test_bad_commands(run, tmp_path, line, words):
     _fails(run, tmp_path, line, words)
 
 
-@pytest.mark.parametrize('line', [
-    'edit @me.png --smile 1 --out out.png', 'interpolate @me.png @me.jpg --out o.mp4', 'info'])
+@pytest.mark.parametrize(
+    'line', ['edit @me.png --smile 1 --out out.png', 'interpolate @me.png @me.jpg --out o.mp4', 'info']
+)
 def test_an_installation_without_the_built_in_model(run, tmp_path, monkeypatch, line):
     monkeypatch.setattr(bundle_lib, 'BUILT_IN', tmp_path / 'faces.safetensors')
     _fails(run, tmp_path, line, 'no built-in model; reinstall, or give --model')
@@ -315,9 +323,9 @@ def test_overwriting_the_photo_when_it_is_allowed(run, tmp_path):
 def test_an_expression_of_two_words(things, tmp_path):
     model = bundle_lib.load(things / 'model.safetensors')
     stats = model.statistics
-    renamed = bundle_lib.LatentStatistics(*(
-        {name.replace('smile', 'big_smile'): value for name, value in table.items()}
-        for table in stats))
+    renamed = bundle_lib.LatentStatistics(
+        *({name.replace('smile', 'big_smile'): value for name, value in table.items()} for table in stats)
+    )
     bundle_lib.save(tmp_path / 'm.safetensors', model._replace(statistics=renamed))
     common = ['edit', f'{things}/me.png', '--model', f'{tmp_path}/m.safetensors', '--out']
     cli.main([*common, f'{tmp_path}/a.png', '--big-smile', '2'])
@@ -325,9 +333,17 @@ def test_an_expression_of_two_words(things, tmp_path):
     np.testing.assert_array_equal(read(tmp_path / 'a.png'), read(tmp_path / 'b.png'))
 
 
-@pytest.mark.parametrize('line', [
-    '--help', 'edit --help', 'edit --help --model @model.safetensors', 'interpolate -h',
-    'info --help', 'export --help'])
+@pytest.mark.parametrize(
+    'line',
+    [
+        '--help',
+        'edit --help',
+        'edit --help --model @model.safetensors',
+        'interpolate -h',
+        'info --help',
+        'export --help',
+    ],
+)
 def test_help_fits_one_screen_and_has_an_example(run, capsys, line):
     if line == '--help':
         run(line)
@@ -348,14 +364,16 @@ def test_help_lists_the_expressions_of_the_model(run, capsys):
             run(f'edit --help {line}')
         words = ' '.join(capsys.readouterr().out.split())
         return words.partition('This model has ')[2].partition('.')[0].split(', ')
+
     assert listed('--model @model.safetensors') == ['--neutral', '--smile', '--surprise']
     expressions = bundle_lib.load().statistics.counts
     assert listed('') == [f'--{name.replace("_", "-")}' for name in sorted(expressions)]
 
 
 def command(*argv, **options):
-    return subprocess.run([sys.executable, '-m', 'fvae_jax', *map(str, argv)], cwd=ROOT, text=True,
-                          capture_output=True, **options)
+    return subprocess.run(
+        [sys.executable, '-m', 'fvae_jax', *map(str, argv)], cwd=ROOT, text=True, capture_output=True, **options
+    )
 
 
 def test_exit_statuses_of_the_command(things, tmp_path):
@@ -370,12 +388,15 @@ def test_exit_statuses_of_the_command(things, tmp_path):
 
 
 def test_arguments_are_checked_before_jax_is_imported(things):
-    code = ('import sys; from fvae_jax import cli\n'
-            'try: cli.main(sys.argv[1:])\n'
-            'except ValueError as error: print(error)\n'
-            'print("jax" in sys.modules)')
+    code = (
+        'import sys; from fvae_jax import cli\n'
+        'try: cli.main(sys.argv[1:])\n'
+        'except ValueError as error: print(error)\n'
+        'print("jax" in sys.modules)'
+    )
     line = ['edit', things / 'me.png', '--smile', '1', '--model', things / 'model.safetensors']
     for rest, words in ((['--out', things / 'me.jpg'], 'exists'), (['--out', 'x.bmp'], 'suffix')):
-        found = subprocess.run([sys.executable, '-c', code, *map(str, line + rest)], cwd=ROOT,
-                               text=True, capture_output=True, check=True)
+        found = subprocess.run(
+            [sys.executable, '-c', code, *map(str, line + rest)], cwd=ROOT, text=True, capture_output=True, check=True
+        )
         assert words in found.stdout and found.stdout.endswith('False\n')

@@ -10,7 +10,13 @@ from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
-VARIANTS = {'faces': [], 'multipie': ['literal'], 'photos': ['small'], 'synthetic': ['tiny', 'content'], 'vae': ['pyramid']}
+VARIANTS = {
+    'faces': [],
+    'multipie': ['literal'],
+    'photos': ['small'],
+    'synthetic': ['tiny', 'content'],
+    'vae': ['pyramid'],
+}
 
 
 def load(path):
@@ -43,21 +49,34 @@ def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
     run = load(next(path for path in CONFIGS if path.stem == 'synthetic')).get_config('tiny,content')
     (tmp_path / 'config.json').write_text(config_lib.to_json(run))
     module = load(next(path for path in CONFIGS if path.stem == 'vae'))
-    for arg, concat in ((f'{tmp_path}', 'none'), (f'{tmp_path},pyramid', 'pyramid'), (f'pyramid,{tmp_path}', 'pyramid')):
+    for arg, concat in (
+        (f'{tmp_path}', 'none'),
+        (f'{tmp_path},pyramid', 'pyramid'),
+        (f'pyramid,{tmp_path}', 'pyramid'),
+    ):
         config = module.get_config(arg)
         config_lib.validate(config)
         assert {line.split(':')[0] for line in config_lib.differences(config, run)} <= {
-            'model.decoder', 'model.source_concat', 'model.content', 'data.true_flow', 'loss.exposed_weight',
-            'loss.true_flow_weight'}
+            'model.decoder',
+            'model.source_concat',
+            'model.content',
+            'data.true_flow',
+            'loss.exposed_weight',
+            'loss.true_flow_weight',
+        }
         assert (config.model.decoder, config.model.source_concat) == ('pixels', concat)
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'source_concat': 'none'}, "needs config.model.decoder = 'pixels'"),
-    ({'decoder': 'pixels'}, 'config.confidence.enabled must be False'),
-    ({'decoder': 'pixels', 'content': True}, "content = True needs config.model.decoder = 'flow'"),
-    ({'content': True, 'exposed_weight': 0.1}, 'exposed_weight = 0.1 needs config.data.true_flow = True'),
-    ({'true_flow_weight': 0.1}, 'true_flow_weight = 0.1 needs config.data.true_flow = True')])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'source_concat': 'none'}, "needs config.model.decoder = 'pixels'"),
+        ({'decoder': 'pixels'}, 'config.confidence.enabled must be False'),
+        ({'decoder': 'pixels', 'content': True}, "content = True needs config.model.decoder = 'flow'"),
+        ({'content': True, 'exposed_weight': 0.1}, 'exposed_weight = 0.1 needs config.data.true_flow = True'),
+        ({'true_flow_weight': 0.1}, 'true_flow_weight = 0.1 needs config.data.true_flow = True'),
+    ],
+)
 def test_what_does_not_go_together_is_refused(changes, message):
     config = config_lib.default_config()
     for name, value in changes.items():
@@ -70,16 +89,26 @@ def test_the_defaults_are_the_paper_s_numbers():
     config = config_lib.default_config()
     assert (config.loss.prior_weight, config.loss.flow_weight, config.loss.flow_window) == (0.003, 0.001, 7)
     train = config.train
-    assert (train.learning_rate, train.beta1, train.beta2, train.batch_size, train.clip) == (
-        3e-4, 0.9, 0.999, 64, 5.0)
+    assert (train.learning_rate, train.beta1, train.beta2, train.batch_size, train.clip) == (3e-4, 0.9, 0.999, 64, 5.0)
     assert config.data.image_size == 128 and config.model.width == 64 and config.data.test_share == 0.2
 
 
 WRONG = [
-    ('train.steps', 0), ('train.learning_rate', float('nan')), ('train.learning_rate', float('inf')),
-    ('data.image_size', 100), ('model.norm', 'layer'), ('flow.parameterization', 'tanh'), ('seed', -1),
-    ('model.width', 15), ('loss.flow_window', 4), ('data.strengths', ()), ('data.strengths', (0.0,)),
-    ('data.exclude', (1,)), ('name', ''), ('loss.flow_sigma', 0.0), ('data.identity_pairs', 1.5),
+    ('train.steps', 0),
+    ('train.learning_rate', float('nan')),
+    ('train.learning_rate', float('inf')),
+    ('data.image_size', 100),
+    ('model.norm', 'layer'),
+    ('flow.parameterization', 'tanh'),
+    ('seed', -1),
+    ('model.width', 15),
+    ('loss.flow_window', 4),
+    ('data.strengths', ()),
+    ('data.strengths', (0.0,)),
+    ('data.exclude', (1,)),
+    ('name', ''),
+    ('loss.flow_sigma', 0.0),
+    ('data.identity_pairs', 1.5),
 ]
 
 
@@ -94,8 +123,13 @@ def test_values_out_of_range_are_refused_by_name(path, value):
 
 
 # Values of each type that some rule refuses.
-CANDIDATES = {int: [-1, 0, 1, 100, 2**40], float: [-1.0, 0.0, 1.5, 1e9, math.nan, math.inf], str: ['', 'nonsense'],
-              tuple: [(), ('',), (1,), (0.0,)], bool: []}
+CANDIDATES = {
+    int: [-1, 0, 1, 100, 2**40],
+    float: [-1.0, 0.0, 1.5, 1e9, math.nan, math.inf],
+    str: ['', 'nonsense'],
+    tuple: [(), ('',), (1,), (0.0,)],
+    bool: [],
+}
 RULED = [path for path, field in config_lib.FIELDS.items() if field.rule is not config_lib._ANY]
 
 
@@ -116,7 +150,9 @@ def test_every_field_with_a_rule_refuses_a_value(path):
 def test_parts_of_a_batch_must_divide_it():
     config = config_lib.default_config()
     config.train.accumulate_steps = 3
-    with pytest.raises(InputError, match='accumulate_steps = 3 does not divide config.train.batch_size = 64; take a divisor'):
+    with pytest.raises(
+        InputError, match='accumulate_steps = 3 does not divide config.train.batch_size = 64; take a divisor'
+    ):
         config_lib.validate(config)
 
 

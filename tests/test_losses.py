@@ -28,8 +28,10 @@ def test_coherence_equals_the_double_loop(alpha, window, sigma):
     flow = rng.normal(size=(2, 9, 11, 2)).astype(np.float32)
     target = rng.uniform(-1, 1, (2, 9, 11, 3)).astype(np.float32)
     found = losses.coherence(flow, target, alpha=alpha, window=window, sigma=sigma)
-    expected = [_coherence_by_loops(f.astype(np.float64), t.astype(np.float64), alpha, window, sigma)
-                for f, t in zip(flow, target)]
+    expected = [
+        _coherence_by_loops(f.astype(np.float64), t.astype(np.float64), alpha, window, sigma)
+        for f, t in zip(flow, target)
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

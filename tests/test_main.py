@@ -7,20 +7,25 @@ import subprocess
 import sys
 
 import numpy as np
-from PIL import Image
 import pytest
 import skimage.data
+from PIL import Image
 
-from fvae_jax.training import writers
 from configs import synthetic
+from fvae_jax.training import writers
 
 ROOT = pathlib.Path(__file__).parents[1]
 
 
 def _fails(tmp_path, *arguments):
     """Runs the command, expects a one-line error, and returns the line."""
-    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', f'--workdir={tmp_path / "run"}', *arguments],
-                           cwd=ROOT, capture_output=True, text=True, env={**os.environ, 'FVAE_CACHE': str(tmp_path / 'cache')})
+    found = subprocess.run(
+        [sys.executable, '-m', 'fvae_jax.main', f'--workdir={tmp_path / "run"}', *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'FVAE_CACHE': str(tmp_path / 'cache')},
+    )
     assert found.returncode == 2, found.stderr
     assert 'Traceback' not in found.stderr
     errors = [line for line in found.stderr.splitlines() if line.startswith('error: ')]
@@ -32,28 +37,42 @@ def _photos(root, *more):
     return ('--config=configs/photos.py:small', f'--config.data.root={root}', f'--workdir={root}/run', *more)
 
 
-@pytest.mark.parametrize('arguments, words', [
-    ([], ['--config is missing', '--config=configs/synthetic.py']),
-    (['--config=configs/none.py'], ['configs/none.py']),
-    (['--config=configs/photos.py:tiny'], ["unknown config variant 'tiny'", 'small']),
-    (['--config=configs/synthetic.py:tiny', '--config.train.stepps=3'], ['config.train.stepps', 'may be config.train.steps;']),
-    (['--config=configs/synthetic.py:tiny', '--config.train.image_size=64'], ['may be config.data.image_size;']),
-    (['--config=configs/synthetic.py:tiny', '--config.eval.every=9'],
-     ['config.eval.every is no field', 'config.eval.batch_size, config.eval.max_pairs;', '--help']),
-    (['--config=configs/synthetic.py:tiny', '--config.nothing'], ['config.nothing is no field; --help']),
-    (['--config=configs/synthetic.py:tiny', '--config.train.steps=many'], ['train.steps', 'many']),
-    (['--config=configs/synthetic.py:tiny', '--config.train.steps=0'], ['config.train.steps = 0', 'at least 1']),
-    (['--config=configs/synthetic.py:tiny', '--mode=fly'], ['fly', 'evaluate']),
-    (['--config=configs/synthetic.py:tiny', 'steps=3'], ["'steps=3'", '--config.GROUP.FIELD=VALUE']),
-    (['--config=configs/synthetic.py:tiny', '--config.train.batch_size=9'],
-     ['config.train.batch_size = 9', '8 devices', 'use 8 or 16']),
-    (['--config=configs/photos.py'], ['config.data.root is empty', '--config.data.root=DATA']),
-    (['--config=configs/multipie.py', '--config.data.manual_dir=nowhere'], ['nowhere', 'Multi-PIE']),
-    (['--config=configs/synthetic.py:tiny', '--mode=evaluate'], ['holds no run', '--mode=train']),
-    (['--config=configs/synthetic.py:tiny', '--mode=mask'], ['holds no run', '--mode=train']),
-    (['--config=configs/synthetic.py:tiny', '--config.data.root=x'], ['data.root', "set 'synthetic' does not have"]),
-    (['--config=configs/synthetic.py:tiny', '--config.model.dtype=float64'], ['JAX_ENABLE_X64']),
-], ids=lambda value: ' '.join(value)[:60])
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        ([], ['--config is missing', '--config=configs/synthetic.py']),
+        (['--config=configs/none.py'], ['configs/none.py']),
+        (['--config=configs/photos.py:tiny'], ["unknown config variant 'tiny'", 'small']),
+        (
+            ['--config=configs/synthetic.py:tiny', '--config.train.stepps=3'],
+            ['config.train.stepps', 'may be config.train.steps;'],
+        ),
+        (['--config=configs/synthetic.py:tiny', '--config.train.image_size=64'], ['may be config.data.image_size;']),
+        (
+            ['--config=configs/synthetic.py:tiny', '--config.eval.every=9'],
+            ['config.eval.every is no field', 'config.eval.batch_size, config.eval.max_pairs;', '--help'],
+        ),
+        (['--config=configs/synthetic.py:tiny', '--config.nothing'], ['config.nothing is no field; --help']),
+        (['--config=configs/synthetic.py:tiny', '--config.train.steps=many'], ['train.steps', 'many']),
+        (['--config=configs/synthetic.py:tiny', '--config.train.steps=0'], ['config.train.steps = 0', 'at least 1']),
+        (['--config=configs/synthetic.py:tiny', '--mode=fly'], ['fly', 'evaluate']),
+        (['--config=configs/synthetic.py:tiny', 'steps=3'], ["'steps=3'", '--config.GROUP.FIELD=VALUE']),
+        (
+            ['--config=configs/synthetic.py:tiny', '--config.train.batch_size=9'],
+            ['config.train.batch_size = 9', '8 devices', 'use 8 or 16'],
+        ),
+        (['--config=configs/photos.py'], ['config.data.root is empty', '--config.data.root=DATA']),
+        (['--config=configs/multipie.py', '--config.data.manual_dir=nowhere'], ['nowhere', 'Multi-PIE']),
+        (['--config=configs/synthetic.py:tiny', '--mode=evaluate'], ['holds no run', '--mode=train']),
+        (['--config=configs/synthetic.py:tiny', '--mode=mask'], ['holds no run', '--mode=train']),
+        (
+            ['--config=configs/synthetic.py:tiny', '--config.data.root=x'],
+            ['data.root', "set 'synthetic' does not have"],
+        ),
+        (['--config=configs/synthetic.py:tiny', '--config.model.dtype=float64'], ['JAX_ENABLE_X64']),
+    ],
+    ids=lambda value: ' '.join(value)[:60],
+)
 def test_flags_and_config(tmp_path, arguments, words):
     line = _fails(tmp_path, *arguments)
     assert all(word in line for word in words), line
@@ -75,9 +94,10 @@ def test_no_usable_photo_names_the_reasons(tmp_path):
     Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(tmp_path / 'gray.png')
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / 'whole.jpg')
     content = (tmp_path / 'whole.jpg').read_bytes()
-    (tmp_path / 'cut.jpg').write_bytes(content[:len(content) // 2])
+    (tmp_path / 'cut.jpg').write_bytes(content[: len(content) // 2])
     (tmp_path / 'index.csv').write_text(
-        'path,identity,expression\ngray.png,a,neutral\ncut.jpg,a,smile\nnone.jpg,b,neutral\n')
+        'path,identity,expression\ngray.png,a,neutral\ncut.jpg,a,smile\nnone.jpg,b,neutral\n'
+    )
     line = _fails(tmp_path, *_photos(tmp_path))
     for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'no such file'):
         assert words in line, line

@@ -8,8 +8,8 @@ import pathlib
 import nbclient
 import nbformat
 import numpy as np
-from PIL import Image
 import pytest
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOK = ROOT / 'launch' / 'colab_demo.ipynb'
@@ -59,16 +59,28 @@ def test_outputs_would_be_found():
 def test_it_runs_to_the_end(tmp_path):
     """As in Colab: on all devices of the machine, not on the eight that the tests pretend to have."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    environment = {name: value for name, value in os.environ.items() if name not in ('XLA_FLAGS', 'JAX_NUMPY_RANK_PROMOTION')}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ('XLA_FLAGS', 'JAX_NUMPY_RANK_PROMOTION')
+    }
     environment |= {'PYTHONPATH': str(ROOT), 'FVAE_CACHE': str(tmp_path / 'cache')}
-    client = nbclient.NotebookClient(notebook, timeout=600, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}})
+    client = nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
+    )
     client.execute(env=environment)  # an error of a cell is one here
-    for words, count in [("PHOTO = 'photo.png'", 1), ('edits = [', 1), ('flow_picture()', 3), ('film.save', 1), ('MINUTES = 2', 1),
-                         ('mine = fvae_jax.load', 1)]:
+    for words, count in [
+        ("PHOTO = 'photo.png'", 1),
+        ('edits = [', 1),
+        ('flow_picture()', 3),
+        ('film.save', 1),
+        ('MINUTES = 2', 1),
+        ('mine = fvae_jax.load', 1),
+    ]:
         pictures = list(_pictures(_cell(notebook, words)))
         assert len(pictures) == count, words
         assert all(picture.std() > 20 for picture in pictures), words
-    assert any('video/mp4' in output.get('data', {}).get('text/html', '') for output in _cell(notebook, 'film.save').outputs)
+    assert any(
+        'video/mp4' in output.get('data', {}).get('text/html', '') for output in _cell(notebook, 'film.save').outputs
+    )
     for made in ('smiling.png', 'film.mp4', 'run/model.safetensors'):
         assert (tmp_path / made).stat().st_size > 10_000
     photo, smiling = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ('photo.png', 'smiling.png'))

@@ -52,8 +52,13 @@ def test_the_tested_versions_are_within_the_bounds():
 @pytest.mark.slow
 def test_wheel_and_source_archive():
     """Built, installed into an environment of its own, and tested from another folder."""
-    found = subprocess.run(['bash', 'launch/check_wheel.sh'], cwd=ROOT, capture_output=True, text=True,
-                           env={**os.environ, 'PYTHON': sys.executable})
+    found = subprocess.run(
+        ['bash', 'launch/check_wheel.sh'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHON': sys.executable},
+    )
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
 
 

@@ -31,8 +31,13 @@ def random_image(seed, *shape):
 
 def scipy_sample(source, x, y):
     """Bilinear samples with repeated borders, by another library."""
-    return np.stack([ndimage.map_coordinates(source[..., c].astype(np.float64), [y, x], order=1, mode='nearest')
-                     for c in range(source.shape[-1])], axis=-1)
+    return np.stack(
+        [
+            ndimage.map_coordinates(source[..., c].astype(np.float64), [y, x], order=1, mode='nearest')
+            for c in range(source.shape[-1])
+        ],
+        axis=-1,
+    )
 
 
 @properties
@@ -41,7 +46,10 @@ def test_the_sampler_is_that_of_scipy_and_stays_between_the_source_s_extremes(se
     height, width = shape
     source, flow = random_image(seed, *shape, 2), reach * random_image(seed + 1, *shape, 2)
     found = np.asarray(warp.bilinear_sample(source, flow))
-    x, y = (flow[..., 0].astype(np.float64) + 1) * (width - 1) / 2, (flow[..., 1].astype(np.float64) + 1) * (height - 1) / 2
+    x, y = (
+        (flow[..., 0].astype(np.float64) + 1) * (width - 1) / 2,
+        (flow[..., 1].astype(np.float64) + 1) * (height - 1) / 2,
+    )
     np.testing.assert_allclose(found, scipy_sample(source, x, y), atol=2e-5)
     assert found.min() >= source.min() - 1e-6 and found.max() <= source.max() + 1e-6
 
@@ -71,8 +79,11 @@ def test_positions_that_are_none_spoil_their_own_pixel_only(seed, shape, value):
 
 
 @properties
-@hypothesis.given(st.sampled_from([((4, 4), (9, 13)), ((3, 5), (3, 5)), ((8, 8), (4, 2))]),
-                  st.floats(-50, 50, width=32), st.floats(-50, 50, width=32))
+@hypothesis.given(
+    st.sampled_from([((4, 4), (9, 13)), ((3, 5), (3, 5)), ((8, 8), (4, 2))]),
+    st.floats(-50, 50, width=32),
+    st.floats(-50, 50, width=32),
+)
 def test_a_constant_flow_stays_constant_when_it_is_resized(sizes, x, y):
     (h, w), (height, width) = sizes
     resized = np.asarray(warp.upsample_flow(np.broadcast_to(np.float32([x, y]), (h, w, 2)), height, width))
@@ -89,7 +100,9 @@ def test_colors_come_back_and_take_on_the_statistics_of_the_target(seed, height,
     moved = color.transfer_color(source, target)
     assert np.isfinite(moved).all() and np.abs(moved).max() <= 1
     if np.abs(moved).max() < 1:
-        np.testing.assert_allclose(color.rgb_to_lab(moved).mean((0, 1)), color.rgb_to_lab(target).mean((0, 1)), atol=1e-6)
+        np.testing.assert_allclose(
+            color.rgb_to_lab(moved).mean((0, 1)), color.rgb_to_lab(target).mean((0, 1)), atol=1e-6
+        )
     np.testing.assert_allclose(color.transfer_color(target, target), target, atol=1e-9)
 
 
@@ -116,8 +129,9 @@ def test_measures_of_likeness_are_symmetric_and_best_for_equal_images(seed):
 
 
 @properties
-@hypothesis.given(st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), min_size=1, max_size=12),
-                  st.floats(0.01, 1e6))
+@hypothesis.given(
+    st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), min_size=1, max_size=12), st.floats(0.01, 1e6)
+)
 def test_any_flow_has_a_color_and_its_opposite_another(vectors, maximum):
     field = np.float32(vectors)[None]
     drawn = flow_color.flow_to_color(field, maximum)
@@ -152,15 +166,23 @@ def test_the_ends_of_a_path_are_exact_and_strengths_are_linear(seed, strength, t
             assert (np.asarray(weight) == expected).all()
     stats = bundle_lib.LatentStatistics({'neutral': first, 'smile': second}, {}, {'neutral': 3, 'smile': 2})
     assert not latent.combine(stats, {'smile': 0.0}).any() and not latent.combine(stats, {'neutral': strength}).any()
-    np.testing.assert_allclose(latent.combine(stats, {'smile': strength}), strength * (second - first), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        latent.combine(stats, {'smile': strength}), strength * (second - first), rtol=1e-4, atol=1e-4
+    )
     assert not latent.neutralize(first, stats).any()
     relaxed = latent.neutralize(np.asarray(latent.interpolate(first, second, t)), stats)
     np.testing.assert_allclose(relaxed, t * (first - second), atol=1e-4)
 
 
 augmentations = st.builds(
-    pairs.Augmentation, degrees=st.floats(-45, 45), scale=st.floats(0.5, 1.5), shift_x=st.floats(-0.5, 0.5),
-    shift_y=st.floats(-0.5, 0.5), flip=st.booleans(), gains=st.tuples(*[st.floats(0.5, 1.5)] * 3))
+    pairs.Augmentation,
+    degrees=st.floats(-45, 45),
+    scale=st.floats(0.5, 1.5),
+    shift_x=st.floats(-0.5, 0.5),
+    shift_y=st.floats(-0.5, 0.5),
+    flip=st.booleans(),
+    gains=st.tuples(*[st.floats(0.5, 1.5)] * 3),
+)
 
 
 @properties
@@ -173,8 +195,11 @@ def test_an_augmentation_can_be_taken_back_and_keeps_shapes(augmentation, size):
     # A similarity: all distances change by one factor, and orientation by a flip alone.
     assert np.linalg.det(matrix[:, :2]) == pytest.approx((-1 if augmentation.flip else 1) * augmentation.scale**2)
     moved = align.transform_points(matrix, points)
-    np.testing.assert_allclose(np.linalg.norm(moved[1:] - moved[:-1], axis=1),
-                               augmentation.scale * np.linalg.norm(points[1:] - points[:-1], axis=1), rtol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.norm(moved[1:] - moved[:-1], axis=1),
+        augmentation.scale * np.linalg.norm(points[1:] - points[:-1], axis=1),
+        rtol=1e-9,
+    )
 
 
 @properties
@@ -185,7 +210,9 @@ def test_both_pictures_of_a_pair_are_augmented_alike(augmentation, seed):
     both = pairs.augment(np.concatenate([image[..., :1], image[..., :1]], axis=-1), augmentation)
     np.testing.assert_array_equal(both[..., 0], both[..., 1])
     # OpenCV rounds one channel otherwise than two.
-    np.testing.assert_allclose(pairs.augment(image[..., :1], augmentation).squeeze().astype(int), both[..., 0], rtol=0, atol=1)
+    np.testing.assert_allclose(
+        pairs.augment(image[..., :1], augmentation).squeeze().astype(int), both[..., 0], rtol=0, atol=1
+    )
     flat = np.full((16, 16, 3), image[0, 0])
     np.testing.assert_array_equal(pairs.augment(flat, augmentation), flat)
     turned = pairs.Augmentation(flip=True)
@@ -205,7 +232,9 @@ def test_losses_are_not_negative_and_zero_where_nothing_is_wrong(seed, reduction
     exposed = a[..., 0] > 0.5
     everywhere, nowhere = np.ones_like(exposed), np.zeros_like(exposed)
     close = dict(rel=1e-4, abs=1e-4)
-    np.testing.assert_allclose(losses.reconstruction(a, b, reduction), losses.reconstruction(b, a, reduction), rtol=1e-6)
+    np.testing.assert_allclose(
+        losses.reconstruction(a, b, reduction), losses.reconstruction(b, a, reduction), rtol=1e-6
+    )
     assert not np.asarray(losses.reconstruction(a, a, reduction)).any()
     assert (np.asarray(losses.prior(flow, truth, reduction)) >= 0).all()
     assert not np.asarray(losses.prior(np.zeros_like(a), np.zeros_like(a), reduction)).any()
@@ -221,8 +250,11 @@ def test_losses_are_not_negative_and_zero_where_nothing_is_wrong(seed, reduction
     assert not np.asarray(losses.flow_error(flow, flow, exposed, everywhere, reduction)).any()
     assert not np.asarray(losses.flow_error(flow, truth, everywhere, everywhere, reduction)).any()
     assert not np.asarray(losses.flow_error(flow, truth, exposed, nowhere, reduction)).any()
-    np.testing.assert_allclose(losses.flow_error(flow, truth, exposed, everywhere, reduction),
-                               losses.flow_error(truth, flow, exposed, everywhere, reduction), rtol=1e-6)
+    np.testing.assert_allclose(
+        losses.flow_error(flow, truth, exposed, everywhere, reduction),
+        losses.flow_error(truth, flow, exposed, everywhere, reduction),
+        rtol=1e-6,
+    )
     label = np.asarray(losses.soft_label(a, b, scale))
     assert (label >= 0).all() and (label <= 1).all() and (np.asarray(losses.soft_label(a, a, scale)) == 1).all()
     # No mask does better than the labels themselves.
@@ -241,8 +273,14 @@ def similarity(angle, scale, x, y):
 
 
 @properties
-@hypothesis.given(similarities, st.integers(1, 90), st.integers(1, 90), st.sampled_from([np.uint8, np.uint16]),
-                  st.sampled_from([4, 16, 64]), seeds)
+@hypothesis.given(
+    similarities,
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.sampled_from([4, 16, 64]),
+    seeds,
+)
 def test_a_face_is_edited_within_its_box_and_not_at_all_by_zero(where, height, width, dtype, size, seed):
     rng, matrix = np.random.default_rng(seed), similarity(*where)
     pixels = rng.integers(0, np.iinfo(dtype).max, (height, width, 3), dtype, endpoint=True)
@@ -266,13 +304,19 @@ def test_a_face_is_edited_within_its_box_and_not_at_all_by_zero(where, height, w
 def _values(path):
     """Values that a field may have, of its type, and its default."""
     field = config_lib.FIELDS[path]
-    kinds = {bool: st.booleans(), int: st.integers(-5, 2**31), float: st.floats(-1, 1e6), str: st.text(max_size=8),
-             tuple: st.lists(st.text(max_size=4) | st.floats(0, 1), max_size=3).map(tuple)}
+    kinds = {
+        bool: st.booleans(),
+        int: st.integers(-5, 2**31),
+        float: st.floats(-1, 1e6),
+        str: st.text(max_size=8),
+        tuple: st.lists(st.text(max_size=4) | st.floats(0, 1), max_size=3).map(tuple),
+    }
     return kinds[type(field.default)] | st.just(field.default)
 
 
 changes = st.dictionaries(st.sampled_from(sorted(config_lib.FIELDS)), st.none(), max_size=6).flatmap(
-    lambda chosen: st.fixed_dictionaries({path: _values(path) for path in chosen}))
+    lambda chosen: st.fixed_dictionaries({path: _values(path) for path in chosen})
+)
 
 
 @properties
@@ -311,8 +355,11 @@ def test_errors_are_one_line_whatever_they_quote(text):
 
 
 @properties
-@hypothesis.given(st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=40, unique=True),
-                  st.floats(0.01, 0.9), st.floats(0.01, 0.9))
+@hypothesis.given(
+    st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=40, unique=True),
+    st.floats(0.01, 0.9),
+    st.floats(0.01, 0.9),
+)
 def test_nobody_is_in_two_parts(names, test_share, validation_share):
     split = pairs.split_identities(names, test_share, validation_share)
     assert sorted(itertools.chain(*split)) == sorted(names) and all(split)

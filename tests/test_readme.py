@@ -7,24 +7,28 @@ import shlex
 import subprocess
 import sys
 
-from PIL import Image
 import pytest
 import skimage.data
+from PIL import Image
 
 from configs import synthetic
-from fvae_jax import cli
-from fvae_jax import config as config_lib
+from fvae_jax import cli, config as config_lib
 from fvae_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXTS = [(ROOT / name).read_text() for name in ('README.md', 'WORKSPACE.md')]
 
 # What a command may say of files that are not there; anything else it refuses is a mistake of the text.
-_ABSENT = re.compile(r'holds no run|does not exist|cannot be read|no such file|no model file|model.safetensors is missing|not found', re.IGNORECASE)
+_ABSENT = re.compile(
+    r'holds no run|does not exist|cannot be read|no such file|no model file|model.safetensors is missing|not found',
+    re.IGNORECASE,
+)
 # Commands that stay until they are stopped.
 _SERVERS = ('demo',)
-_CHECK_FLAGS = ('import sys; from fvae_jax import config, main; from fvae_jax import runtime; main.app.define_help_flags(); '
-                'runtime.exit_on_error(lambda: (main._parse(sys.argv), config.validate(main._CONFIG.value)))')
+_CHECK_FLAGS = (
+    'import sys; from fvae_jax import config, main; from fvae_jax import runtime; main.app.define_help_flags(); '
+    'runtime.exit_on_error(lambda: (main._parse(sys.argv), config.validate(main._CONFIG.value)))'
+)
 
 
 def _blocks(text):
@@ -76,10 +80,18 @@ def _complaint(command):
     start = ['-c', _CHECK_FLAGS] if module == 'fvae_jax.main' and '--help' not in arguments else ['-m', module]
     if module.partition('.')[0] in ('fuzz', 'faults', 'benchmarks'):
         arguments = ['--help']  # they take minutes
-    found = subprocess.run([sys.executable, *start, *arguments], capture_output=True, text=True,
-                           env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}'})
+    found = subprocess.run(
+        [sys.executable, *start, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}'},
+    )
     error = found.stderr.strip()
-    return '' if found.returncode == 0 or (_ABSENT.search(error) and 'Traceback' not in error) else error or str(found.returncode)
+    return (
+        ''
+        if found.returncode == 0 or (_ABSENT.search(error) and 'Traceback' not in error)
+        else error or str(found.returncode)
+    )
 
 
 @pytest.fixture
@@ -106,7 +118,11 @@ def test_python_runs(folder):
 
 
 def test_the_first_commands_run(folder):
-    for command in ('fvae edit me.jpg --smile 1 --out smiling.png', 'fvae interpolate a.jpg b.jpg --out morph.mp4', 'fvae info'):
+    for command in (
+        'fvae edit me.jpg --smile 1 --out smiling.png',
+        'fvae interpolate a.jpg b.jpg --out morph.mp4',
+        'fvae info',
+    ):
         assert command in _unique(_commands)
         assert cli.main(shlex.split(command)[1:]) == 0
     for made in ('smiling.png', 'morph.mp4'):
@@ -124,16 +140,29 @@ def test_commands_within_the_text(folder, command):
     assert not complaint or re.search(r'required|no command', complaint), complaint
 
 
-@pytest.mark.parametrize('command', [
-    'fvae edti me.jpg', 'fvae edit me.jpg --smirk 1 --out x.png', 'fvae edit me.jpg --smile 1', 'fvae doctor', 'fvae report --fast runs/mine',
-    'python -m fvae_jax.main --config=configs/synthetic.py:huge', 'python -m fvae_jax.main --config=configs/photos.py --config.data.rot=x',
-    'python -m fvae_jax.main', 'python -m fvae_jax.evaluation.upsampling me.jpg --smirk 1 --out x.png', 'python -m fvae_jax.nothing'])
+@pytest.mark.parametrize(
+    'command',
+    [
+        'fvae edti me.jpg',
+        'fvae edit me.jpg --smirk 1 --out x.png',
+        'fvae edit me.jpg --smile 1',
+        'fvae doctor',
+        'fvae report --fast runs/mine',
+        'python -m fvae_jax.main --config=configs/synthetic.py:huge',
+        'python -m fvae_jax.main --config=configs/photos.py --config.data.rot=x',
+        'python -m fvae_jax.main',
+        'python -m fvae_jax.evaluation.upsampling me.jpg --smirk 1 --out x.png',
+        'python -m fvae_jax.nothing',
+    ],
+)
 def test_a_mistake_is_found(folder, command):
     assert _complaint(command)
 
 
 def test_blocks_are_found():
-    text = 'One:\n\n    fvae info  # what\n\n    A=1 fvae edit x\n\nTwo `fvae\nedit`:\n\n```python\nimport a\n\nb\n```\n'
+    text = (
+        'One:\n\n    fvae info  # what\n\n    A=1 fvae edit x\n\nTwo `fvae\nedit`:\n\n```python\nimport a\n\nb\n```\n'
+    )
     assert list(_commands(text)) == ['fvae info', 'fvae edit x']
     assert list(_mentions(text)) == ['fvae edit']
     assert _python(text) == ['import a\n\nb\n']

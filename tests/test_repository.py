@@ -17,8 +17,25 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / 'fvae_jax'
 
 # DESIGN: data flows one way. A module may import its own layer and those before it.
-LAYERS = ['assets', 'errors', 'config', 'runtime', 'ops', 'models', 'losses', 'data', 'bundle', 'editing', 'training',
-          'evaluation', 'export', 'main', 'cli', '__main__', '__init__']
+LAYERS = [
+    'assets',
+    'errors',
+    'config',
+    'runtime',
+    'ops',
+    'models',
+    'losses',
+    'data',
+    'bundle',
+    'editing',
+    'training',
+    'evaluation',
+    'export',
+    'main',
+    'cli',
+    '__main__',
+    '__init__',
+]
 # Libraries with one door each.
 DOORS = {
     'tensorflow_datasets': {'data/builder.py'},
@@ -73,9 +90,18 @@ def test_imports_point_one_way(path):
     assert list(_violations(path.relative_to(PACKAGE), path.read_text())) == []
 
 
-@pytest.mark.parametrize('source', [
-    'from fvae_jax.training import loop', 'import fvae_jax.cli', 'import grain', 'from orbax import checkpoint',
-    'import torch', 'def f():\n  import tensorflow as tf', 'n = jax.device_count()'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'from fvae_jax.training import loop',
+        'import fvae_jax.cli',
+        'import grain',
+        'from orbax import checkpoint',
+        'import torch',
+        'def f():\n  import tensorflow as tf',
+        'n = jax.device_count()',
+    ],
+)
 def test_the_import_rule_can_fail(source):
     assert list(_violations(pathlib.Path('ops/warp.py'), source))
     assert not list(_violations(pathlib.Path('ops/warp.py'), 'import jax\nfrom fvae_jax.errors import InputError'))
@@ -107,15 +133,15 @@ def test_an_installation_has_every_file_that_is_no_code():
 
 
 def test_help_of_the_training_command():
-    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', '--help'], capture_output=True, text=True,
-                           cwd=ROOT)
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax.main', '--help'], capture_output=True, text=True, cwd=ROOT)
     assert found.returncode == 0, found.stderr
     for word in ('--workdir', '--mode', '--config.train.steps', 'python -m fvae_jax.main --config='):
         assert word in found.stdout
 
 
-@pytest.mark.parametrize('script', sorted([*(ROOT / 'launch').glob('*.sh'), ROOT / '.ci' / 'run']),
-                         ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    'script', sorted([*(ROOT / 'launch').glob('*.sh'), ROOT / '.ci' / 'run']), ids=lambda p: p.name
+)
 def test_scripts_parse_and_can_be_run(script):
     subprocess.run(['bash', '-n', script], check=True)
     assert script.read_text().startswith('#!/usr/bin/env bash')

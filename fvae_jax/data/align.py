@@ -111,8 +111,7 @@ def crop_eye_centers(size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> n
     return np.array([[eye_x, eye_y], [1 - eye_x, eye_y]]) * size - 0.5
 
 
-def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X,
-                   eye_y: float = EYE_Y) -> np.ndarray:
+def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> np.ndarray:
     """The similarity that takes a face to its aligned crop (5.2).
 
     Args:
@@ -168,14 +167,20 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     fine_matrix = finer * np.asarray(matrix, np.float64)
     fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centres elsewhere
     # OpenCV takes four channels at a time.
-    crops = [_warp(planes[..., channel:channel + 4], fine_matrix, size, finer)
-             for channel in range(0, planes.shape[2], 4)]
+    crops = [
+        _warp(planes[..., channel : channel + 4], fine_matrix, size, finer) for channel in range(0, planes.shape[2], 4)
+    ]
     return np.concatenate(crops, axis=2).reshape(size, size, *image.shape[2:])
 
 
 def _warp(planes: np.ndarray, fine_matrix: np.ndarray, size: int, finer: int) -> np.ndarray:
-    fine = cv2.warpAffine(np.ascontiguousarray(planes), fine_matrix, (size * finer, size * finer),
-                          flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    fine = cv2.warpAffine(
+        np.ascontiguousarray(planes),
+        fine_matrix,
+        (size * finer, size * finer),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     averaged = fine if finer == 1 else cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     return averaged.reshape(size, size, -1)  # OpenCV drops a single channel
 
@@ -194,8 +199,14 @@ def _landmarks(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return points
 
 
-def read_landmarks(predictor: Callable[..., Any], patch: np.ndarray, left: np.ndarray, right: np.ndarray,
-                   box_side: float, box_drop: float) -> np.ndarray:
+def read_landmarks(
+    predictor: Callable[..., Any],
+    patch: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    box_side: float,
+    box_drop: float,
+) -> np.ndarray:
     """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
 
     Args:
@@ -225,7 +236,7 @@ _PER_THREAD = threading.local()
 
 
 def _detector():
-    """dlib's frontal detector; one for each thread: it has scratch memory and frees the GIL."""
+    """Dlib's frontal detector; one for each thread: it has scratch memory and frees the GIL."""
     import dlib
 
     if not hasattr(_PER_THREAD, 'detector'):

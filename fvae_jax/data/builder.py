@@ -65,8 +65,7 @@ class BuildReport:
             'examples': len(records),
             'identities': len(people),
             'expressions': dict(sorted(sum(people.values(), collections.Counter()).items())),
-            'by_identity': {identity: dict(sorted(counts.items()))
-                            for identity, counts in sorted(people.items())},
+            'by_identity': {identity: dict(sorted(counts.items())) for identity, counts in sorted(people.items())},
             'skipped': self.skipped,
         }
 
@@ -122,8 +121,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
 
     VERSION = tfds.core.Version('1.1.0')  # part of the place; raise it when crops change
 
-    def __init__(self, *, size: int, cache: str | os.PathLike, source: str, options: dict[str, Any],
-                 fingerprint: str):
+    def __init__(self, *, size: int, cache: str | os.PathLike, source: str, options: dict[str, Any], fingerprint: str):
         """Names the place of the set.
 
         Args:
@@ -138,8 +136,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
         self._source = source
         options_text = json.dumps(options, sort_keys=True)
         digest = hashlib.sha256(f'{options_text}\n{fingerprint}'.encode()).hexdigest()[:16]
-        config = tfds.core.BuilderConfig(name=f'{size}px-{digest}',
-                                         description=f'{source}: {options_text}')
+        config = tfds.core.BuilderConfig(name=f'{size}px-{digest}', description=f'{source}: {options_text}')
         with _quiet():
             super().__init__(data_dir=cache, config=config)
 
@@ -168,10 +165,13 @@ class FaceSet(tfds.core.ShardBasedBuilder):
             self.download_and_prepare(file_format='array_record')
         report = json.loads((pathlib.Path(self.data_dir) / _REPORT).read_text())
         skipped = report['skipped']
-        left_out = (f'; skipped {len(skipped)}, the first is {_reason(skipped[0])}, all are in '
-                    f'{os.path.join(self.data_dir, _REPORT)}' if skipped else '')
-        print(f"{self.name}: {report['examples']} faces of {report['identities']} people{left_out}",
-              flush=True)
+        left_out = (
+            f'; skipped {len(skipped)}, the first is {_reason(skipped[0])}, all are in '
+            f'{os.path.join(self.data_dir, _REPORT)}'
+            if skipped
+            else ''
+        )
+        print(f'{self.name}: {report["examples"]} faces of {report["identities"]} people{left_out}', flush=True)
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
@@ -181,8 +181,10 @@ class FaceSet(tfds.core.ShardBasedBuilder):
             folder.mkdir(parents=True, exist_ok=True)
             file = open(folder / '.lock', 'w', encoding='utf-8')
         except OSError as error:
-            raise InputError(f"data.cache '{self._cache}' cannot be written ({error.strerror}); "
-                             'name another folder with --config.data.cache=DIR') from None
+            raise InputError(
+                f"data.cache '{self._cache}' cannot be written ({error.strerror}); "
+                'name another folder with --config.data.cache=DIR'
+            ) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,15 +195,16 @@ class FaceSet(tfds.core.ShardBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         size, raw = self._size, tfds.features.Encoding.BYTES  # raw bytes are the quickest to read
-        features = tfds.features.FeaturesDict({
-            'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
-            'strength': np.float32,
-            'landmarks': tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
-            'displacement': tfds.features.Tensor(
-                shape=(size, size, 2), dtype=np.float16, encoding=raw),
-            'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
-            **{key: tfds.features.Text() for key in _TEXTS},
-        })
+        features = tfds.features.FeaturesDict(
+            {
+                'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
+                'strength': np.float32,
+                'landmarks': tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
+                'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
+                'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
+                **{key: tfds.features.Text() for key in _TEXTS},
+            }
+        )
         return _LocalInfo(builder=self, features=features, disable_shuffling=True)
 
     def _shard_iterators_per_split(self, dl_manager):
@@ -216,8 +219,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
             'displacement': np.zeros((self._size, self._size, 2), np.float16),
             'exposed': np.zeros((self._size, self._size), bool),
         }
-        with tqdm(desc=f'building {self.name}', unit=' faces', delay=2, leave=False,
-                  disable=None) as bar:
+        with tqdm(desc=f'building {self.name}', unit=' faces', delay=2, leave=False, disable=None) as bar:
             for example in self._face_examples(report):
                 example = unknown | example
                 example.update(strength=float(np.float32(example['strength'])))
@@ -227,8 +229,7 @@ class FaceSet(tfds.core.ShardBasedBuilder):
                 bar.update(len(records) + len(report.skipped) - bar.n)
         if not records:
             first = '; '.join(_reason(skipped) for skipped in report.skipped[:3])
-            raise InputError(f'{self._source} has no usable photo among {len(report.skipped)}: '
-                             f'{first}')
+            raise InputError(f'{self._source} has no usable photo among {len(report.skipped)}: {first}')
         # TFDS writes into a temporary folder and renames it at the end; these files travel along.
         folder = pathlib.Path(self.data_dir)
         (folder / _RECORDS).write_text(json.dumps(records))
@@ -244,7 +245,7 @@ class _LocalInfo(tfds.core.DatasetInfo):
 
 
 def _reason(skipped: dict[str, str]) -> str:
-    return f"{skipped['file']} ({skipped['reason']})"
+    return f'{skipped["file"]} ({skipped["reason"]})'
 
 
 @contextlib.contextmanager

@@ -125,10 +125,14 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
         raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
     shapes_fit = flow.shape == (*exposed.shape, 2) and exposed.ndim == 2 and exposed.size
-    if (flow.dtype.kind not in 'fiu' or exposed.dtype.kind not in 'bfiu' or not shapes_fit or not np.isfinite(exposed).all()
-            or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max):
-        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed '
-                            '(h, w)')
+    if (
+        flow.dtype.kind not in 'fiu'
+        or exposed.dtype.kind not in 'bfiu'
+        or not shapes_fit
+        or not np.isfinite(exposed).all()
+        or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max
+    ):
+        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed (h, w)')
     height, width = exposed.shape
     ratio = np.array([size / width, size / height], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
@@ -141,8 +145,7 @@ def _longest(flow: np.ndarray) -> float:
         return np.abs(flow.astype(np.float64)).max()
 
 
-def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport
-                  ) -> Iterator[dict[str, Any]]:
+def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport) -> Iterator[dict[str, Any]]:
     """Yields an example of `builder.FaceSet` for every usable photo, and reports the others.
 
     Args:
@@ -157,9 +160,14 @@ def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: Bui
             image = read_photo(photo.root / photo.file)
             crop, landmarks = (take_crop if aligned else find_crop)(image, size)
             example = {
-                'image': crop, 'identity': photo.identity, 'expression': photo.expression,
-                'strength': photo.strength, 'origin': photo.origin, 'landmarks': landmarks,
-                'file': photo.file, 'reference': photo.reference,
+                'image': crop,
+                'identity': photo.identity,
+                'expression': photo.expression,
+                'strength': photo.strength,
+                'origin': photo.origin,
+                'landmarks': landmarks,
+                'file': photo.file,
+                'reference': photo.reference,
             }
             if photo.flow:
                 displacement, exposed = read_flow(photo.root / photo.flow, size)

@@ -87,14 +87,12 @@ class Face:
         x, y = grid(_SUPERSAMPLING * self.size)
         q, mouth, eye = self._skin_positions(expression, strength, x, y)
         q = q * np.float32(len(x) / UNITS) - 0.5
-        picture = cv2.remap(self._surface, q[..., 0], q[..., 1], cv2.INTER_CUBIC,
-                            borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.remap(self._surface, q[..., 0], q[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         picture = mix(picture, self._eyes, step(eye, 0.45))
         if mouth.any():
             rows, columns = np.flatnonzero(mouth.any(1)), np.flatnonzero(mouth.any(0))
             box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            edges = expressions.lip_edges(self.traits, self.gains, expression, strength,
-                                          x[0, box[1]])
+            edges = expressions.lip_edges(self.traits, self.gains, expression, strength, x[0, box[1]])
             drop = strength * np.mean(self.gains[expression]) * expressions.jaw_drop(expression)
             inside = paint_mouth(self.traits, x[box], y[box], drop, *edges)
             picture[box] = np.where(mouth[box][..., None], inside, picture[box])
@@ -102,7 +100,7 @@ class Face:
         # Linear light to sRGB, with a shoulder that keeps highlights from clipping.
         picture = np.clip(picture, 0, None)
         picture = np.where(picture < 0.6, picture, 0.6 + 0.4 * np.tanh((picture - 0.6) / 0.4))
-        return np.rint(255 * picture**(1 / 2.2)).astype(np.uint8)
+        return np.rint(255 * picture ** (1 / 2.2)).astype(np.uint8)
 
     def displacement(self, expression: str, strength: float) -> tuple[np.ndarray, np.ndarray]:
         """The true backward motion of the picture.
@@ -125,15 +123,15 @@ class Face:
         return back * np.float32(self.size / UNITS), exposed
 
     def landmarks(self, expression: str, strength: float) -> np.ndarray:
-        """dlib's five points (see `align`) in the picture, (5, 2) float32, px of the crop."""
+        """Dlib's five points (see `align`) in the picture, (5, 2) float32, px of the crop."""
         points = self.traits.landmarks()
         points = points + np.float32(strength) * expressions.forward_displacement(
-            self.traits, self.gains, expression, 'upper', points[:, 0], points[:, 1])
+            self.traits, self.gains, expression, 'upper', points[:, 0], points[:, 1]
+        )
         return points * np.float32(self.size / UNITS) - np.float32(0.5)
 
 
-def examples(identities: int, size: int, seed: int, strengths: Sequence[float] = (1.0,)
-             ) -> Iterator[dict[str, Any]]:
+def examples(identities: int, size: int, seed: int, strengths: Sequence[float] = (1.0,)) -> Iterator[dict[str, Any]]:
     """Draws a set, person by person: neutral once, then every other expression at each strength.
 
     Args:

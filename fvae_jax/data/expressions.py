@@ -32,12 +32,7 @@ _RECIPES = {
 }
 # How far the middles of the upper and of the lower lip part beyond that, face units, and how round
 # the opening is.
-_PARTING = {
-    'smile': (3.3, 1.6, 3),
-    'surprise': (4.2, 6.4, 4),
-    'disgust': (2.6, 0.3, 2),
-    'scream': (8.0, 8.0, 4),
-}
+_PARTING = {'smile': (3.3, 1.6, 3), 'surprise': (4.2, 6.4, 4), 'disgust': (2.6, 0.3, 2), 'scream': (8.0, 8.0, 4)}
 _JAW_DROP = 9.0
 _TABLE = 2 * int(UNITS)  # texels across a tabulated displacement
 _SOLVED = int(UNITS)  # points across an inverted one
@@ -56,8 +51,11 @@ def _pulls(t):
         7: [(EYE_X, up, 7.5, 3.1, 0, 2.0), (EYE_X, low, 7.5, 3.2, 0, -1.0)],
         9: [(8, t.nose_base - 5, 7, 7.5, 0.8, -2.6), (9, t.brow_y + 3, 7, 6, -0.7, 1.3)],
         10: [(10, t.mouth_y - 6, 7, 6.5, 0.6, -3.3)],
-        12: [(corner, t.mouth_y, 9, 8.5, 4.6, -5.9), (24, t.mouth_y - 14, 8, 8, 1.8, -1.6),
-             (10, t.nose_base - 3, 5, 5, 0.8, -0.5)],
+        12: [
+            (corner, t.mouth_y, 9, 8.5, 4.6, -5.9),
+            (24, t.mouth_y - 14, 8, 8, 1.8, -1.6),
+            (10, t.nose_base - 3, 5, 5, 0.8, -0.5),
+        ],
         15: [(corner, t.mouth_y, 6.5, 6.5, 0.6, 2.8)],
         17: [(5, t.chin_y - 10, 9, 7, 0, -1.6)],
         18: [(corner, t.mouth_y, 7.5, 10, -4.2, 0)],
@@ -87,8 +85,9 @@ def jaw_drop(expression: str) -> float:
     return _JAW_DROP * _RECIPES[expression].get(27, 0.0)
 
 
-def forward_displacement(traits: Traits, gains: dict, expression: str, sheet: str, x: np.ndarray,
-                         y: np.ndarray) -> np.ndarray:
+def forward_displacement(
+    traits: Traits, gains: dict, expression: str, sheet: str, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
     """Where neutral skin goes at strength 1: p ↦ p + displacement.
 
     Args:
@@ -110,17 +109,17 @@ def forward_displacement(traits: Traits, gains: dict, expression: str, sheet: st
             right, left = bump(side, y, away, cy, sx, sy), bump(side, y, -away, cy, sx, sy)
             dx += amount * outward * (right - left)
             dy += amount * down * (right + left)
-    hinge = 0.5 * (1 + np.tanh((y - traits.mouth_y - 2) / 11)) * np.exp(-0.5 * (side / 31)**2)
+    hinge = 0.5 * (1 + np.tanh((y - traits.mouth_y - 2) / 11)) * np.exp(-0.5 * (side / 31) ** 2)
     dy += jaw_drop(expression) * hinge
     if expression in _PARTING:
         up, down, roundness = _PARTING[expression]
         # Squared, so that the two sheets part smoothly at the corners.
-        apart = np.clip(1 - np.abs(side / traits.mouth_width)**roundness, 0, None)**2
+        apart = np.clip(1 - np.abs(side / traits.mouth_width) ** roundness, 0, None) ** 2
         over = traits.lip_line(x) - y
         if sheet == 'upper':
-            dy -= up * apart * np.exp(-0.5 * (np.clip(over, 0, None) / 8.5)**2)
+            dy -= up * apart * np.exp(-0.5 * (np.clip(over, 0, None) / 8.5) ** 2)
         else:
-            dy += down * apart * np.exp(-0.5 * (np.clip(-over, 0, None) / 10)**2)
+            dy += down * apart * np.exp(-0.5 * (np.clip(-over, 0, None) / 10) ** 2)
     left, right = gains[expression]
     gain = 0.5 * (right + left) + 0.5 * (right - left) * np.tanh(side / 12)
     return np.stack([dx * gain, dy * gain], -1).astype(np.float32)
@@ -147,14 +146,12 @@ def invert(table: np.ndarray, strength: float) -> np.ndarray:
     scale = np.float32(_TABLE / UNITS)
     qx, qy = x, y
     for _ in range(_ITERATIONS):
-        moved = cv2.remap(table, qx * scale - 0.5, qy * scale - 0.5, cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.remap(table, qx * scale - 0.5, qy * scale - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         qx, qy = x - strength * moved[..., 0], y - strength * moved[..., 1]
     return np.stack([qx - x, qy - y], -1)
 
 
-def lip_edges(traits: Traits, gains: dict, expression: str, strength: float, columns: np.ndarray
-              ) -> list[np.ndarray]:
+def lip_edges(traits: Traits, gains: dict, expression: str, strength: float, columns: np.ndarray) -> list[np.ndarray]:
     """Heights of the edges of the upper and of the lower lip at given columns, face units."""
     ends = MIDLINE - traits.mouth_width, MIDLINE + traits.mouth_width
     x = np.linspace(*ends, 129, dtype=np.float32)

@@ -66,15 +66,16 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
     photos = []
     for folder in folders:
         if not os.path.isdir(folder):
-            raise InputError(f"data.root '{folder}' is no folder; name a folder of photos "
-                             '(see README, "Own data")')
+            raise InputError(f'data.root \'{folder}\' is no folder; name a folder of photos (see README, "Own data")')
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
     _check_one_folder(photos, root)
     kept = [photo for photo in photos if photo.expression not in excluded]
     if not kept:
-        raise InputError(f"data.exclude leaves nothing of data.root '{root}', which has only "
-                         f'{", ".join(sorted({photo.expression for photo in photos}))}')
+        raise InputError(
+            f"data.exclude leaves nothing of data.root '{root}', which has only "
+            f'{", ".join(sorted({photo.expression for photo in photos}))}'
+        )
     return kept
 
 
@@ -108,8 +109,9 @@ def _walk(folder: str) -> list[Photo]:
             strength = 0.0 if expression == NEUTRAL else 1.0
             photos.append(Photo(root, file, path.parent.name, expression, strength))
     if not photos:
-        raise InputError(f"data.root '{folder}' has no index.csv and no photos named "
-                         f'IDENTITY/EXPRESSION.jpg; {_EXPECTED}')
+        raise InputError(
+            f"data.root '{folder}' has no index.csv and no photos named IDENTITY/EXPRESSION.jpg; {_EXPECTED}"
+        )
     return photos
 
 
@@ -118,21 +120,25 @@ def _read_index(folder: str) -> list[Photo]:
     if not os.path.isfile(table):  # opening a pipe would wait for ever
         raise InputError(f"data.root '{folder}' has an index.csv that is no file; {_EXPECTED}")
     if os.path.getsize(table) > _LARGEST_INDEX:
-        raise InputError(f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, which no list of "
-                         f'photos is; {_EXPECTED}')
+        raise InputError(
+            f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, which no list of "
+            f'photos is; {_EXPECTED}'
+        )
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
     with open(table, newline='', encoding='utf-8-sig') as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         try:
             for column in COLUMNS:
                 if column not in (reader.fieldnames or ()):
-                    raise InputError(f"data.root '{folder}' has an index.csv without the column "
-                                     f"'{column}'; {_EXPECTED}")
+                    raise InputError(
+                        f"data.root '{folder}' has an index.csv without the column '{column}'; {_EXPECTED}"
+                    )
             photos = _find_references({reader.line_num: _row(folder, reader.line_num, row) for row in reader})
         except (UnicodeDecodeError, csv.Error) as error:
             # One line, whatever the table holds.
-            raise InputError(f"data.root '{folder}' has an index.csv that is not a UTF-8 table "
-                             f'with commas ({error}); {_EXPECTED}') from None
+            raise InputError(
+                f"data.root '{folder}' has an index.csv that is not a UTF-8 table with commas ({error}); {_EXPECTED}"
+            ) from None
     if not photos:
         raise InputError(f"data.root '{folder}' has an index.csv without rows; {_EXPECTED}")
     return photos
@@ -160,9 +166,19 @@ def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
     except ValueError:
         strength = math.nan
     if not 0 <= strength < math.inf:
-        raise _wrong(folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression")
-    return Photo(pathlib.Path(folder), cell('path'), cell('identity'), expression,
-                 0.0 if expression == NEUTRAL else strength, origin, cell('flow'), cell('reference') if cell('flow') else '')
+        raise _wrong(
+            folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression"
+        )
+    return Photo(
+        pathlib.Path(folder),
+        cell('path'),
+        cell('identity'),
+        expression,
+        0.0 if expression == NEUTRAL else strength,
+        origin,
+        cell('flow'),
+        cell('reference') if cell('flow') else '',
+    )
 
 
 def _lies_in(folder: str, file: str) -> bool:
@@ -185,17 +201,29 @@ def _find_references(photos: dict[int, Photo]) -> list[Photo]:
         others = plain[photo.identity]
         neutrals = [other.file for other in others if other.expression == NEUTRAL]
         if photo.reference and photo.reference not in {other.file for other in others}:
-            raise _wrong(photo.root, line, f"reference '{photo.reference}' is no photo of '{photo.identity}' without a flow of "
-                         'its own; name the photo that the flow starts from')
+            raise _wrong(
+                photo.root,
+                line,
+                f"reference '{photo.reference}' is no photo of '{photo.identity}' without a flow of "
+                'its own; name the photo that the flow starts from',
+            )
         if not photo.reference and len(neutrals) != 1:
-            raise _wrong(photo.root, line, f"its flow starts from one of {len(neutrals)} neutral photos of "
-                         f"'{photo.identity}'; name it in the column reference")
+            raise _wrong(
+                photo.root,
+                line,
+                f'its flow starts from one of {len(neutrals)} neutral photos of '
+                f"'{photo.identity}'; name it in the column reference",
+            )
         found[line] = photo.reference or neutrals[0]
     references = {(photos[line].identity, reference) for line, reference in found.items()}
 
     def own(photo: Photo) -> str:
         return photo.file if (photo.identity, photo.file) in references else ''
-    return [dataclasses.replace(photo, reference=found[line] if photo.flow else own(photo)) for line, photo in photos.items()]
+
+    return [
+        dataclasses.replace(photo, reference=found[line] if photo.flow else own(photo))
+        for line, photo in photos.items()
+    ]
 
 
 def _wrong(folder: str | os.PathLike, line: int, what: str) -> InputError:
@@ -210,5 +238,7 @@ def _check_one_folder(photos: list[Photo], root: str) -> None:
             folders[photo.identity].add(photo.root)
     for identity, where in folders.items():
         if len(where) > 1:
-            raise InputError(f"'{identity}' has flows in {len(where)} folders of data.root "
-                             f"'{root}', from different photos; give each its own identity")
+            raise InputError(
+                f"'{identity}' has flows in {len(where)} folders of data.root "
+                f"'{root}', from different photos; give each its own identity"
+            )

@@ -11,10 +11,17 @@ from fvae_jax.errors import InputError
 
 # What each subject was asked for, by session and recording.
 EXPRESSIONS = {
-    ('01', '01'): 'neutral', ('01', '02'): 'smile',
-    ('02', '01'): 'neutral', ('02', '02'): 'surprise', ('02', '03'): 'squint',
-    ('03', '01'): 'neutral', ('03', '02'): 'smile', ('03', '03'): 'disgust',
-    ('04', '01'): 'neutral', ('04', '02'): 'neutral', ('04', '03'): 'scream',
+    ('01', '01'): 'neutral',
+    ('01', '02'): 'smile',
+    ('02', '01'): 'neutral',
+    ('02', '02'): 'surprise',
+    ('02', '03'): 'squint',
+    ('03', '01'): 'neutral',
+    ('03', '02'): 'smile',
+    ('03', '03'): 'disgust',
+    ('04', '01'): 'neutral',
+    ('04', '02'): 'neutral',
+    ('04', '03'): 'scream',
 }
 CAMERA = '05_1'
 ILLUMINATION = '06'
@@ -37,8 +44,13 @@ class Multipie(FaceSet):
           InputError: the photos are not there; says how to get them and where to put them.
         """
         self._photos = find_photos(manual_dir)
-        super().__init__(size=size, cache=cache, source=f"data.manual_dir '{manual_dir}'",
-                         options={}, fingerprint=index.fingerprint(self._photos))
+        super().__init__(
+            size=size,
+            cache=cache,
+            source=f"data.manual_dir '{manual_dir}'",
+            options={},
+            fingerprint=index.fingerprint(self._photos),
+        )
 
     def _face_examples(self, report: BuildReport) -> Iterator[dict[str, Any]]:
         return crops.face_examples(self._photos, self._size, False, report)
@@ -68,5 +80,6 @@ def find_photos(manual_dir: str) -> list[index.Photo]:
             f"data.manual_dir '{manual_dir}' has no folders multipie/data/sessionNN/multiview/"
             f'SUBJECT/RECORDING/{CAMERA}; Multi-PIE is licensed by Carnegie Mellon University: '
             'order it at multipie.org, unpack it so that DIR/multipie/data/session01 exists, and give '
-            '--config.data.manual_dir=DIR')
+            '--config.data.manual_dir=DIR'
+        )
     return photos

@@ -1,7 +1,8 @@
 """(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
 
 import hashlib
-from typing import Any, Mapping, NamedTuple, Protocol, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import ml_collections
@@ -10,7 +11,6 @@ import numpy as np
 from fvae_jax.data import true_flow
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, image as image_ops
-
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
 _EMPHASIS = 4
@@ -50,14 +50,17 @@ class Augmentation(NamedTuple):
 
 def _part(identities: Sequence[str], salt: str, share: float, spare: int, first: Sequence[str] = ()) -> set[str]:
     """The `share` of the names: `first`, then those with the smallest hashes; one at least, and `spare` are left."""
+
     def rank(identity: str) -> tuple[bool, bytes]:
         return identity not in first, hashlib.sha256(f'{salt}:{identity}'.encode()).digest()
+
     count = min(max(1, len(first), round(share * len(identities))), len(identities) - spare)
     return set(sorted(identities, key=rank)[:count])
 
 
-def split_identities(identities: Sequence[str], test_share: float, validation_share: float,
-                     test_people: Sequence[str] = ()) -> Split:
+def split_identities(
+    identities: Sequence[str], test_share: float, validation_share: float, test_people: Sequence[str] = ()
+) -> Split:
     """Divides people by a hash of their names: the same people are always divided alike (5.2, 5.4).
 
     Args:
@@ -71,13 +74,16 @@ def split_identities(identities: Sequence[str], test_share: float, validation_sh
     """
     names = sorted(set(identities))
     if len(names) < 3:
-        raise InputError(f'the set has {len(names)} identities; at least 3 are needed, to train, to validate '
-                         'and to test')
+        raise InputError(
+            f'the set has {len(names)} identities; at least 3 are needed, to train, to validate and to test'
+        )
     for name in sorted(set(test_people) - set(names)):
         raise InputError(f'data.test_people names {name!r}, who is not in the set or has no pair of expressions')
     if len(set(test_people)) > len(names) - 2:
-        raise InputError(f'data.test_people names {len(set(test_people))} of {len(names)} people; leave two at least '
-                         'to train and to validate')
+        raise InputError(
+            f'data.test_people names {len(set(test_people))} of {len(names)} people; leave two at least '
+            'to train and to validate'
+        )
     test = _part(names, 'test', test_share, spare=2, first=sorted(set(test_people)))
     rest = [name for name in names if name not in test]
     validation = _part(rest, 'validation', validation_share, spare=1)
@@ -105,11 +111,12 @@ def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
         if record.identity in by_identity:
             by_identity[record.identity].append(i)
     label = [(record.expression, round(float(record.strength), 3)) for record in records]
-    pairs = [(s, t) for members in by_identity.values() for s in members for t in members
-             if label[s] != label[t]]
+    pairs = [(s, t) for members in by_identity.values() for s in members for t in members if label[s] != label[t]]
     if not pairs:
-        raise InputError(f'none of {len(by_identity)} identities has two images with different expressions; '
-                         'check the identity and expression columns')
+        raise InputError(
+            f'none of {len(by_identity)} identities has two images with different expressions; '
+            'check the identity and expression columns'
+        )
     return np.asarray(pairs)
 
 
@@ -131,9 +138,11 @@ def emphasize(pairs: np.ndarray, records: Sequence, expressions: Sequence[str]) 
     """
     shown = {record.expression for record in records}
     for name in sorted(set(expressions) - shown):
-        raise InputError(f'data.emphasized names {name!r}, which no image shows; the set has {", ".join(sorted(shown))}')
+        raise InputError(
+            f'data.emphasized names {name!r}, which no image shows; the set has {", ".join(sorted(shown))}'
+        )
     favored = np.asarray([record.expression in expressions for record in records])
-    return np.repeat(pairs, _EMPHASIS**favored[pairs].sum(1), axis=0)
+    return np.repeat(pairs, _EMPHASIS ** favored[pairs].sum(1), axis=0)
 
 
 class PairPlan:
@@ -164,13 +173,18 @@ class PairPlan:
         if generator.random() < settings.identity_pairs:
             source = target
         degrees, scale, shift_x, shift_y = generator.uniform(-1, 1, 4)
-        return int(source), int(target), Augmentation(
-            degrees=settings.jitter_degrees * degrees,
-            scale=1 + settings.jitter_scale * scale,
-            shift_x=settings.jitter_shift * shift_x,
-            shift_y=settings.jitter_shift * shift_y,
-            flip=bool(settings.flip and generator.random() < 0.5),
-            gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)))
+        return (
+            int(source),
+            int(target),
+            Augmentation(
+                degrees=settings.jitter_degrees * degrees,
+                scale=1 + settings.jitter_scale * scale,
+                shift_x=settings.jitter_shift * shift_x,
+                shift_y=settings.jitter_shift * shift_y,
+                flip=bool(settings.flip and generator.random() < 0.5),
+                gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)),
+            ),
+        )
 
     def _permutation(self, epoch: int) -> np.ndarray:
         # One pair is replaced by another atomically: loader threads may ask for two epochs at a time.
@@ -199,8 +213,13 @@ def augment(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
     if augmentation._replace(flip=False, gains=Augmentation().gains) == Augmentation():
         return image[:, ::-1] if augmentation.flip else image
     size = image.shape[0]
-    return cv2.warpAffine(image, augmentation_matrix(augmentation, size), (size, size),
-                          flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image,
+        augmentation_matrix(augmentation, size),
+        (size, size),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
@@ -229,8 +248,10 @@ class TrueFlow(NamedTuple):
         matrix = augmentation_matrix(augmentation, size)
         options = dict(dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         moved = cv2.warpAffine(self.displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
-        return TrueFlow(moved, *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5
-                                 for mask in (self.exposed, self.known)))
+        return TrueFlow(
+            moved,
+            *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5 for mask in (self.exposed, self.known)),
+        )
 
 
 class PairFlows:
@@ -263,15 +284,22 @@ class PairFlows:
         if not references[0] or references[0] != references[1]:
             return TrueFlow(still, nothing, nothing)
         displacement, exposed, outside = true_flow.compose(
-            read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed'])
+            read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed']
+        )
         # Displacements lead to the reference. What it lacks and both pictures show, teeth say, has a
         # source in S, but nobody knows where.
         known = ~read_t['exposed'] if read_s['exposed'].any() else everywhere
         return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside)
 
 
-def load_pair(faces: FaceSource, source: int, target: int, augmentation: Augmentation, settings: ml_collections.ConfigDict,
-              flows: PairFlows | None = None) -> dict[str, np.ndarray]:
+def load_pair(
+    faces: FaceSource,
+    source: int,
+    target: int,
+    augmentation: Augmentation,
+    settings: ml_collections.ConfigDict,
+    flows: PairFlows | None = None,
+) -> dict[str, np.ndarray]:
     """Reads, augments and colour-matches one pair.
 
     Args:

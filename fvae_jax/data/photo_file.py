@@ -17,8 +17,19 @@ from fvae_jax.errors import InputError
 
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
 # Whatever Pillow and OpenCV raise for damaged files; which one depends on the format and the place.
-DAMAGES = (OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError, struct.error,
-           zlib.error, cv2.error)
+DAMAGES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    cv2.error,
+)
 MAX_PIXELS = 200_000_000  # the largest sensors of phones have 199.8 million
 
 # What Pillow logs about damaged files, and Python shows where nobody listens, is raised as well.
@@ -28,7 +39,7 @@ logging.getLogger('PIL').addHandler(logging.NullHandler())
 _MAX_SCANS = 100
 # 0xff before a zero is a byte of the picture, and marks of restarts lie within a scan.
 _MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]', re.DOTALL)
-_START, _END, _SCAN, _NOTHING = 0xd8, 0xd9, 0xda, 0x01
+_START, _END, _SCAN, _NOTHING = 0xD8, 0xD9, 0xDA, 0x01
 
 
 @contextlib.contextmanager
@@ -58,7 +69,9 @@ def opened(path: pathlib.Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.I
             if image.width * image.height > max_pixels:
                 raise Image.DecompressionBombError
             if image.format in ('JPEG', 'MPO') and (scans := _scans(path.read_bytes())) > _MAX_SCANS:
-                raise InputError(f"photo '{path}' has at least {scans} scans, where JPEGs have about ten; save it again")
+                raise InputError(
+                    f"photo '{path}' has at least {scans} scans, where JPEGs have about ten; save it again"
+                )
             with _c_libraries_silent() if image.format in ('TIFF', 'PNG') else contextlib.nullcontext():
                 yield image
 
@@ -82,13 +95,13 @@ def _scans(data: bytes) -> int:
             break
         count += kind == _SCAN
         if kind not in (_START, _NOTHING):
-            at += int.from_bytes(data[at:at + 2], 'big')
+            at += int.from_bytes(data[at : at + 2], 'big')
     return count
 
 
 @contextlib.contextmanager
 def _c_libraries_silent() -> Iterator[None]:
-    """libtiff and OpenCV's libpng write what they find odd to standard error, past Python; what they return is enough."""
+    """Libtiff and OpenCV's libpng write what they find odd to standard error, past Python; what they return is enough."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error

@@ -14,8 +14,9 @@ class Photos(FaceSet):
 
     name = 'photos'
 
-    def __init__(self, *, size: int, cache: str | os.PathLike, root: str, aligned: bool = False,
-                 exclude: Sequence[str] = ()):
+    def __init__(
+        self, *, size: int, cache: str | os.PathLike, root: str, aligned: bool = False, exclude: Sequence[str] = ()
+    ):
         """Reads the list of photos.
 
         Args:
@@ -32,12 +33,18 @@ class Photos(FaceSet):
         self._photos = index.read_roots(root, exclude)
         self._aligned = aligned
         if not aligned and any(photo.flow for photo in self._photos):
-            raise InputError(f"data.root '{root}' has true flows, which hold only for its own "
-                             'crops; set --config.data.aligned=True, or take the column flow '
-                             'out of index.csv')
-        super().__init__(size=size, cache=cache, source=f"data.root '{root}'",
-                         options={'aligned': aligned},
-                         fingerprint=index.fingerprint(self._photos))
+            raise InputError(
+                f"data.root '{root}' has true flows, which hold only for its own "
+                'crops; set --config.data.aligned=True, or take the column flow '
+                'out of index.csv'
+            )
+        super().__init__(
+            size=size,
+            cache=cache,
+            source=f"data.root '{root}'",
+            options={'aligned': aligned},
+            fingerprint=index.fingerprint(self._photos),
+        )
 
     def _face_examples(self, report: BuildReport) -> Iterator[dict[str, Any]]:
         return crops.face_examples(self._photos, self._size, self._aligned, report)

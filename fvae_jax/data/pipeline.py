@@ -1,6 +1,6 @@
 """Grain: this host's share of each global batch, prefetched, and resumed from a checkpoint."""
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import grain
 import ml_collections
@@ -14,8 +14,9 @@ _THREADS = 4
 _PREFETCH = 16
 
 
-def training_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
-                     ) -> grain.DatasetIterator:
+def training_batches(
+    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
+) -> grain.DatasetIterator:
     """Returns an endless, checkpointable iterator over this host's share of the training batches.
 
     Position p of the stream belongs to row p mod batch_size of step p // batch_size, whatever the number
@@ -45,8 +46,9 @@ def training_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_
     return iter(loader.batch(share, drop_remainder=True))
 
 
-def evaluation_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict
-                       ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
+def evaluation_batches(
+    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict
+) -> Iterator[tuple[dict[str, np.ndarray], int]]:
     """Yields (batch, valid rows) over the given pairs in order; the last batch repeats its last pair."""
     size = config.eval.batch_size
 
@@ -55,8 +57,12 @@ def evaluation_batches(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: m
         return pairs_lib.load_pair(faces, int(source), int(target), pairs_lib.Augmentation(), config.data)
 
     count = -(-len(pairs) // size)
-    loader = grain.MapDataset.range(count * size).map(load).to_iter_dataset(
-        grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_PREFETCH)).batch(size)
+    loader = (
+        grain.MapDataset.range(count * size)
+        .map(load)
+        .to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_PREFETCH))
+        .batch(size)
+    )
     for i, batch in enumerate(loader):
         yield batch, min(size, len(pairs) - i * size)
 

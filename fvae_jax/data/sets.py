@@ -13,13 +13,30 @@ _OPTIONS = {
     'photos': ('root', 'aligned', 'exclude'),
     'multipie': ('manual_dir',),
 }
-_DEFAULTS = {'root': '', 'aligned': False, 'exclude': (), 'manual_dir': '',
-             'identities': None, 'seed': None, 'strengths': None}
+_DEFAULTS = {
+    'root': '',
+    'aligned': False,
+    'exclude': (),
+    'manual_dir': '',
+    'identities': None,
+    'seed': None,
+    'strengths': None,
+}
 
 
-def open_set(name: str, *, size: int, cache: str = '', root: str = '', aligned: bool = False,
-             exclude: Sequence[str] = (), manual_dir: str = '', identities: int | None = None,
-             seed: int | None = None, strengths: Sequence[float] | None = None) -> FaceData:
+def open_set(
+    name: str,
+    *,
+    size: int,
+    cache: str = '',
+    root: str = '',
+    aligned: bool = False,
+    exclude: Sequence[str] = (),
+    manual_dir: str = '',
+    identities: int | None = None,
+    seed: int | None = None,
+    strengths: Sequence[float] | None = None,
+) -> FaceData:
     """Opens a set of faces, after building it if it is new or its files have changed.
 
     Args:
@@ -42,13 +59,22 @@ def open_set(name: str, *, size: int, cache: str = '', root: str = '', aligned: 
     """
     if name not in _OPTIONS:
         raise InputError(f"data.set '{name}' is unknown; it is one of {', '.join(_OPTIONS)}")
-    given = {'root': root, 'aligned': aligned, 'exclude': tuple(exclude), 'manual_dir': manual_dir,
-             'identities': identities, 'seed': seed, 'strengths': strengths}
+    given = {
+        'root': root,
+        'aligned': aligned,
+        'exclude': tuple(exclude),
+        'manual_dir': manual_dir,
+        'identities': identities,
+        'seed': seed,
+        'strengths': strengths,
+    }
     for option, value in given.items():
         if option not in _OPTIONS[name] and value != _DEFAULTS[option]:
             meant = next(other for other, options in _OPTIONS.items() if option in options)
-            raise InputError(f"data.{option} is {value!r}, which the set '{name}' does not have; "
-                             f"leave it out, or use --config.data.set={meant}")
+            raise InputError(
+                f"data.{option} is {value!r}, which the set '{name}' does not have; "
+                f'leave it out, or use --config.data.set={meant}'
+            )
     options = {option: given[option] for option in _OPTIONS[name] if given[option] is not None}
     folder = os.path.expanduser(cache) if cache else runtime.cache_dir()
     return _set_class(name)(size=size, cache=folder, **options).build()

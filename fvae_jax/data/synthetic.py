@@ -16,8 +16,15 @@ class Synthetic(FaceSet):
 
     name = 'synthetic'
 
-    def __init__(self, *, size: int, cache: str | os.PathLike, identities: int = 150, seed: int = 0,
-                 strengths: Sequence[float] = (1.0,)):
+    def __init__(
+        self,
+        *,
+        size: int,
+        cache: str | os.PathLike,
+        identities: int = 150,
+        seed: int = 0,
+        strengths: Sequence[float] = (1.0,),
+    ):
         """Says which people to draw.
 
         Args:
@@ -29,8 +36,9 @@ class Synthetic(FaceSet):
         """
         self._identities, self._seed, self._strengths = identities, seed, tuple(strengths)
         options = {'identities': identities, 'seed': seed, 'strengths': self._strengths}
-        super().__init__(size=size, cache=cache, source='the synthetic set', options=options,
-                         fingerprint=f'drawing {_DRAWING}')
+        super().__init__(
+            size=size, cache=cache, source='the synthetic set', options=options, fingerprint=f'drawing {_DRAWING}'
+        )
 
     def _face_examples(self, report: BuildReport) -> Iterator[dict[str, Any]]:
         others = len(expressions.EXPRESSIONS) - 1

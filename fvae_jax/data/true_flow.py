@@ -55,8 +55,7 @@ def _nearest_pixel(shown, hidden, wanted):
     for owner, order in zip(owners, (visible[::-1].copy(), visible)):
         column, row = np.clip(np.rint(shown[order]).astype(int), 0, limits).T
         owner[row, column] = order
-    rows, columns = ndimage.distance_transform_edt(owners[0] < 0, return_distances=False,
-                                                   return_indices=True)
+    rows, columns = ndimage.distance_transform_edt(owners[0] < 0, return_distances=False, return_indices=True)
     column, row = np.clip(np.rint(wanted).astype(int), 0, limits).T
     owners = owners[:, rows[row, column], columns[row, column]]
     # The owner of a cell is not the best of its neighborhood yet.
@@ -67,15 +66,18 @@ def _nearest_pixel(shown, hidden, wanted):
         best, least, (wanted_x, wanted_y) = pixel[asked], distance[asked], wanted[asked].T
         for dy, dx in _NEIGHBORHOOD:
             other = np.clip(row + dy, 0, height - 1) * width + np.clip(column + dx, 0, width - 1)
-            far = (x[other] - wanted_x)**2 + (y[other] - wanted_y)**2
+            far = (x[other] - wanted_x) ** 2 + (y[other] - wanted_y) ** 2
             best, least = np.where(far < least, other, best), np.minimum(far, least)
         pixel[asked], distance[asked] = best, least
     return pixel
 
 
-def compose(source_displacement: np.ndarray, source_exposed: np.ndarray,
-            target_displacement: np.ndarray, target_exposed: np.ndarray
-            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def compose(
+    source_displacement: np.ndarray,
+    source_exposed: np.ndarray,
+    target_displacement: np.ndarray,
+    target_exposed: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Backward flow from picture T to picture S of one person: T(p) = S(p + displacement(p)).
 
     A pixel q of S shows m_S(q) and, by the slope of its displacement, tells what S shows around it.

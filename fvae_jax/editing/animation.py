@@ -18,13 +18,36 @@ from fvae_jax.ops import image as image_ops
 # front, which every browser plays, with the colors of HD video, which players assume. GIF: one
 # palette for the whole animation, so that still parts do not flicker.
 FORMATS = {
-    '.mp4': ('libx264', [
-        '-vf', 'scale=out_color_matrix=bt709:out_range=tv', '-pix_fmt', 'yuv420p',
-        '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709',
-        '-crf', '17', '-preset', 'medium', '-movflags', '+faststart']),
-    '.gif': ('gif', [
-        '-vf', 'split[a][b];[a]palettegen=stats_mode=full[palette];'
-               '[b][palette]paletteuse=dither=sierra2_4a', '-loop', '0']),
+    '.mp4': (
+        'libx264',
+        [
+            '-vf',
+            'scale=out_color_matrix=bt709:out_range=tv',
+            '-pix_fmt',
+            'yuv420p',
+            '-colorspace',
+            'bt709',
+            '-color_primaries',
+            'bt709',
+            '-color_trc',
+            'bt709',
+            '-crf',
+            '17',
+            '-preset',
+            'medium',
+            '-movflags',
+            '+faststart',
+        ],
+    ),
+    '.gif': (
+        'gif',
+        [
+            '-vf',
+            'split[a][b];[a]palettegen=stats_mode=full[palette];[b][palette]paletteuse=dither=sierra2_4a',
+            '-loop',
+            '0',
+        ],
+    ),
     '.webp': ('libwebp_anim', ['-quality', '90', '-loop', '0']),
 }
 
@@ -55,13 +78,15 @@ def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> 
         return path
     output.check_folder(path)
     if any(path.iterdir()) and not overwrite:
-        raise InputError(f"output folder '{path}' holds files; choose another one, or allow it "
-                         'with --overwrite (overwrite=True)')
+        raise InputError(
+            f"output folder '{path}' holds files; choose another one, or allow it with --overwrite (overwrite=True)"
+        )
     return path
 
 
-def write_animation(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, *,
-                    overwrite: bool = False) -> None:
+def write_animation(
+    path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, *, overwrite: bool = False
+) -> None:
     """Writes frames as .mp4, .gif or .webp, or numbered PNGs into a folder (no suffix).
 
     Frames are taken one at a time. A film of odd width or height gets its last column or row twice.
@@ -120,12 +145,10 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape = None
     for number, frame in enumerate(frames):
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise InputError(f'frame {number} is {frame.dtype} {frame.shape}; expected uint8 '
-                             '(H, W, 3)')
+            raise InputError(f'frame {number} is {frame.dtype} {frame.shape}; expected uint8 (H, W, 3)')
         shape = shape or frame.shape
         if frame.shape != shape:
-            raise InputError(f'frame {number} has shape {frame.shape} and the first {shape}; make '
-                             'them of one size')
+            raise InputError(f'frame {number} has shape {frame.shape} and the first {shape}; make them of one size')
         yield frame
     if shape is None:
         raise InputError('no frames to write; give at least one')
@@ -141,10 +164,29 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     padding = ((0, odd[0]), (0, odd[1]), (0, 0))
     codec, options = FORMATS[path.suffix.lower()]
     process = subprocess.Popen(
-        [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-f', 'rawvideo',
-         '-pix_fmt', 'rgb24', '-s', f'{width + odd[1]}x{height + odd[0]}', '-r', str(fps),
-         '-i', '-', '-c:v', codec, *options, str(path)],
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            '-v',
+            'error',
+            '-y',
+            '-f',
+            'rawvideo',
+            '-pix_fmt',
+            'rgb24',
+            '-s',
+            f'{width + odd[1]}x{height + odd[0]}',
+            '-r',
+            str(fps),
+            '-i',
+            '-',
+            '-c:v',
+            codec,
+            *options,
+            str(path),
+        ],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         for frame in itertools.chain([first], frames):
             process.stdin.write(np.pad(frame, padding, mode='edge').tobytes())

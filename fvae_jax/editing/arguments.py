@@ -23,13 +23,13 @@ class Parser(argparse.ArgumentParser):
       expressions: those of the model; none for a command without one.
     """
 
-    def __init__(self, command: str, usage: str, description: str, epilog: str = '',
-                 expressions: Sequence[str] = ()):
+    def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
         def formatter(prog):
             return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20, width=_WIDTH)
 
-        super().__init__(command, f'{command} {usage}', description, epilog,
-                         formatter_class=formatter, allow_abbrev=False)
+        super().__init__(
+            command, f'{command} {usage}', description, epilog, formatter_class=formatter, allow_abbrev=False
+        )
         self.expressions = tuple(expressions)
         self._asked = None
 
@@ -38,12 +38,15 @@ class Parser(argparse.ArgumentParser):
 
     def add_expressions(self) -> argparse._ArgumentGroup:
         """Returns a group of the help for --NAME X of each expression, which `parse` adds: other options come first."""
-        words = ('--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
-                 'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
-                 'smiling face shall show something else. '
-                 f'This model has {", ".join(map(option, self.expressions))}.')
+        words = (
+            '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
+            'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
+            'smiling face shall show something else. '
+            f'This model has {", ".join(map(option, self.expressions))}.'
+        )
         self._asked = self.add_argument_group(
-            'what to show', textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False))
+            'what to show', textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False)
+        )
         return self._asked
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -54,15 +57,21 @@ class Parser(argparse.ArgumentParser):
         """
         for name in self.expressions if self._asked else ():
             try:
-                self._asked.add_argument(*dict.fromkeys((option(name), f'--{name}')), type=finite,
-                                         dest=_destination(name), help=argparse.SUPPRESS)
+                self._asked.add_argument(
+                    *dict.fromkeys((option(name), f'--{name}')),
+                    type=finite,
+                    dest=_destination(name),
+                    help=argparse.SUPPRESS,
+                )
             except argparse.ArgumentError:
                 pass  # the name is that of another option; --to reaches it
         args, rest = self.parse_known_intermixed_args(argv)
         unknown = next((word for word in rest if word.startswith('--')), None)
         if unknown and self.expressions:
-            raise InputError(f'unknown expression or option {unknown.split("=")[0]}; this model '
-                             f'has {", ".join(map(option, self.expressions))}')
+            raise InputError(
+                f'unknown expression or option {unknown.split("=")[0]}; this model '
+                f'has {", ".join(map(option, self.expressions))}'
+            )
         if rest:
             self.error(f'unknown argument {unknown or rest[0]}')
         return args

@@ -37,12 +37,10 @@ class Outputs(NamedTuple):
     def pictures(self, target: pathlib.Path) -> dict[str, pathlib.Path]:
         """Where the pictures beside an edit go, by kind."""
         wanted = {'flow': self.flow, 'mask': self.mask, 'content': self.content}
-        return {kind: target.with_name(f'{target.stem}_{kind}.png')
-                for kind in wanted if wanted[kind]}
+        return {kind: target.with_name(f'{target.stem}_{kind}.png') for kind in wanted if wanted[kind]}
 
 
-def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outputs
-            ) -> list[pathlib.Path]:
+def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outputs) -> list[pathlib.Path]:
     """Names an output in a folder for each photo, and makes the folder if need be.
 
     An output is called like its photo; it is a PNG where the photo's format cannot be written, and
@@ -51,6 +49,7 @@ def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outpu
     Raises:
       InputError: the folder cannot be written, or two photos have one name.
     """
+
     def target(photo: pathlib.Path) -> pathlib.Path:
         if outputs.steps is not None:
             return folder / photo.stem
@@ -60,8 +59,9 @@ def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outpu
     named = [target(photo) for photo in photos]
     twice, count = collections.Counter(named).most_common(1)[0]
     if count > 1:
-        raise InputError(f"{count} photos would be written to '{twice}'; write those of each "
-                         'folder to a folder of their own')
+        raise InputError(
+            f"{count} photos would be written to '{twice}'; write those of each folder to a folder of their own"
+        )
     if not os.path.exists(folder):
         output.check_folder(folder.parent)
         folder.mkdir()
@@ -76,13 +76,20 @@ def check(photo: pathlib.Path, target: pathlib.Path, outputs: Outputs) -> None:
         output.check_output(target, photo_encode.ENCODERS, **options)
     else:
         from fvae_jax.editing import sequence  # with JAX, which the check above does without
+
         sequence.check_sequence_output(target, **options)
     for path in outputs.pictures(target).values():
         output.check_output(path, ('.png',), overwrite=outputs.overwrite)
 
 
-def edit(editor: 'editor_lib.Editor', photo: pathlib.Path, target: pathlib.Path, request: Mapping[str, Any],
-         outputs: Outputs, progress: Callable[[Iterable], Iterable] = iter) -> None:
+def edit(
+    editor: 'editor_lib.Editor',
+    photo: pathlib.Path,
+    target: pathlib.Path,
+    request: Mapping[str, Any],
+    outputs: Outputs,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> None:
     """Edits a photo and writes all that is asked for.
 
     Args:
@@ -97,6 +104,7 @@ def edit(editor: 'editor_lib.Editor', photo: pathlib.Path, target: pathlib.Path,
       InputError: the photo cannot be read or edited, or something cannot be written.
     """
     from fvae_jax.ops import image as image_ops
+
     opened = editor.open(photo)
     edited = opened.edit(**request)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.editing import portrait
+from fvae_jax.editing import editor as editor_lib, portrait
 from fvae_jax.editing.photo import Photo
 
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is

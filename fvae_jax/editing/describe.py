@@ -20,18 +20,21 @@ def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
     source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
-    return _table({
-        'model': f'{source}{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
-        'experiment': f'{info.get("experiment", bundle.config.name)}, '
-                      f'fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
-        'image size': f'{size}x{size} px ({use})',
-        'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
-        'mask': mask,
-        'content': 'yes, adds what a photo does not have' if bundle.config.model.content else 'no, moves pixels only',
-        'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
-        'data': info.get('data') or _UNKNOWN,
-        'licence': info.get('licence') or _UNKNOWN,
-    })
+    return _table(
+        {
+            'model': f'{source}{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
+            'experiment': f'{info.get("experiment", bundle.config.name)}, fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
+            'image size': f'{size}x{size} px ({use})',
+            'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
+            'mask': mask,
+            'content': 'yes, adds what a photo does not have'
+            if bundle.config.model.content
+            else 'no, moves pixels only',
+            'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
+            'data': info.get('data') or _UNKNOWN,
+            'licence': info.get('licence') or _UNKNOWN,
+        }
+    )
 
 
 def describe_photo(photo: Photo, faces: list[align.Face]) -> str:
@@ -40,15 +43,19 @@ def describe_photo(photo: Photo, faces: list[align.Face]) -> str:
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
     extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
     kinds += [name for name, value in extras.items() if value is not None]
-    lines = {'photo': str(photo.source), 'size': f'{width}x{height} px, {", ".join(kinds)}',
-             'faces': str(len(faces)) if faces else 'none found'}
+    lines = {
+        'photo': str(photo.source),
+        'size': f'{width}x{height} px, {", ".join(kinds)}',
+        'faces': str(len(faces)) if faces else 'none found',
+    }
     main = align.main_face(faces)
     for number, face in enumerate(faces, 1):
         left, right = align.eye_centers(face.landmarks)
         x0, y0, x1, y1 = (round(edge) for edge in face.box)
         lines[f'--face {number}'] = (
             f'x {x0} to {x1}, y {y0} to {y1}, eyes {np.hypot(*(right - left)):.0f} px apart, '
-            f'score {face.score:.1f}{", the main face" if face is main else ""}')
+            f'score {face.score:.1f}{", the main face" if face is main else ""}'
+        )
     return _table(lines)
 
 

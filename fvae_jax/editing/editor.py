@@ -1,7 +1,8 @@
 """`Editor`: a model that encodes an aligned face once and decodes as many edits of it as wanted."""
 
 import os
-from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flax.errors
 import jax
@@ -10,8 +11,8 @@ import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import latent as latent_lib
 from fvae_jax.data import photo_file
+from fvae_jax.editing import latent as latent_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops, warp
@@ -84,8 +85,10 @@ class Editor:
 
     def __init__(self, bundle: bundle_lib.Bundle):
         if bundle.config.model.decoder != 'flow':
-            raise InputError("this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
-                             "photos are edited with a model of model.decoder = 'flow'")
+            raise InputError(
+                "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+                "photos are edited with a model of model.decoder = 'flow'"
+            )
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
         self.max_pixels = photo_file.MAX_PIXELS
@@ -93,8 +96,10 @@ class Editor:
         shape = (4, 4, network.latent_channels)
         for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):
             if np.shape(latent) != shape:
-                raise InputError(f'the latent of {name} has the shape {np.shape(latent)} and the network of this model '
-                                 f'{shape}; take another copy of the model file')
+                raise InputError(
+                    f'the latent of {name} has the shape {np.shape(latent)} and the network of this model '
+                    f'{shape}; take another copy of the model file'
+                )
         variables = jax.device_put(bundle.fvae)
 
         @jax.jit
@@ -116,7 +121,8 @@ class Editor:
             mask_variables = jax.device_put(bundle.mask)
             mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
             mask_decode = jax.jit(
-                lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
+                lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0]
+            )
             self._mask_encode = lambda crop: mask_encode(mask_variables, crop)
             self._mask_decode = lambda latent, features: mask_decode(mask_variables, latent, features)
 
@@ -140,8 +146,9 @@ class Editor:
           InputError: The crop has another size.
         """
         if crop.shape != (self.size, self.size, 3):
-            raise InputError(f'a crop of shape {crop.shape} does not fit this model; it takes '
-                             f'({self.size}, {self.size}, 3)')
+            raise InputError(
+                f'a crop of shape {crop.shape} does not fit this model; it takes ({self.size}, {self.size}, 3)'
+            )
         if crop.dtype == np.uint16:
             crop = crop.astype(np.float32) / 32767.5 - 1
         crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
@@ -151,15 +158,20 @@ class Editor:
             own = self._decode(latent, features)
         except (flax.errors.FlaxError, KeyError, TypeError, ValueError) as error:
             # A file may hold other tensors than its config asks for.
-            raise InputError('the weights of this model do not fit its config '
-                             f'({" ".join(str(error).split())[:200]}); take another copy of the model file') from error
+            raise InputError(
+                'the weights of this model do not fit its config '
+                f'({" ".join(str(error).split())[:200]}); take another copy of the model file'
+            ) from error
         if not all(np.isfinite(values).all() for values in jax.tree.leaves((latent, own))):
-            raise InputError('the weights of this model lead to numbers that are not finite; take another copy of the model '
-                             'file, or train again')
+            raise InputError(
+                'the weights of this model lead to numbers that are not finite; take another copy of the model '
+                'file, or train again'
+            )
         return Face(crop, np.asarray(latent), features, mask_features, own)
 
-    def edited_latent(self, face: Face, strengths: Mapping[str, float], source: str = latent_lib.NEUTRAL,
-                      kind: str | None = None) -> np.ndarray:
+    def edited_latent(
+        self, face: Face, strengths: Mapping[str, float], source: str = latent_lib.NEUTRAL, kind: str | None = None
+    ) -> np.ndarray:
         """Z_edit of Algorithm 1: Z(S) + Σ strength · (Z_target − Z_source).
 
         Args:
@@ -270,18 +282,21 @@ class Editor:
     def open(self, path: str | os.PathLike) -> 'studio.EditablePhoto':
         """Opens a photo of any size for editing; see `studio.EditablePhoto`."""
         from fvae_jax.editing import studio
+
         return studio.open_photo(self, path)
 
-    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None
-                ) -> 'studio.Example':
+    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None) -> 'studio.Example':
         """Takes an expression from one photo, or from two of one person; see `studio.example`."""
         from fvae_jax.editing import studio
+
         return studio.example(self, expression, neutral)
 
-    def interpolate(self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any
-                    ) -> 'interpolation.Morph':
+    def interpolate(
+        self, first: str | os.PathLike, second: str | os.PathLike, frames: int = 30, **options: Any
+    ) -> 'interpolation.Morph':
         """Interpolates two photos of one person (Algorithm 2); see `interpolation.Morph`."""
         from fvae_jax.editing import interpolation
+
         return interpolation.interpolate(self, first, second, frames, **options)
 
 

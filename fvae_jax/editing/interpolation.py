@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from fvae_jax.editing import animation, content, editor as editor_lib
-from fvae_jax.editing import latent as latent_lib
-from fvae_jax.editing import morph as morph_lib
-from fvae_jax.editing import sequence, studio
+from fvae_jax.editing import (
+    animation,
+    content,
+    editor as editor_lib,
+    latent as latent_lib,
+    morph as morph_lib,
+    sequence,
+    studio,
+)
 from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
@@ -32,17 +37,21 @@ class Morph:
       InputError: there are too few frames, the blend is unknown, or the model has no mask.
     """
 
-    def __init__(self, first: studio.EditablePhoto, second: studio.EditablePhoto, frames: int = 30,
-                 blend: str = 'logit', crop: bool = False):
+    def __init__(
+        self,
+        first: studio.EditablePhoto,
+        second: studio.EditablePhoto,
+        frames: int = 30,
+        blend: str = 'logit',
+        crop: bool = False,
+    ):
         check(first.editor, frames, blend)
         self._editor, self._count, self._blend, self._crop = first.editor, frames, blend, crop
         self._photo = first.photo
         (number,), (other,) = first.numbers(None), second.numbers(None)
         self._faces = first.encoded(number), second.encoded(other)
-        crop_a, self._matrix = morph_lib.native_crop(
-            first.photo.pixels, first.matrix(number), self._editor.size)
-        crop_b, _ = morph_lib.native_crop(
-            second.photo.pixels, second.matrix(other), self._editor.size, len(crop_a))
+        crop_a, self._matrix = morph_lib.native_crop(first.photo.pixels, first.matrix(number), self._editor.size)
+        crop_b, _ = morph_lib.native_crop(second.photo.pixels, second.matrix(other), self._editor.size, len(crop_a))
         self.crops = crop_a, crop_b
 
     def __len__(self) -> int:
@@ -66,8 +75,13 @@ class Morph:
         laid = morph_lib.put_back(self._photo.pixels, blended, self._matrix)
         return Photo(laid).eight_bit().pixels
 
-    def save(self, path: str | os.PathLike, fps: float = FPS, overwrite: bool = False,
-             progress: Callable[[Iterable], Iterable] = iter) -> None:
+    def save(
+        self,
+        path: str | os.PathLike,
+        fps: float = FPS,
+        overwrite: bool = False,
+        progress: Callable[[Iterable], Iterable] = iter,
+    ) -> None:
         """Writes the frames as .mp4, .gif or .webp, or as numbered PNGs into a folder (no suffix).
 
         Args:
@@ -104,17 +118,21 @@ def check(editor: editor_lib.Editor, frames: int, blend: str) -> None:
     if blend not in latent_lib.BLENDS:
         raise InputError(f'unknown blend {blend!r}; it is one of {", ".join(latent_lib.BLENDS)}')
     if not editor.has_mask:
-        raise InputError('this model has no confidence mask, which interpolation needs; train it '
-                         'with --mode=mask')
+        raise InputError('this model has no confidence mask, which interpolation needs; train it with --mode=mask')
 
 
-def interpolate(editor: editor_lib.Editor, first: str | os.PathLike, second: str | os.PathLike,
-                frames: int = 30, blend: str = 'logit', crop: bool = False) -> Morph:
+def interpolate(
+    editor: editor_lib.Editor,
+    first: str | os.PathLike,
+    second: str | os.PathLike,
+    frames: int = 30,
+    blend: str = 'logit',
+    crop: bool = False,
+) -> Morph:
     """Opens two photos of one person and returns the `Morph` between their main faces.
 
     Raises:
       InputError: a photo cannot be read or shows no face, or see `Morph`.
     """
     check(editor, frames, blend)
-    return Morph(studio.open_photo(editor, first), studio.open_photo(editor, second), frames, blend,
-                 crop)
+    return Morph(studio.open_photo(editor, first), studio.open_photo(editor, second), frames, blend, crop)

@@ -5,7 +5,7 @@ expression as the training people show it on average, more exaggerates, less tha
 """
 
 import functools
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +21,9 @@ BLENDS = ('logit', 'softmax', 'paper')
 FULL_STRENGTH = 0.8
 
 
-def statistics(latents: np.ndarray, identities: Sequence[str], expressions: Sequence[str],
-               strengths: Sequence[float]) -> LatentStatistics:
+def statistics(
+    latents: np.ndarray, identities: Sequence[str], expressions: Sequence[str], strengths: Sequence[float]
+) -> LatentStatistics:
     """Averages the latents of a training set.
 
     Args:
@@ -43,8 +44,11 @@ def statistics(latents: np.ndarray, identities: Sequence[str], expressions: Sequ
     for name in names:
         images = [latent for person in people.values() for latent in person.get(name, ())]
         means[name], counts[name] = np.mean(images, 0).astype(np.float32), len(images)
-        changes = [np.mean(person[name], 0) - np.mean(person[NEUTRAL], 0)
-                   for person in people.values() if name in person and NEUTRAL in person]
+        changes = [
+            np.mean(person[name], 0) - np.mean(person[NEUTRAL], 0)
+            for person in people.values()
+            if name in person and NEUTRAL in person
+        ]
         if changes:
             within[name] = np.mean(changes, 0).astype(np.float32)
     return LatentStatistics(means, within, counts)
@@ -82,8 +86,9 @@ def direction(stats: LatentStatistics, target: str, source: str = NEUTRAL, kind:
     return z_target - z_source
 
 
-def combine(stats: LatentStatistics, strengths: Mapping[str, float], source: str = NEUTRAL,
-            kind: str = 'class_means') -> np.ndarray:
+def combine(
+    stats: LatentStatistics, strengths: Mapping[str, float], source: str = NEUTRAL, kind: str = 'class_means'
+) -> np.ndarray:
     """The sum of several directions, each times its strength: `{'smile': 0.7, 'surprise': 0.2}`.
 
     Raises:

@@ -14,8 +14,9 @@ _COARSEST = 8  # px of side of the coarsest band
 _MARGIN = 16  # px around the crop, for the kernels that read across its edge
 
 
-def native_crop(pixels: np.ndarray, matrix: np.ndarray, size: int,
-                side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def native_crop(
+    pixels: np.ndarray, matrix: np.ndarray, size: int, side: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Aligns a face with as many pixels as the photo has of it.
 
     Args:
@@ -39,9 +40,14 @@ def native_crop(pixels: np.ndarray, matrix: np.ndarray, size: int,
     return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
 
 
-def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
-          displacement_b: np.ndarray, weight: np.ndarray,
-          weight_b: np.ndarray | None = None) -> np.ndarray:
+def blend(
+    crop_a: np.ndarray,
+    crop_b: np.ndarray,
+    displacement_a: np.ndarray,
+    displacement_b: np.ndarray,
+    weight: np.ndarray,
+    weight_b: np.ndarray | None = None,
+) -> np.ndarray:
     """Warps two crops and mixes them (Algorithm 2, lines 5 to 8); see `mix`.
 
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
@@ -62,8 +68,10 @@ def blend(crop_a: np.ndarray, crop_b: np.ndarray, displacement_a: np.ndarray,
       InputError: the crops differ in size.
     """
     if crop_a.shape != crop_b.shape:
-        raise InputError(f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
-                         'native_crop the side of the first for the second')
+        raise InputError(
+            f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
+            'native_crop the side of the first for the second'
+        )
 
     def enlarge(values):
         return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)
@@ -115,13 +123,13 @@ def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.nda
     """
     half = np.iinfo(pixels.dtype).max / np.float32(2)
     box, opacity = portrait.photo_map(
-        np.ones((_FADE_SIDE, _FADE_SIDE)),
-        portrait.scale_transform(matrix, _FADE_SIDE / len(crop)), pixels.shape)
+        np.ones((_FADE_SIDE, _FADE_SIDE)), portrait.scale_transform(matrix, _FADE_SIDE / len(crop)), pixels.shape
+    )
     y0, _, x0, _ = box
     laid = pixels.copy()
     for part in portrait.tiles(box):
         rows, columns = part
-        share = opacity[rows.start - y0:rows.stop - y0, columns.start - x0:columns.stop - x0, None]
+        share = opacity[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0, None]
         y, x = np.mgrid[part]
         position = align.transform_points(matrix, np.stack([x, y], axis=-1)).astype(np.float32)
         above = (resample.sample(crop, position[..., 0], position[..., 1]) + 1) * half

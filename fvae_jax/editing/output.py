@@ -9,8 +9,13 @@ from collections.abc import Collection, Iterator
 from fvae_jax.errors import InputError
 
 
-def check_output(path: str | os.PathLike, suffixes: Collection[str], *,
-                 source: str | os.PathLike | None = None, overwrite: bool = False) -> pathlib.Path:
+def check_output(
+    path: str | os.PathLike,
+    suffixes: Collection[str],
+    *,
+    source: str | os.PathLike | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
     """Finds out before the work whether a file can be written.
 
     Args:
@@ -29,15 +34,15 @@ def check_output(path: str | os.PathLike, suffixes: Collection[str], *,
     if os.path.isdir(path):  # pathlib raises for names that are too long
         raise InputError(f"output '{path}' is a folder; name a file in it")
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"output '{path}' has no known suffix; use one of "
-                         f'{", ".join(sorted(suffixes))}')
+        raise InputError(f"output '{path}' has no known suffix; use one of {', '.join(sorted(suffixes))}")
     check_folder(path.parent)
     if os.path.exists(path) and not overwrite:
         if source is not None and os.path.exists(source) and path.samefile(source):
-            raise InputError(f"output '{path}' is the photo itself; choose another name, or allow "
-                             'it with --overwrite (overwrite=True)')
-        raise InputError(f"output '{path}' exists; choose another name, or allow it with "
-                         '--overwrite (overwrite=True)')
+            raise InputError(
+                f"output '{path}' is the photo itself; choose another name, or allow "
+                'it with --overwrite (overwrite=True)'
+            )
+        raise InputError(f"output '{path}' exists; choose another name, or allow it with --overwrite (overwrite=True)")
     return path
 
 
@@ -69,8 +74,10 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
                 temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(f"output '{path}' cannot be written ({error.strerror or error}); choose "
-                         'another name, or a folder with space') from error
+        raise InputError(
+            f"output '{path}' cannot be written ({error.strerror or error}); choose "
+            'another name, or a folder with space'
+        ) from error
 
 
 @contextlib.contextmanager

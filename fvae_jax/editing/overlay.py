@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 
-from fvae_jax.ops import flow_color
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import flow_color, image as image_ops
 
 _SIDE = 768  # px, of the pictures
 _WHEEL = 96  # px
@@ -30,7 +29,8 @@ def flow_overlay(pixels: np.ndarray, field: np.ndarray, max_magnitude: float) ->
     return image_ops.image_grid(
         [[np.rint(picture).astype(np.uint8), wheel]],
         ['where each pixel is read from', f'full color: {max_magnitude:.3g} px of the photo'],
-        scale=1)
+        scale=1,
+    )
 
 
 def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
@@ -49,7 +49,9 @@ def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     legend = (1 - ramp) * 255 + ramp * _DOUBT
     return image_ops.image_grid(
         [[np.rint(picture).astype(np.uint8), np.rint(legend).astype(np.uint8)]],
-        ['confidence of the edit', 'white: confidence 1, red: 0'], scale=1)
+        ['confidence of the edit', 'white: confidence 1, red: 0'],
+        scale=1,
+    )
 
 
 def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) -> np.ndarray:
@@ -66,8 +68,11 @@ def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) ->
     share = _fit(alpha)[..., None]
     where = (1 - share) * _gray(pixels) + share * _DOUBT
     new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
-    return image_ops.image_grid([[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
-                                ['new content, red: alpha 1', 'the content'], scale=1)
+    return image_ops.image_grid(
+        [[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
+        ['new content, red: alpha 1', 'the content'],
+        scale=1,
+    )
 
 
 def _gray(pixels: np.ndarray) -> np.ndarray:

@@ -14,9 +14,43 @@ _ORIENTATION = 0x0112
 _BITS = 0x0102
 _PLANAR = 0x011C
 # Where and how the pixels of a TIFF lie, its profile and XMP: of the old file, not of the picture.
-_LAYOUT_TAGS = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320,
-                322, 323, 324, 325, 330, 338, 339, 347, 513, 514, 529, 530, 531, 532, 700, 34377,
-                34675, 37724}
+_LAYOUT_TAGS = {
+    254,
+    255,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    273,
+    277,
+    278,
+    279,
+    284,
+    292,
+    293,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+    330,
+    338,
+    339,
+    347,
+    513,
+    514,
+    529,
+    530,
+    531,
+    532,
+    700,
+    34377,
+    34675,
+    37724,
+}
 
 
 def decode(image: Image.Image, path: pathlib.Path) -> Photo:
@@ -86,12 +120,11 @@ def _exif(image: Image.Image) -> tuple[bytes | None, int]:
 
 
 def _from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """sRGB by the profile of the inks, or by the plain formula without one."""
+    """SRGB by the profile of the inks, or by the plain formula without one."""
     if profile:
         try:
             inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, inks, ImageCms.createProfile('sRGB'),
-                                             outputMode='RGB')
+            return ImageCms.profileToProfile(image, inks, ImageCms.createProfile('sRGB'), outputMode='RGB')
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile, or one for other inks
     return image.convert('RGB')
@@ -114,8 +147,7 @@ def _deep_color(image: Image.Image, path: pathlib.Path) -> tuple[np.ndarray, boo
     # OpenCV takes channels stored one after the other for interleaved ones.
     is_planar = image.format == 'TIFF' and image.tag_v2.get(_PLANAR) == 2
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 3 or is_planar:
-        raise InputError(f"photo '{path}' has 16-bit pixels in an order that cannot be read; save "
-                         'it as PNG')
-    rgb = stored[..., [2, 1, 0, 3][:stored.shape[2]]]
+        raise InputError(f"photo '{path}' has 16-bit pixels in an order that cannot be read; save it as PNG")
+    rgb = stored[..., [2, 1, 0, 3][: stored.shape[2]]]
     is_gray = image.format == 'PNG' and data[25] == 4  # gray with alpha, which OpenCV expands
     return (rgb[..., 2:] if is_gray else rgb), is_gray

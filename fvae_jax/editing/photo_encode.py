@@ -46,8 +46,7 @@ def _jpeg(photo: Photo, metadata: Mapping[str, str]) -> bytes:
     photo = photo.eight_bit()
     if photo.alpha is not None:
         if photo.alpha.min() < 255:
-            raise InputError('JPEG has no transparency, which the photo has; write .png, .webp or '
-                             '.tif instead')
+            raise InputError('JPEG has no transparency, which the photo has; write .png, .webp or .tif instead')
         photo = dataclasses.replace(photo, alpha=None)
     _check_side(photo, 65535, 'JPEG')
     return _by_pillow(photo, 'JPEG', metadata, quality=_QUALITY, subsampling=0)
@@ -67,16 +66,28 @@ def _tiff(photo: Photo, metadata: Mapping[str, str]) -> bytes:
     is_gray = planes.shape[2] == 1
     file = io.BytesIO()
     tifffile.imwrite(
-        file, planes[..., 0] if is_gray else planes, photometric='minisblack' if is_gray else 'rgb',
+        file,
+        planes[..., 0] if is_gray else planes,
+        photometric='minisblack' if is_gray else 'rgb',
         planarconfig=None if is_gray else 'contig',
-        extrasamples=None if photo.alpha is None else ['unassalpha'], compression='zlib',
-        iccprofile=profile, description=_describe(None, metadata).encode() or None, metadata=None,
-        software=False)
+        extrasamples=None if photo.alpha is None else ['unassalpha'],
+        compression='zlib',
+        iccprofile=profile,
+        description=_describe(None, metadata).encode() or None,
+        metadata=None,
+        software=False,
+    )
     return file.getvalue()
 
 
 ENCODERS: dict[str, Callable[[Photo, Mapping[str, str]], bytes]] = {
-    '.jpg': _jpeg, '.jpeg': _jpeg, '.png': _png, '.webp': _webp, '.tif': _tiff, '.tiff': _tiff}
+    '.jpg': _jpeg,
+    '.jpeg': _jpeg,
+    '.png': _png,
+    '.webp': _webp,
+    '.tif': _tiff,
+    '.tiff': _tiff,
+}
 
 
 def _by_pillow(photo: Photo, kind: str, metadata: Mapping[str, str], **options) -> bytes:
@@ -104,8 +115,7 @@ def _planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | 
     it has transparency.
     """
     pixels, profile = photo.pixels, photo.icc_profile
-    if (photo.was_gray and (gray_alpha or photo.alpha is None)
-            and (pixels[..., :1] == pixels[..., 1:]).all()):
+    if photo.was_gray and (gray_alpha or photo.alpha is None) and (pixels[..., :1] == pixels[..., 1:]).all():
         pixels = pixels[..., :1]
     elif profile and profile[16:20] == b'GRAY':
         profile = None  # it does not describe colors
@@ -121,5 +131,7 @@ def _describe(old: str | None, metadata: Mapping[str, str]) -> str:
 
 def _check_side(photo: Photo, largest: int, kind: str) -> None:
     if max(photo.size) > largest:
-        raise InputError(f'{kind} holds at most {largest} pixels a side and the photo has '
-                         f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead')
+        raise InputError(
+            f'{kind} holds at most {largest} pixels a side and the photo has '
+            f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
+        )

@@ -34,13 +34,13 @@ def read_photo(path: str | os.PathLike, max_pixels: int = photo_file.MAX_PIXELS)
     with _clear_errors(path, max_pixels), photo_file.opened(path, max_pixels) as image:
         # Not how many there are: counting a million takes minutes.
         if image.format != 'MPO' and getattr(image, 'is_animated', False):
-            raise InputError(f"photo '{path}' is animated or has several pages; save the one you "
-                             'want as a photo')
+            raise InputError(f"photo '{path}' is animated or has several pages; save the one you want as a photo")
         return photo_decode.decode(image, path)
 
 
-def write_photo(path: str | os.PathLike, photo: Photo, *, overwrite: bool = False,
-                metadata: Mapping[str, str] | None = None) -> None:
+def write_photo(
+    path: str | os.PathLike, photo: Photo, *, overwrite: bool = False, metadata: Mapping[str, str] | None = None
+) -> None:
     """Writes a photo in the format of its suffix, as `photo_encode.encode` describes.
 
     Args:
@@ -52,8 +52,7 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, overwrite: bool = Fals
     Raises:
       InputError: the file cannot be written, or its format cannot hold the photo.
     """
-    path = output.check_output(path, photo_encode.ENCODERS, source=photo.source,
-                               overwrite=overwrite)
+    path = output.check_output(path, photo_encode.ENCODERS, source=photo.source, overwrite=overwrite)
     try:
         data = photo_encode.encode(photo, path.suffix.lower(), metadata or {})
     except InputError as error:
@@ -70,8 +69,10 @@ def _clear_errors(path: pathlib.Path, max_pixels: int) -> Iterator[None]:
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise InputError(f"photo '{path}' has more than {max_pixels / 1e6:g} million pixels; "
-                         'reduce it, or allow more with --max-megapixels (max_pixels)') from None
+        raise InputError(
+            f"photo '{path}' has more than {max_pixels / 1e6:g} million pixels; "
+            'reduce it, or allow more with --max-megapixels (max_pixels)'
+        ) from None
     except FileNotFoundError:
         raise InputError(f"photo '{path}' does not exist; check the name") from None
     except IsADirectoryError:
@@ -79,9 +80,7 @@ def _clear_errors(path: pathlib.Path, max_pixels: int) -> Iterator[None]:
     except PermissionError:
         raise InputError(f"photo '{path}' may not be read; change its permissions") from None
     except Image.UnidentifiedImageError:
-        raise InputError(f"photo '{path}' is not of a known format; convert it to JPEG, PNG, WebP "
-                         'or TIFF') from None
+        raise InputError(f"photo '{path}' is not of a known format; convert it to JPEG, PNG, WebP or TIFF") from None
     except photo_file.DAMAGES as error:
         detail = ' '.join(str(error).split()) or type(error).__name__
-        raise InputError(f"photo '{path}' is damaged or incomplete ({detail}); copy it again from "
-                         'its source') from None
+        raise InputError(f"photo '{path}' is damaged or incomplete ({detail}); copy it again from its source") from None

@@ -14,8 +14,13 @@ _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: gray, gray + alpha, RGB,
 _SUB = 1  # the filter that stores differences from the pixel on the left
 
 
-def encode_png(pixels: np.ndarray, *, icc_profile: bytes | None = None, exif: bytes | None = None,
-               text: Mapping[str, str] | None = None) -> bytes:
+def encode_png(
+    pixels: np.ndarray,
+    *,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
+    text: Mapping[str, str] | None = None,
+) -> bytes:
     """Encodes an image without loss.
 
     Args:
@@ -28,8 +33,7 @@ def encode_png(pixels: np.ndarray, *, icc_profile: bytes | None = None, exif: by
       The contents of the file.
     """
     height, width, channels = pixels.shape
-    header = struct.pack('>IIBBBBB', width, height, 8 * pixels.itemsize, _COLOR_TYPES[channels],
-                         0, 0, 0)
+    header = struct.pack('>IIBBBBB', width, height, 8 * pixels.itemsize, _COLOR_TYPES[channels], 0, 0, 0)
     parts = [b'\x89PNG\r\n\x1a\n', _chunk(b'IHDR', header)]
     if icc_profile:
         parts.append(_chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc_profile)))
@@ -57,7 +61,7 @@ def _compress(pixels: np.ndarray) -> bytes:
     rows = np.ascontiguousarray(rows).view(np.uint8)
     lines = np.empty((height, 1 + rows.shape[1]), np.uint8)
     lines[:, 0] = _SUB
-    lines[:, 1:1 + step] = rows[:, :step]
-    np.subtract(rows[:, step:], rows[:, :-step], out=lines[:, 1 + step:])
+    lines[:, 1 : 1 + step] = rows[:, :step]
+    np.subtract(rows[:, step:], rows[:, :-step], out=lines[:, 1 + step :])
     compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return compressor.compress(lines) + compressor.flush()

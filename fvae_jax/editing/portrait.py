@@ -43,13 +43,15 @@ def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> 
     corners = align.transform_points(align.invert(matrix), [(x, y) for x in edges for y in edges])
     first = np.ceil(corners.min(axis=0)).astype(int)
     last = np.floor(corners.max(axis=0)).astype(int) + 1
-    (x0, x1), (y0, y1) = (np.clip((low, high), 0, side).tolist() for low, high, side
-                          in zip(first, last, photo_shape[1::-1]))
+    (x0, x1), (y0, y1) = (
+        np.clip((low, high), 0, side).tolist() for low, high, side in zip(first, last, photo_shape[1::-1])
+    )
     return y0, y1, x0, x1
 
 
-def photo_displacement(displacement: np.ndarray, matrix: np.ndarray,
-                       photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+def photo_displacement(
+    displacement: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]
+) -> tuple[Box, np.ndarray]:
     """Carries a displacement of the crop into the photo (section 4.3).
 
     Zero stays exactly zero, and a constant stays constant within the fade.
@@ -72,8 +74,7 @@ def photo_displacement(displacement: np.ndarray, matrix: np.ndarray,
     return box, _carry(displacement @ linear.T, matrix, box)
 
 
-def photo_map(values: np.ndarray, matrix: np.ndarray,
-              photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
     """Carries a map of the crop, such as a mask, into the photo, with the fade of an edit.
 
     Args:
@@ -110,8 +111,7 @@ def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray
     return np.clip(_carry(colors, matrix, box, fading=False), -1, 1)
 
 
-def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *,
-                interpolation: str = 'lanczos') -> np.ndarray:
+def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *, interpolation: str = 'lanczos') -> np.ndarray:
     """Moves the pixels in a box of a photo: out(p) = in(p + field(p)), resampled once.
 
     Pixels outside the box, and those with zero displacement, stay bit for bit. Positions may leave
@@ -131,25 +131,25 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *,
     """
     y0, y1, x0, x1 = box
     if field.shape != (y1 - y0, x1 - x0, 2):
-        raise InputError(f'field has shape {field.shape} for the box {box} of '
-                         f'{y1 - y0}x{x1 - x0} pixels; give one (h, w, 2) of the size of its box')
+        raise InputError(
+            f'field has shape {field.shape} for the box {box} of '
+            f'{y1 - y0}x{x1 - x0} pixels; give one (h, w, 2) of the size of its box'
+        )
     warped = pixels.copy()
     for part in tiles(box):
         rows, columns = part
-        moves = field[rows.start - y0:rows.stop - y0, columns.start - x0:columns.stop - x0]
+        moves = field[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
         if not moves.any():
             continue
         if not np.isfinite(moves).all():
-            raise InputError('field holds NaN or infinite displacements; check the model and the '
-                             'strength')
+            raise InputError('field holds NaN or infinite displacements; check the model and the strength')
         x = moves[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None, :]
         y = moves[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
         warped[part] = resample.sample(pixels, x, y, interpolation=interpolation)
     return warped
 
 
-def warp_photo(photo: Photo, box: Box, field: np.ndarray, *,
-               interpolation: str = 'lanczos') -> Photo:
+def warp_photo(photo: Photo, box: Box, field: np.ndarray, *, interpolation: str = 'lanczos') -> Photo:
     """`warp_region` for a photo, whose transparency moves with its pixels.
 
     Colors are weighted by their opacity, so that what is hidden does not leak into the picture.
@@ -218,8 +218,10 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     # Around one of the values, so that a constant map meets no rounding. The products are
     # OpenCV's, because those of NumPy slow down thirty times on a busy computer.
     base = values[0, 0].astype(np.float32)
-    fine = [cv2.gemm(cv2.gemm(spline, plane, 1, None, 0), spline, 1, None, 0, flags=cv2.GEMM_2_T)
-            for plane in np.moveaxis((values - base).astype(np.float32), -1, 0)]
+    fine = [
+        cv2.gemm(cv2.gemm(spline, plane, 1, None, 0), spline, 1, None, 0, flags=cv2.GEMM_2_T)
+        for plane in np.moveaxis((values - base).astype(np.float32), -1, 0)
+    ]
     fine = np.stack(fine, axis=-1) + base
     return cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
 
@@ -237,9 +239,13 @@ def _carry(values: np.ndarray, matrix: np.ndarray, box: Box, fading: bool = True
         fine *= fade[:, None, None] * fade[None, :, None]
     from_box = scale_transform(matrix, side / size)
     from_box[:, 2] += from_box[:, :2] @ (x0, y0)
-    carried = cv2.warpAffine(fine, from_box, (x1 - x0, y1 - y0),
-                             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                             borderMode=cv2.BORDER_CONSTANT)
+    carried = cv2.warpAffine(
+        fine,
+        from_box,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
     return carried.reshape(y1 - y0, x1 - x0, -1)  # OpenCV drops a single channel
 
 

@@ -20,8 +20,7 @@ _MARGIN = _LOBES + 2  # px read around a position by either filter, and one to s
 _LARGEST_WINDOW = 1024  # px; larger ones leave the cache, and OpenCV stops at 32767
 
 
-def sample(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, *,
-           interpolation: str = 'lanczos') -> np.ndarray:
+def sample(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, *, interpolation: str = 'lanczos') -> np.ndarray:
     """Reads a photo at fractional positions; whole positions return its pixels exactly.
 
     Positions outside are clamped to the border. Integer types are rounded and clipped.
@@ -66,7 +65,7 @@ def _window(pixels, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarr
     """A rectangle of the photo that may reach over its border, which is repeated."""
     height, width = pixels.shape[:2]
     (top, bottom), (left, right) = rows, columns
-    inside = pixels[max(top, 0):min(bottom, height), max(left, 0):min(right, width)]
+    inside = pixels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     missing = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
     if any(missing):
         inside = cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE)
@@ -81,8 +80,7 @@ def _double(window: np.ndarray) -> np.ndarray:
     height, width, channels = window.shape
 
     def between(image, kernel, anchor):
-        filtered = cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor,
-                                borderType=cv2.BORDER_REPLICATE)
+        filtered = cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
         return filtered.reshape(image.shape)
 
     wide = np.empty((height, 2 * width, channels), np.float32)

@@ -33,9 +33,14 @@ class Sequence:
     def __iter__(self) -> Iterator:
         return (self._step(number) for number in range(self._count))
 
-    def save(self, path: str | os.PathLike, fps: float = FPS, overwrite: bool = False,
-             metadata: bool = True,
-             progress: Callable[[Iterable], Iterable] = iter) -> None:
+    def save(
+        self,
+        path: str | os.PathLike,
+        fps: float = FPS,
+        overwrite: bool = False,
+        metadata: bool = True,
+        progress: Callable[[Iterable], Iterable] = iter,
+    ) -> None:
         """Writes the sequence as a film, as photos in a folder, or as one picture of all steps.
 
         Args:
@@ -62,12 +67,12 @@ class Sequence:
             shown = [(edited.close_up(), str(edited.edit)) for edited in progress(self)]
             frames, labels = zip(*shown)
             notes = self._step(self._count - 1).provenance if metadata else None
-            photo_io.write_photo(path, Photo(animation.filmstrip(frames, labels)),
-                                 overwrite=overwrite, metadata=notes)
+            photo_io.write_photo(path, Photo(animation.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
 
 
-def check_sequence_output(path: str | os.PathLike, *, source: str | os.PathLike | None = None,
-                          overwrite: bool = False) -> pathlib.Path:
+def check_sequence_output(
+    path: str | os.PathLike, *, source: str | os.PathLike | None = None, overwrite: bool = False
+) -> pathlib.Path:
     """Finds out before the work whether a sequence can be written; see `output.check_output`."""
     if animation.is_folder(path):
         return animation.check_frames_output(path, overwrite=overwrite)

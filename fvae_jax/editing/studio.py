@@ -12,10 +12,15 @@ from scipy import special
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.editing import latent as latent_lib
-from fvae_jax.editing import content, overlay, photo_io, portrait
-from fvae_jax.editing import sequence as sequence_lib
+from fvae_jax.editing import (
+    content,
+    editor as editor_lib,
+    latent as latent_lib,
+    overlay,
+    photo_io,
+    portrait,
+    sequence as sequence_lib,
+)
 from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
 
@@ -79,8 +84,7 @@ class Edit:
 
     def __str__(self) -> str:
         start = '' if self.source == latent_lib.NEUTRAL else f'{self.source} to '
-        parts = [f'{start}{name} {self.strength * value:.4g}'
-                 for name, value in self.strengths.items()]
+        parts = [f'{start}{name} {self.strength * value:.4g}' for name, value in self.strengths.items()]
         if self.like is not None:
             parts.append(f'like {self.like.name} {self.strength:.4g}')
         return ', '.join(parts) or 'nothing'
@@ -113,15 +117,17 @@ class EditablePhoto:
         """
         if face is None:
             main = align.main_face(self.faces)
-            return next(n for n, other in enumerate(self.faces, 1) if other is main),
+            return (next(n for n, other in enumerate(self.faces, 1) if other is main),)
         known = range(1, len(self.faces) + 1)
         if face == 'all':
             return tuple(known)
         if face not in known:
             found = '1 face' if len(known) == 1 else f'{len(known)} faces'
-            raise InputError(f"photo '{self.photo.source}' has {found} and no face {face}; see "
-                             f'`fvae info {self.photo.source}`, or take all')
-        return face,
+            raise InputError(
+                f"photo '{self.photo.source}' has {found} and no face {face}; see "
+                f'`fvae info {self.photo.source}`, or take all'
+            )
+        return (face,)
 
     def matrix(self, number: int) -> np.ndarray:
         """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""
@@ -138,9 +144,15 @@ class EditablePhoto:
         """Z(S) of a face, (4, 4, C); of the main one by default."""
         return self.encoded(self.numbers(face)[0]).latent
 
-    def edit(self, source: str = latent_lib.NEUTRAL, face: int | str | None = None,
-             like: Example | None = None, strength: float = 1.0, pixels_only: bool = False,
-             **strengths: float) -> 'EditedPhoto':
+    def edit(
+        self,
+        source: str = latent_lib.NEUTRAL,
+        face: int | str | None = None,
+        like: Example | None = None,
+        strength: float = 1.0,
+        pixels_only: bool = False,
+        **strengths: float,
+    ) -> 'EditedPhoto':
         """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
 
         Args:
@@ -171,8 +183,7 @@ class EditablePhoto:
         """
         if steps < 1:
             raise InputError(f'{steps} steps; give at least 1')
-        return sequence_lib.Sequence(
-            lambda i: self.edit(strength=strength * i / steps, **edit), steps + 1)
+        return sequence_lib.Sequence(lambda i: self.edit(strength=strength * i / steps, **edit), steps + 1)
 
 
 class EditedPhoto:
@@ -202,14 +213,15 @@ class EditedPhoto:
     @functools.cached_property
     def photo(self) -> Photo:
         """The edited photo: the original's pixels, resampled once where they move, and what is new over them."""
-        return functools.reduce(content.lay, self._layers,
-                                portrait.warp_photo(self.original.photo, self.box, self.field))
+        return functools.reduce(
+            content.lay, self._layers, portrait.warp_photo(self.original.photo, self.box, self.field)
+        )
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8."""
         y0, y1, x0, x1 = self.box
         y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
-        part = self.photo.pixels[max(y0 - y, 0):y1 + y, max(x0 - x, 0):x1 + x]
+        part = self.photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
         return Photo(part).eight_bit().pixels
 
     def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
@@ -242,8 +254,7 @@ class EditedPhoto:
         doubt = np.zeros(self.field.shape[:2], np.float32)
         for n, latent in self._latents.items():
             logits = editor.mask_logits(original.encoded(n), latent)
-            box, part = portrait.photo_map(special.expit(-logits), original.matrix(n),
-                                           original.photo.pixels.shape)
+            box, part = portrait.photo_map(special.expit(-logits), original.matrix(n), original.photo.pixels.shape)
             inside = _within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
         return overlay.doubt_overlay(self._region(), doubt)
@@ -252,9 +263,11 @@ class EditedPhoto:
     def provenance(self) -> dict[str, str]:
         """What a file notes about its making: the program, the model, the edit, the faces."""
         bundle = self.original.editor.bundle
-        return {'Software': f'fvae_jax {fvae_jax.__version__}',
-                'Model': str(bundle.info.get('experiment', bundle.config.name)),
-                'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})'}
+        return {
+            'Software': f'fvae_jax {fvae_jax.__version__}',
+            'Model': str(bundle.info.get('experiment', bundle.config.name)),
+            'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})',
+        }
 
     def save(self, path: str | os.PathLike, overwrite: bool = False, metadata: bool = True) -> None:
         """Writes the photo in the format of the suffix; see `photo_io.write_photo`.
@@ -267,8 +280,7 @@ class EditedPhoto:
         Raises:
           InputError: the file cannot be written.
         """
-        photo_io.write_photo(path, self.photo, overwrite=overwrite,
-                             metadata=self.provenance if metadata else None)
+        photo_io.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
 
     def _region(self) -> np.ndarray:
         y0, y1, x0, x1 = self.box
@@ -288,13 +300,16 @@ def open_photo(editor: editor_lib.Editor, path: str | os.PathLike) -> EditablePh
     photo = photo_io.read_photo(path, editor.max_pixels)
     faces = align.detect_faces(photo.eight_bit().pixels)
     if not faces:
-        raise InputError(f"photo '{path}' shows no face that can be found; take one with an "
-                         'upright, roughly frontal face, or cut it closer to the face')
+        raise InputError(
+            f"photo '{path}' shows no face that can be found; take one with an "
+            'upright, roughly frontal face, or cut it closer to the face'
+        )
     return EditablePhoto(editor, photo, faces)
 
 
-def example(editor: editor_lib.Editor, expression: str | os.PathLike,
-            neutral: str | os.PathLike | None = None) -> Example:
+def example(
+    editor: editor_lib.Editor, expression: str | os.PathLike, neutral: str | os.PathLike | None = None
+) -> Example:
     """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
 
     Args:
@@ -306,6 +321,7 @@ def example(editor: editor_lib.Editor, expression: str | os.PathLike,
     Raises:
       InputError: a photo cannot be read, or shows no face.
     """
+
     def latent(path):
         return None if path is None else open_photo(editor, path).latent_of()
 

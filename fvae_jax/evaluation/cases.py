@@ -64,8 +64,9 @@ class Change(NamedTuple):
     expressive: np.ndarray
 
 
-def pairs(faces: experiment.Faces, part: str, config: ml_collections.ConfigDict, limit: int | None = None
-          ) -> Iterator[Pair]:
+def pairs(
+    faces: experiment.Faces, part: str, config: ml_collections.ConfigDict, limit: int | None = None
+) -> Iterator[Pair]:
     """Yields ordered pairs of 'train' or 'test' people, at most `limit`, spread evenly over all.
 
     Images of partial strength stay out: their labels do not say what they show, so that a method that knows labels
@@ -89,19 +90,28 @@ def known_flows(faces: experiment.Faces, config: ml_collections.ConfigDict, limi
     config = config.copy_and_resolve_references()
     config.data.true_flow = True
     records = faces.data.records
-    chosen = np.asarray([(s, t) for s, t in _whole_pairs(faces, 'test')
-                         if records[s].reference and records[s].reference == records[t].reference])
+    chosen = np.asarray(
+        [
+            (s, t)
+            for s, t in _whole_pairs(faces, 'test')
+            if records[s].reference and records[s].reference == records[t].reference
+        ]
+    )
     for source, target in pipeline.thin(chosen, limit):
         pair, example = _pair(faces, int(source), int(target), config)
         yield KnownFlow(pair, example['displacement'], example['exposed'], example['known'])
 
 
-def _pair(faces: experiment.Faces, source: int, target: int, config: ml_collections.ConfigDict
-          ) -> tuple[Pair, dict[str, np.ndarray]]:
+def _pair(
+    faces: experiment.Faces, source: int, target: int, config: ml_collections.ConfigDict
+) -> tuple[Pair, dict[str, np.ndarray]]:
     records, plain = faces.data.records, pairs_lib.Augmentation()
     example = pairs_lib.load_pair(faces.data, source, target, plain, config.data)
-    others = [i for i, record in enumerate(records)
-              if record.identity == records[target].identity and i not in (source, target)]
+    others = [
+        i
+        for i, record in enumerate(records)
+        if record.identity == records[target].identity and i not in (source, target)
+    ]
     second = None
     if others:
         # Which one does not matter, as long as it is always the same.

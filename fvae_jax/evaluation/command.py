@@ -3,8 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from fvae_jax import config as config_lib
-from fvae_jax import runtime
+from fvae_jax import config as config_lib, runtime
 from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
 
@@ -21,14 +20,18 @@ fvae study COMMAND --help tells more."""
 def report(argv: Sequence[str]) -> None:
     """Runs `fvae report RUN`."""
     parser = arguments.Parser(
-        'fvae report', 'RUN', "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
-        'example:\n  fvae report runs/mine')
+        'fvae report',
+        'RUN',
+        "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
+        'example:\n  fvae report runs/mine',
+    )
     _add_run(parser)
     args = parser.parse(argv)
     config = _config(args)
     runtime.prepare()
     runtime.log_to_stderr()
     from fvae_jax.evaluation.report import build
+
     print(build.report(config, args.run))
 
 
@@ -48,33 +51,47 @@ def study(argv: Sequence[str]) -> None:
 
 def _build(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae study build', 'RUN --out DIR',
+        'fvae study build',
+        'RUN --out DIR',
         'One page with real photos and edits of people the run never saw, in random order.',
-        'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.')
+        'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.',
+    )
     _add_run(parser)
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of names and choice of the images (0)')
-    parser.add_argument('--per-method', type=arguments.count, default=10, metavar='N',
-                        help='images of each method, and real ones (10, as in the paper)')
+    parser.add_argument(
+        '--per-method',
+        type=arguments.count,
+        default=10,
+        metavar='N',
+        help='images of each method, and real ones (10, as in the paper)',
+    )
     args = parser.parse(argv)
     config = _config(args)
     from fvae_jax.evaluation.study import build
+
     build.check_folder(args.out)
     runtime.prepare()
     runtime.log_to_stderr()
     from fvae_jax.evaluation import study_images
-    print(build.build(study_images.collect(config, args.run), args.out, args.seed,
-                      per_method=args.per_method))
+
+    print(build.build(study_images.collect(config, args.run), args.out, args.seed, per_method=args.per_method))
 
 
 def _score(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
-        'fvae study score', 'ANSWERS [ANSWERS ...] --key KEY', "The paper's Table 2, with 95 % intervals.",
-        'example:\n  fvae study score answers/*.json --key study/key.json')
-    parser.add_argument('answers', nargs='+', type=pathlib.Path, metavar='ANSWERS', help='the files of the participants')
+        'fvae study score',
+        'ANSWERS [ANSWERS ...] --key KEY',
+        "The paper's Table 2, with 95 % intervals.",
+        'example:\n  fvae study score answers/*.json --key study/key.json',
+    )
+    parser.add_argument(
+        'answers', nargs='+', type=pathlib.Path, metavar='ANSWERS', help='the files of the participants'
+    )
     parser.add_argument('--key', type=pathlib.Path, required=True, metavar='KEY', help='key.json of the study')
     args = parser.parse(argv)
     from fvae_jax.evaluation.study import score
+
     print(score.table(score.score(args.answers, args.key)))
 
 

@@ -44,18 +44,33 @@ def strength_table(moved: Movements) -> Table:
             right = [editing.right_way(made[:, k, j], real[:, j]) for k in range(len(STRENGTHS))]
             sizes = np.sign(real[:, j].mean()) * made[:, :, j]
             grows = np.all(np.diff(sizes, axis=1) > 0, axis=1)
-            rows.append(Row(f'{way}: {label}', [
-                len(set(people)), _percent(statistics.bootstrap_interval(real[:, j], people)),
-                *map(_percent, shares), *(_share(held, people) for held in right),
-                'yes' if np.all(np.diff(sizes.mean(axis=0)) > 0) else 'no', _share(grows, people)]))
-    columns = [Column('people', '', 0), Column('own change', '% of the distance of the eyes', 1),
-               *(Column(f'at {s:g}', '% of the own change', 0, group='edit') for s in STRENGTHS),
-               *(Column(f'at {s:g}', '% of people', 0, group='right way') for s in STRENGTHS),
-               Column('grows', 'means'), Column('grows', '% of people', 0)]
+            rows.append(
+                Row(
+                    f'{way}: {label}',
+                    [
+                        len(set(people)),
+                        _percent(statistics.bootstrap_interval(real[:, j], people)),
+                        *map(_percent, shares),
+                        *(_share(held, people) for held in right),
+                        'yes' if np.all(np.diff(sizes.mean(axis=0)) > 0) else 'no',
+                        _share(grows, people),
+                    ],
+                )
+            )
+    columns = [
+        Column('people', '', 0),
+        Column('own change', '% of the distance of the eyes', 1),
+        *(Column(f'at {s:g}', '% of the own change', 0, group='edit') for s in STRENGTHS),
+        *(Column(f'at {s:g}', '% of people', 0, group='right way') for s in STRENGTHS),
+        Column('grows', 'means'),
+        Column('grows', '% of people', 0),
+    ]
     ordered = ' > '.join(f'{s:g}' for s in reversed(STRENGTHS))
-    caption = ('Algorithm 1, one edit of each person and strength. Own: from one image of the person to the other. Change of '
-               '68 landmarks as a share of the own change, sums over people divided by sums; the right way is that of the '
-               f'mean own change; what grows has {ordered}, in the means and in each person.')
+    caption = (
+        'Algorithm 1, one edit of each person and strength. Own: from one image of the person to the other. Change of '
+        '68 landmarks as a share of the own change, sums over people divided by sums; the right way is that of the '
+        f'mean own change; what grows has {ordered}, in the means and in each person.'
+    )
     return Table('strengths', 'How far a smile goes', caption, columns, rows, row_heading='edit and measure')
 
 
@@ -65,15 +80,27 @@ def identity_table(judge: metrics.Judge, method: Method, ways: Mapping[str, Sequ
     for way, edits in progress(ways.items(), 'identity'):
         people = [edit.identity for edit in edits]
         made = [method.edit(edit.start, edit.source, edit.target, 1.0) for edit in edits]
-        start, truth, edited = (judge.descriptors(images) for images in (
-            [edit.start for edit in edits], [edit.truth for edit in edits], made))
+        start, truth, edited = (
+            judge.descriptors(images)
+            for images in ([edit.start for edit in edits], [edit.truth for edit in edits], made)
+        )
         changed, own = metrics.identity_distance(edited, start), metrics.identity_distance(truth, start)
-        rows.append(Row(way, [len(set(people)), interval(changed, people), interval(own, people),
-                              _share(changed <= own, people)]))
-    columns = [Column('people', '', 0), Column('source to edit', '', 3, group='distance'),
-               Column("the person's own two images", '', 3, group='distance'), Column('edit ≤ own', '% of people', 0)]
-    caption = ("Algorithm 1 at strength 1. Distances of dlib's face descriptors; images less than 0.6 apart count as "
-               'one person.')
+        rows.append(
+            Row(
+                way,
+                [len(set(people)), interval(changed, people), interval(own, people), _share(changed <= own, people)],
+            )
+        )
+    columns = [
+        Column('people', '', 0),
+        Column('source to edit', '', 3, group='distance'),
+        Column("the person's own two images", '', 3, group='distance'),
+        Column('edit ≤ own', '% of people', 0),
+    ]
+    caption = (
+        "Algorithm 1 at strength 1. Distances of dlib's face descriptors; images less than 0.6 apart count as "
+        'one person.'
+    )
     return Table('identity', 'Identity', caption, columns, rows, row_heading='edit')
 
 
@@ -84,13 +111,21 @@ def texture_table(method: Method, editor: editor_lib.Editor, ways: Mapping[str, 
         people = [edit.identity for edit in edits]
         for strength in progress(_TEXTURE_STRENGTHS, f'texture, {way}'):
             values = np.asarray([_outside(method, editor, edit, strength) for edit in edits])
-            rows.append(Row(f'{way}, strength {strength:g}'.replace('-', '−'),
-                            [len(set(people)), *(interval(column, people) for column in values.T)]))
-    columns = [Column('people', '', 0),
-               *(Column(place, '× source', 2, 'nearest 1', 'texture') for place in ('face', 'crop'))]
-    caption = ('Outside mouth and eyes (68 landmarks of the source and of the edit, and a tenth of the distance of the '
-               'eyes around), in the face from the brows down to the chin, and in the whole crop. Texture: variance of '
-               'the Laplacian, edit by source.')
+            rows.append(
+                Row(
+                    f'{way}, strength {strength:g}'.replace('-', '−'),
+                    [len(set(people)), *(interval(column, people) for column in values.T)],
+                )
+            )
+    columns = [
+        Column('people', '', 0),
+        *(Column(place, '× source', 2, 'nearest 1', 'texture') for place in ('face', 'crop')),
+    ]
+    caption = (
+        'Outside mouth and eyes (68 landmarks of the source and of the edit, and a tenth of the distance of the '
+        'eyes around), in the face from the brows down to the chin, and in the whole crop. Texture: variance of '
+        'the Laplacian, edit by source.'
+    )
     if editor.bundle.config.model.content:
         columns += [Column(place, 'mean', 4, 'lower', 'alpha') for place in ('face', 'crop')]
         caption += ' Alpha: how much the content layer covers.'
@@ -140,15 +175,24 @@ def expression_table(method: Method, changes: Sequence[cases.Change], origins: M
         if not moving:
             rows.append(Row(label, note=f'no measure moves in the own images of {len(set(people))} people'))
         for j in moving:
-            cells: list[Cell] = [len(set(people)), _percent(own[j]),
-                                 _percent(statistics.bootstrap_ratio(made[:, 0, j], real[:, j], people)),
-                                 _share(editing.right_way(made[:, 0, j], real[:, j]), people)]
+            cells: list[Cell] = [
+                len(set(people)),
+                _percent(own[j]),
+                _percent(statistics.bootstrap_ratio(made[:, 0, j], real[:, j], people)),
+                _share(editing.right_way(made[:, 0, j], real[:, j]), people),
+            ]
             rows.append(Row(f'{label}: {landmarks.Measures._fields[j].replace("_", " ")}', cells))
-    columns = [Column('people', '', 0), Column('own change', '% of the distance of the eyes', 1),
-               Column('edit', '% of the own change', 0), Column('the right way', '% of people', 0)]
-    caption = (f"Algorithm 1 from {index.NEUTRAL}, strength 1, against the person's own image of the expression: change "
-               f'of 68 landmarks, sums over people divided by sums. Shown is what moves: {editing.MOVES}, and 0 is '
-               'outside the interval.')
+    columns = [
+        Column('people', '', 0),
+        Column('own change', '% of the distance of the eyes', 1),
+        Column('edit', '% of the own change', 0),
+        Column('the right way', '% of people', 0),
+    ]
+    caption = (
+        f"Algorithm 1 from {index.NEUTRAL}, strength 1, against the person's own image of the expression: change "
+        f'of 68 landmarks, sums over people divided by sums. Shown is what moves: {editing.MOVES}, and 0 is '
+        'outside the interval.'
+    )
     return Table('expressions', 'Every expression', caption, columns, rows, row_heading='expression and measure')
 
 

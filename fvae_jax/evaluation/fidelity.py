@@ -50,6 +50,7 @@ class Trained(learned.PrintedFVAE):
 
 def only(faces: experiment.Faces, wanted: Callable[[builder.Record, builder.Record], bool]) -> experiment.Faces:
     """The same faces, of whose ordered pairs (S, T) only those count that are wanted."""
+
     class Chosen(experiment.Faces):
         """Faces with fewer pairs."""
 
@@ -105,18 +106,33 @@ def reconstruction_table(scores: Scores, what: str) -> Table:
         for metric in ('psnr', 'psnr_mouth'):
             share = statistics.bootstrap_ratio(own[metric] - copy[metric], answer[metric] - copy[metric], scores.people)
             cells.append(Value(*(100 * part for part in share)))
-        cells += [interval(own[metric], scores.people) if metric in own else metrics.LPIPS_MISSING
-                  for metric in ('lpips', _MOUTH_LPIPS)]
-        rows.append(Row(name, cells, left_out='sees the answer' if own is answer else '',
-                        ours=own is not copy and own is not answer))
-    columns = [Column(place, unit, decimals, better, group)
-               for group, unit, decimals, better in (
-                   ('PSNR', 'dB', 2, 'higher'), ('share of the way', '%', 0, 'higher'), ('LPIPS', '', 4, 'lower'))
-               for place in ('whole', 'mouth')]
-    caption = (f'{len(scores.people)} ordered pairs of {len(set(scores.people))} people: {what}. All but the bilinear '
-               "rows read pixels with the photos' Lanczos kernel. The share of the way is that from copying to optical "
-               f'flow in PSNR. For its LPIPS the mouth is enlarged to {_MOUTH_HEIGHT} px; it cannot be compared with that '
-               'of the whole.')
+        cells += [
+            interval(own[metric], scores.people) if metric in own else metrics.LPIPS_MISSING
+            for metric in ('lpips', _MOUTH_LPIPS)
+        ]
+        rows.append(
+            Row(
+                name,
+                cells,
+                left_out='sees the answer' if own is answer else '',
+                ours=own is not copy and own is not answer,
+            )
+        )
+    columns = [
+        Column(place, unit, decimals, better, group)
+        for group, unit, decimals, better in (
+            ('PSNR', 'dB', 2, 'higher'),
+            ('share of the way', '%', 0, 'higher'),
+            ('LPIPS', '', 4, 'lower'),
+        )
+        for place in ('whole', 'mouth')
+    ]
+    caption = (
+        f'{len(scores.people)} ordered pairs of {len(set(scores.people))} people: {what}. All but the bilinear '
+        "rows read pixels with the photos' Lanczos kernel. The share of the way is that from copying to optical "
+        f'flow in PSNR. For its LPIPS the mouth is enlarged to {_MOUTH_HEIGHT} px; it cannot be compared with that '
+        'of the whole.'
+    )
     return Table('reconstruction', 'Reconstruction', caption, columns, rows)
 
 
@@ -129,8 +145,11 @@ def flow_tables(known: Sequence[cases.KnownFlow], editor: editor_lib.Editor, ori
       origins: Whether images of an expression are real or synthetic.
     """
     fvae, answer = learned.FVAE(editor), optical_flow.OpticalFlow()
-    flows = {'copy': flow.no_flow, fvae.name: fvae.flow,
-             answer.name: lambda pair: optical_flow.estimate(pair.source, pair.target)}
+    flows = {
+        'copy': flow.no_flow,
+        fvae.name: fvae.flow,
+        answer.name: lambda pair: optical_flow.estimate(pair.source, pair.target),
+    }
     table = flow.end_points(flows, known, editor.size, fvae.name, answer.name)
     what = f'Pairs {index.NEUTRAL} → expression of full strength whose true flow is known: '
     tables = [table._replace(caption=what + table.caption)]
@@ -140,13 +159,21 @@ def flow_tables(known: Sequence[cases.KnownFlow], editor: editor_lib.Editor, ori
     alpha = np.stack([method.content(case.pair).alpha for case in progress(known, 'alpha')])
     expressions = np.asarray([case.pair.target_expression for case in known])
     rows = [detected('all', known, alpha, np.ones(len(known), bool))]
-    rows += [detected(f'{name} ({origins[name]})', known, alpha, expressions == name)
-             for name in sorted(set(expressions))]
-    columns = [Column('people', '', 0), Column('pairs', '', 0), Column('precision', '', 2, 'higher'),
-               Column('recall', '', 2, 'higher'), Column('exposed', '% of pixels', 1)]
-    caption = ("The same pairs: alpha > 0.5 of the content layer at the target's latent against the truly exposed pixels, "
-               'counted over the pixels of which it is known. No precision where nothing is found, no recall where '
-               'nothing is exposed.')
+    rows += [
+        detected(f'{name} ({origins[name]})', known, alpha, expressions == name) for name in sorted(set(expressions))
+    ]
+    columns = [
+        Column('people', '', 0),
+        Column('pairs', '', 0),
+        Column('precision', '', 2, 'higher'),
+        Column('recall', '', 2, 'higher'),
+        Column('exposed', '% of pixels', 1),
+    ]
+    caption = (
+        "The same pairs: alpha > 0.5 of the content layer at the target's latent against the truly exposed pixels, "
+        'counted over the pixels of which it is known. No precision where nothing is found, no recall where '
+        'nothing is exposed.'
+    )
     return [*tables, Table('exposed', 'Finding exposed pixels', caption, columns, rows, row_heading='expression')]
 
 

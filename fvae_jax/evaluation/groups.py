@@ -86,12 +86,12 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
                 facts.update({column: facts[column].lower() for column in COLUMNS[1:]})
                 _note(rows, facts, f"people '{path}', line {reader.line_num}")
     except OSError as error:
-        raise InputError(f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns "
-                         f'{", ".join(COLUMNS)}') from error
+        raise InputError(
+            f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"people '{path}' is not a UTF-8 table with commas ({error}); {_EXPECTED}") from None
-    return {name: Person(facts['gender'], facts['ethnicity'], facts['age'])
-            for name, facts in rows.items()}
+    return {name: Person(facts['gender'], facts['ethnicity'], facts['age']) for name, facts in rows.items()}
 
 
 def _note(rows: dict[str, dict[str, str]], facts: dict[str, str], where: str) -> None:
@@ -104,8 +104,10 @@ def _note(rows: dict[str, dict[str, str]], facts: dict[str, str], where: str) ->
     known = rows.setdefault(facts['identity'], facts)
     for column, value in facts.items():
         if UNKNOWN not in (value, known[column]) and value != known[column]:
-            raise InputError(f"{where}: {column} of '{facts['identity']}' is '{value}', and '{known[column]}' in a row "
-                             'above; give every row of a person the same')
+            raise InputError(
+                f"{where}: {column} of '{facts['identity']}' is '{value}', and '{known[column]}' in a row "
+                'above; give every row of a person the same'
+            )
         known[column] = value if known[column] == UNKNOWN else known[column]
 
 
@@ -123,8 +125,9 @@ def check(people: Mapping[str, Person], split: pairs_lib.Split, path: pathlib.Pa
     missing = sorted({name for part in split for name in part} - set(people))
     if missing:
         more = f' and {len(missing) - _NAMED} more' if len(missing) > _NAMED else ''
-        raise InputError(f"people '{path}' lacks {', '.join(missing[:_NAMED])}{more}, who are people of the run; give "
-                         'each a row')
+        raise InputError(
+            f"people '{path}' lacks {', '.join(missing[:_NAMED])}{more}, who are people of the run; give each a row"
+        )
 
 
 def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[str]]:
@@ -135,9 +138,11 @@ def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[
     """
     groups: dict[str, set[str]] = {}
     for field in Person._fields:
+
         def order(value: str) -> tuple:
             digits = value.partition('–')[0].rstrip('+')
             return value == UNKNOWN, int(digits) if digits.isdecimal() else 0, value
+
         for value in sorted({getattr(people[name], field) for name in names}, key=order):
             groups[f'{field}: {value}'] = {name for name in names if getattr(people[name], field) == value}
     return groups
@@ -151,8 +156,14 @@ def composition(people: Mapping[str, Person], split: pairs_lib.Split) -> Table:
         counts: list[Cell] = [len(members & set(part)) for part in split]
         rows.append(Row(label, [100 * counts[0] / len(split.train), *counts]))
     columns = [Column('share', '% of the training people', 0), *(Column(name, 'people', 0) for name in split._fields)]
-    return Table('composition', 'Who the people are', 'Everyone of the set, as its table of people says.', columns,
-                 rows, row_heading='group')
+    return Table(
+        'composition',
+        'Who the people are',
+        'Everyone of the set, as its table of people says.',
+        columns,
+        rows,
+        row_heading='group',
+    )
 
 
 def comparison(people: Mapping[str, Person], split: pairs_lib.Split, measures: Sequence[Measure]) -> Table:
@@ -169,10 +180,15 @@ def comparison(people: Mapping[str, Person], split: pairs_lib.Split, measures: S
     for label, members in groups.items():
         chosen = members & measured
         counts: list[Cell] = [len(chosen), int(np.isin(measures[0].people, sorted(chosen)).sum())]
-        values = ([measure.of(chosen) for measure in measures] if len(chosen) >= FEWEST
-                  else [TOO_FEW] + [None] * (len(measures) - 1))
+        values = (
+            [measure.of(chosen) for measure in measures]
+            if len(chosen) >= FEWEST
+            else [TOO_FEW] + [None] * (len(measures) - 1)
+        )
         rows.append(Row(label, [*counts, *values]))
     columns = [Column('people', '', 0), Column('pairs', '', 0), *(measure.column for measure in measures)]
-    caption = (f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '
-               f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.')
+    caption = (
+        f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '
+        f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.'
+    )
     return Table('groups', 'Groups', caption, columns, rows, row_heading='group')

@@ -99,7 +99,8 @@ def measure(points: np.ndarray) -> Measures:
         mouth_width=float(np.hypot(width[last] - width[first], height[last] - height[first])),
         mouth_opening=gap(_INNER_LIPS),
         eye_opening=gap(_LIDS),
-        brow_height=float(height[_BROWS].mean()))
+        brow_height=float(height[_BROWS].mean()),
+    )
 
 
 def face_area(points: np.ndarray, side: int) -> np.ndarray:

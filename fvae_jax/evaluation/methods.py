@@ -54,8 +54,9 @@ class Methods(NamedTuple):
         return [self.fvae, self.content] if self.content else [self.fvae]
 
 
-def open_methods(workdir: pathlib.Path, faces: experiment.Faces, config: ml_collections.ConfigDict,
-                 editor: editor_lib.Editor) -> Methods:
+def open_methods(
+    workdir: pathlib.Path, faces: experiment.Faces, config: ml_collections.ConfigDict, editor: editor_lib.Editor
+) -> Methods:
     """Opens the run's VAEs and estimates the average flow.
 
     Raises:
@@ -68,21 +69,34 @@ def open_methods(workdir: pathlib.Path, faces: experiment.Faces, config: ml_coll
             _check_same_people(workdir, place)
             vaes.append(learned.VAE(bundle_lib.load(place / 'model.safetensors')))
         else:
-            missing[row] = (f'missing; train it with `python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant}'
-                            f' --workdir={place}`')
+            missing[row] = (
+                f'missing; train it with `python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant}'
+                f' --workdir={place}`'
+            )
     pairs = cases.pairs(faces, 'train', config, _AVERAGED)
     total = min(_AVERAGED, len(faces.pairs('train')))
     average = average_flow.AverageFlow(
         (pair.source, pair.target, pair.source_expression, pair.target_expression)
-        for pair in tqdm(pairs, 'average flow', total, unit=' pairs', delay=2, leave=False, disable=None))
+        for pair in tqdm(pairs, 'average flow', total, unit=' pairs', delay=2, leave=False, disable=None)
+    )
     content = learned.FVAEWithContent(editor) if config.model.content else None
     variants = (learned.PrintedFVAE, learned.FVAEWithConfidence, learned.FVAEWithoutMask)
-    return Methods(learned.FVAE(editor), content, *(method(editor) for method in variants), vaes, missing, average, optical_flow.OpticalFlow(),
-                   [fading.Copy(), fading.CrossFade(), mesh_morph.MeshMorph(), face_morph.FaceMorph()])
+    return Methods(
+        learned.FVAE(editor),
+        content,
+        *(method(editor) for method in variants),
+        vaes,
+        missing,
+        average,
+        optical_flow.OpticalFlow(),
+        [fading.Copy(), fading.CrossFade(), mesh_morph.MeshMorph(), face_morph.FaceMorph()],
+    )
 
 
 def _check_same_people(workdir: pathlib.Path, place: pathlib.Path) -> None:
     ours, theirs = (json.loads((folder / 'people.json').read_text()) for folder in (workdir, place))
     if ours != theirs:
-        raise InputError(f'{place} was trained on other images or another division of the people than {workdir}; move '
-                         'it away and train it again')
+        raise InputError(
+            f'{place} was trained on other images or another division of the people than {workdir}; move '
+            'it away and train it again'
+        )

@@ -68,8 +68,10 @@ class Judge:
             rows = np.minimum(np.arange(start, start + self._batch_size), count - 1)
             batches.append(jax.device_get(_score(self._lpips_weights, *(array[rows] for array in arrays))))
         names = [name for name in SCORES if name != 'lpips' or self._lpips_weights is not None]
-        return {name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
-                for name in names}
+        return {
+            name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
+            for name in names
+        }
 
     def descriptors(self, images: np.ndarray) -> np.ndarray:
         """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.

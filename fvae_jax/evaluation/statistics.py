@@ -7,8 +7,9 @@ import numpy as np
 _CONFIDENCE = 0.95
 
 
-def bootstrap_interval(values: np.ndarray, people: Sequence[str], seed: int = 0,
-                       resamples: int = 2000) -> tuple[float, float, float]:
+def bootstrap_interval(
+    values: np.ndarray, people: Sequence[str], seed: int = 0, resamples: int = 2000
+) -> tuple[float, float, float]:
     """The mean over pairs and its 95 % percentile interval over people (cluster bootstrap).
 
     Pairs of one person resemble each other, so people are drawn with replacement, each with all pairs, and the mean
@@ -30,8 +31,9 @@ def bootstrap_interval(values: np.ndarray, people: Sequence[str], seed: int = 0,
     return bootstrap_ratio(values, np.ones(len(values)), people, seed, resamples)
 
 
-def bootstrap_ratio(parts: np.ndarray, wholes: np.ndarray, people: Sequence[str], seed: int = 0,
-                    resamples: int = 2000) -> tuple[float, float, float]:
+def bootstrap_ratio(
+    parts: np.ndarray, wholes: np.ndarray, people: Sequence[str], seed: int = 0, resamples: int = 2000
+) -> tuple[float, float, float]:
     """The mean of the parts over that of the wholes, with an interval as that of `bootstrap_interval`.
 
     A mean of ratios would hang on the pairs whose whole is next to nothing.
@@ -52,8 +54,9 @@ def bootstrap_ratio(parts: np.ndarray, wholes: np.ndarray, people: Sequence[str]
     parts, wholes = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
     names, person = np.unique(np.asarray(people), return_inverse=True)
     if not parts.shape == wholes.shape == person.shape:
-        raise ValueError(f'values of shape {parts.shape} and {wholes.shape} for {len(person)} people; '
-                         'each value needs one person')
+        raise ValueError(
+            f'values of shape {parts.shape} and {wholes.shape} for {len(person)} people; each value needs one person'
+        )
     if not len(names):
         return np.nan, np.nan, np.nan
     ratio = float(parts.sum() / wholes.sum())

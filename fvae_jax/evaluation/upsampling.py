@@ -15,10 +15,8 @@ import numpy as np
 
 from fvae_jax import runtime
 from fvae_jax.data import align
-from fvae_jax.editing import arguments, morph, output, portrait
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.ops import flow_color
-from fvae_jax.ops import image as image_ops
+from fvae_jax.editing import arguments, editor as editor_lib, morph, output, portrait
+from fvae_jax.ops import flow_color, image as image_ops
 
 SIDE = 512  # px, as in the paper
 # What the two ways must keep of the source's sharpness.
@@ -85,17 +83,27 @@ def draw(pictures: Upsampling) -> np.ndarray:
     maximum = _FLOW_MAXIMUM * (1 - 2 * align.EYE_X) * size
     colors = flow_color.flow_to_color(pictures.displacement, maximum)
     colors = cv2.resize(colors, (side, side), interpolation=cv2.INTER_NEAREST)
-    source, by_pixels, by_flow = (image_ops.to_uint8(picture) for picture in (
-        pictures.source, pictures.by_pixels, pictures.by_flow))
+    source, by_pixels, by_flow = (
+        image_ops.to_uint8(picture) for picture in (pictures.source, pictures.by_pixels, pictures.by_flow)
+    )
     pixels_keep, flow_keeps = pictures.sharpness()
-    return np.concatenate([
-        image_ops.image_grid([[source, colors]], [
-            f'source, {side} px',
-            f'flow, {size} px (full color: {maximum:.1f} px of it)'], scale=1),
-        image_ops.image_grid([[by_pixels, by_flow]], [
-            f'output of {size} px enlarged: keeps {pixels_keep:.2f} of the detail',
-            f'flow enlarged, source warped: keeps {flow_keeps:.2f}'], scale=1),
-    ])
+    return np.concatenate(
+        [
+            image_ops.image_grid(
+                [[source, colors]],
+                [f'source, {side} px', f'flow, {size} px (full color: {maximum:.1f} px of it)'],
+                scale=1,
+            ),
+            image_ops.image_grid(
+                [[by_pixels, by_flow]],
+                [
+                    f'output of {size} px enlarged: keeps {pixels_keep:.2f} of the detail',
+                    f'flow enlarged, source warped: keeps {flow_keeps:.2f}',
+                ],
+                scale=1,
+            ),
+        ]
+    )
 
 
 def main(argv: list[str]) -> None:
@@ -103,12 +111,13 @@ def main(argv: list[str]) -> None:
     bundle = arguments.open_model(argv)
     parser = arguments.Parser(
         'python -m fvae_jax.evaluation.upsampling',
-        'PHOTO --EXPRESSION X --out FIGURE.png', __doc__.split('\n')[0],
-        expressions=arguments.expressions(bundle))
+        'PHOTO --EXPRESSION X --out FIGURE.png',
+        __doc__.split('\n')[0],
+        expressions=arguments.expressions(bundle),
+    )
     parser.add_argument('photo', metavar='PHOTO', type=pathlib.Path)
     parser.add_argument('--model', type=pathlib.Path, metavar='FILE')
-    parser.add_argument('--side', default=SIDE, type=arguments.count, metavar='PX',
-                        help='of the enlarged crop (512)')
+    parser.add_argument('--side', default=SIDE, type=arguments.count, metavar='PX', help='of the enlarged crop (512)')
     parser.add_argument('--out', required=True, type=pathlib.Path, metavar='PNG')
     parser.add_argument('--overwrite', action='store_true', help='allow to replace a file')
     parser.add_expressions()
@@ -118,17 +127,18 @@ def main(argv: list[str]) -> None:
     runtime.prepare()
     editor = editor_lib.Editor(bundle)
     photo = editor.open(args.photo)
-    number, = photo.numbers(None)
+    (number,) = photo.numbers(None)
     face = photo.encoded(number)
     latent = editor.edited_latent(face, parser.strengths(args))
     source, _ = morph.native_crop(photo.photo.pixels, photo.matrix(number), editor.size, args.side)
     pictures = upsample(source, face.crop, editor.displacement(face, latent))
     image_ops.write_png(args.out, draw(pictures))
     pixels_keep, flow_keeps = pictures.sharpness()
-    print(f'enlarging the output keeps {pixels_keep:.3f} of the detail of the source '
-          f'(expected: under {PIXELS_KEEP_LESS_THAN})')
-    print(f'enlarging the flow keeps   {flow_keeps:.3f} '
-          f'(expected: {FLOW_KEEPS[0]} to {FLOW_KEEPS[1]})')
+    print(
+        f'enlarging the output keeps {pixels_keep:.3f} of the detail of the source '
+        f'(expected: under {PIXELS_KEEP_LESS_THAN})'
+    )
+    print(f'enlarging the flow keeps   {flow_keeps:.3f} (expected: {FLOW_KEEPS[0]} to {FLOW_KEEPS[1]})')
 
 
 if __name__ == '__main__':

@@ -71,8 +71,15 @@ class Reference:
         results = self._results(run)
         apart = {name: np.abs(value - self._expected[name]).max() for name, value in results.items()}
         # A comparison with NaN is never true, and would pass.
-        return Difference(*(float(np.nan_to_num(value, nan=np.inf)) for value in (
-            np.max([value for name, value in apart.items() if name != 'picture']), 255 * apart['picture'])))
+        return Difference(
+            *(
+                float(np.nan_to_num(value, nan=np.inf))
+                for value in (
+                    np.max([value for name, value in apart.items() if name != 'picture']),
+                    255 * apart['picture'],
+                )
+            )
+        )
 
     def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
         """Returns the difference.
@@ -82,9 +89,11 @@ class Reference:
         """
         found = self.difference(run)
         if found.numbers > limit.numbers or found.picture > limit.picture:
-            raise InputError(f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
-                             f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
-                             'allowed; nothing is written: install the versions of launch/constraints.txt')
+            raise InputError(
+                f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
+                f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
+                'allowed; nothing is written: install the versions of launch/constraints.txt'
+            )
         return found
 
     def _results(self, run: Run) -> dict[str, np.ndarray]:

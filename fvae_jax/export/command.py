@@ -5,8 +5,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from fvae_jax import bundle as bundle_lib
-from fvae_jax import runtime
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.editing import arguments, output
 from fvae_jax.errors import InputError
 
@@ -24,13 +23,25 @@ _EXAMPLES = """examples:
 def export(argv: Sequence[str]) -> None:
     """Runs `fvae export [MODEL] --to TARGET --out DIR`."""
     parser = arguments.Parser(
-        'fvae export', '[MODEL] --to stablehlo|onnx|web --out DIR',
-        'A model for other programs: encode a face, decode flow and new content, tell how sure it is.', _EXAMPLES)
-    parser.add_argument('model', nargs='?', type=pathlib.Path, metavar='MODEL',
-                        help='RUN/model.safetensors of a training run (the built-in model)')
-    parser.add_argument('--to', required=True, metavar='TARGET',
-                        help='stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page '
-                             'that edits photos in the browser, for any file server')
+        'fvae export',
+        '[MODEL] --to stablehlo|onnx|web --out DIR',
+        'A model for other programs: encode a face, decode flow and new content, tell how sure it is.',
+        _EXAMPLES,
+    )
+    parser.add_argument(
+        'model',
+        nargs='?',
+        type=pathlib.Path,
+        metavar='MODEL',
+        help='RUN/model.safetensors of a training run (the built-in model)',
+    )
+    parser.add_argument(
+        '--to',
+        required=True,
+        metavar='TARGET',
+        help='stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page '
+        'that edits photos in the browser, for any file server',
+    )
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--overwrite', action='store_true', help='allow to replace another export')
     args = parser.parse(argv)
@@ -65,8 +76,9 @@ def check_installed(target: str, what: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise InputError(f'{what} needs {name} ({error}); install what is missing: pip install {" ".join(TARGETS[target])}'
-                             ) from error
+            raise InputError(
+                f'{what} needs {name} ({error}); install what is missing: pip install {" ".join(TARGETS[target])}'
+            ) from error
 
 
 def check_folder(out: pathlib.Path, *, overwrite: bool = False) -> pathlib.Path:
@@ -94,8 +106,14 @@ def check_folder(out: pathlib.Path, *, overwrite: bool = False) -> pathlib.Path:
     return folder
 
 
-def write(bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrite: bool = False,
-          card: pathlib.Path | None = None) -> str:
+def write(
+    bundle: bundle_lib.Bundle,
+    target: str,
+    out: pathlib.Path,
+    *,
+    overwrite: bool = False,
+    card: pathlib.Path | None = None,
+) -> str:
     """Exports a model.
 
     Args:
@@ -116,6 +134,7 @@ def write(bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrit
     folder = check_folder(out, overwrite=overwrite)
     runtime.prepare()
     from fvae_jax.export import functions
+
     functions.check(bundle)
     build = importlib.import_module(f'fvae_jax.export.{target}').build
     with output.replacing_folder(folder) as temporary:

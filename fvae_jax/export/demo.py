@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import fvae_jax
-from fvae_jax import bundle as bundle_lib
-from fvae_jax import runtime
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
 from fvae_jax.export import command
@@ -27,10 +26,19 @@ _EXAMPLES = """examples:
 
 def demo(argv: Sequence[str]) -> None:
     """Runs `fvae demo [MODEL] [--port N] [--no-open]` until it is interrupted."""
-    parser = arguments.Parser('fvae demo', '[MODEL] [--port N] [--no-open]',
-                              'Edits photos in your browser; they do not leave this computer.', _EXAMPLES)
-    parser.add_argument('model', nargs='?', type=pathlib.Path, metavar='MODEL',
-                        help='RUN/model.safetensors of a training run (the built-in model)')
+    parser = arguments.Parser(
+        'fvae demo',
+        '[MODEL] [--port N] [--no-open]',
+        'Edits photos in your browser; they do not leave this computer.',
+        _EXAMPLES,
+    )
+    parser.add_argument(
+        'model',
+        nargs='?',
+        type=pathlib.Path,
+        metavar='MODEL',
+        help='RUN/model.safetensors of a training run (the built-in model)',
+    )
     parser.add_argument('--port', type=_port, default=0, metavar='N', help='port of the address (any free one)')
     parser.add_argument('--no-open', action='store_true', help='only say the address')
     args = parser.parse(argv)
@@ -96,10 +104,16 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Files(http.server.SimpleHTTPRequestHandler):
     """Files with the types that browsers insist on, whatever this computer's registry says; silent."""
 
-    extensions_map = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8',
-                      '.js': 'text/javascript; charset=utf-8', '.json': 'application/json',
-                      '.txt': 'text/plain; charset=utf-8', '.md': 'text/plain; charset=utf-8',
-                      '.jpg': 'image/jpeg', '': 'application/octet-stream'}
+    extensions_map = {
+        '.html': 'text/html; charset=utf-8',
+        '.css': 'text/css; charset=utf-8',
+        '.js': 'text/javascript; charset=utf-8',
+        '.json': 'application/json',
+        '.txt': 'text/plain; charset=utf-8',
+        '.md': 'text/plain; charset=utf-8',
+        '.jpg': 'image/jpeg',
+        '': 'application/octet-stream',
+    }
 
     def end_headers(self) -> None:
         # After an upgrade the address may be the same.

@@ -32,15 +32,22 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     stats, kind = bundle.statistics, bundle.config.latent.direction
     table = stats.within_identity if kind == 'within_identity' else stats.class_means
     if latent.NEUTRAL not in table or latent.NEUTRAL not in stats.class_means:
-        raise InputError(f'this model knows no neutral faces, from which expressions are counted; it has '
-                         f'{", ".join(sorted(stats.class_means)) or "none"}: export one that was trained with them')
+        raise InputError(
+            f'this model knows no neutral faces, from which expressions are counted; it has '
+            f'{", ".join(sorted(stats.class_means)) or "none"}: export one that was trained with them'
+        )
     names = sorted(set(table) - {latent.NEUTRAL})
     directions = {name: latent.direction(stats, name, latent.NEUTRAL, kind) for name in names}
     return {latent.NEUTRAL: stats.class_means[latent.NEUTRAL], **directions}
 
 
-def write(folder: pathlib.Path, bundle: bundle_lib.Bundle, files: dict[str, str], outputs: dict[str, list[str]],
-          card: pathlib.Path | None) -> None:
+def write(
+    folder: pathlib.Path,
+    bundle: bundle_lib.Bundle,
+    files: dict[str, str],
+    outputs: dict[str, list[str]],
+    card: pathlib.Path | None,
+) -> None:
     """Writes model.json and latents.bin, and copies the model card.
 
     Args:
@@ -63,20 +70,31 @@ def write(folder: pathlib.Path, bundle: bundle_lib.Bundle, files: dict[str, str]
         'size': size,
         'image': {'layout': 'NHWC', 'channels': 'RGB', 'range': [-1, 1], 'of_bytes': 'byte / 127.5 - 1'},
         'eyes': align.crop_eye_centers(size).tolist(),
-        'latents': {'file': LATENTS, 'type': 'float32, little endian', 'order': list(arrays),
-                    'shape': list(functions.shapes(bundle)['latent']), 'direction': config.latent.direction},
-        'expressions': [{'name': name, 'images': bundle.statistics.counts.get(name)}
-                        for name in arrays if name != latent.NEUTRAL],
+        'latents': {
+            'file': LATENTS,
+            'type': 'float32, little endian',
+            'order': list(arrays),
+            'shape': list(functions.shapes(bundle)['latent']),
+            'direction': config.latent.direction,
+        },
+        'expressions': [
+            {'name': name, 'images': bundle.statistics.counts.get(name)} for name in arrays if name != latent.NEUTRAL
+        ],
         'content': bool(config.model.content),
         'mask': bundle.mask is not None,
-        'networks': {name: {'file': files[name], 'inputs': list(names), 'outputs': outputs[name]}
-                     for name, names in functions.inputs(bundle).items()},
+        'networks': {
+            name: {'file': files[name], 'inputs': list(names), 'outputs': outputs[name]}
+            for name, names in functions.inputs(bundle).items()
+        },
         'data': data,
         'licence': licence,
         'attribution': f'Weights trained on: {data or "not stated"}. Licence: {licence or "not stated"}.',
         'card': {name: value for name, value in info.items() if name not in ('data', 'licence')},
-        'files': {path.relative_to(folder).as_posix(): _about(path)
-                  for path in sorted(folder.rglob('*')) if path.is_file() and path.name != FILE},
+        'files': {
+            path.relative_to(folder).as_posix(): _about(path)
+            for path in sorted(folder.rglob('*'))
+            if path.is_file() and path.name != FILE
+        },
     }
     (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
 

@@ -32,8 +32,10 @@ def check(bundle: bundle_lib.Bundle) -> None:
       InputError: It is a pixel VAE.
     """
     if bundle.config.model.decoder != 'flow':
-        raise InputError("this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
-                         "export a model of model.decoder = 'flow'")
+        raise InputError(
+            "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+            "export a model of model.decoder = 'flow'"
+        )
 
 
 def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str, jax.Array]]]:
@@ -82,7 +84,7 @@ def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
     """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
     config, size = bundle.config, bundle.config.data.image_size
     result = {'image': (size, size, 3), 'latent': (4, 4, latent_channels(config))}
-    for name, widths in zip(('feature', 'mask_feature'), _all_widths(config)[:1 if bundle.mask is None else 2]):
+    for name, widths in zip(('feature', 'mask_feature'), _all_widths(config)[: 1 if bundle.mask is None else 2]):
         result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in _indices(config, widths)})
     return result
 
@@ -91,8 +93,11 @@ def inputs(bundle: bundle_lib.Bundle) -> dict[str, tuple[str, ...]]:
     """The names of the inputs of each network."""
     names = tuple(shapes(bundle))
     result = {'encode': ('image',), 'decode': ('latent', *(n for n in names if n.startswith('feature_')))}
-    return result if bundle.mask is None else {
-        **result, 'mask': ('latent', *(n for n in names if n.startswith('mask_feature_')))}
+    return (
+        result
+        if bundle.mask is None
+        else {**result, 'mask': ('latent', *(n for n in names if n.startswith('mask_feature_')))}
+    )
 
 
 def latent_channels(config: ml_collections.ConfigDict) -> int:
@@ -116,6 +121,7 @@ def _exact_halves(tree: Any) -> Any:
         with np.errstate(over='ignore'):
             half = np.asarray(value, np.float16)
         return half if np.array_equal(half.astype(np.float32), value) else np.asarray(value, np.float32)
+
     return jax.tree.map(exact, tree)
 
 

@@ -80,8 +80,9 @@ class Graph:
     def model(self, name: str) -> onnx.ModelProto:
         """Returns the graph as a checked model."""
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', OPSET)], ir_version=IR_VERSION,
-                                  producer_name='fvae_jax')
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid('', OPSET)], ir_version=IR_VERSION, producer_name='fvae_jax'
+        )
         onnx.checker.check_model(model, full_check=True)
         return model
 
@@ -119,10 +120,22 @@ def convolve_upsampled(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarra
     Returns:
       Blocks: (B, 4 · features, H, W), parity of row, then of column, before the features; see `join`.
     """
-    return graph.op('Concat', *(
-        _convolve(graph, x, _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1), bias,
-                  [1 - row, 1 - column, row, column], 1)
-        for row in (0, 1) for column in (0, 1)), axis=1)
+    return graph.op(
+        'Concat',
+        *(
+            _convolve(
+                graph,
+                x,
+                _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1),
+                bias,
+                [1 - row, 1 - column, row, column],
+                1,
+            )
+            for row in (0, 1)
+            for column in (0, 1)
+        ),
+        axis=1,
+    )
 
 
 def _merge(kernel: np.ndarray, parity: int) -> np.ndarray:
@@ -147,7 +160,7 @@ def convolve_blocks(graph: Graph, blocks: str, kernel: np.ndarray, bias: np.ndar
     taps = np.zeros((6, 6, 2, 2, channels, 2, 2, features), np.float32)
     for row in (0, 1):
         for column in (0, 1):
-            taps[row:row + 5, column:column + 5, 0, 0, :, row, column] = kernel
+            taps[row : row + 5, column : column + 5, 0, 0, :, row, column] = kernel
     taps = taps[:, :, 0, 0].reshape(3, 2, 3, 2, channels, 4 * features).transpose(0, 2, 1, 3, 4, 5)
     return join(graph, convolve(graph, blocks, taps.reshape(3, 3, 4 * channels, 4 * features), np.tile(bias, 4)))
 
@@ -157,15 +170,17 @@ def join(graph: Graph, blocks: str) -> str:
     return graph.op('DepthToSpace', blocks, blocksize=2)
 
 
-def _convolve(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None, pads: Sequence[int],
-              stride: int) -> str:
+def _convolve(
+    graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None, pads: Sequence[int], stride: int
+) -> str:
     weights = graph.weights(kernel.transpose(3, 2, 0, 1))
     rest = [] if bias is None else [graph.constant(np.float32(bias))]
     return graph.op('Conv', x, weights, *rest, pads=list(pads), strides=[stride, stride])
 
 
-def fold(kernel: np.ndarray, norm: Mapping[str, np.ndarray], running: Mapping[str, np.ndarray]
-         ) -> tuple[np.ndarray, np.ndarray]:
+def fold(
+    kernel: np.ndarray, norm: Mapping[str, np.ndarray], running: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns kernel and bias of a convolution that does what kernel and batch normalisation did."""
     gain = np.float64(norm['scale']) / np.sqrt(np.float64(running['var']) + _BATCH_EPSILON)
     return np.float32(kernel * gain), np.float32(norm['bias'] - running['mean'] * gain)

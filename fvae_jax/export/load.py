@@ -13,8 +13,8 @@ import pathlib
 from collections.abc import Callable
 
 import jax
-from jax import export
 import numpy as np
+from jax import export
 
 FOLDER = pathlib.Path(__file__).parent
 

@@ -27,7 +27,6 @@ from fvae_jax.export.graph import Graph
 from fvae_jax.models import blocks, fvae
 from fvae_jax.ops import warp
 
-
 _README = f"""# The networks of an fvae_jax model as ONNX (opset {graph_lib.OPSET})
 
 `encode`, `decode` and, where there is one, `mask`. What `encode` gives goes into the others by its name. `model.json`
@@ -72,8 +71,10 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
 
 def runner(graphs: dict[str, onnx.ModelProto]) -> check.Run:
     """Returns a function that runs one of the graphs, by name, in onnxruntime."""
-    sessions = {name: onnxruntime.InferenceSession(graph.SerializeToString(), providers=['CPUExecutionProvider'])
-                for name, graph in graphs.items()}
+    sessions = {
+        name: onnxruntime.InferenceSession(graph.SerializeToString(), providers=['CPUExecutionProvider'])
+        for name, graph in graphs.items()
+    }
 
     def run(name: str, arrays: check.Arrays) -> check.Arrays:
         names = [value.name for value in sessions[name].get_outputs()]
@@ -167,8 +168,9 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
 
 
-def _conv_norm_relu(graph: Graph, convolve: Callable[[np.ndarray, np.ndarray | None], str], variables: Any, name: str,
-                    side: int) -> str:
+def _conv_norm_relu(
+    graph: Graph, convolve: Callable[[np.ndarray, np.ndarray | None], str], variables: Any, name: str, side: int
+) -> str:
     """`models.blocks.ConvNormRelu`, whose result has `side` rows and columns."""
     params = variables['params'][name]
     kernel, norm = params['conv']['conv']['kernel'], params['norm']
@@ -189,6 +191,7 @@ def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) ->
     if kind == 'absolute':
         flow = graph.op('Tanh', head)
     else:
-        flow = scaled(graph.op('Tanh', graph.op('Add', head, graph.constant(np.arctanh(np.float32(0.99) * grid)))),
-                      1 / 0.99)
+        flow = scaled(
+            graph.op('Tanh', graph.op('Add', head, graph.constant(np.arctanh(np.float32(0.99) * grid)))), 1 / 0.99
+        )
     return scaled(graph.op('Sub', flow, graph.constant(grid)), pixels)

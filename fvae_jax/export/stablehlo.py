@@ -35,7 +35,7 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     Raises:
       InputError: The model is a pixel VAE, knows no neutral faces, or the files disagree with JAX.
     """
-    batch, = export.symbolic_shape('batch')
+    (batch,) = export.symbolic_shape('batch')
     shapes, networks, files, outputs = functions.shapes(bundle), functions.networks(bundle), {}, {}
     for name, names in functions.inputs(bundle).items():
         given = {key: jax.ShapeDtypeStruct((batch, *shapes[key]), np.float32) for key in names}
@@ -47,6 +47,7 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     (folder / 'README.md').write_text(_README, encoding='utf-8')
     facts.write(folder, bundle, files, outputs, card)
     loaded, _ = load.load(folder)
-    found = check.Reference(bundle).require(lambda name, arrays: jax.device_get(loaded[name](arrays)),
-                                            'the StableHLO export')
+    found = check.Reference(bundle).require(
+        lambda name, arrays: jax.device_get(loaded[name](arrays)), 'the StableHLO export'
+    )
     return f'numbers within {found.numbers:.1g} of JAX'

@@ -1,6 +1,7 @@
 """Convolution stages shared by every network of Figure 3."""
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -79,8 +80,9 @@ class Conv(nn.Module):
             return convolution.convolve_blocks(x, kernel)
         if (self.kernel, self.stride) == (5, 2):
             return convolution.convolve_halved(x, kernel)
-        return jax.lax.conv_general_dilated(x, kernel, (self.stride, self.stride), 'SAME',
-                                            dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+        return jax.lax.conv_general_dilated(
+            x, kernel, (self.stride, self.stride), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        )
 
 
 class _Filter(nn.Module):
@@ -126,10 +128,18 @@ class ConvNormRelu(nn.Module):
         # No bias before a norm: its gradient is zero but for rounding, which Adam would amplify.
         x = Conv(self.features, self.kernel, self.stride, self.upsample, bias=False, dtype=dtype, name='conv')(x)
         if norm == 'batch':
-            x = nn.BatchNorm(use_running_average=not train, momentum=momentum, axis_name=axis_name, dtype=dtype,
-                             param_dtype=parameter_dtype(dtype), name='norm')(x)
+            x = nn.BatchNorm(
+                use_running_average=not train,
+                momentum=momentum,
+                axis_name=axis_name,
+                dtype=dtype,
+                param_dtype=parameter_dtype(dtype),
+                name='norm',
+            )(x)
         else:
-            x = nn.GroupNorm(norm_groups(self.features), dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(x)
+            x = nn.GroupNorm(norm_groups(self.features), dtype=dtype, param_dtype=parameter_dtype(dtype), name='norm')(
+                x
+            )
         return nn.relu(x)
 
 

@@ -1,6 +1,6 @@
 """The confidence mask M(S, Z) of section 3.2: where g(S, Z) can be trusted."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -51,4 +51,5 @@ def from_config(config: ml_collections.ConfigDict) -> ConfidenceMask:
     return ConfidenceMask(
         widths=blocks.stage_widths(config.data.image_size, width),
         source_concat=config.model.source_concat,
-        style=blocks.Style.from_config(config))
+        style=blocks.Style.from_config(config),
+    )

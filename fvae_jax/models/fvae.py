@@ -1,6 +1,7 @@
 """The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g, and a content layer beyond it."""
 
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -69,8 +70,9 @@ class Stack(nn.Module):
         """Maps (B, H, W, 3) to the stages' outputs: (B, H/2, W/2, w), …, (B, 4, 4, last width)."""
         x, outputs = image.astype(self.style.dtype), []
         for i, features in enumerate(self.widths):
-            x = blocks.ConvNormRelu(features, kernel=5 if i == 0 else 3, stride=2, style=self.style,
-                                    name=f'down{i + 1}')(x, train)
+            x = blocks.ConvNormRelu(
+                features, kernel=5 if i == 0 else 3, stride=2, style=self.style, name=f'down{i + 1}'
+            )(x, train)
             outputs.append(x)
         return outputs
 
@@ -92,8 +94,9 @@ class Encoder(nn.Module):
     def __call__(self, target: jax.Array, train: bool) -> Latent:
         """Maps T (B, H, W, 3) to the posterior of Z."""
         x = Stack(self.widths, self.style, name='stack')(target, train)[-1]
-        heads = [blocks.Conv(self.latent_channels, dtype=self.style.dtype, name=name)(x)
-                 for name in ('mean', 'log_variance')]
+        heads = [
+            blocks.Conv(self.latent_channels, dtype=self.style.dtype, name=name)(x) for name in ('mean', 'log_variance')
+        ]
         return Latent(*(h.astype(blocks.parameter_dtype(self.style.dtype)) for h in heads))
 
 
@@ -202,8 +205,9 @@ class FVAE(nn.Module):
             return Decoded(flow)
         return Decoded(flow, head[..., 2] + ALPHA_BIAS, jnp.tanh(head[..., 3:]))
 
-    def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
-                 train: bool = False) -> Output:
+    def __call__(
+        self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None, train: bool = False
+    ) -> Output:
         """g(S, Z(T)) with Z = μ + σ ⊙ ε (Eq. 2, 5).
 
         Args:
@@ -236,4 +240,5 @@ def from_config(config: ml_collections.ConfigDict) -> FVAE:
         flow_scale=config.flow.scale,
         source_concat=config.model.source_concat,
         content=config.model.content,
-        style=blocks.Style.from_config(config))
+        style=blocks.Style.from_config(config),
+    )

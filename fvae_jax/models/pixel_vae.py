@@ -1,6 +1,6 @@
 """The paper's VAE baseline (6.1): the same encoder, a decoder whose last layer predicts RGB directly."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -44,8 +44,9 @@ class PixelVAE(nn.Module):
         """The image (B, H, W, 3) in [-1, 1] from Z and the features of S."""
         return jnp.tanh(self.decoder(latent, features, train))
 
-    def __call__(self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None,
-                 train: bool = False) -> fvae.Output:
+    def __call__(
+        self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None, train: bool = False
+    ) -> fvae.Output:
         """Z(T) decoded to pixels; see `fvae.FVAE`."""
         posterior = self.encode(target, train)
         image = self.decode(posterior.sample(noise), self.features(source, train), train)
@@ -59,4 +60,5 @@ def from_config(config: ml_collections.ConfigDict) -> PixelVAE:
         widths=widths,
         latent_channels=config.model.latent_channels or widths[-1],
         source_concat=config.model.source_concat,
-        style=blocks.Style.from_config(config))
+        style=blocks.Style.from_config(config),
+    )

@@ -21,9 +21,7 @@ from fvae_jax.errors import InputError
 Array = np.ndarray | jax.Array
 
 # Color matrices from the publication; l, α and β are orthonormal combinations of log10 L, M and S.
-_RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402],
-                        [0.1967, 0.7244, 0.0782],
-                        [0.0241, 0.1288, 0.8444]])
+_RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 _LOG_LMS_TO_LAB = np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]]) / np.sqrt([[3], [6], [2]])
 
 _DARKEST = 1 / 255
@@ -89,8 +87,10 @@ def transfer_color(source: Array, target: Array) -> Array:
     _namespace(target, 'target')
 
     def statistics(channel):
-        return (xp.mean(channel, axis=(-2, -1), keepdims=True),
-                xp.clip(xp.std(channel, axis=(-2, -1), keepdims=True), _SMALLEST_DEVIATION, None))
+        return (
+            xp.mean(channel, axis=(-2, -1), keepdims=True),
+            xp.clip(xp.std(channel, axis=(-2, -1), keepdims=True), _SMALLEST_DEVIATION, None),
+        )
 
     recolored = []
     for ours, theirs in zip(_to_lab(xp, source), _to_lab(xp, target)):
@@ -104,8 +104,10 @@ def _namespace(image, name: str):
     """NumPy or jax.numpy, whichever the image belongs to."""
     xp = image.__array_namespace__()
     if image.ndim < 3 or image.shape[-1] != 3 or not xp.isdtype(image.dtype, 'real floating'):
-        raise InputError(f'{name} is {image.dtype} {image.shape}; expected floats (..., H, W, 3) '
-                         f'in [-1, 1] (fvae_jax.ops.to_float converts 8-bit images)')
+        raise InputError(
+            f'{name} is {image.dtype} {image.shape}; expected floats (..., H, W, 3) '
+            f'in [-1, 1] (fvae_jax.ops.to_float converts 8-bit images)'
+        )
     return xp
 
 
@@ -116,8 +118,10 @@ def _mix(matrix: np.ndarray, channels: list, offset: np.ndarray) -> list:
     precision on accelerators, whose matrix products round to fewer bits by default.
     """
     first, second, third = channels
-    return [float(a) * first + float(b) * second + float(c) * third + float(constant)
-            for (a, b, c), constant in zip(matrix, offset)]
+    return [
+        float(a) * first + float(b) * second + float(c) * third + float(constant)
+        for (a, b, c), constant in zip(matrix, offset)
+    ]
 
 
 def _to_lab(xp, image) -> list:

@@ -45,7 +45,7 @@ def convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
     # All four at once: the window at (y, x) of the padded image serves output pixels of each parity.
     y = _convolve(x, _merge_taps(kernel))
     y = y.reshape(batch, height + 1, width + 1, 2, 2, kernel.shape[-1])
-    rows = [jnp.stack([y[:, dy:dy + height, dx:dx + width, dy, dx] for dx in (0, 1)], 3) for dy in (0, 1)]
+    rows = [jnp.stack([y[:, dy : dy + height, dx : dx + width, dy, dx] for dx in (0, 1)], 3) for dy in (0, 1)]
     return jnp.stack(rows, 3)
 
 
@@ -119,8 +119,8 @@ def _backward(residuals, cotangent):
     stride = width + 2
     rows = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(batch, -1, channels)
     seen = jnp.pad(cotangent, ((0, 0), (0, 0), (0, side - 1), (0, 0)))
-    seen = seen.reshape(batch, -1, cotangent.shape[-1])[:, :1 - side]
-    product = lambda shift: jnp.einsum('bni,bno->io', rows[:, shift:shift + seen.shape[1]], seen)
+    seen = seen.reshape(batch, -1, cotangent.shape[-1])[:, : 1 - side]
+    product = lambda shift: jnp.einsum('bni,bno->io', rows[:, shift : shift + seen.shape[1]], seen)
     return to_x, jnp.stack([jnp.stack([product(dy * stride + dx) for dx in range(side)]) for dy in range(side)])
 
 

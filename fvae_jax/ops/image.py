@@ -81,15 +81,16 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
       InputError: the images are smaller than the window.
     """
     if min(a.shape[-3:-1]) < len(_SSIM_TAPS):
-        raise InputError(f'SSIM of images of {a.shape[-3]}x{a.shape[-2]} pixels; its window needs '
-                         f'{len(_SSIM_TAPS)}x{len(_SSIM_TAPS)}')
+        raise InputError(
+            f'SSIM of images of {a.shape[-3]}x{a.shape[-2]} pixels; its window needs '
+            f'{len(_SSIM_TAPS)}x{len(_SSIM_TAPS)}'
+        )
 
     def blur(x):
         # Shifted sums, not a convolution: full float32 on every backend.
         for axis in (-3, -2):
             size = x.shape[axis] - len(_SSIM_TAPS) + 1
-            x = sum(float(tap) * jax.lax.slice_in_dim(x, k, k + size, axis=axis)
-                    for k, tap in enumerate(_SSIM_TAPS))
+            x = sum(float(tap) * jax.lax.slice_in_dim(x, k, k + size, axis=axis) for k, tap in enumerate(_SSIM_TAPS))
         return x
 
     a, b = jnp.asarray(a), jnp.asarray(b)
@@ -97,13 +98,11 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
     variances = blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-    similarity = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-                  / ((mean_a**2 + mean_b**2 + c1) * (variances + c2)))
+    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2) / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))
     return jnp.mean(similarity, axis=(-3, -2, -1))
 
 
-def crop_region(image: Array, rows: tuple[float, float] = MOUTH[0],
-                columns: tuple[float, float] = MOUTH[1]) -> Array:
+def crop_region(image: Array, rows: tuple[float, float] = MOUTH[0], columns: tuple[float, float] = MOUTH[1]) -> Array:
     """Cuts out a region given by fractions of the image; the mouth of an aligned crop by default.
 
     Args:
@@ -117,11 +116,13 @@ def crop_region(image: Array, rows: tuple[float, float] = MOUTH[0],
     Raises:
       InputError: the region is empty or leaves the image.
     """
+
     def span(name, low, high, size):
         first, last = round(low * size), round(high * size)
         if not 0 <= first < last <= size:
-            raise InputError(f'{name} ({low}, {high}) hold no pixel of an image of {size}; give '
-                             f'two increasing fractions in [0, 1]')
+            raise InputError(
+                f'{name} ({low}, {high}) hold no pixel of an image of {size}; give two increasing fractions in [0, 1]'
+            )
         return slice(first, last)
 
     height, width = image.shape[-3:-1]
@@ -144,9 +145,13 @@ def laplacian_variance(image: jax.Array) -> jax.Array:
     return jnp.var(laplacian, axis=(-2, -1))
 
 
-def image_grid(rows: Sequence[Sequence[np.ndarray | None]], column_labels: Sequence[str],
-               row_labels: Sequence[str] | None = None, scale: int | None = None,
-               pad: int = 8) -> np.ndarray:
+def image_grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str] | None = None,
+    scale: int | None = None,
+    pad: int = 8,
+) -> np.ndarray:
     """Draws images as a labelled table on white.
 
     Long labels wrap at spaces, and a column grows where a word is wider than its images.
@@ -170,16 +175,14 @@ def image_grid(rows: Sequence[Sequence[np.ndarray | None]], column_labels: Seque
     largest = max(max(cell.shape[:2]) for row in rows for cell in row if cell is not None)
     scale = scale or -(-128 // largest)
 
-    table = [[None if cell is None else cell.repeat(scale, 0).repeat(scale, 1) for cell in row]
-             for row in rows]
+    table = [[None if cell is None else cell.repeat(scale, 0).repeat(scale, 1) for cell in row] for row in rows]
     table.insert(0, [_label(text, max(largest * scale, 96)) for text in column_labels])
     if row_labels is not None:
         for row, label in zip(table, [None, *(_label(text, 128) for text in row_labels)]):
             row.insert(0, label)
 
     def extents(lines, axis):
-        return [max((cell.shape[axis] for cell in line if cell is not None), default=0)
-                for line in lines]
+        return [max((cell.shape[axis] for cell in line if cell is not None), default=0) for line in lines]
 
     heights, widths = extents(table, 0), extents(zip(*table), 1)
     size = [sum(parts) + pad * (len(parts) + 1) for parts in (heights, widths)]
@@ -193,7 +196,7 @@ def image_grid(rows: Sequence[Sequence[np.ndarray | None]], column_labels: Seque
                 # Column labels stand on their images, everything else is centered.
                 y = top + (heights[i] - height) // (1 if i == 0 else 2)
                 x = left + (widths[j] - width) // 2
-                canvas[y:y + height, x:x + width] = cell
+                canvas[y : y + height, x : x + width] = cell
             left += widths[j] + pad
         top += heights[i] + pad
     return canvas
@@ -212,8 +215,7 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     import cv2
 
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-        raise InputError(f"image for '{path}' is {image.dtype} {image.shape}; "
-                         f'expected uint8 (H, W, 3) or (H, W)')
+        raise InputError(f"image for '{path}' is {image.dtype} {image.shape}; expected uint8 (H, W, 3) or (H, W)")
     _, png = cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)
     temporary = f'{os.fspath(path)}.{os.getpid()}.tmp'
     try:
@@ -223,23 +225,26 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     except OSError as error:
         if os.path.exists(temporary):
             os.remove(temporary)
-        raise InputError(f"cannot write '{path}': {error.strerror}; "
-                         f'choose a path in an existing, writable folder') from error
+        raise InputError(
+            f"cannot write '{path}': {error.strerror}; choose a path in an existing, writable folder"
+        ) from error
 
 
 def _check_grid(rows, column_labels, row_labels) -> None:
     """Raises `InputError` unless the table is rectangular, labelled and made of uint8 RGB."""
     for number, row in enumerate(rows):
         if len(row) != len(column_labels):
-            raise InputError(f'row {number} of the grid has {len(row)} cells for '
-                             f'{len(column_labels)} column labels; fill empty cells with None')
+            raise InputError(
+                f'row {number} of the grid has {len(row)} cells for '
+                f'{len(column_labels)} column labels; fill empty cells with None'
+            )
         for cell in row:
             if cell is not None and (cell.dtype != np.uint8 or cell.shape[2:] != (3,)):
-                raise InputError(f'row {number} of the grid has a cell {cell.dtype} {cell.shape}; '
-                                 f'expected uint8 (h, w, 3)')
+                raise InputError(
+                    f'row {number} of the grid has a cell {cell.dtype} {cell.shape}; expected uint8 (h, w, 3)'
+                )
     if row_labels is not None and len(row_labels) != len(rows):
-        raise InputError(f'the grid has {len(row_labels)} row labels for {len(rows)} rows; '
-                         f'give one each')
+        raise InputError(f'the grid has {len(row_labels)} row labels for {len(rows)} rows; give one each')
     if not any(cell is not None for row in rows for cell in row):
         raise InputError('the grid holds no image; give at least one')
 

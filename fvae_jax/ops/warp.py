@@ -44,13 +44,17 @@ def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.flo
     """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
     shape = (height, width)
-    return jnp.stack([jnp.broadcast_to(jnp.asarray(x, dtype)[None, :], shape),
-                      jnp.broadcast_to(jnp.asarray(y, dtype)[:, None], shape)], axis=-1)
+    return jnp.stack(
+        [
+            jnp.broadcast_to(jnp.asarray(x, dtype)[None, :], shape),
+            jnp.broadcast_to(jnp.asarray(y, dtype)[:, None], shape),
+        ],
+        axis=-1,
+    )
 
 
 @functools.partial(jax.jit, static_argnames='source_gradient')
-def bilinear_sample(source: jax.Array, flow: jax.Array, *,
-                    source_gradient: bool = False) -> jax.Array:
+def bilinear_sample(source: jax.Array, flow: jax.Array, *, source_gradient: bool = False) -> jax.Array:
     """Samples an image bilinearly where a normalised flow points (Eq. 5).
 
     Args:
@@ -73,8 +77,7 @@ def bilinear_sample(source: jax.Array, flow: jax.Array, *,
 
 
 @functools.partial(jax.jit, static_argnames='source_gradient')
-def warp_by_displacement(source: jax.Array, displacement: jax.Array, *,
-                         source_gradient: bool = False) -> jax.Array:
+def warp_by_displacement(source: jax.Array, displacement: jax.Array, *, source_gradient: bool = False) -> jax.Array:
     """Samples an image bilinearly at its own pixel grid plus a displacement (section 4.3).
 
     Zero displacement returns the source bit for bit, and whole pixels shift it exactly.
@@ -95,7 +98,8 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array, *,
     if displacement.shape[-3:-1] != (height, width):
         raise InputError(
             f'displacement {displacement.shape} is not of the size of the source, {height}x{width};'
-            f' resize it with fvae_jax.ops.upsample_flow first')
+            f' resize it with fvae_jax.ops.upsample_flow first'
+        )
     shape = displacement.shape[:-1]
     x = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 1) + displacement[..., 0]
     y = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 2) + displacement[..., 1]
@@ -184,10 +188,16 @@ def _checked(source: jax.Array, field: jax.Array, name: str) -> tuple[jax.Array,
     source, field = jnp.asarray(source), _as_positions(field)
     if not jnp.issubdtype(source.dtype, jnp.floating):
         raise InputError(f'source has dtype {source.dtype}; convert it with fvae_jax.ops.to_float')
-    if (min(source.ndim, field.ndim) < 3 or source.shape[:-3] != field.shape[:-3]
-            or field.shape[-1] != 2 or 0 in source.shape[-3:]):
-        raise InputError(f'source {source.shape} and {name} {field.shape} do not fit; expected '
-                         f'(..., Hs, Ws, C) and (..., H, W, 2) with equal leading axes')
+    if (
+        min(source.ndim, field.ndim) < 3
+        or source.shape[:-3] != field.shape[:-3]
+        or field.shape[-1] != 2
+        or 0 in source.shape[-3:]
+    ):
+        raise InputError(
+            f'source {source.shape} and {name} {field.shape} do not fit; expected '
+            f'(..., Hs, Ws, C) and (..., H, W, 2) with equal leading axes'
+        )
     return source, field
 
 

@@ -37,8 +37,7 @@ _LOG = logging.getLogger('fvae_jax')
 
 def _checksums(directory: pathlib.Path) -> dict[str, str]:
     files = sorted(path for path in directory.rglob('*') if path.is_file())
-    return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files}
+    return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _score(metrics: dict[str, float]) -> float:
@@ -142,16 +141,15 @@ class Checkpoints:
         # best_fn makes Orbax store the scores. It deletes nothing by itself: what goes is marked first.
         self._manager = ocp.CheckpointManager(
             self._workdir / CHECKPOINTS,
-            options=ocp.CheckpointManagerOptions(
-                best_fn=_score, read_only=read_only, enable_async_checkpointing=False))
+            options=ocp.CheckpointManagerOptions(best_fn=_score, read_only=read_only, enable_async_checkpointing=False),
+        )
         self._unusable = {*damaged, *unfinished_steps(self._workdir)} if read_only else set()
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
         return sorted(set(self._manager.all_steps()) - self._unusable)
 
-    def save(self, step: int, state: Any, data: grain.DatasetIterator, progress: dict[str, Any],
-             score: float) -> None:
+    def save(self, step: int, state: Any, data: grain.DatasetIterator, progress: dict[str, Any], score: float) -> None:
         """Saves a step; it counts only when its manifest is written, last.
 
         Args:
@@ -168,10 +166,14 @@ class Checkpoints:
             self._expect_space(step, state)
             write_text(_mark_of(self._workdir, step), '')
         self._manager.save(
-            step, metrics={'score': score},
-            args=ocp.args.Composite(state=ocp.args.StandardSave(state),
-                                    data=grain.checkpoint.CheckpointSave(data),
-                                    progress=ocp.args.JsonSave(progress)))
+            step,
+            metrics={'score': score},
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),
+                data=grain.checkpoint.CheckpointSave(data),
+                progress=ocp.args.JsonSave(progress),
+            ),
+        )
         self._manager.wait_until_finished()
         # Asked before the first process may delete, so that all find the same.
         old = sorted(set(self.steps()[:-_NEWEST]) - {self.best_step()})
@@ -213,8 +215,9 @@ class Checkpoints:
         if not self.steps():
             return None
         step = self.steps()[-1]
-        restored = self._restore(step, ocp.args.Composite(
-            state=ocp.args.StandardRestore(template), progress=ocp.args.JsonRestore()))
+        restored = self._restore(
+            step, ocp.args.Composite(state=ocp.args.StandardRestore(template), progress=ocp.args.JsonRestore())
+        )
         self._restore_position(step, data)
         return restored.state, restored.progress
 
@@ -239,15 +242,26 @@ class Checkpoints:
     def _restore(self, step: int, items: ocp.args.Composite) -> Any:
         try:
             return self._manager.restore(step, args=items)
-        except (ArithmeticError, AttributeError, FileNotFoundError, LookupError, NotImplementedError, TypeError,
-                ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            FileNotFoundError,
+            LookupError,
+            NotImplementedError,
+            TypeError,
+            ValueError,
+        ) as error:
             # The files are those that were saved, so these libraries, or this config, ask for others.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             changed = history.versions_since(self._workdir)
-            remedy = (f'since an earlier start these have changed: {changed}; install those again, or use a new workdir'
-                      if changed else 'use a new workdir')
-            raise InputError(f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); '
-                             f'{remedy}') from error
+            remedy = (
+                f'since an earlier start these have changed: {changed}; install those again, or use a new workdir'
+                if changed
+                else 'use a new workdir'
+            )
+            raise InputError(
+                f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); {remedy}'
+            ) from error
 
     def _restore_position(self, step: int, data: grain.DatasetIterator) -> None:
         """Moves the input to where it was, also where the run had another number of processes, which share the examples."""

@@ -51,8 +51,13 @@ def examine(workdir: pathlib.Path) -> list[Finding]:
     config, trouble = _try(lambda: config_lib.of_run(workdir))
     if trouble:
         return [Finding('settings', f'config.json cannot be read: {trouble}; restore it', True)]
-    findings = [Finding('settings', f'{config.name}, set {config.data.set}, {config.data.image_size} px, seed {config.seed}, '
-                        f'{config.train.steps} steps of {config.train.batch_size}')]
+    findings = [
+        Finding(
+            'settings',
+            f'{config.name}, set {config.data.set}, {config.data.image_size} px, seed {config.seed}, '
+            f'{config.train.steps} steps of {config.train.batch_size}',
+        )
+    ]
     findings += [_starts(workdir), _people(workdir)]
     saved = _saved(workdir)
     findings.append(_checkpoints('training', saved, config.train.steps))
@@ -62,7 +67,9 @@ def examine(workdir: pathlib.Path) -> list[Finding]:
         findings.append(_checkpoints(f'mask of step {int(masks[-1].name)}', mask_saved, config.confidence.steps))
     aside = [path.name for place in (workdir, *masks) for path in sorted((place / checkpoint.DAMAGED).glob('*'))]
     if aside:
-        findings.append(Finding('set aside', f'damaged checkpoints {", ".join(aside)}, in damaged/; they may be deleted'))
+        findings.append(
+            Finding('set aside', f'damaged checkpoints {", ".join(aside)}, in damaged/; they may be deleted')
+        )
     findings += [_model(workdir), _process(workdir), _next(config, saved, mask_saved, workdir)]
     return findings
 
@@ -82,15 +89,20 @@ def _starts(workdir: pathlib.Path) -> Finding:
         return Finding('started', 'never')
     last = lines[-1]
     times = 'once' if len(lines) == 1 else f'{len(lines)} times, last'
-    return Finding('started', f'{times} on {last.get("devices")}, jax {last.get("versions", {}).get("jax")}, by {last.get("command")}')
+    return Finding(
+        'started',
+        f'{times} on {last.get("devices")}, jax {last.get("versions", {}).get("jax")}, by {last.get("command")}',
+    )
 
 
 def _people(workdir: pathlib.Path) -> Finding:
     people, trouble = _try(lambda: json.loads((workdir / 'people.json').read_text()))
     if trouble:
         return Finding('people', f'people.json cannot be read: {trouble}; restore it', True)
-    counts = ', '.join(f'{len(people.get(part, ()))} {words}' for part, words in (
-        ('train', 'to train'), ('validation', 'to validate'), ('test', 'to test')))
+    counts = ', '.join(
+        f'{len(people.get(part, ()))} {words}'
+        for part, words in (('train', 'to train'), ('validation', 'to validate'), ('test', 'to test'))
+    )
     return Finding('people', counts)
 
 
@@ -101,7 +113,11 @@ def _saved(place: pathlib.Path) -> _Saved:
 
 
 def _checkpoints(what: str, saved: _Saved, steps: int) -> Finding:
-    whole = f'steps {", ".join(map(str, saved.whole))} of {steps} are saved and whole' if saved.whole else 'nothing is saved'
+    whole = (
+        f'steps {", ".join(map(str, saved.whole))} of {steps} are saved and whole'
+        if saved.whole
+        else 'nothing is saved'
+    )
     return Finding(what, '; '.join([whole, *saved.lines]), bool(saved.lines))
 
 
@@ -112,7 +128,9 @@ def _model(workdir: pathlib.Path) -> Finding:
     bundle, trouble = _try(lambda: bundle_lib.load(path))
     if trouble:
         return Finding('model', trouble, True)
-    return Finding('model', f'{path.name}, step {bundle.info.get("step")}, {", ".join(sorted(bundle.statistics.class_means))}')
+    return Finding(
+        'model', f'{path.name}, step {bundle.info.get("step")}, {", ".join(sorted(bundle.statistics.class_means))}'
+    )
 
 
 def _process(workdir: pathlib.Path) -> Finding:
@@ -131,8 +149,9 @@ def _next(config, saved: _Saved, mask_saved: _Saved | None, workdir: pathlib.Pat
     if last < config.train.steps:
         early = ', unless early stopping has ended it' if last else ''
         text = f'training goes on at step {last} of {config.train.steps}{early}'
-    elif config.confidence.enabled and (not mask_saved or not mask_saved.whole
-                                        or mask_saved.whole[-1] < config.confidence.steps):
+    elif config.confidence.enabled and (
+        not mask_saved or not mask_saved.whole or mask_saved.whole[-1] < config.confidence.steps
+    ):
         text = f'the mask goes on at step {mask_saved.whole[-1] if mask_saved and mask_saved.whole else 0}'
     elif (workdir / 'model.safetensors').exists():
         text = 'training has ended: test people are scored and the model is written once more'
@@ -146,4 +165,6 @@ def _next(config, saved: _Saved, mask_saved: _Saved | None, workdir: pathlib.Pat
 def report(findings: list[Finding]) -> str:
     """The findings as text, a line each, those that are wrong marked."""
     width = max(len(finding.what) for finding in findings)
-    return '\n'.join(f'{finding.what:<{width}}  {"DAMAGED: " if finding.damaged else ""}{finding.text}' for finding in findings)
+    return '\n'.join(
+        f'{finding.what:<{width}}  {"DAMAGED: " if finding.damaged else ""}{finding.text}' for finding in findings
+    )

@@ -3,7 +3,8 @@
 import abc
 import json
 import pathlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import ml_collections
@@ -86,8 +87,10 @@ class FVAEEvaluator(Evaluator):
         def judge(state, batch):
             output = forward(state.variables, batch['source'], batch['target'])
             terms = losses.fvae_terms(batch, output, settings)
-            scores = {'loss': losses.total(terms, settings),
-                      **pair_scores(batch['source'], batch['target'], output.image)}
+            scores = {
+                'loss': losses.total(terms, settings),
+                **pair_scores(batch['source'], batch['target'], output.image),
+            }
             return scores, output
 
         return judge
@@ -96,9 +99,11 @@ class FVAEEvaluator(Evaluator):
         return writers.sample_grid(source, target, pictures, labels)
 
     def summary(self, scores: dict[str, float]) -> str:
-        return (f'PSNR {scores["psnr"]:.2f} dB (copy {scores["psnr_copy"]:.2f}), '
-                f'mouth {scores["psnr_mouth"]:.2f} (copy {scores["psnr_mouth_copy"]:.2f}), '
-                f'SSIM {scores["ssim"]:.3f} (copy {scores["ssim_copy"]:.3f})')
+        return (
+            f'PSNR {scores["psnr"]:.2f} dB (copy {scores["psnr_copy"]:.2f}), '
+            f'mouth {scores["psnr_mouth"]:.2f} (copy {scores["psnr_mouth_copy"]:.2f}), '
+            f'SSIM {scores["ssim"]:.3f} (copy {scores["ssim_copy"]:.3f})'
+        )
 
 
 def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[str, jax.Array]:
@@ -116,7 +121,8 @@ def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[
     for suffix, candidate in (('', image), ('_copy', source)):
         scores['psnr' + suffix] = image_ops.psnr(candidate, target)
         scores['psnr_mouth' + suffix] = image_ops.psnr(
-            image_ops.crop_region(candidate, *image_ops.MOUTH), image_ops.crop_region(target, *image_ops.MOUTH))
+            image_ops.crop_region(candidate, *image_ops.MOUTH), image_ops.crop_region(target, *image_ops.MOUTH)
+        )
         scores['ssim' + suffix] = image_ops.ssim(candidate, target)
     return scores
 

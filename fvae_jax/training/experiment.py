@@ -17,8 +17,17 @@ from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.data import pairs as pairs_lib, pipeline, sets
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import checkpoint, evaluate as evaluate_lib, loop, mask, parallel, publish
-from fvae_jax.training import state as state_lib, steps, writers
+from fvae_jax.training import (
+    checkpoint,
+    evaluate as evaluate_lib,
+    loop,
+    mask,
+    parallel,
+    publish,
+    state as state_lib,
+    steps,
+    writers,
+)
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -43,17 +52,27 @@ def open_faces(config: ml_collections.ConfigDict) -> Faces:
     """Builds or opens the config's data set and divides its people."""
     data = config.data
     drawn = dict(identities=data.identities, strengths=data.strengths) if data.set == 'synthetic' else {}
-    faces = sets.open_set(data.set, size=data.image_size, cache=data.cache, root=data.root, aligned=data.aligned,
-                          exclude=data.exclude, manual_dir=data.manual_dir, **drawn)
+    faces = sets.open_set(
+        data.set,
+        size=data.image_size,
+        cache=data.cache,
+        root=data.root,
+        aligned=data.aligned,
+        exclude=data.exclude,
+        manual_dir=data.manual_dir,
+        **drawn,
+    )
     # People with one expression only cannot be tested, nor trained on.
     everyone = {record.identity for record in faces.records}
     pairs = pairs_lib.ordered_pairs(faces.records, everyone)
     names = {faces.records[int(source)].identity for source, _ in pairs}
     if len(names) < len(everyone):
-        _LOG.info('%d of %d people have one expression only and are left out', len(everyone) - len(names),
-                  len(everyone))
-    return Faces(faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share,
-                                                     data.test_people))
+        _LOG.info(
+            '%d of %d people have one expression only and are left out', len(everyone) - len(names), len(everyone)
+        )
+    return Faces(
+        faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share, data.test_people)
+    )
 
 
 def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
@@ -85,8 +104,13 @@ def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str
     writers.open_workdir(workdir, config)
     faces = parallel.main_first(lambda: open_faces(config))
     _check_people(workdir, faces)
-    _LOG.info('%d people to train on (%d pairs), %d to validate, %d to test', len(faces.split.train),
-              len(faces.pairs('train')), len(faces.split.validation), len(faces.split.test))
+    _LOG.info(
+        '%d people to train on (%d pairs), %d to validate, %d to test',
+        len(faces.split.train),
+        len(faces.pairs('train')),
+        len(faces.split.validation),
+        len(faces.split.test),
+    )
     table = writers.parameter_table(config)
     if parallel.is_main_process():
         checkpoint.write_text(workdir / 'parameters.txt', table)
@@ -170,11 +194,14 @@ def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
         try:
             digest = json.loads(stored.read_text())['digest']
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f'{stored} cannot be read ({error}); restore it, or, if the images are those that the run began '
-                             'with, delete it') from error
+            raise InputError(
+                f'{stored} cannot be read ({error}); restore it, or, if the images are those that the run began '
+                'with, delete it'
+            ) from error
         if digest != faces.digest():
-            raise InputError(f'the images are not those that the run in {workdir} began with; restore them, or '
-                             'use a new --workdir')
+            raise InputError(
+                f'the images are not those that the run in {workdir} began with; restore them, or use a new --workdir'
+            )
         return
     people = {'digest': faces.digest(), **faces.split._asdict()}
     if parallel.is_main_process():
@@ -192,8 +219,9 @@ def _stored_beta(place: pathlib.Path) -> float:
             raise ValueError(f'{beta} is no β')
         return beta
     except (OSError, ValueError) as error:
-        raise InputError(f'{stored} is damaged ({error}); restore it, or delete {place}: its mask is then trained again'
-                         ) from error
+        raise InputError(
+            f'{stored} is damaged ({error}); restore it, or delete {place}: its mask is then trained again'
+        ) from error
 
 
 def _batches(config: ml_collections.ConfigDict, faces: Faces):
@@ -205,9 +233,14 @@ def _batches(config: ml_collections.ConfigDict, faces: Faces):
 
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
     name = 'FVAE' if config.model.decoder == 'flow' else 'VAE'
-    return loop.Task(name, functools.partial(_first_state, config),
-                     steps.make_train_step(config), evaluate_lib.FVAEEvaluator(faces.data, config),
-                     faces.pairs('validation', config.eval.max_pairs), config.train.steps)
+    return loop.Task(
+        name,
+        functools.partial(_first_state, config),
+        steps.make_train_step(config),
+        evaluate_lib.FVAEEvaluator(faces.data, config),
+        faces.pairs('validation', config.eval.max_pairs),
+        config.train.steps,
+    )
 
 
 def _first_state(config: ml_collections.ConfigDict) -> state_lib.TrainState:
@@ -218,21 +251,30 @@ def _first_state(config: ml_collections.ConfigDict) -> state_lib.TrainState:
     variables = bundle_lib.load(config.train.start).fvae
     shapes = jax.tree.map(jnp.shape, state.variables)
     if jax.tree.map(jnp.shape, variables) != shapes:
-        raise InputError(f'train.start: the networks of {config.train.start} are not those of this config; take its '
-                         'data.image_size and its model fields')
+        raise InputError(
+            f'train.start: the networks of {config.train.start} are not those of this config; take its '
+            'data.image_size and its model fields'
+        )
     # As JAX arrays: what is restored over them is then placed alike.
     return state.replace(**jax.tree.map(jnp.asarray, variables))
 
 
 def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:
     create = jax.jit(functools.partial(state_lib.create_mask_state, config))
-    return loop.Task('mask', create, mask.make_mask_train_step(config),
-                     mask.MaskEvaluator(faces.data, config),
-                     faces.pairs('validation', config.eval.max_pairs), config.confidence.steps, frozen)
+    return loop.Task(
+        'mask',
+        create,
+        mask.make_mask_train_step(config),
+        mask.MaskEvaluator(faces.data, config),
+        faces.pairs('validation', config.eval.max_pairs),
+        config.confidence.steps,
+        frozen,
+    )
 
 
-def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int,
-                state: state_lib.TrainState) -> dict[str, float]:
+def _train_mask(
+    config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, state: state_lib.TrainState
+) -> dict[str, float]:
     place = mask_dir(workdir, step)
     writers.open_workdir(place, config)
     # Measured once: a resumed mask goes on with the same labels.
@@ -247,8 +289,15 @@ def _train_mask(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces:
     loop.fit(task, _batches(_mask_data(config), faces), config, place)
     mask_step, mask_state = loop.load_best(task, place)
     scores = _score_test(task, config, faces, place, mask_step, mask_state)
-    _publish(config, workdir, faces, step, state.variables, mask_state.variables,
-             {'beta': beta, 'mask_removed': scores['removed']})
+    _publish(
+        config,
+        workdir,
+        faces,
+        step,
+        state.variables,
+        mask_state.variables,
+        {'beta': beta, 'mask_removed': scores['removed']},
+    )
     return scores
 
 
@@ -265,8 +314,14 @@ def _mask_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     return config
 
 
-def _score_test(task: loop.Task, config: ml_collections.ConfigDict, faces: Faces, workdir: pathlib.Path, step: int,
-                state: state_lib.TrainState) -> dict[str, float]:
+def _score_test(
+    task: loop.Task,
+    config: ml_collections.ConfigDict,
+    faces: Faces,
+    workdir: pathlib.Path,
+    step: int,
+    state: state_lib.TrainState,
+) -> dict[str, float]:
     pairs = faces.pairs('test', config.eval.max_pairs)
     scores = task.evaluator.score(state, pairs)
     people = task.evaluator.people(pairs)
@@ -278,11 +333,24 @@ def _score_test(task: loop.Task, config: ml_collections.ConfigDict, faces: Faces
     return scores
 
 
-def _publish(config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, variables: Any,
-             mask_variables: Any | None, facts: dict[str, Any]) -> None:
+def _publish(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    faces: Faces,
+    step: int,
+    variables: Any,
+    mask_variables: Any | None,
+    facts: dict[str, Any],
+) -> None:
     if not parallel.is_main_process():
         return
     statistics = publish.training_latents(faces.data, faces.split.train, config, variables)
-    path = publish.write_model(workdir, config, statistics, variables, mask_variables,
-                               {'step': step, 'training_people': len(faces.split.train), **facts})
+    path = publish.write_model(
+        workdir,
+        config,
+        statistics,
+        variables,
+        mask_variables,
+        {'step': step, 'training_people': len(faces.split.train), **facts},
+    )
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))

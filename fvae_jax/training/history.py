@@ -12,15 +12,30 @@ from typing import Any
 from fvae_jax.training import parallel
 
 _NAME = 'history.jsonl'
-_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy',
-             'opencv-python', 'dlib-bin')
+_PACKAGES = (
+    'jax',
+    'jaxlib',
+    'flax',
+    'optax',
+    'orbax-checkpoint',
+    'grain',
+    'tensorflow-datasets',
+    'numpy',
+    'opencv-python',
+    'dlib-bin',
+)
 
 
 def note_start(workdir: pathlib.Path) -> None:
     """Appends the line of this start."""
     path = workdir / _NAME
-    start = {'command': shlex.join(sys.argv), 'python': platform.python_version(),
-             'versions': {name: _version(name) for name in _PACKAGES}, 'cpus': os.cpu_count(), **parallel.describe_devices()}
+    start = {
+        'command': shlex.join(sys.argv),
+        'python': platform.python_version(),
+        'versions': {name: _version(name) for name in _PACKAGES},
+        'cpus': os.cpu_count(),
+        **parallel.describe_devices(),
+    }
     # A full disk may have cut the last line short.
     torn = path.exists() and path.read_bytes()[-1:] not in (b'\n', b'')
     with open(path, 'a', encoding='utf-8') as file:
@@ -46,7 +61,9 @@ def versions_since(workdir: pathlib.Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return ''
     for versions in reversed(earlier):
-        changed = [f'{name} {before} → {_version(name)}' for name, before in versions.items() if _version(name) != before]
+        changed = [
+            f'{name} {before} → {_version(name)}' for name, before in versions.items() if _version(name) != before
+        ]
         if changed:
             return ', '.join(changed)
     return ''

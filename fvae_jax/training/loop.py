@@ -5,7 +5,8 @@ import math
 import pathlib
 import signal
 import time
-from typing import Any, Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import ml_collections
@@ -44,8 +45,9 @@ class Task(NamedTuple):
     frozen: Any = {}
 
 
-def fit(task: Task, batches: Iterator[dict[str, np.ndarray]], config: ml_collections.ConfigDict,
-        workdir: pathlib.Path) -> None:
+def fit(
+    task: Task, batches: Iterator[dict[str, np.ndarray]], config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> None:
     """Trains a task, or goes on with it, until `task.steps` or early stopping.
 
     Args:
@@ -64,8 +66,7 @@ def fit(task: Task, batches: Iterator[dict[str, np.ndarray]], config: ml_collect
     strategy = parallel.make_strategy(config.parallel)
     checkpoints = checkpoint.Checkpoints(workdir)
     restored = checkpoints.restore(strategy.template(jax.eval_shape(task.create_state)), batches)
-    state, progress = (task.create_state(), Progress()) if restored is None else (
-        restored[0], Progress(**restored[1]))
+    state, progress = (task.create_state(), Progress()) if restored is None else (restored[0], Progress(**restored[1]))
     if progress.step:
         _LOG.info('%s resumed at step %d', task.name, progress.step)
     state = strategy.place(state.replace(frozen=task.frozen))
@@ -130,9 +131,16 @@ class _Run:
         settings = self._config.train
         pending: list[dict[str, Any]] = []
         stop = _StopSignal()
-        bar = tqdm(desc=self._task.name, total=self._task.steps * settings.batch_size,
-                   initial=progress.step * settings.batch_size, unit=' pairs', smoothing=0.05, dynamic_ncols=True,
-                   mininterval=1, disable=not parallel.is_main_process())
+        bar = tqdm(
+            desc=self._task.name,
+            total=self._task.steps * settings.batch_size,
+            initial=progress.step * settings.batch_size,
+            unit=' pairs',
+            smoothing=0.05,
+            dynamic_ncols=True,
+            mininterval=1,
+            disable=not parallel.is_main_process(),
+        )
         with bar, stop:
             while progress.step < self._task.steps and progress.stale < settings.patience:
                 state, metrics = self._step(state, self._strategy.shard(next(batches)))
@@ -156,8 +164,12 @@ class _Run:
             if parallel.any_process(bool(stop.asked), 0):  # asked in the last evaluation
                 raise stop.as_error(progress.step)
         if progress.stale >= settings.patience:
-            _LOG.info('%s: early stopping at step %d, no gain in %d evaluations', self._task.name, progress.step,
-                      progress.stale)
+            _LOG.info(
+                '%s: early stopping at step %d, no gain in %d evaluations',
+                self._task.name,
+                progress.step,
+                progress.stale,
+            )
 
     def _log(self, step: int, pending: list[dict[str, Any]], bar) -> list:
         """Writes the mean of the steps since the last line; stops the run at the first that is not finite."""
@@ -167,12 +179,15 @@ class _Run:
                 bad = step - len(fetched) + 1 + i
                 saved = self._checkpoints.steps()
                 kept = f'the checkpoint of step {saved[-1]} is kept' if saved else 'there is no checkpoint yet'
-                raise Diverged(f'step {bad}: {_not_finite(metrics)}; {kept}. Lower train.learning_rate in a new '
-                               f'--workdir; {self._workdir / "metrics.jsonl"} shows how it came')
+                raise Diverged(
+                    f'step {bad}: {_not_finite(metrics)}; {kept}. Lower train.learning_rate in a new '
+                    f'--workdir; {self._workdir / "metrics.jsonl"} shows how it came'
+                )
         means = {name: np.mean([m[name] for m in fetched]) for name in fetched[0]}
         rate = bar.format_dict['rate']
-        self._writer.write(step, {f'train/{k}': v for k, v in means.items()}
-                           | ({'pairs_per_second': rate} if rate else {}))
+        self._writer.write(
+            step, {f'train/{k}': v for k, v in means.items()} | ({'pairs_per_second': rate} if rate else {})
+        )
         bar.set_postfix(loss=f'{means["loss"]:.1f}', refresh=False)
         return []
 
@@ -187,12 +202,19 @@ class _Run:
             grid = evaluator.samples(fetched, pairs)
             image_ops.write_png(self._workdir / 'samples' / f'{progress.step:07d}.png', grid)
             self._writer.picture(progress.step, 'samples', grid)
-            evaluate.write_evaluation(self._workdir, scores, people=evaluator.people(pairs), pairs=len(pairs),
-                                      step=progress.step, split='validation')
+            evaluate.write_evaluation(
+                self._workdir,
+                scores,
+                people=evaluator.people(pairs),
+                pairs=len(pairs),
+                step=progress.step,
+                split='validation',
+            )
         self._save(state, progress, batches, -parallel.from_main(scores['loss']))
         bar.clear()
-        _LOG.info('step %d, %d validation people: %s', progress.step, evaluator.people(pairs),
-                  evaluator.summary(scores))
+        _LOG.info(
+            'step %d, %d validation people: %s', progress.step, evaluator.people(pairs), evaluator.summary(scores)
+        )
         # Evaluating is no part of the training rate.
         if not bar.disable:
             bar.start_t += time.monotonic() - started
@@ -230,8 +252,10 @@ class _StopSignal:
 
     def as_error(self, step: int) -> Stopped:
         """What ends a training whose step is saved."""
-        return Stopped(f'stopped by {self.asked or "a signal to another process"} at step {step}, which is saved; the same '
-                       'command goes on from there')
+        return Stopped(
+            f'stopped by {self.asked or "a signal to another process"} at step {step}, which is saved; the same '
+            'command goes on from there'
+        )
 
     def _remember(self, number: int, frame):
         if not self.asked:

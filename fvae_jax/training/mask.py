@@ -1,6 +1,7 @@
 """Training the confidence mask on a frozen FVAE (3.2): soft labels of Eq. 7, cross entropy of Eq. 8."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +14,13 @@ from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
 
-
 # Rows and columns of an aligned crop where little moves and little is hidden.
 _FOREHEAD = ((0.14, 0.28), (0.35, 0.65))
 
 
-def measure_beta(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any
-                 ) -> float:
+def measure_beta(
+    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any
+) -> float:
     """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
     forward = steps.make_forward(config)
 
@@ -28,8 +29,10 @@ def measure_beta(faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_coll
         output = forward(variables, batch['source'], batch['target'])
         return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.warped), -1), (1, 2))
 
-    errors = [np.asarray(error(variables, batch), np.float64)[:valid]
-              for batch, valid in pipeline.evaluation_batches(faces, pairs, config)]
+    errors = [
+        np.asarray(error(variables, batch), np.float64)[:valid]
+        for batch, valid in pipeline.evaluation_batches(faces, pairs, config)
+    ]
     return float(np.concatenate(errors).mean())
 
 
@@ -60,8 +63,13 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
             latent, _, label = judge(state.frozen, batch['source'], batch['target'])
 
             def objective(params):
-                logits, changed = network.apply({'params': params, 'batch_stats': batch_stats}, batch['source'],
-                                                latent, train=True, mutable=['batch_stats'])
+                logits, changed = network.apply(
+                    {'params': params, 'batch_stats': batch_stats},
+                    batch['source'],
+                    latent,
+                    train=True,
+                    mutable=['batch_stats'],
+                )
                 loss = jnp.mean(losses.mask_cross_entropy(label, logits))
                 return loss, changed.get('batch_stats', {})
 
@@ -69,8 +77,9 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
             entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
             return gradients, batch_stats, {'loss': loss, 'excess': loss - entropy}
 
-        gradients, batch_stats, metrics = steps.accumulate(gradient_of, state.batch_stats, batch,
-                                                           config.train.accumulate_steps)
+        gradients, batch_stats, metrics = steps.accumulate(
+            gradient_of, state.batch_stats, batch, config.train.accumulate_steps
+        )
         if axis_name is not None:
             gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
         return steps.apply_gradients(state, gradients, batch_stats, optimizer, metrics)
@@ -94,12 +103,17 @@ class MaskEvaluator(evaluate.Evaluator):
             source = batch['source']
             latent, image, label = judge_pair(state.frozen, source, batch['target'])
             logits = model.apply(state.variables, source, latent)
-            scores = {'cross_entropy': losses.mask_cross_entropy(label, logits) / label[0].size,
-                      'entropy': jnp.mean(losses.binary_entropy(label), (1, 2)),
-                      'label': jnp.mean(label, (1, 2))}
+            scores = {
+                'cross_entropy': losses.mask_cross_entropy(label, logits) / label[0].size,
+                'entropy': jnp.mean(losses.binary_entropy(label), (1, 2)),
+                'label': jnp.mean(label, (1, 2)),
+            }
             mask = jax.nn.sigmoid(logits)
-            for name, region in (('mask', ((0, 1), (0, 1))), ('mask_mouth', image_ops.MOUTH),
-                                 ('mask_forehead', _FOREHEAD)):
+            for name, region in (
+                ('mask', ((0, 1), (0, 1))),
+                ('mask_mouth', image_ops.MOUTH),
+                ('mask_forehead', _FOREHEAD),
+            ):
                 scores[name] = jnp.mean(image_ops.crop_region(mask[..., None], *region), (1, 2, 3))
             return scores, (image, label, mask)
 
@@ -114,10 +128,13 @@ class MaskEvaluator(evaluate.Evaluator):
         image, label, mask = pictures
         gray = [np.repeat(np.round(255 * x[..., None]).astype(np.uint8), 3, -1) for x in (label, mask)]
         colors = [image_ops.to_uint8(x) for x in (source, image, target)]
-        return image_ops.image_grid([list(row) for row in zip(*colors, *gray)],
-                                    ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M'], labels)
+        return image_ops.image_grid(
+            [list(row) for row in zip(*colors, *gray)], ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M'], labels
+        )
 
     def summary(self, scores: dict[str, float]) -> str:
-        return (f'mask: cross entropy {scores["cross_entropy"]:.3f} nats per pixel (best constant '
-                f'{scores["constant"]:.3f}, floor {scores["entropy"]:.3f}), {100 * scores["removed"]:.0f} % '
-                'of what can be removed')
+        return (
+            f'mask: cross entropy {scores["cross_entropy"]:.3f} nats per pixel (best constant '
+            f'{scores["constant"]:.3f}, floor {scores["entropy"]:.3f}), {100 * scores["removed"]:.0f} % '
+            'of what can be removed'
+        )

@@ -13,7 +13,8 @@ import itertools
 import os
 import signal
 import sys
-from typing import Any, Callable, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import jax
 import ml_collections
@@ -43,19 +44,29 @@ def join_hosts() -> None:
       InputError: This process does not know of the others, or not all of them come.
     """
     settings = _from_environment()
-    jax.config.update('jax_enable_preemption_service', False)  # it would take the signals that the training loop answers
+    jax.config.update(
+        'jax_enable_preemption_service', False
+    )  # it would take the signals that the training loop answers
     # On CPUs two computations may run at once, in another order in each process; what they send to each other then mixes.
     jax.config.update('jax_cpu_enable_async_dispatch', False)
     try:
-        jax.distributed.initialize(**settings, initialization_timeout=_JOIN_SECONDS,
-                                   heartbeat_timeout_seconds=_HEARTBEAT_SECONDS, shutdown_timeout_seconds=_SHUTDOWN_SECONDS)
+        jax.distributed.initialize(
+            **settings,
+            initialization_timeout=_JOIN_SECONDS,
+            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
+        )
     except ValueError as error:
-        raise InputError(f'--distributed: nothing says which processes there are ({_first_line(error)}); start them with '
-                         f'launch/local.sh, launch/tpu_pod.sh or SLURM, or set {COORDINATOR}=HOST:PORT, {PROCESSES} and '
-                         f'{PROCESS}') from error
+        raise InputError(
+            f'--distributed: nothing says which processes there are ({_first_line(error)}); start them with '
+            f'launch/local.sh, launch/tpu_pod.sh or SLURM, or set {COORDINATOR}=HOST:PORT, {PROCESSES} and '
+            f'{PROCESS}'
+        ) from error
     except RuntimeError as error:
-        raise InputError(f'--distributed: the other processes cannot be reached ({_first_line(error)}); start one on every '
-                         'host within two minutes, and let the coordinator\'s port through the firewall') from error
+        raise InputError(
+            f'--distributed: the other processes cannot be reached ({_first_line(error)}); start one on every '
+            "host within two minutes, and let the coordinator's port through the firewall"
+        ) from error
     _catch_aborts()
 
 
@@ -66,11 +77,15 @@ def _from_environment() -> dict[str, Any]:
     try:
         count, index = int(given[PROCESSES] or ''), int(given[PROCESS] or '')
     except ValueError as error:
-        raise InputError(f'{PROCESSES} = {given[PROCESSES]!r} and {PROCESS} = {given[PROCESS]!r} must be numbers; '
-                         'set all three of ' + ', '.join(given)) from error
+        raise InputError(
+            f'{PROCESSES} = {given[PROCESSES]!r} and {PROCESS} = {given[PROCESS]!r} must be numbers; '
+            'set all three of ' + ', '.join(given)
+        ) from error
     if not given[COORDINATOR] or ':' not in given[COORDINATOR] or not 0 <= index < count:
-        raise InputError(f'{COORDINATOR} = {given[COORDINATOR]!r} must be HOST:PORT, and {PROCESS} = {index} from 0 to '
-                         f'{PROCESSES} - 1 = {count - 1}')
+        raise InputError(
+            f'{COORDINATOR} = {given[COORDINATOR]!r} must be HOST:PORT, and {PROCESS} = {index} from 0 to '
+            f'{PROCESSES} - 1 = {count - 1}'
+        )
     return dict(coordinator_address=given[COORDINATOR], num_processes=count, process_id=index)
 
 
@@ -79,8 +94,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _lost(detail: str = '') -> str:
-    return (f'another process of this training is gone{detail}; start all of them again: the run goes on from its newest '
-            'checkpoint')
+    return (
+        f'another process of this training is gone{detail}; start all of them again: the run goes on from its newest '
+        'checkpoint'
+    )
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int)
@@ -184,8 +201,14 @@ class JitStrategy(Strategy):
         self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
 
     def compile(self, step: Callable) -> Callable:
-        return _compiled_together(jax.jit(step, in_shardings=(self._replicated, self._sharded), donate_argnums=0,
-                                          out_shardings=(self._replicated, self._replicated)))
+        return _compiled_together(
+            jax.jit(
+                step,
+                in_shardings=(self._replicated, self._sharded),
+                donate_argnums=0,
+                out_shardings=(self._replicated, self._replicated),
+            )
+        )
 
     def place(self, state: Any) -> Any:
         # By way of the host, a copy for each device: the compiled step donates what it is given, the caller keeps its own.
@@ -193,6 +216,7 @@ class JitStrategy(Strategy):
         def replicate(x):
             x = np.asarray(x)
             return jax.make_array_from_callback(x.shape, self._replicated, lambda index: x[index].copy())
+
         return jax.tree.map(replicate, state)
 
     def fetch(self, state: Any) -> Any:
@@ -205,8 +229,7 @@ class JitStrategy(Strategy):
         return _with_sharding(shapes, self._replicated)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        return {name: jax.make_array_from_process_local_data(self._sharded, value)
-                for name, value in batch.items()}
+        return {name: jax.make_array_from_process_local_data(self._sharded, value) for name, value in batch.items()}
 
     def first(self, metrics: Any) -> Any:
         return jax.device_get(metrics)
@@ -223,12 +246,14 @@ class PmapStrategy(Strategy):
     def compile(self, step: Callable) -> Callable:
         def mapped(state, batch):
             return step(state, batch, axis_name=AXIS)
+
         return _compiled_together(jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices))
 
     def place(self, state: Any) -> Any:
         def replicate(x):
             x = np.asarray(x)
             return np.broadcast_to(x, (len(self._local), *x.shape))
+
         mesh = jax.make_mesh((len(self._local),), (AXIS,), axis_types=(AxisType.Auto,), devices=self._local)
         return jax.device_put(jax.tree.map(replicate, state), NamedSharding(mesh, PartitionSpec(AXIS)))
 
@@ -263,6 +288,7 @@ def _compiled_together(step: Callable) -> Callable:
             barrier('compiled')
             compiled = True
         return step(state, batch)
+
     return call
 
 
@@ -294,8 +320,10 @@ def check_batch_size(config: ml_collections.ConfigDict) -> None:
         lower, upper = batch_size // unit * unit, -(-batch_size // unit) * unit
         nearest = f'{lower} or {upper}' if lower else f'{upper}'
         in_parts = f' times train.accumulate_steps = {parts}' if parts > 1 else ''
-        raise InputError(f'config.train.batch_size = {batch_size} does not divide by the {devices} devices here{in_parts}; '
-                         f'use {nearest}')
+        raise InputError(
+            f'config.train.batch_size = {batch_size} does not divide by the {devices} devices here{in_parts}; '
+            f'use {nearest}'
+        )
 
 
 def local_rows(batch_size: int) -> slice:

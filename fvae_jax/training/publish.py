@@ -1,7 +1,8 @@
 """The end of a run: RUN/model.safetensors, with the expression latents of the training people."""
 
 import pathlib
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import ml_collections
@@ -17,8 +18,9 @@ from fvae_jax.ops import image as image_ops
 _BATCH = 32
 
 
-def training_latents(faces: pairs_lib.FaceSource, identities: Sequence[str], config: ml_collections.ConfigDict,
-                     variables: Any) -> bundle_lib.LatentStatistics:
+def training_latents(
+    faces: pairs_lib.FaceSource, identities: Sequence[str], config: ml_collections.ConfigDict, variables: Any
+) -> bundle_lib.LatentStatistics:
     """Encodes every image of the training people and averages Z by expression (Algorithm 1, lines 4–6).
 
     Each image counts with its mirror image, which training shows as often: directions have no side.
@@ -35,18 +37,28 @@ def training_latents(faces: pairs_lib.FaceSource, identities: Sequence[str], con
     chosen = [i for i, record in enumerate(faces.records) if record.identity in set(identities)]
     latents = []
     for start in range(0, len(chosen), _BATCH):
-        part = chosen[start:start + _BATCH]
+        part = chosen[start : start + _BATCH]
         # Always a full batch, so that one program serves all.
         images = np.stack([faces[i]['image'] for i in (part + part * _BATCH)[:_BATCH]])
         images = image_ops.to_float(images)
-        latents.append(np.asarray((encode(variables, images) + encode(variables, images[:, :, ::-1])) / 2)[:len(part)])
+        latents.append(np.asarray((encode(variables, images) + encode(variables, images[:, :, ::-1])) / 2)[: len(part)])
     records = [faces.records[i] for i in chosen]
-    return latent.statistics(np.concatenate(latents), [r.identity for r in records],
-                             [r.expression for r in records], [r.strength for r in records])
+    return latent.statistics(
+        np.concatenate(latents),
+        [r.identity for r in records],
+        [r.expression for r in records],
+        [r.strength for r in records],
+    )
 
 
-def write_model(workdir: pathlib.Path, config: ml_collections.ConfigDict, statistics: bundle_lib.LatentStatistics,
-                variables: Any, mask: Any | None, info: dict[str, Any]) -> pathlib.Path:
+def write_model(
+    workdir: pathlib.Path,
+    config: ml_collections.ConfigDict,
+    statistics: bundle_lib.LatentStatistics,
+    variables: Any,
+    mask: Any | None,
+    info: dict[str, Any],
+) -> pathlib.Path:
     """Writes RUN/model.safetensors and returns its path.
 
     Args:
@@ -58,8 +70,13 @@ def write_model(workdir: pathlib.Path, config: ml_collections.ConfigDict, statis
       info: Facts for people; version, data note and licence are added.
     """
     path = workdir / 'model.safetensors'
-    info = {'fvae_jax': fvae_jax.__version__, 'experiment': config.name, 'data': config.data.note,
-            'licence': config.data.licence, **info}
+    info = {
+        'fvae_jax': fvae_jax.__version__,
+        'experiment': config.name,
+        'data': config.data.note,
+        'licence': config.data.licence,
+        **info,
+    }
     # Where the data lay is nobody's business but the trainer's.
     config = config.copy_and_resolve_references()
     config.data.root = config.data.manual_dir = config.data.cache = config.train.start = ''

@@ -69,16 +69,14 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
     rate = config.train.learning_rate
     if config.train.schedule == 'cosine':
         rate = optax.cosine_decay_schedule(rate, steps)
-    return optax.chain(optax.clip(config.train.clip),
-                       optax.adam(rate, config.train.beta1, config.train.beta2))
+    return optax.chain(optax.clip(config.train.clip), optax.adam(rate, config.train.beta1, config.train.beta2))
 
 
 def create_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
     model = networks.from_config(config)
     image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.style.dtype)
-    return _state_of(model.init(stream(config.seed, 'init'), image, image),
-                     make_optimizer(config, config.train.steps))
+    return _state_of(model.init(stream(config.seed, 'init'), image, image), make_optimizer(config, config.train.steps))
 
 
 def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
@@ -86,8 +84,11 @@ def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
     size = config.data.image_size
     latent_channels = networks.from_config(config).latent_channels
     model = confidence.from_config(config)
-    variables = model.init(stream(config.seed, 'init mask'), jnp.zeros((1, size, size, 3), model.style.dtype),
-                           jnp.zeros((1, 4, 4, latent_channels), model.style.dtype))
+    variables = model.init(
+        stream(config.seed, 'init mask'),
+        jnp.zeros((1, size, size, 3), model.style.dtype),
+        jnp.zeros((1, 4, 4, latent_channels), model.style.dtype),
+    )
     return _state_of(variables, make_optimizer(config, config.confidence.steps))
 
 

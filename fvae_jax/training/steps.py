@@ -1,6 +1,7 @@
 """The training step of the FVAE and its forward pass: pure functions of state and batch."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,17 +16,27 @@ Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
 
-def apply_gradients(state: state_lib.TrainState, gradients: Any, batch_stats: Any,
-                    optimizer: optax.GradientTransformation, metrics: Metrics) -> tuple[state_lib.TrainState, Metrics]:
+def apply_gradients(
+    state: state_lib.TrainState,
+    gradients: Any,
+    batch_stats: Any,
+    optimizer: optax.GradientTransformation,
+    metrics: Metrics,
+) -> tuple[state_lib.TrainState, Metrics]:
     """Takes one step of the optimizer with gradients that are averaged already; adds their norm to the metrics."""
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    state = state.replace(step=state.step + 1, params=optax.apply_updates(state.params, updates),
-                          batch_stats=batch_stats, opt_state=opt_state)
+    state = state.replace(
+        step=state.step + 1,
+        params=optax.apply_updates(state.params, updates),
+        batch_stats=batch_stats,
+        opt_state=opt_state,
+    )
     return state, {**metrics, 'gradient_norm': optax.tree.norm(gradients)}
 
 
-def accumulate(gradient_of: Callable[[Any, Batch], tuple[Any, Any, Metrics]], batch_stats: Any, batch: Batch, parts: int
-               ) -> tuple[Any, Any, Metrics]:
+def accumulate(
+    gradient_of: Callable[[Any, Batch], tuple[Any, Any, Metrics]], batch_stats: Any, batch: Batch, parts: int
+) -> tuple[Any, Any, Metrics]:
     """Goes through a batch in several parts, one after the other, so that only one has to fit into memory.
 
     Part j holds rows j, j + parts, … of the batch: spread over devices in blocks of rows, every device has its share of every
@@ -74,14 +85,19 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
         dtype = jnp.promote_types(model.style.dtype, jnp.float32)
         batch = {**batch, 'source': batch['source'].astype(dtype), 'target': batch['target'].astype(dtype)}
         noise = state_lib.example_noise(
-            state_lib.stream(config.seed, 'latent', state.step), batch['index'],
-            (4, 4, model.latent_channels), dtype)
+            state_lib.stream(config.seed, 'latent', state.step), batch['index'], (4, 4, model.latent_channels), dtype
+        )
 
         def gradient_of(batch_stats, batch):
             def objective(params):
                 output, changed = network.apply(
-                    {'params': params, 'batch_stats': batch_stats}, batch['source'], batch['target'], batch['noise'],
-                    train=True, mutable=['batch_stats'])
+                    {'params': params, 'batch_stats': batch_stats},
+                    batch['source'],
+                    batch['target'],
+                    batch['noise'],
+                    train=True,
+                    mutable=['batch_stats'],
+                )
                 terms = losses.fvae_terms(batch, output, config.loss)
                 loss = jnp.mean(losses.total(terms, config.loss))
                 means = {name: jnp.mean(value) for name, value in terms._asdict().items()}
@@ -90,8 +106,9 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
             (loss, (batch_stats, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
             return gradients, batch_stats, {'loss': loss, **metrics}
 
-        gradients, batch_stats, metrics = accumulate(gradient_of, state.batch_stats, {**batch, 'noise': noise},
-                                                     config.train.accumulate_steps)
+        gradients, batch_stats, metrics = accumulate(
+            gradient_of, state.batch_stats, {**batch, 'noise': noise}, config.train.accumulate_steps
+        )
         if axis_name is not None:
             gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
         return apply_gradients(state, gradients, batch_stats, optimizer, metrics)

@@ -6,7 +6,8 @@ import functools
 import json
 import pathlib
 import time
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,8 +43,9 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise InputError(f'workdir {workdir} cannot be written ({error.strerror}); choose another with '
-                         '--workdir') from error
+        raise InputError(
+            f'workdir {workdir} cannot be written ({error.strerror}); choose another with --workdir'
+        ) from error
 
 
 def check_config(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
@@ -62,8 +64,10 @@ def check_config(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
     except (OSError, ValueError) as error:
         raise InputError(f'{stored} cannot be read ({error}); restore it, or use a new --workdir') from error
     if differences:
-        raise InputError(f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
-                         'use a new --workdir, or the same settings')
+        raise InputError(
+            f'workdir {workdir} holds a run of another config ({"; ".join(differences)}); '
+            'use a new --workdir, or the same settings'
+        )
 
 
 @contextlib.contextmanager
@@ -82,8 +86,9 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(f'another process is training in {workdir}; wait for it, or use another --workdir'
-                             ) from error
+            raise InputError(
+                f'another process is training in {workdir}; wait for it, or use another --workdir'
+            ) from error
         try:
             yield
         except Exception as error:
@@ -100,8 +105,10 @@ def _disk_full(workdir: pathlib.Path, error: BaseException | None) -> str:
         error = error.__cause__ or error.__context__
     saved = checkpoint.whole_steps(workdir)
     goes_on = f'from step {saved[-1]}, which is saved' if saved else 'from the start'
-    return (f'no space is left on the disk of {file or workdir}; free some, and the same command goes on with {workdir} '
-            f'{goes_on}')
+    return (
+        f'no space is left on the disk of {file or workdir}; free some, and the same command goes on with {workdir} '
+        f'{goes_on}'
+    )
 
 
 def _remove_temporaries(workdir: pathlib.Path) -> None:
@@ -115,8 +122,9 @@ def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f'workdir {folder} cannot be used ({error.strerror}); choose another with '
-                         '--workdir') from error
+        raise InputError(
+            f'workdir {folder} cannot be used ({error.strerror}); choose another with --workdir'
+        ) from error
 
 
 def parameter_table(config: ml_collections.ConfigDict) -> str:
@@ -134,8 +142,14 @@ def parameter_table(config: ml_collections.ConfigDict) -> str:
             weights = weights.get(name, {}) if isinstance(weights, Mapping) else {}
         kernel = weights.get('kernel')
         if kernel is not None:
-            rows.append(('.'.join(path).removesuffix('.conv'), '×'.join(map(str, kernel.shape)),
-                         '×'.join(map(str, outputs[0].shape[1:])), _count(weights)))
+            rows.append(
+                (
+                    '.'.join(path).removesuffix('.conv'),
+                    '×'.join(map(str, kernel.shape)),
+                    '×'.join(map(str, outputs[0].shape[1:])),
+                    _count(weights),
+                )
+            )
     width = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f'{"layer":<{width[0]}}  {"filter":<{width[1]}}  {"output":<{width[2]}}  {"weights":>12}']
     lines += [f'{a:<{width[0]}}  {b:<{width[1]}}  {c:<{width[2]}}  {d:>12,}' for a, b, c, d in rows]

@@ -4,9 +4,11 @@ import argparse
 import dataclasses
 import json
 import pathlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks import further, harness, network, operations, pipeline, portraits, readme
+
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
 
@@ -16,16 +18,21 @@ MODEL = ROOT / 'fvae_jax' / 'assets' / 'faces.safetensors'
 
 def main() -> None:
     """Measures, prints, and after a whole table writes benchmarks.json and the README's table."""
-    parser = argparse.ArgumentParser(prog='bash launch/bench.sh', description='Measures our speed beside that of others.')
-    parser.add_argument('--all', action='store_true', help='also arithmetic, memory, growth, compilation and a cold edit')
+    parser = argparse.ArgumentParser(
+        prog='bash launch/bench.sh', description='Measures our speed beside that of others.'
+    )
+    parser.add_argument(
+        '--all', action='store_true', help='also arithmetic, memory, growth, compilation and a cold edit'
+    )
     parser.add_argument('--only', nargs='+', metavar='NAME', help='some rows of the table; nothing is written')
-    parser.add_argument('--model', type=pathlib.Path, default=MODEL, metavar='FILE',
-                        help='the model that decodes (the one that ships)')
+    parser.add_argument(
+        '--model', type=pathlib.Path, default=MODEL, metavar='FILE', help='the model that decodes (the one that ships)'
+    )
     args = parser.parse_args()
     rows = _rows(args.model)
     unknown = set(args.only or ()) - set(rows)
     if unknown:
-        raise InputError(f"--only: no row is named {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
+        raise InputError(f'--only: no row is named {", ".join(sorted(unknown))}; there are {", ".join(rows)}')
     if not args.model.is_file():
         raise InputError(f'no model file {args.model}; name one with --model FILE')
     runtime.prepare()

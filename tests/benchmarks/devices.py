@@ -17,14 +17,16 @@ import sys
 import time
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_WAYS = [(1, devices, kind, accumulate) for accumulate in (1, 2) for devices in (1, 2, 4, 8) for kind in ('jit', 'pmap')
-         ] + [(2, 2, kind, accumulate) for accumulate in (1, 2) for kind in ('jit', 'pmap')]
+_WAYS = [
+    (1, devices, kind, accumulate) for accumulate in (1, 2) for devices in (1, 2, 4, 8) for kind in ('jit', 'pmap')
+] + [(2, 2, kind, accumulate) for accumulate in (1, 2) for kind in ('jit', 'pmap')]
 _STEPS = 40
 
 
 def _measure(kind: str, accumulate: int) -> None:
     """Times steps of `configs/synthetic.py:tiny`, with batch 16, and prints the median in milliseconds."""
     import jax
+
     from fvae_jax import runtime
     from fvae_jax.training import experiment, parallel
 
@@ -55,14 +57,24 @@ def _measure(kind: str, accumulate: int) -> None:
 
 def _run(way: tuple[int, int, str, int]) -> float:
     processes, devices, kind, accumulate = way
-    environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}'}
+    environment = {
+        **os.environ,
+        'JAX_PLATFORMS': 'cpu',
+        'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+    }
     if processes > 1:
         with socket.socket() as found:
             found.bind(('127.0.0.1', 0))
             environment |= {'FVAE_COORDINATOR': f'127.0.0.1:{found.getsockname()[1]}', 'FVAE_PROCESSES': str(processes)}
-    started = [subprocess.Popen([sys.executable, '-m', 'benchmarks.devices', kind, str(accumulate)], stdout=subprocess.PIPE,
-                                text=True, env={**environment, **({'FVAE_PROCESS': str(k)} if processes > 1 else {})})
-               for k in range(processes)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, '-m', 'benchmarks.devices', kind, str(accumulate)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment, **({'FVAE_PROCESS': str(k)} if processes > 1 else {})},
+        )
+        for k in range(processes)
+    ]
     outputs = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise RuntimeError(f'{way} ended with {[process.returncode for process in started]}')
@@ -85,7 +97,9 @@ def main() -> None:
             times[way].append(_run(way))
             print(way, f'{times[way][-1]:.1f} ms', file=sys.stderr)
     middle = {way: statistics.median(values) for way, values in times.items()}
-    print('| devices | `parallel` | one batch, ms a step | added | two parts, ms a step | added |\n|---|---|---|---|---|---|')
+    print(
+        '| devices | `parallel` | one batch, ms a step | added | two parts, ms a step | added |\n|---|---|---|---|---|---|'
+    )
     for processes, devices, kind, accumulate in _WAYS:
         if accumulate > 1:
             continue

@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
-
 from benchmarks import harness, portraits, training
+
 from fvae_jax import runtime
 from fvae_jax.ops import image as image_ops
 
@@ -34,10 +34,14 @@ _BATCHES = [(128, 32, 4), (128, 32, 8), _BASE, (128, 32, 32)]
 def matrix_peak() -> float:
     """Floating-point operations per second of the best of several products of square matrices, in torch or JAX."""
     import torch
+
     a = np.random.default_rng(0).normal(size=(_MATRIX, _MATRIX)).astype(np.float32)
     ours, theirs, product = jnp.asarray(a), torch.from_numpy(a), jax.jit(jnp.matmul)
-    seconds = min(harness.turn(call, 3) for _ in range(5)
-                  for call in (lambda: product(ours, ours).block_until_ready(), lambda: theirs @ theirs))
+    seconds = min(
+        harness.turn(call, 3)
+        for _ in range(5)
+        for call in (lambda: product(ours, ours).block_until_ready(), lambda: theirs @ theirs)
+    )
     return 2 * _MATRIX**3 / seconds
 
 
@@ -57,7 +61,9 @@ def arithmetic(size: int, width: int, batch: int) -> dict[str, float]:
         inputs, side = 3, size
         for i, features in enumerate(widths):
             side //= 2
-            layers.append((side**2 * (25 if i == 0 else 9) * inputs * features, 3 if i else 2, 36 / 25 if i == 0 else 1))
+            layers.append(
+                (side**2 * (25 if i == 0 else 9) * inputs * features, 3 if i else 2, 36 / 25 if i == 0 else 1)
+            )
             inputs = features
     inputs, side = latent + widths[-1], 4
     for features in reversed(widths[:-1]):
@@ -66,8 +72,10 @@ def arithmetic(size: int, width: int, batch: int) -> dict[str, float]:
         inputs = 2 * features
     layers.append((size**2 * 9 * inputs * (width // 2), 3, 4 / 9))
     layers.append((size**2 * 25 * (width // 2) * 2, 3, 36 / 25))
-    return {'printed': 2.0 * batch * sum(n * passes for n, passes, _ in layers),
-            'done': 2.0 * batch * sum(n * passes * share for n, passes, share in layers)}
+    return {
+        'printed': 2.0 * batch * sum(n * passes for n, passes, _ in layers),
+        'done': 2.0 * batch * sum(n * passes * share for n, passes, share in layers),
+    }
 
 
 def growth() -> list[dict[str, float]]:
@@ -76,7 +84,7 @@ def growth() -> list[dict[str, float]]:
     for size, width, batch in sorted({*_SIZES, *_WIDTHS, *_BATCHES}):
         facts = _own_process('step', size, width, batch)
         rows.append({'size': size, 'width': width, 'batch': batch, **facts, **arithmetic(size, width, batch)})
-        print(f"  {size} px, w = {width}, batch {batch}: {facts['ms']:.0f} ms, {facts['peak_mb']:.0f} MB", flush=True)
+        print(f'  {size} px, w = {width}, batch {batch}: {facts["ms"]:.0f} ms, {facts["peak_mb"]:.0f} MB', flush=True)
     return rows
 
 
@@ -84,18 +92,32 @@ def plot_growth(rows: list[dict[str, float]], path: pathlib.Path) -> None:
     """Draws time against arithmetic, with the line of proportional growth through the base case."""
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
+
     found = {(row['size'], row['width'], row['batch']): row for row in rows}
     figure, axes = plt.subplots(figsize=(6, 4.2), layout='constrained')
-    for cases, label, marker in ((_BATCHES, 'batch 4 to 32', 'o'), (_WIDTHS, 'width 8 to 32', 's'),
-                                 (_SIZES, 'image 64 to 256 px (256 at batch 4)', '^')):
-        axes.plot([found[case]['printed'] / 1e9 for case in cases], [found[case]['ms'] for case in cases], marker=marker,
-                  label=label)
+    for cases, label, marker in (
+        (_BATCHES, 'batch 4 to 32', 'o'),
+        (_WIDTHS, 'width 8 to 32', 's'),
+        (_SIZES, 'image 64 to 256 px (256 at batch 4)', '^'),
+    ):
+        axes.plot(
+            [found[case]['printed'] / 1e9 for case in cases],
+            [found[case]['ms'] for case in cases],
+            marker=marker,
+            label=label,
+        )
     base = found[_BASE]
     reach = np.array([min(row['printed'] for row in rows), max(row['printed'] for row in rows)])
-    axes.plot(reach / 1e9, base['ms'] * reach / base['printed'], color='gray', linestyle=':',
-              label='as the arithmetic grows')
-    axes.set(xscale='log', yscale='log', xlabel='arithmetic of a step as printed, GFLOP', ylabel='time of a step, ms',
-             title='Training step, 128 px, w = 32, batch 16, one of them varied')
+    axes.plot(
+        reach / 1e9, base['ms'] * reach / base['printed'], color='gray', linestyle=':', label='as the arithmetic grows'
+    )
+    axes.set(
+        xscale='log',
+        yscale='log',
+        xlabel='arithmetic of a step as printed, GFLOP',
+        ylabel='time of a step, ms',
+        title='Training step, 128 px, w = 32, batch 16, one of them varied',
+    )
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3, which='both')
     figure.savefig(path, dpi=120)
@@ -137,9 +159,11 @@ def _json_of(module: str, *arguments: Any, **environment: str) -> dict[str, floa
 def _step(size: str, width: str, batch: str) -> dict[str, float]:
     step = training.Training(training.training_config(int(size), int(width), int(batch)))
     seconds = [harness.turn(step, 1) for _ in range(3)]
-    return {'ms': 1000 * statistics.median(seconds),
-            'peak_mb': _peak_memory() / 1024,
-            'working_mb': step.compiled().memory_analysis().temp_size_in_bytes / 2**20}
+    return {
+        'ms': 1000 * statistics.median(seconds),
+        'peak_mb': _peak_memory() / 1024,
+        'working_mb': step.compiled().memory_analysis().temp_size_in_bytes / 2**20,
+    }
 
 
 def _peak_memory() -> int:

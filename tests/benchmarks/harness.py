@@ -11,7 +11,8 @@ import os
 import platform
 import statistics
 import time
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import cv2
 import jax
@@ -51,8 +52,10 @@ class Result:
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
-        return (f'{self.name:18} {self.ours_ms:9.3f} ms  {self.peer_ms:9.3f} ms   ratio {self.ratio:.2f} ± '
-                f'{self.spread / 2:.2f} (bar {self.bar:g})   {self.rounds} rounds   {self.agreement}')
+        return (
+            f'{self.name:18} {self.ours_ms:9.3f} ms  {self.peer_ms:9.3f} ms   ratio {self.ratio:.2f} ± '
+            f'{self.spread / 2:.2f} (bar {self.bar:g})   {self.rounds} rounds   {self.agreement}'
+        )
 
 
 class Disagreement(Exception):
@@ -83,9 +86,18 @@ def agree(name: str, ours: Any, peer: Any, tolerance: float) -> str:
     return f'apart by {worst:.2g} (allowed {tolerance:.0g})'
 
 
-def compare(name: str, *, part: str, peer: str, bar: float, ours: Callable[[], Any],
-            theirs: Callable[[], Any] | Mapping[str, Callable[[], Any]], agreement: str, seconds: float = 10,
-            notes: Mapping[str, Any] | None = None) -> Result:
+def compare(
+    name: str,
+    *,
+    part: str,
+    peer: str,
+    bar: float,
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any] | Mapping[str, Callable[[], Any]],
+    agreement: str,
+    seconds: float = 10,
+    notes: Mapping[str, Any] | None = None,
+) -> Result:
     """Times both sides in turns.
 
     Args:
@@ -107,18 +119,27 @@ def compare(name: str, *, part: str, peer: str, bar: float, ours: Callable[[], A
     end = time.perf_counter() + seconds
     while len(times[ours]) < _ROUNDS[0] or (time.perf_counter() < end and len(times[ours]) < _ROUNDS[1]):
         first = len(times[ours]) % 2
-        for side in (ours, theirs)[::-1 if first else 1]:
+        for side in (ours, theirs)[:: -1 if first else 1]:
             times[side].append(turn(side, calls[side]))
     return summarize(name, part, peer, bar, times[ours], times[theirs], agreement, notes)
 
 
-def summarize(name: str, part: str, peer: str, bar: float, ours: list[float], theirs: list[float], agreement: str,
-              notes: Mapping[str, Any] | None = None) -> Result:
+def summarize(
+    name: str,
+    part: str,
+    peer: str,
+    bar: float,
+    ours: list[float],
+    theirs: list[float],
+    agreement: str,
+    notes: Mapping[str, Any] | None = None,
+) -> Result:
     """The row of the seconds that both sides took in each round."""
     ours_ms, peer_ms = (1e3 * statistics.median(seconds) for seconds in (ours, theirs))
     low, high = np.quantile(np.divide(ours, theirs), (0.25, 0.75))
-    return Result(name, part, peer, ours_ms, peer_ms, ours_ms / peer_ms, float(high - low), bar, len(ours), agreement,
-                  notes or {})
+    return Result(
+        name, part, peer, ours_ms, peer_ms, ours_ms / peer_ms, float(high - low), bar, len(ours), agreement, notes or {}
+    )
 
 
 def turn(call: Callable[[], Any], calls: int) -> float:
@@ -138,6 +159,7 @@ def cores() -> int:
 def use_all_cores() -> None:
     """Gives PyTorch and OpenCV as many threads as there are cores; XLA takes them by itself."""
     import torch  # here and below: processes that measure memory have none of it
+
     torch.set_num_threads(cores())
     cv2.setNumThreads(cores())
 
@@ -145,9 +167,19 @@ def use_all_cores() -> None:
 def machine() -> dict[str, Any]:
     """What the figures were measured on and with."""
     import torch
+
     with open('/proc/cpuinfo', encoding='utf-8') as file:
-        model = next((line.partition(':')[2].strip() for line in file if line.startswith('model name')), platform.machine())
-    return {'date': datetime.date.today().isoformat(), 'cpu': model, 'cores': cores(), 'threads': {'jax': cores(), 'torch': torch.get_num_threads(),
-                                                        'opencv': cv2.getNumThreads()},
-            'load': os.getloadavg()[0], 'python': platform.python_version(), 'jax': jax.__version__,
-            'torch': torch.__version__, 'opencv': cv2.__version__}
+        model = next(
+            (line.partition(':')[2].strip() for line in file if line.startswith('model name')), platform.machine()
+        )
+    return {
+        'date': datetime.date.today().isoformat(),
+        'cpu': model,
+        'cores': cores(),
+        'threads': {'jax': cores(), 'torch': torch.get_num_threads(), 'opencv': cv2.getNumThreads()},
+        'load': os.getloadavg()[0],
+        'python': platform.python_version(),
+        'jax': jax.__version__,
+        'torch': torch.__version__,
+        'opencv': cv2.__version__,
+    }

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import optax
 import torch
-
 from benchmarks import harness, torch_fvae, training
+
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.training import state as state_lib
 
@@ -22,9 +22,15 @@ def train_step() -> harness.Result:
     ways = {way: torch_fvae.Step(config, ours.initial.variables, way == 'compiled') for way in ('eager', 'compiled')}
     agreement = same_step(config)
     return harness.compare(
-        'train_step', part="training step, paper's network, 128 px, w = 32, batch 16",
-        peer='the same in torch, channels last', bar=1.0, ours=ours,
-        theirs={way: functools.partial(step, *images) for way, step in ways.items()}, agreement=agreement, seconds=60)
+        'train_step',
+        part="training step, paper's network, 128 px, w = 32, batch 16",
+        peer='the same in torch, channels last',
+        bar=1.0,
+        ours=ours,
+        theirs={way: functools.partial(step, *images) for way, step in ways.items()},
+        agreement=agreement,
+        seconds=60,
+    )
 
 
 def same_step(config) -> str:
@@ -54,13 +60,18 @@ def same_step(config) -> str:
     gradients = torch_fvae.translated({'params': jax.tree.map(lambda m: m / (1 - config.train.beta1), moments)})
     harness.agree('losses', losses, their_losses, 1e-5)
     return 'gradients in double precision ' + harness.agree(
-        'gradients', [*gradients.values()], [their_gradients[name] for name in gradients], 1e-5)
+        'gradients', [*gradients.values()], [their_gradients[name] for name in gradients], 1e-5
+    )
 
 
 def _turned(config, batch, step: int) -> list[torch.Tensor]:
     """S, T and ε of a step, for the peer."""
-    noise = state_lib.example_noise(state_lib.stream(config.seed, 'latent', step), batch['index'],
-                                    (4, 4, config.model.latent_channels), config.model.dtype)
+    noise = state_lib.example_noise(
+        state_lib.stream(config.seed, 'latent', step),
+        batch['index'],
+        (4, 4, config.model.latent_channels),
+        config.model.dtype,
+    )
     arrays = batch['source'], batch['target'], np.asarray(noise)
     return [torch_fvae.turned(x.astype(config.model.dtype)) for x in arrays]
 
@@ -74,8 +85,9 @@ def decode(model: pathlib.Path) -> harness.Result:
     editor = editor_lib.load(model)
     size = editor.size
     face = editor.encode(training.smooth(0, 1, size, size, 3)[0])
-    network = torch_fvae.FVAE(editor.bundle.config).take(editor.bundle.fvae).eval().to(
-        memory_format=torch.channels_last)
+    network = (
+        torch_fvae.FVAE(editor.bundle.config).take(editor.bundle.fvae).eval().to(memory_format=torch.channels_last)
+    )
     features = [torch_fvae.turned(np.asarray(level)) for level in face.features]
     latents = [face.latent + np.float32(0.1 * k) for k in range(1, 9)]
     counts = {'ours': 0, 'eager': 0, 'compiled': 0}
@@ -91,17 +103,26 @@ def decode(model: pathlib.Path) -> harness.Result:
     def ours():
         return editor._decode(next_latent('ours'), face.features)  # as `Editor.change` does
 
-    ways = {'eager': functools.partial(theirs, 'eager', network.decode),
-            'compiled': functools.partial(theirs, 'compiled', torch.compile(network.decode))}
+    ways = {
+        'eager': functools.partial(theirs, 'eager', network.decode),
+        'compiled': functools.partial(theirs, 'compiled', torch.compile(network.decode)),
+    }
     for way, call in ways.items():
         counts.update(dict.fromkeys(counts, 0))
         flow, *content = ours()
         expected = [-np.moveaxis(flow, -1, 0)]
         if content[0] is not None:
             expected += [content[0], np.moveaxis(content[1], -1, 0)]
-        agreement = harness.agree(f'decoder, {way}', [part[..., ::-1, ::-1] for part in expected],
-                                  [part[0] for part in call()], 1e-3)
+        agreement = harness.agree(
+            f'decoder, {way}', [part[..., ::-1, ::-1] for part in expected], [part[0] for part in call()], 1e-3
+        )
     config = editor.bundle.config
-    return harness.compare('decode', part=f'one decode at {size} px, w = {config.model.width}',
-                           peer='torch forward of the same decoder', bar=1.0, ours=ours, theirs=ways,
-                           agreement=agreement)
+    return harness.compare(
+        'decode',
+        part=f'one decode at {size} px, w = {config.model.width}',
+        peer='torch forward of the same decoder',
+        bar=1.0,
+        ours=ours,
+        theirs=ways,
+        agreement=agreement,
+    )

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
-
 from benchmarks import harness
 from benchmarks.training import smooth
+
 from fvae_jax import losses
 from fvae_jax.ops import warp
 
@@ -35,8 +35,14 @@ def sampler_forward() -> harness.Result:
     ours = lambda: warp.bilinear_sample(*ours_in).block_until_ready()
     theirs = torch.inference_mode()(lambda: F.grid_sample(images, grid, padding_mode='border', align_corners=True))
     return harness.compare(
-        'sampler_forward', part='`bilinear_sample`, 64×128×128×3', peer='torch `grid_sample`', bar=1.0, ours=ours,
-        theirs=theirs, agreement=harness.agree('sampler', np.moveaxis(ours(), -1, 1), theirs(), 1e-4))
+        'sampler_forward',
+        part='`bilinear_sample`, 64×128×128×3',
+        peer='torch `grid_sample`',
+        bar=1.0,
+        ours=ours,
+        theirs=theirs,
+        agreement=harness.agree('sampler', np.moveaxis(ours(), -1, 1), theirs(), 1e-4),
+    )
 
 
 def sampler_gradient() -> harness.Result:
@@ -59,12 +65,20 @@ def sampler_gradient() -> harness.Result:
     ours = lambda: jax.block_until_ready(value_and_gradient(*ours_in))
     value, gradient = ours()
     agreement = harness.agree('sampler', [np.moveaxis(value, -1, 1), gradient], theirs(), 1e-3)
-    return harness.compare('sampler_gradient', part='its value and gradient for the flow',
-                           peer='torch, forward and backward', bar=1.5, ours=ours, theirs=theirs, agreement=agreement)
+    return harness.compare(
+        'sampler_gradient',
+        part='its value and gradient for the flow',
+        peer='torch, forward and backward',
+        bar=1.5,
+        ours=ours,
+        theirs=theirs,
+        agreement=agreement,
+    )
 
 
-def torch_coherence(displacement: torch.Tensor, target: torch.Tensor, alpha: float, window: int,
-                    sigma: float) -> torch.Tensor:
+def torch_coherence(
+    displacement: torch.Tensor, target: torch.Tensor, alpha: float, window: int, sigma: float
+) -> torch.Tensor:
     """Eq. 6 as `losses.coherence` has it: displacement (B, 2, H, W), px, and target (B, 3, H, W) → (B,)."""
     radius, (height, width) = window // 2, target.shape[2:]
     total = torch.zeros(len(target))
@@ -87,8 +101,9 @@ def coherence_gradient() -> harness.Result:
 
     @jax.jit
     def value_and_gradient(displacement, target):
-        terms, pull = jax.vjp(lambda d: losses.coherence(d, target, alpha=_ALPHA, window=_WINDOW, sigma=_SIGMA),
-                              displacement)
+        terms, pull = jax.vjp(
+            lambda d: losses.coherence(d, target, alpha=_ALPHA, window=_WINDOW, sigma=_SIGMA), displacement
+        )
         return terms, pull(jnp.ones_like(terms))[0]
 
     ours_in = jax.device_put((displacement, target))
@@ -98,6 +113,7 @@ def coherence_gradient() -> harness.Result:
         def call():
             terms = term(field, images, _ALPHA, _WINDOW, _SIGMA)
             return terms.detach(), torch.autograd.grad(terms.sum(), field)[0]
+
         return call
 
     ours = lambda: jax.block_until_ready(value_and_gradient(*ours_in))
@@ -107,5 +123,11 @@ def coherence_gradient() -> harness.Result:
     compiled = way(torch.compile(torch_coherence))
     harness.agree('Eq. 6, compiled', [terms, np.moveaxis(gradient, -1, 1)], compiled(), 1e-4)
     return harness.compare(
-        'coherence_gradient', part='Eq. 6, value and gradient, 64×128×128, 7×7', peer='the same loop in torch', bar=0.5,
-        ours=ours, theirs={'eager': theirs, 'compiled': compiled}, agreement=agreement)
+        'coherence_gradient',
+        part='Eq. 6, value and gradient, 64×128×128, 7×7',
+        peer='the same loop in torch',
+        bar=0.5,
+        ours=ours,
+        theirs={'eager': theirs, 'compiled': compiled},
+        agreement=agreement,
+    )

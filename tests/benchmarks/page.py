@@ -13,12 +13,12 @@ import sys
 import tempfile
 from typing import Any
 
+import browser
 import numpy as np
 import skimage.data
+from export import using
 from PIL import Image
 
-import browser
-from export import using
 from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.export import command
@@ -72,7 +72,9 @@ def _loading(address: str) -> list[Bar]:
                 page.keyboard.press('ArrowRight')
             using.call(page, 'main.refresh()')
             times['edited'].append(page.evaluate('() => performance.now()'))
-            times['step'] += using.call(page, f'''(async () => {{
+            times['step'] += using.call(
+                page,
+                f"""(async () => {{
                 const times = [];
                 for (let i = 0; i < {_STEPS}; i++) {{
                     const start = performance.now();
@@ -81,7 +83,8 @@ def _loading(address: str) -> list[Bar]:
                     times.push(performance.now() - start);
                 }}
                 return times;
-            }})()''')
+            }})()""",
+            )
             page.evaluate("async () => (await import('/app/networks.js')).ask('ready')")
     return [
         Bar(f'first picture, slowest of {_LOADS} cold loads', max(times['picture']), 2000, 'ms'),
@@ -106,9 +109,13 @@ class _Watch:
     def opened(self, chromium: Any) -> Any:
         """The page, in a context that has nothing of any other."""
         context = chromium.new_context(viewport=_WINDOW)
-        context.on('response', lambda response: self.sizes.update(
-            {response.url: int(response.headers.get('content-length', 0))}))
-        context.on('console', lambda message: message.type in ('error', 'warning') and self.troubles.append(message.text))
+        context.on(
+            'response',
+            lambda response: self.sizes.update({response.url: int(response.headers.get('content-length', 0))}),
+        )
+        context.on(
+            'console', lambda message: message.type in ('error', 'warning') and self.troubles.append(message.text)
+        )
         context.on('weberror', lambda error: self.troubles.append(str(error.error)))
         context.route('**/*', self._route)
         page = context.new_page()
@@ -137,8 +144,14 @@ def _editing(address: str, sample: pathlib.Path) -> list[Bar]:
             wanted = opened.edit(**strengths).photo.pixels
             apart = using.difference(np.array(using.saved(page).convert('RGB')), wanted, face)
             own = using.difference(wanted, source, face)
-            bars.append(Bar(f'{strengths} beside fvae edit, over the face; the edit itself {own:.1f}', apart, min(3, own / 4),
-                            'of 255'))
+            bars.append(
+                Bar(
+                    f'{strengths} beside fvae edit, over the face; the edit itself {own:.1f}',
+                    apart,
+                    min(3, own / 4),
+                    'of 255',
+                )
+            )
     return bars
 
 
@@ -161,8 +174,14 @@ def _leaving(address: str) -> list[Bar]:
         left = _settled(page)
         page.goto(f'{address}vendor/LICENSE-yunet.txt')
         text = _settled(page)
-    return [Bar(f'memory that stays after leaving, of {used - text:.0f} MB for a photo of 12 megapixels', left - text,
-                0.2 * (used - text), 'MB')]
+    return [
+        Bar(
+            f'memory that stays after leaving, of {used - text:.0f} MB for a photo of 12 megapixels',
+            left - text,
+            0.2 * (used - text),
+            'MB',
+        )
+    ]
 
 
 def _settled(page: Any) -> float:

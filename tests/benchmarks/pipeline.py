@@ -29,19 +29,26 @@ def pipeline(step: harness.Result) -> harness.Result:
         raise harness.Disagreement('pipeline: a batch made again is another one')
     seconds = facts['seconds']
     return harness.summarize(
-        'pipeline', 'a batch of 16 pairs at 128 px on one core, jitter and color transfer',
-        'what our training step takes for it', 0.2, seconds, [step.ours_ms / 1000] * len(seconds),
+        'pipeline',
+        'a batch of 16 pairs at 128 px on one core, jitter and color transfer',
+        'what our training step takes for it',
+        0.2,
+        seconds,
+        [step.ours_ms / 1000] * len(seconds),
         'a batch made again is the same bit for bit',
-        {'pairs_per_second': facts['pairs'] / statistics.median(seconds)})
+        {'pairs_per_second': facts['pairs'] / statistics.median(seconds)},
+    )
 
 
 def main() -> None:
     """Prints the seconds of each batch as JSON."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    from configs import photos
-    from fvae_jax.data import pairs as pairs_lib, pipeline as pipeline_lib, sets
     import cv2
     import numpy as np
+
+    from configs import photos
+    from fvae_jax.data import pairs as pairs_lib, pipeline as pipeline_lib, sets
+
     cv2.setNumThreads(1)
     config = photos.get_config()
     faces = sets.open_set('synthetic', size=config.data.image_size, **_DRAWN)

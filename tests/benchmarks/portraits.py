@@ -7,9 +7,8 @@ import tempfile
 import cv2
 import numpy as np
 import skimage.data
-
 from benchmarks import harness
-from fvae_jax.data import align
+
 from fvae_jax.editing import editor as editor_lib, portrait, studio
 from fvae_jax.editing.photo import Photo
 from fvae_jax.ops import image as image_ops
@@ -43,7 +42,9 @@ def warp_1080p(model: pathlib.Path) -> harness.Result:
     opened = open_1080p(model)
     editor, photo, matrix = opened.editor, opened.photo, opened.matrix(opened.numbers(None)[0])
     face = opened.encoded(opened.numbers(None)[0])
-    expression = next(name for name in ('smile', *editor.expressions) if name in editor.expressions and name != 'neutral')
+    expression = next(
+        name for name in ('smile', *editor.expressions) if name in editor.expressions and name != 'neutral'
+    )
     displacement = editor.displacement(face, editor.edited_latent(face, {expression: 1.0}))
 
     def ours():
@@ -55,15 +56,22 @@ def warp_1080p(model: pathlib.Path) -> harness.Result:
     apart = np.hypot(*np.moveaxis(field - their_field, -1, 0)).max()
     changed = (pixels != photo.pixels).any(-1)
     error = np.sqrt(np.mean(np.square(pixels[changed].astype(float) - their_pixels[changed])))
-    agreement = (f'flows apart by {apart:.2f} px at most (allowed 0.25), what moves by {error:.2f} of 255 in the '
-                 'mean square (allowed 3): another spline, another Lanczos kernel')
+    agreement = (
+        f'flows apart by {apart:.2f} px at most (allowed 0.25), what moves by {error:.2f} of 255 in the '
+        'mean square (allowed 3): another spline, another Lanczos kernel'
+    )
     if apart > 0.25 or error > 3:
         raise harness.Disagreement(f'warp: {agreement}')
     height, width = field.shape[:2]
     return harness.compare(
-        'warp_1080p', part=f'from a decoded flow to the 1920×1080 photo, face region {width}×{height} px',
-        peer='`resize`, `warpAffine`, `remap` (Lanczos) of OpenCV', bar=1.5, ours=ours, theirs=theirs,
-        agreement=agreement)
+        'warp_1080p',
+        part=f'from a decoded flow to the 1920×1080 photo, face region {width}×{height} px',
+        peer='`resize`, `warpAffine`, `remap` (Lanczos) of OpenCV',
+        bar=1.5,
+        ours=ours,
+        theirs=theirs,
+        agreement=agreement,
+    )
 
 
 def _by_opencv(photo: Photo, displacement: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +115,12 @@ def slider_1080p(model: pathlib.Path) -> harness.Result:
         raise harness.Disagreement('slider: strength 0 is not the photo, or another strength is')
     seconds = [harness.turn(ours, 1) for _ in range(60)]
     return harness.summarize(
-        'slider_1080p', f'a change of strength of the 1920×1080 photo ({expression}), decode to pixels',
-        'a frame at 30 frames per second', 1.0, seconds, [_FRAME / 1000] * len(seconds),
-        'strength 0 is the photo bit for bit', {'frames_per_second': 1 / float(np.median(seconds))})
+        'slider_1080p',
+        f'a change of strength of the 1920×1080 photo ({expression}), decode to pixels',
+        'a frame at 30 frames per second',
+        1.0,
+        seconds,
+        [_FRAME / 1000] * len(seconds),
+        'strength 0 is the photo bit for bit',
+        {'frames_per_second': 1 / float(np.median(seconds))},
+    )

@@ -5,15 +5,15 @@ does best and yet compute the same numbers, this network works on images turned 
 there the far side is the near one. A flow turned so changes its sign.
 """
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import flax.traverse_util
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-
 from benchmarks import operations
+from torch import nn
 
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias', 'mean': 'running_mean', 'var': 'running_var'}
 
@@ -115,7 +115,7 @@ class FVAE(nn.Module):
     def forward(self, source, target, noise):
         """S, T (B, 3, H, W) and ε → μ, log σ², flow, g(S, Z(T))."""
         mean, log_variance = self.encoder(target)
-        flow, = self.decode(mean + torch.exp(0.5 * log_variance) * noise, self.source_pyramid(source))
+        (flow,) = self.decode(mean + torch.exp(0.5 * log_variance) * noise, self.source_pyramid(source))
         image = F.grid_sample(source, flow.permute(0, 2, 3, 1), padding_mode='border', align_corners=True)
         return mean, log_variance, flow, image
 
@@ -186,6 +186,7 @@ class Step:
         reconstruction = (target - image).square().sum((1, 2, 3))
         prior = (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2, 3))
         displacement = (flow - self.network.grid) * (0.5 * (flow.shape[-1] - 1))
-        coherence = operations.torch_coherence(displacement, target, settings.flow_alpha, settings.flow_window,
-                                               settings.flow_sigma)
+        coherence = operations.torch_coherence(
+            displacement, target, settings.flow_alpha, settings.flow_window, settings.flow_sigma
+        )
         return (reconstruction + settings.prior_weight * prior + settings.flow_weight * coherence).mean()

@@ -28,8 +28,11 @@ def training_config(image_size: int = 128, width: int = 32, batch_size: int = 16
 def batch_of(config) -> dict[str, np.ndarray]:
     """A batch of smooth random images, S and T."""
     shape = config.train.batch_size, config.data.image_size, config.data.image_size, 3
-    return {'source': smooth(0, *shape), 'target': smooth(1, *shape),
-            'index': np.arange(config.train.batch_size, dtype=np.int32)}
+    return {
+        'source': smooth(0, *shape),
+        'target': smooth(1, *shape),
+        'index': np.arange(config.train.batch_size, dtype=np.int32),
+    }
 
 
 class Training:

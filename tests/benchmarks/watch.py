@@ -24,8 +24,10 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
         parts[name], last = now - last, now
 
     from fvae_jax import runtime
+
     runtime.prepare()
-    from fvae_jax.editing import editor as editor_lib, photo_io, portrait, studio
+    from fvae_jax.editing import editor as editor_lib, photo_io, studio
+
     lap('imports')
     editor = editor_lib.load(model)
     lap('model')

@@ -90,14 +90,17 @@ def test_crop_transform_is_the_similarity_that_places_the_eyes():
         landmarks = generator.uniform(-100, 900, (5, 2))
         size = int(generator.integers(32, 512))
         matrix = align.crop_transform(landmarks, size)
-        np.testing.assert_allclose(align.transform_points(matrix, align.eye_centers(landmarks)),
-                                   align.crop_eye_centers(size), atol=1e-6)
+        np.testing.assert_allclose(
+            align.transform_points(matrix, align.eye_centers(landmarks)), align.crop_eye_centers(size), atol=1e-6
+        )
         gram = matrix[:, :2].T @ matrix[:, :2]
         np.testing.assert_allclose(gram, gram[0, 0] * np.eye(2), atol=1e-9 * gram[0, 0])
         assert np.linalg.det(matrix[:, :2]) > 0  # no mirror image
         np.testing.assert_allclose(
             align.transform_points(align.invert(matrix), align.transform_points(matrix, landmarks)),
-            landmarks, atol=1e-6)
+            landmarks,
+            atol=1e-6,
+        )
     with pytest.raises(ValueError, match='one place'):
         align.crop_transform(np.zeros((5, 2)), 64)
 

@@ -79,8 +79,11 @@ def test_threads_and_other_processes_read_the_same(tmp_path):
 
 
 def test_size_and_options_have_places_of_their_own(tmp_path):
-    places = {repr(NoiseFaces(size, tmp_path, **options).build())
-              for size in (8, 16) for options in ({}, {'seed': 1}, {'seed': 2})}
+    places = {
+        repr(NoiseFaces(size, tmp_path, **options).build())
+        for size in (8, 16)
+        for options in ({}, {'seed': 1}, {'seed': 2})
+    }
     assert len(places) == 6
 
 

@@ -10,8 +10,12 @@ from fvae_jax.errors import InputError
 
 FACE = skimage.data.astronaut()[0:260, 90:350]
 # The label table of the paper's data, written out once more and by session.
-TABLE = {'01': ['neutral', 'smile'], '02': ['neutral', 'surprise', 'squint'],
-         '03': ['neutral', 'smile', 'disgust'], '04': ['neutral', 'neutral', 'scream']}
+TABLE = {
+    '01': ['neutral', 'smile'],
+    '02': ['neutral', 'surprise', 'squint'],
+    '03': ['neutral', 'smile', 'disgust'],
+    '04': ['neutral', 'neutral', 'scream'],
+}
 
 
 def write(root, session, subject, recording, camera='05_1', light='06', darker=0):
@@ -26,26 +30,32 @@ def test_the_delivered_layout(tmp_path):
         for recording in range(1, len(expressions) + 1):
             write(tmp_path, session, '007', f'{recording:02d}', darker=10 * recording)
     write(tmp_path, '01', '123', '01')
-    write(tmp_path, '01', '123', '02', light='07')                   # another flash only
-    write(tmp_path, '01', '123', '02', camera='04_1')                # another camera
-    write(tmp_path, '02', '123', '04')                               # a recording without a label
+    write(tmp_path, '01', '123', '02', light='07')  # another flash only
+    write(tmp_path, '01', '123', '02', camera='04_1')  # another camera
+    write(tmp_path, '02', '123', '04')  # a recording without a label
     cache = str(tmp_path / 'cache')
     faces = sets.open_set('multipie', size=64, cache=cache, manual_dir=str(tmp_path))
 
-    got = sorted((r.identity, *r.file.split('/')[-1].split('_')[1:3], r.expression)
-                 for r in faces.records)
-    expected = [('multipie_007', session, f'{i:02d}', expression)
-                for session, expressions in TABLE.items()
-                for i, expression in enumerate(expressions, 1)]
+    got = sorted((r.identity, *r.file.split('/')[-1].split('_')[1:3], r.expression) for r in faces.records)
+    expected = [
+        ('multipie_007', session, f'{i:02d}', expression)
+        for session, expressions in TABLE.items()
+        for i, expression in enumerate(expressions, 1)
+    ]
     assert got == expected + [('multipie_123', '01', '01', 'neutral')]
     assert faces.report['by_identity']['multipie_007'] == {
-        'disgust': 1, 'neutral': 5, 'scream': 1, 'smile': 2, 'squint': 1, 'surprise': 1}
+        'disgust': 1,
+        'neutral': 5,
+        'scream': 1,
+        'smile': 2,
+        'squint': 1,
+        'surprise': 1,
+    }
     assert [skipped['reason'] for skipped in faces.report['skipped']] == ['no such file']
     for record, example in zip(faces.records, faces):
         assert record.strength == (record.expression != 'neutral')
         assert example['image'].shape == (64, 64, 3) and example['origin'] == 'real'
-    light = {r.file.split('/')[-1][:9]: example['image'].mean()
-             for r, example in zip(faces.records, faces)}
+    light = {r.file.split('/')[-1][:9]: example['image'].mean() for r, example in zip(faces.records, faces)}
     assert light['007_04_01'] > light['007_04_02'] > light['007_04_03']
 
 

@@ -28,8 +28,11 @@ class _Faces:
 
     def __getitem__(self, i):
         size = self._images.shape[1]
-        return {'image': self._images[i], 'exposed': np.zeros((size, size), bool),
-                'displacement': np.zeros((size, size, 2), np.float16)}
+        return {
+            'image': self._images[i],
+            'exposed': np.zeros((size, size), bool),
+            'displacement': np.zeros((size, size, 2), np.float16),
+        }
 
 
 def _config(batch=8, **data):
@@ -79,8 +82,14 @@ def test_few_people_still_fill_every_part(count):
 
 
 def test_all_ordered_pairs_of_one_person_with_different_labels():
-    records = [_Record('a', 'neutral', 0), _Record('a', 'smile', 1), _Record('b', 'neutral', 0),
-               _Record('a', 'smile', 0.5), _Record('a', 'neutral', 0), _Record('b', 'scream', 1)]
+    records = [
+        _Record('a', 'neutral', 0),
+        _Record('a', 'smile', 1),
+        _Record('b', 'neutral', 0),
+        _Record('a', 'smile', 0.5),
+        _Record('a', 'neutral', 0),
+        _Record('b', 'scream', 1),
+    ]
     found = pairs.ordered_pairs(records, ['a', 'b'])
     as_set = {tuple(p) for p in found}
     assert as_set == {(0, 1), (1, 0), (0, 3), (3, 0), (1, 3), (3, 1), (4, 1), (1, 4), (4, 3), (3, 4), (2, 5), (5, 2)}
@@ -133,6 +142,7 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     rng = np.random.default_rng(0)
     coarse = rng.uniform(-1, 1, (8, 8, 3)).astype(np.float32)
     import cv2
+
     source = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[:64, :64].astype(np.float32)
     flow = np.stack([4 * np.sin(y / 12), 3 * np.cos(x / 15)], -1).astype(np.float32)
@@ -149,8 +159,11 @@ def test_the_true_flow_is_augmented_with_its_pictures():
 def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_path):
     faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
     scream = next(i for i, r in enumerate(faces.records) if r.expression == 'scream')
-    neutral = next(i for i, r in enumerate(faces.records)
-                   if r.identity == faces.records[scream].identity and r.expression == 'neutral')
+    neutral = next(
+        i
+        for i, r in enumerate(faces.records)
+        if r.identity == faces.records[scream].identity and r.expression == 'neutral'
+    )
     flows = pairs.PairFlows(faces)
     flow = flows.of(neutral, scream)
     assert flow.known.all() and flow.exposed.any() and np.abs(flow.displacement).max() > 1
@@ -164,8 +177,10 @@ def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_pa
 def test_what_both_pictures_show_and_the_neutral_one_lacks_is_not_known(tmp_path):
     faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
     name = faces.records[0].identity
-    scream, surprise = (next(i for i, r in enumerate(faces.records) if (r.identity, r.expression) == (name, e))
-                        for e in ('scream', 'surprise'))
+    scream, surprise = (
+        next(i for i, r in enumerate(faces.records) if (r.identity, r.expression) == (name, e))
+        for e in ('scream', 'surprise')
+    )
     flow = pairs.PairFlows(faces).of(surprise, scream)
     np.testing.assert_array_equal(flow.known, ~faces[scream]['exposed'])
     assert 0 < flow.known.mean() < 1 and flow.exposed[~flow.known].all()
@@ -201,8 +216,9 @@ def _take(iterator, count):
 def test_hosts_load_disjoint_rows_of_the_same_global_batches():
     faces, config = _Faces(), _config(batch=8, jitter_degrees=5.0)
     whole = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8)), 7)
-    shares = [_take(pipeline.training_batches(faces, _pairs(faces), config, slice(i, i + 2)), 7)
-              for i in range(0, 8, 2)]
+    shares = [
+        _take(pipeline.training_batches(faces, _pairs(faces), config, slice(i, i + 2)), 7) for i in range(0, 8, 2)
+    ]
     for step, batch in enumerate(whole):
         for name, value in batch.items():
             np.testing.assert_array_equal(np.concatenate([share[step][name] for share in shares]), value)

@@ -30,8 +30,10 @@ def write_index(root, *rows, header='path,identity,expression'):
 @pytest.fixture
 def open_photos(tmp_path):
     def opened(root, **options):
-        return sets.open_set('photos', size=options.pop('size', 64), cache=str(tmp_path / 'cache'),
-                             root=str(root), **options)
+        return sets.open_set(
+            'photos', size=options.pop('size', 64), cache=str(tmp_path / 'cache'), root=str(root), **options
+        )
+
     return opened
 
 
@@ -47,11 +49,19 @@ def test_folder_with_an_index(tmp_path, open_photos):
     root = tmp_path / 'photos'
     save(root / 'a.png')
     save(root / 'sub' / 'b.jpg', FACE[::-1].copy()[::-1], quality=95)
-    write_index(root, 'a.png, ann, Neutral, 1', 'sub/b.jpg,ann,smile,', 'sub/b.jpg,bob,smile,0.5',
-                header='path,identity,expression,strength')
+    write_index(
+        root,
+        'a.png, ann, Neutral, 1',
+        'sub/b.jpg,ann,smile,',
+        'sub/b.jpg,bob,smile,0.5',
+        header='path,identity,expression,strength',
+    )
     faces = open_photos(root)
-    assert labels(faces) == [('ann', 'neutral', 0.0, 'real'), ('ann', 'smile', 1.0, 'real'),
-                             ('bob', 'smile', 0.5, 'real')]
+    assert labels(faces) == [
+        ('ann', 'neutral', 0.0, 'real'),
+        ('ann', 'smile', 1.0, 'real'),
+        ('bob', 'smile', 0.5, 'real'),
+    ]
     example = faces[0]
     assert (example['image'].shape, example['image'].dtype) == ((64, 64, 3), np.uint8)
     assert example['file'] == 'a.png' and not example['reference']
@@ -64,8 +74,15 @@ def test_folder_with_an_index(tmp_path, open_photos):
 
 
 def test_folder_with_names(tmp_path, open_photos):
-    for name in ('neutral.jpg', 'Smile.png', 'smile_2.jpg', 'smile (3).jpg', 'brow_raise-01.JPG',
-                 '.hidden.jpg', 'neutral.txt'):
+    for name in (
+        'neutral.jpg',
+        'Smile.png',
+        'smile_2.jpg',
+        'smile (3).jpg',
+        'brow_raise-01.JPG',
+        '.hidden.jpg',
+        'neutral.txt',
+    ):
         path = tmp_path / 'photos' / 'ann' / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(FACE).save(path, format='png')
@@ -78,7 +95,7 @@ def test_unusable_photos_are_reported_and_skipped(tmp_path, open_photos, capsys)
     save(root / 'good.jpg')
     save(root / 'cut.jpg', quality=95)
     whole = (root / 'cut.jpg').read_bytes()
-    (root / 'cut.jpg').write_bytes(whole[:len(whole) // 2])
+    (root / 'cut.jpg').write_bytes(whole[: len(whole) // 2])
     save(root / 'wall.png', np.full((200, 200, 3), 128, np.uint8))
     (root / 'text.jpg').write_text('not a photo')
     files = ['good.jpg', 'cut.jpg', 'wall.png', 'text.jpg', 'gone.jpg']
@@ -102,8 +119,9 @@ def test_nothing_usable_is_an_error_and_leaves_nothing(tmp_path, open_photos):
     for _ in range(2):
         with pytest.raises(InputError) as error:
             open_photos(tmp_path / 'photos')
-        assert str(error.value) == (f"data.root '{tmp_path}/photos' has no usable photo among 1: "
-                                    'ann/smile.png (no face found)')
+        assert str(error.value) == (
+            f"data.root '{tmp_path}/photos' has no usable photo among 1: ann/smile.png (no face found)"
+        )
     assert not list((tmp_path / 'cache').rglob('*.json'))
 
 
@@ -119,8 +137,7 @@ def test_orientation_of_the_camera_is_undone(tmp_path, open_photos):
 def test_roots_merge_by_identity(tmp_path, open_photos):
     save(tmp_path / 'one' / 'ann' / 'neutral.png')
     save(tmp_path / 'two' / 'x.png')
-    write_index(tmp_path / 'two', 'x.png,ann,smile,synthetic',
-                header='path,identity,expression,origin')
+    write_index(tmp_path / 'two', 'x.png,ann,smile,synthetic', header='path,identity,expression,origin')
     faces = open_photos(f'{tmp_path}/one, {tmp_path}/two')
     assert labels(faces) == [('ann', 'neutral', 0.0, 'real'), ('ann', 'smile', 1.0, 'synthetic')]
     assert faces.report['identities'] == 1
@@ -153,8 +170,13 @@ def write_flows(root, height=96, width=128):
     np.savez(root / 'smile.npz', flow=flow.astype(np.float16), exposed=exposed)
     for name in ('neutral', 'smile', 'other'):
         save(root / f'{name}.png')
-    write_index(root, 'neutral.png,ann,neutral,', 'smile.png,ann,smile,smile.npz',
-                'other.png,ann,squint,', header='path,identity,expression,flow')
+    write_index(
+        root,
+        'neutral.png,ann,neutral,',
+        'smile.png,ann,smile,smile.npz',
+        'other.png,ann,squint,',
+        header='path,identity,expression,flow',
+    )
 
 
 @pytest.mark.parametrize('size', [32, 64, 128, 256])
@@ -178,8 +200,13 @@ def test_reference_column_says_where_a_flow_starts(tmp_path, open_photos):
     write_flows(root)
     table = 'path,identity,expression,flow,reference'
     # The neutral face was made from the smile; the squint's flow starts from a photo that is not neutral either.
-    write_index(root, 'smile.png,ann,smile,,', 'neutral.png,ann,neutral,smile.npz,smile.png', 'other.png,ann,squint,,',
-                header=table)
+    write_index(
+        root,
+        'smile.png,ann,smile,,',
+        'neutral.png,ann,neutral,smile.npz,smile.png',
+        'other.png,ann,squint,,',
+        header=table,
+    )
     faces = open_photos(root, aligned=True)
     assert [record.reference for record in faces.records] == ['smile.png', 'smile.png', '']
     assert not faces[0]['displacement'].any() and faces[1]['displacement'].any()
@@ -187,10 +214,17 @@ def test_reference_column_says_where_a_flow_starts(tmp_path, open_photos):
     assert flows.of(0, 1).known.mean() > 0.8 and not flows.of(0, 2).known.any() and not flows.of(1, 2).known.any()
 
     for rows, message in (
-            (('smile.png,ann,smile,smile.npz,', 'other.png,ann,squint,,'), 'line 2: its flow starts from one of 0 neutral'),
-            (('smile.png,ann,smile,smile.npz,gone.png', 'neutral.png,ann,neutral,,'), "reference 'gone.png' is no photo of 'ann'"),
-            (('smile.png,ann,smile,smile.npz,neutral.png', 'neutral.png,bob,neutral,,'), "'neutral.png' is no photo of 'ann'"),
-            (('smile.png,ann,smile,smile.npz,../neutral.png', 'neutral.png,ann,neutral,,'), "'../neutral.png' leaves")):
+        (('smile.png,ann,smile,smile.npz,', 'other.png,ann,squint,,'), 'line 2: its flow starts from one of 0 neutral'),
+        (
+            ('smile.png,ann,smile,smile.npz,gone.png', 'neutral.png,ann,neutral,,'),
+            "reference 'gone.png' is no photo of 'ann'",
+        ),
+        (
+            ('smile.png,ann,smile,smile.npz,neutral.png', 'neutral.png,bob,neutral,,'),
+            "'neutral.png' is no photo of 'ann'",
+        ),
+        (('smile.png,ann,smile,smile.npz,../neutral.png', 'neutral.png,ann,neutral,,'), "'../neutral.png' leaves"),
+    ):
         write_index(root, *rows, header=table)
         with pytest.raises(InputError, match=message):
             open_photos(root, aligned=True)
@@ -210,10 +244,10 @@ def test_broken_flow_is_reported(tmp_path, open_photos):
     root = tmp_path / 'photos'
     write_flows(root)
     (root / 'smile.npz').write_bytes((root / 'smile.npz').read_bytes()[:500])
-    skipped, = open_photos(root, aligned=True).report['skipped']
+    (skipped,) = open_photos(root, aligned=True).report['skipped']
     assert skipped['file'] == 'smile.png' and 'flow smile.npz' in skipped['reason']
     np.savez(root / 'smile.npz', flow=np.zeros((9, 9), np.float16), exposed=np.zeros((9, 9), bool))
-    skipped, = open_photos(root, aligned=True).report['skipped']
+    (skipped,) = open_photos(root, aligned=True).report['skipped']
     assert 'finite flow (h, w, 2)' in skipped['reason']
 
 
@@ -246,37 +280,43 @@ def test_a_changed_folder_is_built_anew_and_an_unchanged_one_is_not(tmp_path, op
     assert built
     (root / 'notes.txt').write_text('not part of the set')
     assert build() == (first, False)
-    for change in (lambda: save(root / 'smile.png', FACE[::-1].copy()),
-                   lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,ann,grin'),
-                   lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,bob,grin'),
-                   lambda: (root / 'neutral.png').unlink()):
+    for change in (
+        lambda: save(root / 'smile.png', FACE[::-1].copy()),
+        lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,ann,grin'),
+        lambda: write_index(root, 'neutral.png,ann,neutral', 'smile.png,bob,grin'),
+        lambda: (root / 'neutral.png').unlink(),
+    ):
         change()
         again, built = build()
         assert built and again != first
         first = again
     assert build(size=32)[1]
-    assert np.array_equal(open_photos(root, aligned=True)[0]['image'],
-                          cv2.resize(FACE[::-1].copy(), (64, 64), interpolation=cv2.INTER_AREA))
+    assert np.array_equal(
+        open_photos(root, aligned=True)[0]['image'],
+        cv2.resize(FACE[::-1].copy(), (64, 64), interpolation=cv2.INTER_AREA),
+    )
 
 
 MISSING = '; expected columns path, identity, expression (see README, "Own data")'
 
 
-@pytest.mark.parametrize('content, message', [
-    ('path,expression\na.jpg,smile\n', "has an index.csv without the column 'identity'" + MISSING),
-    ('', "has an index.csv without the column 'path'" + MISSING),
-    ('path,identity,expression\n', 'has an index.csv without rows' + MISSING),
-    ('path,identity,expression\na.jpg,ann,smile\nb.jpg,,smile\n',
-     "line 3: the column 'identity' is empty"),
-    ('path,identity,expression\na.jpg,ann\n', "line 2: the column 'expression' is empty"),
-    ('path,identity,expression\n../a.jpg,ann,smile\n', "line 2: path '../a.jpg' leaves the folder"),
-    ('path,identity,expression\nb/../../a.jpg,ann,smile\n', "line 2: path 'b/../../a.jpg' leaves"),
-    ('path,identity,expression\n/etc/a.jpg,ann,smile\n', "line 2: path '/etc/a.jpg' leaves"),
-    ('path,identity,expression,flow\na.jpg,ann,smile,../f.npz\n', "line 2: flow '../f.npz' leaves"),
-    ('path,identity,expression,strength\na.jpg,ann,smile,much\n', "line 2: strength is 'much'"),
-    ('path,identity,expression,strength\na.jpg,ann,smile,-1\n', "line 2: strength is '-1'"),
-    ('path,identity,expression,origin\na.jpg,ann,smile,drawn\n', "line 2: origin is 'drawn'"),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ('path,expression\na.jpg,smile\n', "has an index.csv without the column 'identity'" + MISSING),
+        ('', "has an index.csv without the column 'path'" + MISSING),
+        ('path,identity,expression\n', 'has an index.csv without rows' + MISSING),
+        ('path,identity,expression\na.jpg,ann,smile\nb.jpg,,smile\n', "line 3: the column 'identity' is empty"),
+        ('path,identity,expression\na.jpg,ann\n', "line 2: the column 'expression' is empty"),
+        ('path,identity,expression\n../a.jpg,ann,smile\n', "line 2: path '../a.jpg' leaves the folder"),
+        ('path,identity,expression\nb/../../a.jpg,ann,smile\n', "line 2: path 'b/../../a.jpg' leaves"),
+        ('path,identity,expression\n/etc/a.jpg,ann,smile\n', "line 2: path '/etc/a.jpg' leaves"),
+        ('path,identity,expression,flow\na.jpg,ann,smile,../f.npz\n', "line 2: flow '../f.npz' leaves"),
+        ('path,identity,expression,strength\na.jpg,ann,smile,much\n', "line 2: strength is 'much'"),
+        ('path,identity,expression,strength\na.jpg,ann,smile,-1\n', "line 2: strength is '-1'"),
+        ('path,identity,expression,origin\na.jpg,ann,smile,drawn\n', "line 2: origin is 'drawn'"),
+    ],
+)
 def test_index_errors_name_the_folder_and_the_row(tmp_path, content, message):
     (tmp_path / 'index.csv').write_text(content)
     with pytest.raises(InputError) as error:
@@ -289,7 +329,7 @@ def test_index_errors_name_the_folder_and_the_row(tmp_path, content, message):
 def test_index_from_a_spreadsheet(tmp_path):
     text = 'path,identity,expression,note\r\na.jpg,Zoë,smile,x\r\n'
     (tmp_path / 'index.csv').write_bytes(text.encode('utf-8-sig'))
-    photo, = index.read_roots(str(tmp_path))
+    (photo,) = index.read_roots(str(tmp_path))
     assert (photo.file, photo.identity) == ('a.jpg', 'Zoë')
     (tmp_path / 'index.csv').write_bytes(text.encode('latin-1'))
     with pytest.raises(InputError, match='not a UTF-8 table'):
@@ -297,18 +337,21 @@ def test_index_from_a_spreadsheet(tmp_path):
 
 
 def test_missing_and_empty_roots(tmp_path):
-    for root, message in ((tmp_path / 'gone', 'is no folder; name a folder of photos'),
-                          (tmp_path, 'has no index.csv and no photos named IDENTITY/EXPRESSION'),
-                          ('', 'data.root is empty')):
+    for root, message in (
+        (tmp_path / 'gone', 'is no folder; name a folder of photos'),
+        (tmp_path, 'has no index.csv and no photos named IDENTITY/EXPRESSION'),
+        ('', 'data.root is empty'),
+    ):
         with pytest.raises(InputError, match=message):
             index.read_roots(str(root))
 
 
 def test_options_of_another_set_are_refused(tmp_path):
     for name, options, message in (
-            ('photos', {'root': 'x', 'manual_dir': 'y'}, 'data.manual_dir .*data.set=multipie'),
-            ('multipie', {'manual_dir': 'y', 'aligned': True}, 'data.aligned .*data.set=photos'),
-            ('faces', {}, "data.set 'faces' is unknown")):
+        ('photos', {'root': 'x', 'manual_dir': 'y'}, 'data.manual_dir .*data.set=multipie'),
+        ('multipie', {'manual_dir': 'y', 'aligned': True}, 'data.aligned .*data.set=photos'),
+        ('faces', {}, "data.set 'faces' is unknown"),
+    ):
         with pytest.raises(InputError, match=message):
             sets.open_set(name, size=64, cache=str(tmp_path), **options)
 
@@ -346,7 +389,7 @@ NO_FLOWS = {
     'too long for half precision': (FLOW + 6e4, FLOW[..., 0]),
     'too long for single precision': (FLOW.astype(np.float64) + 1e300, FLOW[..., 0]),
     'too long when it is enlarged': (FLOW.astype(np.float16) + 6e4, FLOW[..., 0]),
-    'the lowest integer': (np.full(FLOW.shape, -2**63), FLOW[..., 0]),
+    'the lowest integer': (np.full(FLOW.shape, -(2**63)), FLOW[..., 0]),
     'exposed by no number': (FLOW, FLOW[..., 0] + np.nan),
 }
 
@@ -383,7 +426,7 @@ def test_flows_that_numpy_and_zipfile_trip_over(tmp_path, method):
     if method == zipfile.ZIP_LZMA:
         data = bytearray((tmp_path / 'flow.npz').read_bytes())
         start = data.index(b'flow.npy') + len('flow.npy')
-        data[start + 9:start + 40] = bytes(31)  # lzma.LZMAError
+        data[start + 9 : start + 40] = bytes(31)  # lzma.LZMAError
         (tmp_path / 'flow.npz').write_bytes(data)
     with pytest.raises(crops.UnusablePhoto, match='flow.npz cannot be read'):
         crops.read_flow(tmp_path / 'flow.npz', 64)

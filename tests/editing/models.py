@@ -27,7 +27,7 @@ def random_bundle(mask=True, norm='batch', content=False):
     rng = np.random.default_rng(0)
     means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'surprise')}
     within = {name: mean - means['neutral'] for name, mean in means.items()}
-    stats = bundle_lib.LatentStatistics(means, within, {name: 5 for name in means})
+    stats = bundle_lib.LatentStatistics(means, within, dict.fromkeys(means, 5))
     for variables in filter(None, (weights, judge)):
         variables.setdefault('batch_stats', {})
     return bundle_lib.Bundle(config, weights, judge, stats, {'step': 12, 'licence': 'none'})

@@ -24,7 +24,9 @@ def play(path, shape):
     """What ffmpeg says of a film, and its frames."""
     played = subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), '-i', path, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
-        capture_output=True, check=True)
+        capture_output=True,
+        check=True,
+    )
     return played.stderr.decode(), np.frombuffer(played.stdout, np.uint8).reshape(-1, *shape, 3)
 
 
@@ -99,11 +101,14 @@ def test_what_ffmpeg_refuses_is_one_line(tmp_path):
 def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / 'there.gif').touch()
     for name, fps, given, word in [
-            ('a.avi', 10, frames(1), '.gif, .mp4, .webp'), ('there.gif', 10, frames(1), 'exists'),
-            ('missing/a.mp4', 10, frames(1), 'does not exist'),
-            ('missing/steps', 10, frames(1), 'does not exist'), ('a.mp4', 0, frames(1), 'positive'),
-            ('a.mp4', float('nan'), frames(1), 'positive'),
-            ('a.mp4', 10, [ASTRONAUT.astype(float)], 'uint8')]:
+        ('a.avi', 10, frames(1), '.gif, .mp4, .webp'),
+        ('there.gif', 10, frames(1), 'exists'),
+        ('missing/a.mp4', 10, frames(1), 'does not exist'),
+        ('missing/steps', 10, frames(1), 'does not exist'),
+        ('a.mp4', 0, frames(1), 'positive'),
+        ('a.mp4', float('nan'), frames(1), 'positive'),
+        ('a.mp4', 10, [ASTRONAUT.astype(float)], 'uint8'),
+    ]:
         with pytest.raises(InputError, match=word):
             animation.write_animation(tmp_path / name, given, fps)
     assert [path.name for path in tmp_path.iterdir()] == ['there.gif']
@@ -113,9 +118,11 @@ def test_filmstrips_show_every_frame():
     strip = animation.filmstrip([ASTRONAUT] * 3, ['0', '0.5', '1'])
     height, width = ASTRONAUT.shape[:2]
     assert strip.dtype == np.uint8 and strip.shape[1] > 3 * width
-    found = sum((strip[row:row + height, column:column + width] == ASTRONAUT).all()
-                for row in range(strip.shape[0] - height + 1)
-                for column in range(strip.shape[1] - width + 1))
+    found = sum(
+        (strip[row : row + height, column : column + width] == ASTRONAUT).all()
+        for row in range(strip.shape[0] - height + 1)
+        for column in range(strip.shape[1] - width + 1)
+    )
     assert found == 3
     large = np.zeros((3000, 2000, 3), np.uint8)
     assert animation.filmstrip([large], ['x'], height=300).shape[0] < 350

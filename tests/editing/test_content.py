@@ -3,13 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+from editing import models
 from scipy import ndimage, special
 from skimage import data
 
-from editing import models
+from fvae_jax.data import align
 from fvae_jax.editing import content, editor as editor_lib, studio
 from fvae_jax.editing.photo import Photo
-from fvae_jax.data import align
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +38,8 @@ def test_content_is_anchored(editor, photo):
     own = special.expit(face.own.alpha_logit.astype(np.float64))
     far = own < 0.999
     np.testing.assert_allclose(
-        anchored.alpha[far], 1 - np.minimum(1, (1 - printed.alpha[far]) / (1 - own[far])), atol=1e-3)
+        anchored.alpha[far], 1 - np.minimum(1, (1 - printed.alpha[far]) / (1 - own[far])), atol=1e-3
+    )
     # Where the photo's own alpha is larger, as in an open mouth that closes, nothing is added.
     assert far.mean() > 0.3 and np.all(anchored.alpha[printed.alpha < own - 1e-6] == 0) and anchored.alpha.max() > 0.01
 

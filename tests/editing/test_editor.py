@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import skimage.data
 import skimage.transform
-
 from editing import models
+
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops, warp
@@ -66,11 +66,14 @@ def test_mask_logits_depend_on_photo_and_edit(editor, face):
         bare.mask_logits(bare.encode(face.crop), face.latent)
 
 
-@pytest.mark.parametrize('strengths, words', [
-    ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
-    ({'smile': float('nan')}, 'strength of smile is nan'),
-    ({'neutral': float('inf')}, 'strength of neutral is inf'),
-])
+@pytest.mark.parametrize(
+    'strengths, words',
+    [
+        ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
+        ({'smile': float('nan')}, 'strength of smile is nan'),
+        ({'neutral': float('inf')}, 'strength of neutral is inf'),
+    ],
+)
 def test_what_cannot_be_asked_for(editor, face, strengths, words):
     with pytest.raises(InputError, match=words):
         editor.edited_latent(face, strengths)

@@ -2,19 +2,19 @@
 
 import cv2
 import numpy as np
-from PIL import Image
 import pytest
 import skimage.data
-
 from editing import models
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.editing import interpolation, latent, morph, portrait
+from PIL import Image
+
+from fvae_jax.editing import editor as editor_lib, interpolation, latent, morph, portrait
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
 
 ASTRONAUT = skimage.data.astronaut()
-OTHER = cv2.warpAffine(ASTRONAUT, np.float64([[1.1, 0.1, -20], [-0.1, 1.1, 10]]), (512, 512),
-                       borderMode=cv2.BORDER_REPLICATE)
+OTHER = cv2.warpAffine(
+    ASTRONAUT, np.float64([[1.1, 0.1, -20], [-0.1, 1.1, 10]]), (512, 512), borderMode=cv2.BORDER_REPLICATE
+)
 
 
 @pytest.fixture(scope='module')

@@ -25,8 +25,9 @@ def _statistics(images=None):
 def test_directions_of_a_balanced_set(kind):
     stats = _statistics()
     for target, source in [('smile', 'neutral'), ('neutral', 'smile'), ('surprise', 'smile')]:
-        np.testing.assert_allclose(latent.direction(stats, target, source, kind), CHANGE[target] - CHANGE[source],
-                                   atol=1e-6)
+        np.testing.assert_allclose(
+            latent.direction(stats, target, source, kind), CHANGE[target] - CHANGE[source], atol=1e-6
+        )
 
 
 def test_within_identity_does_not_mind_who_smiles():
@@ -53,8 +54,11 @@ def test_weak_examples_stay_out_of_the_means():
 
 def test_several_expressions_add_up_and_strengths_may_be_any_number():
     stats = _statistics()
-    np.testing.assert_allclose(latent.combine(stats, {'smile': 0.7, 'surprise': -1.5}),
-                               0.7 * CHANGE['smile'] - 1.5 * CHANGE['surprise'], atol=1e-6)
+    np.testing.assert_allclose(
+        latent.combine(stats, {'smile': 0.7, 'surprise': -1.5}),
+        0.7 * CHANGE['smile'] - 1.5 * CHANGE['surprise'],
+        atol=1e-6,
+    )
     assert not np.any(latent.combine(stats, {})) and not np.any(latent.combine(stats, {'smile': 0.0}))
     for bad in (float('nan'), float('inf')):
         with pytest.raises(InputError, match='strength of smile is .* finite'):
@@ -77,7 +81,7 @@ def test_neutralize_where_directions_overlap():
     smile, noise = RNG.normal(size=(2, *SHAPE))
     mixed = {'neutral': np.zeros(SHAPE), 'smile': smile, 'grin': smile + 0.05 * noise}
     means = {name: change.astype(np.float32) for name, change in mixed.items()}
-    stats = LatentStatistics(means, means, {name: 4 for name in means})
+    stats = LatentStatistics(means, means, dict.fromkeys(means, 4))
     relaxed = latent.neutralize(0.9 * means['smile'] - 0.3 * noise, stats)
     assert np.abs(relaxed + 0.9 * smile).max() < 0.3
 

@@ -72,8 +72,10 @@ def test_a_blend_is_two_warps_and_their_mean():
     other = crop[::-1].copy()
     blended = morph.blend(crop, other, first, second, weight, 1 - weight)
     # The same through the project's own bilinear operations.
-    warps = [ops.warp_by_displacement(image, ops.upsample_flow(field, 640, 640))
-             for image, field in ((crop, first), (other, second))]
+    warps = [
+        ops.warp_by_displacement(image, ops.upsample_flow(field, 640, 640))
+        for image, field in ((crop, first), (other, second))
+    ]
     share = cv2.resize(weight, (640, 640), interpolation=cv2.INTER_LINEAR)[..., None]
     want = share * np.asarray(warps[0]) + (1 - share) * np.asarray(warps[1])
     assert np.abs(blended - want).mean() < 0.005
@@ -111,8 +113,10 @@ def test_a_mix_takes_detail_from_where_it_is():
     picture = np.random.default_rng(0).uniform(-1, 1, (96, 80, 3)).astype(np.float32)
     blurred = ndimage.gaussian_filter(picture, (1.5, 1.5, 0))
     half = np.full((96, 80, 1), 0.5, np.float32)
-    sharpness = [float(image_ops.laplacian_variance(x))
-                 for x in (picture, morph.mix(picture, blurred, half), (picture + blurred) / 2, blurred)]
+    sharpness = [
+        float(image_ops.laplacian_variance(x))
+        for x in (picture, morph.mix(picture, blurred, half), (picture + blurred) / 2, blurred)
+    ]
     assert sharpness[0] > sharpness[1] > 1.5 * sharpness[2] > sharpness[3]
     # Flat pictures have no detail to choose: they fade.
     dark, light = np.full_like(picture, -0.5), np.full_like(picture, 0.7)

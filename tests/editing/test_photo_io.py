@@ -33,8 +33,9 @@ def photo_of(dtype=np.uint8, alpha=False, gray=False):
     pixels = np.ascontiguousarray(np.broadcast_to(pixels, (33, 47, 3)))
     exif = Image.Exif()
     exif[271] = 'A maker'
-    return Photo(pixels, noise(33, 47, dtype=dtype) if alpha else None,
-                 GRAY_PROFILE if gray else PROFILE, exif.tobytes(), gray)
+    return Photo(
+        pixels, noise(33, 47, dtype=dtype) if alpha else None, GRAY_PROFILE if gray else PROFILE, exif.tobytes(), gray
+    )
 
 
 @pytest.mark.parametrize('gray', [False, True], ids=['color', 'gray'])
@@ -182,7 +183,7 @@ def test_metadata_is_written(tmp_path):
 
 
 def _truncated(path):
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _bad_files(folder):
@@ -193,8 +194,9 @@ def _bad_files(folder):
         _truncated(folder / name)
     photo_io.write_photo(folder / 'cut16.png', photo_of(np.uint16))
     _truncated(folder / 'cut16.png')
-    tifffile.imwrite(folder / 'planar.tif', noise(3, 20, 30, dtype=np.uint16), photometric='rgb',
-                     planarconfig='separate')
+    tifffile.imwrite(
+        folder / 'planar.tif', noise(3, 20, 30, dtype=np.uint16), photometric='rgb', planarconfig='separate'
+    )
     tifffile.imwrite(folder / 'float.tif', noise(20, 30).astype(np.float32))
     (folder / 'empty.png').touch()
     (folder / 'text.jpg').write_text('this is no photo, whatever its name says\n' * 20)
@@ -203,11 +205,22 @@ def _bad_files(folder):
     image.save(folder / 'moving.webp', save_all=True, append_images=frames)
     image.save(folder / 'pages.tif', save_all=True, append_images=frames)
     (folder / 'folder.png').mkdir()
-    return {'cut.jpg': 'incomplete', 'cut.png': 'incomplete', 'cut.webp': 'incomplete',
-            'cut.tif': 'incomplete', 'cut16.png': 'incomplete', 'planar.tif': 'order',
-            'float.tif': 'convert', 'empty.png': '0 bytes', 'text.jpg': 'not of a known format',
-            'moving.gif': 'animated', 'moving.webp': 'animated', 'pages.tif': 'several pages',
-            'folder.png': 'is a folder', 'missing.jpg': 'does not exist'}
+    return {
+        'cut.jpg': 'incomplete',
+        'cut.png': 'incomplete',
+        'cut.webp': 'incomplete',
+        'cut.tif': 'incomplete',
+        'cut16.png': 'incomplete',
+        'planar.tif': 'order',
+        'float.tif': 'convert',
+        'empty.png': '0 bytes',
+        'text.jpg': 'not of a known format',
+        'moving.gif': 'animated',
+        'moving.webp': 'animated',
+        'pages.tif': 'several pages',
+        'folder.png': 'is a folder',
+        'missing.jpg': 'does not exist',
+    }
 
 
 def test_every_bad_file_gives_one_line_with_its_name(tmp_path):
@@ -255,15 +268,16 @@ def test_outputs_that_cannot_be_written(tmp_path):
     wide = Photo(np.zeros((1, 70000, 3), np.uint8))
     (tmp_path / 'file').touch()
     for name, photo, word in [
-            ('a.heic', Photo(ASTRONAUT), '.jpeg, .jpg, .png, .tif, .tiff, .webp'),
-            ('a', Photo(ASTRONAUT), 'suffix'),
-            ('missing/a.png', Photo(ASTRONAUT), "missing' does not exist"),
-            ('file/a.png', Photo(ASTRONAUT), 'is no folder'),
-            ('.', Photo(ASTRONAUT), 'is a folder'),
-            ('x' * 252 + '.png', Photo(ASTRONAUT), 'cannot be written'),
-            ('a.jpg', see_through, 'transparency'),
-            ('a.jpg', wide, '65535'),
-            ('a.webp', wide, '16383')]:
+        ('a.heic', Photo(ASTRONAUT), '.jpeg, .jpg, .png, .tif, .tiff, .webp'),
+        ('a', Photo(ASTRONAUT), 'suffix'),
+        ('missing/a.png', Photo(ASTRONAUT), "missing' does not exist"),
+        ('file/a.png', Photo(ASTRONAUT), 'is no folder'),
+        ('.', Photo(ASTRONAUT), 'is a folder'),
+        ('x' * 252 + '.png', Photo(ASTRONAUT), 'cannot be written'),
+        ('a.jpg', see_through, 'transparency'),
+        ('a.jpg', wide, '65535'),
+        ('a.webp', wide, '16383'),
+    ]:
         with pytest.raises(InputError) as caught:
             photo_io.write_photo(tmp_path / name, photo)
         assert word in str(caught.value) and '\n' not in str(caught.value)
@@ -289,13 +303,21 @@ def test_png_files_please_a_strict_reader(tmp_path):
     with Image.open(io.BytesIO(contents)) as image:
         image.verify()  # checksums of all chunks
     exif = contents.index(b'eXIf') + 4
-    assert contents[exif:exif + 2] in (b'II', b'MM')  # as TIFF begins, without the mark of JPEG
+    assert contents[exif : exif + 2] in (b'II', b'MM')  # as TIFF begins, without the mark of JPEG
 
 
 def _tiff_of_pages(count):
     """Directories of one small picture after another, 90 bytes each."""
     data = bytearray(b'II*\0' + struct.pack('<I', 8))
-    entries = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 16)]
+    entries = [
+        (256, 4, 1, 4),
+        (257, 4, 1, 4),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (279, 4, 1, 16),
+    ]
     for number in range(count):
         directory = struct.pack('<H', len(entries)) + b''.join(struct.pack('<HHII', *entry) for entry in entries)
         data += directory + struct.pack('<I', len(data) + len(directory) + 4 if number < count - 1 else 0)
@@ -315,12 +337,16 @@ def test_a_jpeg_of_endless_scans_is_refused_at_once(tmp_path):
     stream = io.BytesIO()
     Image.fromarray(ASTRONAUT).save(stream, 'JPEG', progressive=True)
     data = stream.getvalue()
-    last = data[data.rindex(b'\xff\xda'):-2]
+    last = data[data.rindex(b'\xff\xda') : -2]
     (tmp_path / 'few.jpg').write_bytes(data[:-2] + 20 * last + data[-2:])
     (tmp_path / 'many.jpg').write_bytes(data[:-2] + 200 * last + data[-2:])
     # What looks like scans after the picture, as in phones' films, and within metadata is none.
-    (tmp_path / 'film.jpg').write_bytes(data[:2] + b'\xff\xe5\x02\x5a' + 300 * b'\xff\xda' + data[2:] + 500 * b'\xff\xda\0\2')
-    assert photo_io.read_photo(tmp_path / 'few.jpg').size == photo_io.read_photo(tmp_path / 'film.jpg').size == (128, 96)
+    (tmp_path / 'film.jpg').write_bytes(
+        data[:2] + b'\xff\xe5\x02\x5a' + 300 * b'\xff\xda' + data[2:] + 500 * b'\xff\xda\0\2'
+    )
+    assert (
+        photo_io.read_photo(tmp_path / 'few.jpg').size == photo_io.read_photo(tmp_path / 'film.jpg').size == (128, 96)
+    )
     with pytest.raises(InputError, match="many.jpg' has at least 101 scans, where JPEGs have about ten; save it again"):
         photo_io.read_photo(tmp_path / 'many.jpg')
 
@@ -333,7 +359,9 @@ def test_a_pipe_is_no_photo(tmp_path):
 
 @pytest.mark.parametrize('profile', [('s', 0, 'text'), ('H', 3, (1, 2, 3)), ('d', 1, 0.5)])
 def test_a_profile_that_is_none_is_left_out(profile, tmp_path):
-    tifffile.imwrite(tmp_path / 'a.tif', ASTRONAUT, photometric='rgb', metadata=None, extratags=[(34675, *profile, True)])
+    tifffile.imwrite(
+        tmp_path / 'a.tif', ASTRONAUT, photometric='rgb', metadata=None, extratags=[(34675, *profile, True)]
+    )
     photo = photo_io.read_photo(tmp_path / 'a.tif')
     assert photo.icc_profile is None
     photo_io.write_photo(tmp_path / 'a.png', photo)
@@ -346,15 +374,20 @@ def test_libraries_say_nothing_of_their_own_about_damaged_files(tmp_path, capfd,
     (tmp_path / 'pixels.tif').write_bytes(data)
     data = (tmp_path / 'a.tif').read_bytes()
     entry = data.index(struct.pack('<HHI', 277, 3, 1))  # Pillow complained of a thousand channels
-    (tmp_path / 'channels.tif').write_bytes(data[:entry + 8] + struct.pack('<I', 2048) + data[entry + 12:])
+    (tmp_path / 'channels.tif').write_bytes(data[: entry + 8] + struct.pack('<I', 2048) + data[entry + 12 :])
     for name in ('pixels.tif', 'channels.tif'):
         with pytest.raises(InputError, match=f"{name}' is"):
             photo_io.read_photo(tmp_path / name)
     # 16 bits are read by OpenCV: libpng complained of pixels after the last one.
     header, pixels = struct.pack('>IIBBBBB', 8, 8, 16, 2, 0, 0, 0), zlib.compress(bytes(8 * (1 + 6 * 8) + 100))
     chunks = ((b'IHDR', header), (b'IDAT', pixels), (b'IEND', b''))
-    (tmp_path / 'deep.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(
-        struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body)) for kind, body in chunks))
+    (tmp_path / 'deep.png').write_bytes(
+        b'\x89PNG\r\n\x1a\n'
+        + b''.join(
+            struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
+            for kind, body in chunks
+        )
+    )
     assert photo_io.read_photo(tmp_path / 'deep.png').size == (8, 8)
     assert capfd.readouterr().err == ''
     os.write(2, b'heard again')

@@ -26,7 +26,7 @@ def similarity(scale, degrees, middle):
 
 def from_middle(matrix, box):
     """(h, w, 2): how far the pixels of a box are from the middle of the crop, in its pixels."""
-    y, x = np.mgrid[box[0]:box[1], box[2]:box[3]]
+    y, x = np.mgrid[box[0] : box[1], box[2] : box[3]]
     points = align.transform_points(matrix, np.stack([x, y], axis=-1))
     return np.abs(points - (SIZE - 1) / 2)
 
@@ -87,13 +87,12 @@ def test_a_known_point_moves_where_the_crop_says():
     """A dot of the photo appears where the inverse of a displaced crop position lies."""
     matrix = similarity(0.5, 25, (300.0, 200.0))
     y, x = np.mgrid[:512, :512]
-    dot = np.exp(-((x - 310)**2 + (y - 190)**2) / 18).astype(np.float32)[..., None]
+    dot = np.exp(-((x - 310) ** 2 + (y - 190) ** 2) / 18).astype(np.float32)[..., None]
     box, field = portrait.photo_displacement(constant(6, -3), matrix, dot.shape)
     moved = portrait.warp_region(dot, box, field)[..., 0]
     found = (moved * x).sum() / moved.sum(), (moved * y).sum() / moved.sum()
     # out(p) = in(p + v): the dot goes against the displacement.
-    expected = align.transform_points(
-        align.invert(matrix), align.transform_points(matrix, (310, 190)) - (6, -3))
+    expected = align.transform_points(align.invert(matrix), align.transform_points(matrix, (310, 190)) - (6, -3))
     np.testing.assert_allclose(found, expected, atol=0.02)
 
 
@@ -105,11 +104,10 @@ def test_fields_are_read_where_their_pixels_are():
     matrix = similarity(0.18, 12, (400.0, 380.0))
     for displacement, tolerance in ((ramp, 1e-3), (waves, 0.02)):
         box, field = portrait.photo_displacement(displacement, matrix, (800, 800))
-        y, x = np.mgrid[box[0]:box[1], box[2]:box[3]]
+        y, x = np.mgrid[box[0] : box[1], box[2] : box[3]]
         at = align.transform_points(matrix, np.stack([x, y], axis=-1))
         inner = (from_middle(matrix, box) < SIZE * (0.5 - portrait.FADE) - 1).all(axis=-1)
-        want = [ndimage.map_coordinates(displacement[..., c], at[inner].T[::-1], order=3)
-                for c in (0, 1)]
+        want = [ndimage.map_coordinates(displacement[..., c], at[inner].T[::-1], order=3) for c in (0, 1)]
         want = np.stack(want, axis=-1) @ align.invert(matrix)[:, :2].T
         assert inner.mean() > 0.4
         assert np.abs(field[inner] - want).max() * 0.18 < tolerance  # px of the crop
@@ -131,8 +129,7 @@ def test_edits_fade_out_without_a_step():
 
 
 def test_the_fade_is_a_smooth_step():
-    _, carried = portrait.photo_map(np.ones((SIZE, SIZE)), similarity(0.25, 0, (255.5, 255.5)),
-                                    (512, 512))
+    _, carried = portrait.photo_map(np.ones((SIZE, SIZE)), similarity(0.25, 0, (255.5, 255.5)), (512, 512))
     depth = np.arange(60) / (portrait.FADE * 512)
     step = np.clip(depth, 0, 1)
     np.testing.assert_allclose(carried[256, :60], 3 * step**2 - 2 * step**3, atol=0.03)
@@ -161,7 +158,7 @@ def test_only_what_moves_changes(dtype):
     warped = portrait.warp_region(pixels, box, field)
     assert warped.dtype == dtype and warped is not pixels
     moves = np.zeros((512, 512), bool)
-    moves[box[0]:box[1], box[2]:box[3]] = field.any(axis=-1)
+    moves[box[0] : box[1], box[2] : box[3]] = field.any(axis=-1)
     np.testing.assert_array_equal(warped[~moves], pixels[~moves])
     assert (warped[moves] != pixels[moves]).any(axis=-1).mean() > 0.5
 
@@ -208,8 +205,7 @@ def test_fractions_are_not_rounded_and_detail_stays():
         soft = soft[..., 0]
         bilinear = cv2.remap(still, x + near, y + near, cv2.INTER_LINEAR)
         rounded = cv2.remap(still, x + near, y + near, cv2.INTER_LANCZOS4)
-        errors[distance] = [np.std(image[20:-20, 20:-20] - want)
-                            for image in (ours, soft, bilinear, rounded)]
+        errors[distance] = [np.std(image[20:-20, 20:-20] - want) for image in (ours, soft, bilinear, rounded)]
     ours, soft, bilinear, rounded = errors[0.5]
     assert ours < 1.1 * rounded and ours < 0.5 * soft < 0.5 * 0.5 * bilinear
     ours, _, _, rounded = errors[1 / 64]  # the control: OpenCV's Lanczos rounds to 1/32 px
@@ -243,15 +239,14 @@ def test_tiles_leave_no_seams():
     y0, y1, x0, x1 = box
     y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
     at = [y + field[..., 1], x + field[..., 0]]
-    want = [ndimage.map_coordinates(pixels[..., c], at, order=5, mode='nearest')
-            for c in range(3)]
+    want = [ndimage.map_coordinates(pixels[..., c], at, order=5, mode='nearest') for c in range(3)]
     got = portrait.warp_region(pixels, box, field)[y0:y1, x0:x1]
     assert np.abs(got - np.stack(want, axis=-1)).max() < 8
 
 
 def test_transparency_moves_and_hides_what_it_hid():
     y, x = np.mgrid[:200, :200]
-    alpha = np.where((x - 100)**2 + (y - 100)**2 < 60**2, 255, 0).astype(np.uint8)
+    alpha = np.where((x - 100) ** 2 + (y - 100) ** 2 < 60**2, 255, 0).astype(np.uint8)
     pixels = np.where(alpha[..., None] > 0, np.uint8([200, 120, 90]), np.uint8([0, 255, 0]))
     matrix = similarity(0.64, 0, (99.5, 99.5))
     box, field = portrait.photo_displacement(swirl() + constant(3.3, 1.7), matrix, pixels.shape)
@@ -304,8 +299,7 @@ def test_bad_fields_are_refused():
     matrix = similarity(1, 0, (200.0, 200.0))
     broken = swirl()
     broken[3, 4, 0] = np.nan
-    for displacement, word in ((broken, 'NaN'), (swirl()[:, :9], 'shape'),
-                               (swirl()[..., 0], 'shape')):
+    for displacement, word in ((broken, 'NaN'), (swirl()[:, :9], 'shape'), (swirl()[..., 0], 'shape')):
         with pytest.raises(InputError, match=word):
             portrait.photo_displacement(displacement, matrix, ASTRONAUT.shape)
     box, field = portrait.photo_displacement(swirl(), matrix, ASTRONAUT.shape)

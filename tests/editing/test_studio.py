@@ -2,14 +2,13 @@
 
 import cv2
 import numpy as np
-from PIL import Image
 import pytest
 import skimage.data
-
 from editing import models
+from PIL import Image
+
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.editing import photo_io, portrait, studio
+from fvae_jax.editing import editor as editor_lib, photo_io, portrait, studio
 from fvae_jax.errors import InputError
 
 ASTRONAUT = skimage.data.astronaut()
@@ -57,8 +56,9 @@ def test_the_edit_is_that_of_the_model(editor, photo):
     np.testing.assert_array_equal(edited.field, field)
 
 
-@pytest.mark.parametrize('edit', [{}, {'smile': 0.0}, {'smile': 1.0, 'strength': 0.0}],
-                         ids=['nothing', 'smile=0', 'strength=0'])
+@pytest.mark.parametrize(
+    'edit', [{}, {'smile': 0.0}, {'smile': 1.0, 'strength': 0.0}], ids=['nothing', 'smile=0', 'strength=0']
+)
 def test_strength_zero_is_the_photo(photo, edit):
     np.testing.assert_array_equal(photo.edit(**edit).photo.pixels, ASTRONAUT)
 
@@ -177,13 +177,16 @@ def test_pictures_of_flow_and_mask(editor, photo):
         studio.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
 
 
-@pytest.mark.parametrize('edit, words', [
-    ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
-    ({'smile': 1.0, 'source': 'joy'}, "unknown expression 'joy'"),
-    ({'smile': float('nan')}, 'strength of smile is nan'),
-    ({'smile': 1.0, 'strength': float('inf')}, 'strength is inf'),
-    ({'smile': 1.0, 'face': 2}, 'has 1 face and no face 2'),
-])
+@pytest.mark.parametrize(
+    'edit, words',
+    [
+        ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
+        ({'smile': 1.0, 'source': 'joy'}, "unknown expression 'joy'"),
+        ({'smile': float('nan')}, 'strength of smile is nan'),
+        ({'smile': 1.0, 'strength': float('inf')}, 'strength is inf'),
+        ({'smile': 1.0, 'face': 2}, 'has 1 face and no face 2'),
+    ],
+)
 def test_what_cannot_be_asked_for(photo, edit, words):
     with pytest.raises(InputError, match=words):
         photo.edit(**edit)

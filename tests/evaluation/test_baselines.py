@@ -98,7 +98,7 @@ def test_interpolation_is_the_same_from_both_ends(portrait, method):
 def opened_mouth(portrait, share):
     """The portrait with its chin lowered: a motion that landmarks can see."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
-    hill = np.exp(-((columns - 31.5)**2 + (rows - 50)**2) / (2 * 7.0**2))
+    hill = np.exp(-((columns - 31.5) ** 2 + (rows - 50) ** 2) / (2 * 7.0**2))
     return warped(portrait, np.stack([0 * hill, -4 * share * hill], axis=-1).astype(np.float32))
 
 
@@ -117,7 +117,8 @@ def test_motion_arrives_where_it_is_at_t(portrait):
     rows, columns = np.mgrid[:SIZE, :SIZE]
     constant = np.broadcast_to(np.float32([4, 0]), (SIZE, SIZE, 2))
     np.testing.assert_allclose(
-        optical_flow.motion_at(portrait, np.roll(portrait, 4, 1), constant, -constant, 0.25), constant, atol=1e-5)
+        optical_flow.motion_at(portrait, np.roll(portrait, 4, 1), constant, -constant, 0.25), constant, atol=1e-5
+    )
     # A motion that grows to the right by 1/8 px per px stretches: what is at x was at (x - t·b) / (1 + t/8).
     forward = np.stack([columns / 8, 0 * rows], axis=-1).astype(np.float32)
     backward = np.stack([-columns / 9, 0 * rows], axis=-1).astype(np.float32)
@@ -134,8 +135,9 @@ def test_composition_is_one_warp_for_two():
     ramp = np.stack([columns, rows, 0 * rows], axis=-1)  # bilinear sampling is exact on it
     inner, outer = smooth_field(2, 4.0), smooth_field(3, 4.0)
     twice = warped(warped(ramp, inner), outer)[INSIDE, INSIDE]
-    once, swapped = (warped(ramp, optical_flow.compose(*fields))[INSIDE, INSIDE]
-                     for fields in ((outer, inner), (inner, outer)))
+    once, swapped = (
+        warped(ramp, optical_flow.compose(*fields))[INSIDE, INSIDE] for fields in ((outer, inner), (inner, outer))
+    )
     np.testing.assert_allclose(once, twice, atol=1e-4)
     assert np.abs(swapped - twice).max() > 0.5
 
@@ -147,6 +149,7 @@ def average(portrait):
             for labels, field in FIELDS.items():
                 source = np.ascontiguousarray(image)
                 yield source, warped(source, field), *labels
+
     return average_flow.AverageFlow(examples())
 
 
@@ -161,8 +164,9 @@ def test_average_flow_is_the_mean_over_people(portrait, average):
     assert error(average.displacement(*next(iter(first))), next(iter(second.values()))) > 0.7
     # Two people who move in opposite directions do not move on average.
     field = smooth_field(6)
-    still = average_flow.AverageFlow([(portrait, warped(portrait, field), 'neutral', 'sad'),
-                                      (portrait, warped(portrait, -field), 'neutral', 'sad')])
+    still = average_flow.AverageFlow(
+        [(portrait, warped(portrait, field), 'neutral', 'sad'), (portrait, warped(portrait, -field), 'neutral', 'sad')]
+    )
     assert error(still.displacement('neutral', 'sad'), 0 * field) < 0.35 * error(field, 0 * field)
 
 
@@ -181,8 +185,7 @@ def test_average_flow_goes_by_way_of_neutral(average):
 def test_average_flow_edits_by_strength(portrait, average):
     np.testing.assert_array_equal(average.edit(portrait, 'smile', 'neutral', 0.0), portrait)
     half = average.edit(portrait, 'smile', 'neutral', 0.5)
-    np.testing.assert_array_equal(
-        half, base.warp_crop(portrait, average.displacement('smile', 'neutral') / 2))
+    np.testing.assert_array_equal(half, base.warp_crop(portrait, average.displacement('smile', 'neutral') / 2))
     target = warped(portrait, FIELDS['smile', 'neutral'])
     made = average.reconstruct(pair(portrait, target, ('smile', 'neutral')))
     assert psnr(made, target) > psnr(portrait, target) + 3
@@ -225,11 +228,17 @@ def test_methods_say_what_they_cannot_do(portrait, average):
     made = pair(portrait, portrait)
     can = {}
     for method in (fading.Copy(), *METHODS, average):
-        answers = {'reconstruct': method.reconstruct(made),
-                   'edit': method.edit(portrait, 'smile', 'neutral', 1.0),
-                   'interpolate': method.interpolate(portrait, portrait, 0.5)}
+        answers = {
+            'reconstruct': method.reconstruct(made),
+            'edit': method.edit(portrait, 'smile', 'neutral', 1.0),
+            'interpolate': method.interpolate(portrait, portrait, 0.5),
+        }
         can[method.name] = {question for question, answer in answers.items() if answer is not None}
     assert can == {
-        'copy': {'reconstruct'}, 'cross-fade': {'interpolate'}, 'mesh morphing': {'interpolate'},
+        'copy': {'reconstruct'},
+        'cross-fade': {'interpolate'},
+        'mesh morphing': {'interpolate'},
         f'optical flow ({optical_flow.KIND})': {'reconstruct', 'interpolate'},
-        'face morphing (approximated)': {'interpolate'}, f'average flow ({optical_flow.KIND})': {'edit'}}
+        'face morphing (approximated)': {'interpolate'},
+        f'average flow ({optical_flow.KIND})': {'edit'},
+    }

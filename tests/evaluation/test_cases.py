@@ -58,8 +58,11 @@ def test_changes_start_neutral_and_end_in_the_full_expression(setting):
     assert len(found) == 5 * len(faces.split.test)
     assert {c.expression for c in cases.changes(faces, known - {'smile'})} == known - {'smile', 'neutral'}
     assert not list(cases.changes(faces, known - {'neutral'}))
-    full = {(r.identity, r.expression): image_ops.to_float(faces.data[i]['image'])
-            for i, r in enumerate(faces.data.records) if r.strength in (0, 1)}
+    full = {
+        (r.identity, r.expression): image_ops.to_float(faces.data[i]['image'])
+        for i, r in enumerate(faces.data.records)
+        if r.strength in (0, 1)
+    }
     for change in found:
         np.testing.assert_array_equal(change.expressive, full[change.identity, change.expression])
         np.testing.assert_array_equal(change.neutral, full[change.identity, 'neutral'])

@@ -28,7 +28,7 @@ def points(crops):
 def bump(center, radius):
     """A smooth hill of height 1, (SIZE, SIZE, 1)."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
-    square = (columns - center[0])**2 + (rows - center[1])**2
+    square = (columns - center[0]) ** 2 + (rows - center[1]) ** 2
     return np.exp(-square / (2 * radius**2))[..., None].astype(np.float32)
 
 
@@ -74,31 +74,47 @@ def test_measures_answer_to_what_moves_in_the_picture(crops, points):
     before = landmarks_lib.measure(points)
     smile, frown, nothing = (
         landmarks_lib.Measures(*np.subtract(landmarks_lib.measure(landmarks_lib.landmarks(picture)), before))
-        for picture in (moved_up(crops[SIZE], points[CORNERS], pixels) for pixels in (4.0, -4.0, 0.0)))
+        for picture in (moved_up(crops[SIZE], points[CORNERS], pixels) for pixels in (4.0, -4.0, 0.0))
+    )
     assert smile.mouth_corner_lift > 0.03 > -0.03 > frown.mouth_corner_lift
     assert max(abs(smile.brow_height), abs(smile.eye_opening)) < 0.02
     assert nothing == (0, 0, 0, 0, 0)
 
 
-@pytest.mark.parametrize('expression, more, less', [
-    ('smile', ('mouth_corner_lift', 'mouth_width'), ()), ('surprise', ('mouth_opening', 'brow_height'), ()),
-    ('squint', (), ('eye_opening', 'brow_height')), ('scream', ('mouth_opening',), ('eye_opening',))])
+@pytest.mark.parametrize(
+    'expression, more, less',
+    [
+        ('smile', ('mouth_corner_lift', 'mouth_width'), ()),
+        ('surprise', ('mouth_opening', 'brow_height'), ()),
+        ('squint', (), ('eye_opening', 'brow_height')),
+        ('scream', ('mouth_opening',), ('eye_opening',)),
+    ],
+)
 def test_measures_know_drawn_expressions(expression, more, less):
     changes = []
     for number in range(3):
         face = drawing.Face(0, number, 64)
-        drawn = [landmarks_lib.measure(landmarks_lib.landmarks(face.image(*which)))
-                 for which in (('neutral', 0.0), (expression, 1.0))]
+        drawn = [
+            landmarks_lib.measure(landmarks_lib.landmarks(face.image(*which)))
+            for which in (('neutral', 0.0), (expression, 1.0))
+        ]
         changes.append(np.subtract(drawn[1], drawn[0]))
     change = landmarks_lib.Measures(*np.mean(changes, axis=0))
     assert all(getattr(change, name) > 0.03 for name in more)
     assert all(getattr(change, name) < -0.02 for name in less)
 
 
-@pytest.mark.parametrize('measure, raised, lowered, factor', [
-    ('mouth_corner_lift', CORNERS, [], 1), ('brow_height', range(17, 27), [], 1),
-    ('mouth_opening', [61, 62, 63], [], 1), ('mouth_opening', [61, 62, 63], [65, 66, 67], 2),
-    ('eye_opening', [37, 38, 43, 44], [], 1), ('eye_opening', [37, 38, 43, 44], [40, 41, 46, 47], 2)])
+@pytest.mark.parametrize(
+    'measure, raised, lowered, factor',
+    [
+        ('mouth_corner_lift', CORNERS, [], 1),
+        ('brow_height', range(17, 27), [], 1),
+        ('mouth_opening', [61, 62, 63], [], 1),
+        ('mouth_opening', [61, 62, 63], [65, 66, 67], 2),
+        ('eye_opening', [37, 38, 43, 44], [], 1),
+        ('eye_opening', [37, 38, 43, 44], [40, 41, 46, 47], 2),
+    ],
+)
 def test_each_measure_counts_its_own_points(points, measure, raised, lowered, factor):
     unit = np.linalg.norm(points[42:46:3].mean(axis=0) - points[36:40:3].mean(axis=0))
     moved = points.astype(float)

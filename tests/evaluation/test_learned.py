@@ -1,11 +1,10 @@
 """The networks as methods: printed forms, exact ends, and what the mask and the source are for."""
 
+import jax
 import numpy as np
 import pytest
-
-import jax
-
 from editing import models
+
 from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import editor as editor_lib
@@ -56,8 +55,9 @@ def test_edits_and_interpolations_end_where_they_should(editor):
 
 
 def test_the_mask_decides_between_two_warps(editor):
-    with_mask, without = (method(editor).interpolate(PAIR.source, PAIR.target, 0.5)
-                          for method in (learned.FVAE, learned.FVAEWithoutMask))
+    with_mask, without = (
+        method(editor).interpolate(PAIR.source, PAIR.target, 0.5) for method in (learned.FVAE, learned.FVAEWithoutMask)
+    )
     assert np.abs(with_mask - without).max() > 1e-3
     bare = editor_lib.Editor(models.random_bundle(mask=False))
     np.testing.assert_allclose(learned.FVAE(bare).interpolate(PAIR.source, PAIR.target, 0.5), without, atol=1e-5)

@@ -26,12 +26,12 @@ INF = np.inf
 # Sharpness never looks at the target, so that the shuffled one cannot change it.
 CONTROLS = {
     #              identical   shifted       blurred        shuffled      another
-    'psnr':       ((INF, INF), (22, 32),     (27, 32),      (9, 22),      (9, 11)),
-    'psnr_mouth': ((INF, INF), (22, 34),     (25, 30),      (8, 17),      (8, 13)),
-    'ssim':       ((1, 1),     (0.68, 0.9),  (0.77, 0.96),  (0.05, 0.69), (-0.05, 0.1)),
-    'lpips':      ((0, 0),     (0.01, 0.03), (0.05, 0.38),  (0.05, 0.5),  (0.24, 0.51)),
-    'sharpness':  ((1, 1),     (0.98, 1.02), (0.005, 0.25), (1, 1),       (0.85, 2.7)),
-    'identity':   ((0, 0),     (0.03, 0.15), (0.1, 0.38),   (0.38, 0.67), (0.43, 0.67)),
+    'psnr': ((INF, INF), (22, 32), (27, 32), (9, 22), (9, 11)),
+    'psnr_mouth': ((INF, INF), (22, 34), (25, 30), (8, 17), (8, 13)),
+    'ssim': ((1, 1), (0.68, 0.9), (0.77, 0.96), (0.05, 0.69), (-0.05, 0.1)),
+    'lpips': ((0, 0), (0.01, 0.03), (0.05, 0.38), (0.05, 0.5), (0.24, 0.51)),
+    'sharpness': ((1, 1), (0.98, 1.02), (0.005, 0.25), (1, 1), (0.85, 2.7)),
+    'identity': ((0, 0), (0.03, 0.15), (0.1, 0.38), (0.38, 0.67), (0.43, 0.67)),
 }
 NAMES = ('identical', 'shifted', 'blurred', 'shuffled', 'another')
 # From best to worst. PSNR and SSIM like blur better than LPIPS does: that is what LPIPS is for.
@@ -53,8 +53,11 @@ def judge():
     return metrics.Judge(batch_size=5)
 
 
-@pytest.fixture(scope='module', params=[(size, kind) for size in SIZES for kind in ('photo', 'drawing')],
-                ids=lambda param: f'{param[1]}-{param[0]}')
+@pytest.fixture(
+    scope='module',
+    params=[(size, kind) for size in SIZES for kind in ('photo', 'drawing')],
+    ids=lambda param: f'{param[1]}-{param[0]}',
+)
 def judged(request, judge):
     """{metric: {control: value}} of one face at one size."""
     size, kind = request.param
@@ -94,8 +97,11 @@ def test_every_metric_has_its_controls():
 
 def test_lpips_is_that_of_its_authors(judge):
     """Against values of lpips 0.1.4 (PyTorch, net='alex'): blurred, mirrored, half the contrast."""
-    expected = {64: (0.479399, 0.155394, 0.100442), 128: (0.397488, 0.252554, 0.090736),
-                256: (0.363774, 0.367921, 0.118128)}
+    expected = {
+        64: (0.479399, 0.155394, 0.100442),
+        128: (0.397488, 0.252554, 0.090736),
+        256: (0.363774, 0.367921, 0.118128),
+    }
     photo = PHOTO[0:256, 96:352] / 127.5 - 1
     for size, values in expected.items():
         image = cv2.resize(photo, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -110,10 +116,10 @@ def test_scores_do_not_depend_on_the_batch(judge):
     together = judge.score(images, targets, references)
     assert tuple(together) == metrics.SCORES
     for i in (0, 4, 5, 6):
-        alone = judge.score(images[i:i + 1], targets[i:i + 1], references[i:i + 1])
+        alone = judge.score(images[i : i + 1], targets[i : i + 1], references[i : i + 1])
         for name, values in together.items():
             assert values.shape == (7,)
-            np.testing.assert_allclose(alone[name], values[i:i + 1], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(alone[name], values[i : i + 1], rtol=1e-5, atol=1e-6)
     # The fourth face is its own target; no other is.
     assert np.flatnonzero(np.isinf(together['psnr'])).tolist() == [3]
     assert all(len(values) == 0 for values in judge.score(images[:0], targets[:0], references[:0]).values())
@@ -149,7 +155,7 @@ def test_the_chip_of_a_crop_is_dlibs(judge, size):
     chip = dlib.get_face_chip(PHOTO, dlib.full_object_detection(box, points))
     wanted = np.asarray(metrics._face_recognition().compute_face_descriptor(chip))
     crop = aligned_photo(size)
-    got, = judge.descriptors(image_ops.to_float(crop)[None])
+    (got,) = judge.descriptors(image_ops.to_float(crop)[None])
     assert metrics.identity_distance(got, wanted) < 0.17
     # The control: the crop as it is, its eyes lower and closer together than in dlib's chip.
     plain = cv2.resize(crop, (150, 150), interpolation=cv2.INTER_CUBIC)
@@ -159,8 +165,11 @@ def test_the_chip_of_a_crop_is_dlibs(judge, size):
 
 def test_identity_is_for_photos(judge):
     """On drawn faces another person can be nearer than oneself smiling: the distance says nothing there."""
-    images = [image_ops.to_float(drawing.Face(0, i, 128).image(expression, strength))
-              for i in range(4) for expression, strength in (('neutral', 0), ('smile', 1))]
+    images = [
+        image_ops.to_float(drawing.Face(0, i, 128).image(expression, strength))
+        for i in range(4)
+        for expression, strength in (('neutral', 0), ('smile', 1))
+    ]
     neutral, smile = np.moveaxis(judge.descriptors(np.stack(images)).reshape(4, 2, 128), 1, 0)
     own = metrics.identity_distance(neutral, smile)
     others = metrics.identity_distance(neutral[:, None], neutral)[np.triu_indices(4, 1)]

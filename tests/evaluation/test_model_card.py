@@ -6,9 +6,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+from editing import models
 
 from configs import synthetic
-from editing import models
 from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.data import drawing
 from fvae_jax.data.pairs import Split
@@ -102,7 +102,8 @@ def test_identity_of_the_person_and_of_nobody(smiles):
     judge, ways = metrics.Judge(), {'way': edits.both_ways(smiles[:2])['neutral → smile']}
     own, copied, nobody = (
         cells(edits.identity_table(judge, method, ways))['way']
-        for method in (Artist(smiles, lambda s: s), Copy(), Changed(lambda crop: -crop[::-1])))
+        for method in (Artist(smiles, lambda s: s), Copy(), Changed(lambda crop: -crop[::-1]))
+    )
     real = own["distance, the person's own two images"]
     assert own['distance, source to edit'] == real and real['mean'] > 0.02
     assert own['edit ≤ own, % of people']['mean'] == copied['edit ≤ own, % of people']['mean'] == 100
@@ -113,7 +114,8 @@ def test_identity_of_the_person_and_of_nobody(smiles):
 def test_texture_is_that_of_skin(smiles):
     image = smiles[0].neutral
     assert edits.texture(image, np.ones((SIZE, SIZE), bool)) == pytest.approx(
-        float(image_ops.laplacian_variance(image)), rel=1e-4)
+        float(image_ops.laplacian_variance(image)), rel=1e-4
+    )
     features = landmarks.features_area(landmarks.landmarks(image), SIZE)
 
     def blurred(crop):
@@ -121,8 +123,8 @@ def test_texture_is_that_of_skin(smiles):
 
     def in_the_mouth(crop):
         hidden = crop.copy()
-        rows, columns = (np.flatnonzero(features[SIZE // 2:].any(axis)) for axis in (1, 0))
-        middle = np.s_[SIZE // 2 + rows[2]:SIZE // 2 + rows[-2], columns[2]:columns[-2]]
+        rows, columns = (np.flatnonzero(features[SIZE // 2 :].any(axis)) for axis in (1, 0))
+        middle = np.s_[SIZE // 2 + rows[2] : SIZE // 2 + rows[-2], columns[2] : columns[-2]]
         hidden[middle] = np.where(features[middle][..., None], hidden[middle] + 0.05, hidden[middle])
         return hidden
 
@@ -167,8 +169,12 @@ def test_only_what_moves_is_told_of_an_expression(smiles):
     origins = {'smile': 'real', 'surprise': 'synthetic', 'bored': 'real'}
     perfect = Artist(smiles, lambda s: s)
     found = cells(edits.expression_table(perfect, [*smiles, *surprised], origins))
-    assert {'smile (real): mouth corner lift', 'smile (real): mouth width', 'surprise (synthetic): mouth opening',
-            'surprise (synthetic): brow height'} <= set(found)
+    assert {
+        'smile (real): mouth corner lift',
+        'smile (real): mouth width',
+        'surprise (synthetic): mouth opening',
+        'surprise (synthetic): brow height',
+    } <= set(found)
     assert 'smile (real): brow height' not in found
     for row in found.values():
         assert row['edit, % of the own change']['mean'] == pytest.approx(100)
@@ -180,9 +186,15 @@ def test_only_what_moves_is_told_of_an_expression(smiles):
 def test_the_share_of_the_way_is_between_copying_and_the_answer():
     people = ['a', 'a', 'b', 'b']
     base = np.asarray([20.0, 22.0, 24.0, 30.0])
-    by_method = {name: {'psnr': base + gain, 'psnr_mouth': base + 2 * gain, 'lpips': base / 100,
-                        'lpips_mouth': (base - gain) / 100}
-                 for name, gain in (('copy', 0.0), ('FVAE', 3.0), ('optical flow', 4.0))}
+    by_method = {
+        name: {
+            'psnr': base + gain,
+            'psnr_mouth': base + 2 * gain,
+            'lpips': base / 100,
+            'lpips_mouth': (base - gain) / 100,
+        }
+        for name, gain in (('copy', 0.0), ('FVAE', 3.0), ('optical flow', 4.0))
+    }
     found = cells(fidelity.reconstruction_table(fidelity.Scores(people, by_method), 'faces'))
     shares = {name: row['share of the way, whole, %'] for name, row in found.items()}
     assert shares['FVAE'] == {'mean': 75, 'low': 75, 'high': 75}
@@ -220,12 +232,20 @@ def test_precision_and_recall_of_alpha():
     exposed = np.zeros((3, 8, 8), bool)
     exposed[:2, :4] = True
     image = np.zeros((8, 8, 3), np.float32)
-    known = [cases.KnownFlow(Pair(name, 'neutral', 'smile', image, image), np.zeros((8, 8, 2), np.float32), shown,
-                             np.ones((8, 8), bool))
-             for name, shown in zip('aab', exposed)]
+    known = [
+        cases.KnownFlow(
+            Pair(name, 'neutral', 'smile', image, image), np.zeros((8, 8, 2), np.float32), shown, np.ones((8, 8), bool)
+        )
+        for name, shown in zip('aab', exposed)
+    ]
     everyone = np.ones(3, bool)
     assert fidelity.detected('x', known, exposed * 0.6, everyone).cells == [
-        2, 3, Value(1, np.nan, np.nan), Value(1, np.nan, np.nan), pytest.approx(100 / 3)]
+        2,
+        3,
+        Value(1, np.nan, np.nan),
+        Value(1, np.nan, np.nan),
+        pytest.approx(100 / 3),
+    ]
     nothing = fidelity.detected('x', known, exposed * 0.5, everyone).cells
     assert nothing[2] is None and nothing[3].mean == 0
     wrong = fidelity.detected('x', known, 1.0 - exposed, everyone).cells
@@ -246,23 +266,47 @@ def table_of_people(path, text):
 
 
 def test_people_are_read_from_any_table_with_their_facts(tmp_path):
-    people = table_of_people(tmp_path / 'a.csv', '\ufeffpath,identity,expression,age,gender,ethnicity\n'
-                             '1.jpg,a,neutral,24,Female,white\n2.jpg,a,smile,NA,female,\n3.jpg,b,neutral,45,male,x/y\n'
-                             '4.jpg,c,neutral,17,male,white\n5.jpg,d,neutral,NA,,white\n6.jpg,e,smile,29.5,male,white\n')
-    assert people == {'a': groups.Person('female', 'white', '18–29'), 'b': groups.Person('male', 'x/y', '45+'),
-                      'c': groups.Person('male', 'white', '0–17'), 'd': groups.Person('unknown', 'white', 'unknown'),
-                      'e': groups.Person('male', 'white', '18–29')}
+    people = table_of_people(
+        tmp_path / 'a.csv',
+        '\ufeffpath,identity,expression,age,gender,ethnicity\n'
+        '1.jpg,a,neutral,24,Female,white\n2.jpg,a,smile,NA,female,\n3.jpg,b,neutral,45,male,x/y\n'
+        '4.jpg,c,neutral,17,male,white\n5.jpg,d,neutral,NA,,white\n6.jpg,e,smile,29.5,male,white\n',
+    )
+    assert people == {
+        'a': groups.Person('female', 'white', '18–29'),
+        'b': groups.Person('male', 'x/y', '45+'),
+        'c': groups.Person('male', 'white', '0–17'),
+        'd': groups.Person('unknown', 'white', 'unknown'),
+        'e': groups.Person('male', 'white', '18–29'),
+    }
     assert list(groups.divide(people, 'abcde')) == [
-        'gender: female', 'gender: male', 'gender: unknown', 'ethnicity: white', 'ethnicity: x/y',
-        'age: 0–17', 'age: 18–29', 'age: 45+', 'age: unknown']
+        'gender: female',
+        'gender: male',
+        'gender: unknown',
+        'ethnicity: white',
+        'ethnicity: x/y',
+        'age: 0–17',
+        'age: 18–29',
+        'age: 45+',
+        'age: unknown',
+    ]
 
 
-@pytest.mark.parametrize('text, message', [
-    ('identity,age,gender\n', "no column 'ethnicity'; expected columns identity, age, gender, ethnicity"),
-    ('', "no column 'identity'"), (HEADER + ',20,male,white\n', "line 2: the column 'identity' is empty"),
-    (HEADER + 'a,old,male,white\n', "line 2: age is 'old'; give years, or NA"),
-    (HEADER + 'a,999,male,white\n', "age is '999'"), (HEADER + 'a,-4,male,white\n', "age is '-4'"),
-    (HEADER + 'a,20,male,white\na,NA,female,white\n', "line 3: gender of 'a' is 'female', and 'male' in a row above")])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('identity,age,gender\n', "no column 'ethnicity'; expected columns identity, age, gender, ethnicity"),
+        ('', "no column 'identity'"),
+        (HEADER + ',20,male,white\n', "line 2: the column 'identity' is empty"),
+        (HEADER + 'a,old,male,white\n', "line 2: age is 'old'; give years, or NA"),
+        (HEADER + 'a,999,male,white\n', "age is '999'"),
+        (HEADER + 'a,-4,male,white\n', "age is '-4'"),
+        (
+            HEADER + 'a,20,male,white\na,NA,female,white\n',
+            "line 3: gender of 'a' is 'female', and 'male' in a row above",
+        ),
+    ],
+)
 def test_tables_of_people_that_cannot_be_used(tmp_path, text, message):
     with pytest.raises(InputError, match='people.csv') as error:
         table_of_people(tmp_path / 'people.csv', text)
@@ -288,9 +332,11 @@ def test_groups_of_a_few_people():
     split = Split(('x', 'y'), (), tuple('abcde'))
     who = list('aabbccddee')
     gain = np.asarray([1.0, 1, 2, 2, 3, 3, 10, 10, 10, 10])
-    measures = [groups.Measure(Column('gain'), who, gain, np.ones(10)),
-                groups.Measure(Column('LPIPS'), who, None, np.ones(10), 'not there'),
-                groups.Measure(Column('share'), list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0))]
+    measures = [
+        groups.Measure(Column('gain'), who, gain, np.ones(10)),
+        groups.Measure(Column('LPIPS'), who, None, np.ones(10), 'not there'),
+        groups.Measure(Column('share'), list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
+    ]
     found = cells(groups.comparison(people, split, measures))
     assert found['everyone']['gain']['mean'] == 5.2 and found['everyone']['pairs']['mean'] == 10
     women = found['gender: female']
@@ -304,15 +350,27 @@ def test_groups_of_a_few_people():
 
 def test_markdown_holds_what_a_table_holds(tmp_path):
     columns = [Column('PSNR', 'dB', 1, 'higher', 'whole'), Column('n', '', 0), Column('x')]
-    table = Table('t', 'Title', 'Caption.', columns, [
-        Row('a|b', [Value(-1.25, -2, np.nan), 3, None], ours=True),
-        Row('c', [Value(np.inf, -2, 1), 4, 'text'], left_out='why'), Row('d', note='not done')])
+    table = Table(
+        't',
+        'Title',
+        'Caption.',
+        columns,
+        [
+            Row('a|b', [Value(-1.25, -2, np.nan), 3, None], ours=True),
+            Row('c', [Value(np.inf, -2, 1), 4, 'text'], left_out='why'),
+            Row('d', note='not done'),
+        ],
+    )
     report = Report('T', 'S.', {'fact': 1}, [Section('One', 'First\nline.\n\nSecond.', [table])])
     markdown.write(report, tmp_path / 'card.md')
     lines = (tmp_path / 'card.md').read_text().splitlines()
-    assert lines[lines.index('### Title') + 4:] == [
-        '| method | whole, PSNR, dB ↑ | n | x |', '| --- | ---: | ---: | ---: |', '| **a\\|b** | −1.2 [−2.0] | 3 | – |',
-        '| c (why) | ∞ [−2.0, 1.0] | 4 | text |', '| d | not done |  |  |']
+    assert lines[lines.index('### Title') + 4 :] == [
+        '| method | whole, PSNR, dB ↑ | n | x |',
+        '| --- | ---: | ---: | ---: |',
+        '| **a\\|b** | −1.2 [−2.0] | 3 | – |',
+        '| c (why) | ∞ [−2.0, 1.0] | 4 | text |',
+        '| d | not done |  |  |',
+    ]
     assert 'First line.' in lines and '- fact: 1' in lines
     rows = json.loads((tmp_path / 'card.json').read_text())['tables']['t']
     assert rows['a|b']['whole, PSNR, dB'] == {'mean': -1.25, 'low': -2, 'high': 'nan'}
@@ -356,15 +414,31 @@ def test_the_command(run, tmp_path, capsys):
     assert str(tmp_path) not in text and str(run) not in text and 'nan' not in text
     content = json.loads((tmp_path / 'card.json').read_text())
     tables = content['tables']
-    assert list(tables) == ['reconstruction', 'strengths', 'identity', 'texture', 'expressions', 'composition', 'groups',
-                            'true-flow', 'exposed']
+    assert list(tables) == [
+        'reconstruction',
+        'strengths',
+        'identity',
+        'texture',
+        'expressions',
+        'composition',
+        'groups',
+        'true-flow',
+        'exposed',
+    ]
     rows = tables['reconstruction']
-    assert {'copy', 'FVAE', 'FVAE, bilinear (Eq. 5)', 'FVAE with content', 'FVAE with content, bilinear (as trained)'
-            } < set(rows)
+    assert {
+        'copy',
+        'FVAE',
+        'FVAE, bilinear (Eq. 5)',
+        'FVAE with content',
+        'FVAE with content, bilinear (as trained)',
+    } < set(rows)
     assert '4 ordered pairs of 2 people: neutral (synthetic) ↔ smile (synthetic)' in text
     assert rows['copy']['PSNR, whole, dB']['mean'] > rows['FVAE']['PSNR, whole, dB']['mean']
     assert 'alpha, face, mean' in tables['texture']['smile → neutral, strength −1']
-    assert tables['groups']['everyone']['people']['mean'] == 2 == tables['identity']['smile → neutral']['people']['mean']
+    assert (
+        tables['groups']['everyone']['people']['mean'] == 2 == tables['identity']['smile → neutral']['people']['mean']
+    )
     assert (tables['exposed']['all']['people']['mean'], tables['exposed']['all']['pairs']['mean']) == (2, 10)
     before = (tmp_path / 'card.json').read_bytes()
     with pytest.raises(InputError, match='card.md. exists'):

@@ -8,8 +8,8 @@ import os
 import re
 
 import numpy as np
-from PIL import Image
 import pytest
+from PIL import Image
 
 from fvae_jax.data import drawing
 from fvae_jax.errors import InputError
@@ -25,28 +25,54 @@ TS = (0.25, 0.5, 0.75)
 
 def table_1():
     """Seven columns wide, with every kind of row and cell."""
-    columns = [Column('PSNR', 'dB', 2, 'higher'), Column('SSIM', '', 3, 'higher'), Column('LPIPS', '', 3, 'lower'),
-               Column('sharpness', 'of the source', 2, 'nearest 1'), Column('identity distance', decimals=3),
-               Column('pairs', decimals=0), Column('what ran')]
+    columns = [
+        Column('PSNR', 'dB', 2, 'higher'),
+        Column('SSIM', '', 3, 'higher'),
+        Column('LPIPS', '', 3, 'lower'),
+        Column('sharpness', 'of the source', 2, 'nearest 1'),
+        Column('identity distance', decimals=3),
+        Column('pairs', decimals=0),
+        Column('what ran'),
+    ]
     rng = np.random.default_rng(0)
 
     def cells():
         mean = rng.normal([24, 0.8, 0.1, 1, 0.3], [3, 0.1, 0.03, 0.2, 0.1])
         return [*(Value(m, m - 0.11, m + 0.07) for m in mean), 412, f'`{AWKWARD}`']
 
-    return Table('table1', f'Table 1 {AWKWARD}', f'Caption {AWKWARD}', columns, [
-        Row('copy', cells()), Row(AWKWARD, cells()), Row(LONG, cells()), Row('FVAE', cells(), ours=True),
-        Row('edges', [Value(math.inf), math.nan, -0.0001, None, 'n/a', np.float32(0.1), '']),
-        Row('VAE', note=f'missing: train it with `python -m fvae_jax.main --config=configs/vae.py {LONG}`'),
-        Row('flow from the target', [99.0, 1.0, 0.0, 1.0, 0.0, 412, ''], left_out='sees the answer')])
+    return Table(
+        'table1',
+        f'Table 1 {AWKWARD}',
+        f'Caption {AWKWARD}',
+        columns,
+        [
+            Row('copy', cells()),
+            Row(AWKWARD, cells()),
+            Row(LONG, cells()),
+            Row('FVAE', cells(), ours=True),
+            Row('edges', [Value(math.inf), math.nan, -0.0001, None, 'n/a', np.float32(0.1), '']),
+            Row('VAE', note=f'missing: train it with `python -m fvae_jax.main --config=configs/vae.py {LONG}`'),
+            Row('flow from the target', [99.0, 1.0, 0.0, 1.0, 0.0, 412, ''], left_out='sees the answer'),
+        ],
+    )
 
 
 def middle_frames():
-    columns = [Column(f't = {t}', decimals=decimals, better=better, group=group)
-               for group, decimals, better in (('PSNR', 2, 'higher'), ('LPIPS', 3, 'lower')) for t in TS]
-    return Table('middle_frames', 'Middle frames', '', columns, [
-        Row(name, [Value(start - t, start - t - 0.2, start - t + 0.3) for start in (30, 1) for t in TS])
-        for name in ('FVAE', 'cross-fading')])
+    columns = [
+        Column(f't = {t}', decimals=decimals, better=better, group=group)
+        for group, decimals, better in (('PSNR', 2, 'higher'), ('LPIPS', 3, 'lower'))
+        for t in TS
+    ]
+    return Table(
+        'middle_frames',
+        'Middle frames',
+        '',
+        columns,
+        [
+            Row(name, [Value(start - t, start - t - 0.2, start - t + 0.3) for start in (30, 1) for t in TS])
+            for name in ('FVAE', 'cross-fading')
+        ],
+    )
 
 
 def draw_figures(folder):
@@ -57,20 +83,36 @@ def draw_figures(folder):
     figures.dots_with_intervals(table_1(), ['PSNR', 'LPIPS', 'sharpness'], folder / 'dots.png', reference='copy')
     curve = figures.Curve((20, 40, 60), (10, 30, 50), (30, 50, 70))
     figures.strength_plot(TS, {'mouth width': curve, AWKWARD: curve}, folder / 'strength.png')
-    figures.interpolation_plot(TS, {'PSNR': {AWKWARD: curve, 'VAE': curve}, 'LPIPS': {'VAE': curve}},
-                               folder / 'interpolation.png')
-    figures.precision_recall_plot({'mask': figures.Detection(TS, (0.2, 0.4, 0.6), (0.9, 0.5, 0.1)),
-                                   'edges': figures.Detection([0.5], [0.3], [0.4])}, 0.05, folder / 'mask #1.png')
-    return [Figure(f'{path.stem} {AWKWARD}', 'Caption.', path, f'a picture {AWKWARD}')
-            for path in sorted(folder.glob('*.png'))]
+    figures.interpolation_plot(
+        TS, {'PSNR': {AWKWARD: curve, 'VAE': curve}, 'LPIPS': {'VAE': curve}}, folder / 'interpolation.png'
+    )
+    figures.precision_recall_plot(
+        {
+            'mask': figures.Detection(TS, (0.2, 0.4, 0.6), (0.9, 0.5, 0.1)),
+            'edges': figures.Detection([0.5], [0.3], [0.4]),
+        },
+        0.05,
+        folder / 'mask #1.png',
+    )
+    return [
+        Figure(f'{path.stem} {AWKWARD}', 'Caption.', path, f'a picture {AWKWARD}')
+        for path in sorted(folder.glob('*.png'))
+    ]
 
 
 @pytest.fixture(scope='module')
 def report(tmp_path_factory):
     pictures = draw_figures(tmp_path_factory.mktemp('pictures'))
-    return Report(f'Report {AWKWARD}', f'Summary {AWKWARD} {LONG}', {'config': LONG, 'seed': 0, AWKWARD: AWKWARD}, [
-        Section('Tables', f'First {AWKWARD}.\n\nSecond `{LONG}`.', [table_1(), middle_frames()]),
-        Section(AWKWARD, '', figures=pictures), Section(LONG, 'No more.')])
+    return Report(
+        f'Report {AWKWARD}',
+        f'Summary {AWKWARD} {LONG}',
+        {'config': LONG, 'seed': 0, AWKWARD: AWKWARD},
+        [
+            Section('Tables', f'First {AWKWARD}.\n\nSecond `{LONG}`.', [table_1(), middle_frames()]),
+            Section(AWKWARD, '', figures=pictures),
+            Section(LONG, 'No more.'),
+        ],
+    )
 
 
 @pytest.fixture(scope='module')
@@ -130,7 +172,7 @@ def contrasts(opened):
 
     def luminance(color):
         parts = np.array([int(part) / 255 for part in re.findall(r'\d+', color)[:3]])
-        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055)**2.4) @ [0.2126, 0.7152, 0.0722]
+        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
     for pair in pairs:
         low, high = sorted(map(luminance, pair))
@@ -182,21 +224,33 @@ def test_page_json_and_csv_agree_in_full_precision(open_page, folder, report):
 def contest(better, means, left_out=''):
     """A table of one column; the reason to leave out is the last row's."""
     reasons = [''] * (len(means) - 1) + [left_out]
-    return Table('t', 't', '', [Column('m', better=better)], [
-        Row('row', [mean], left_out=reason) for mean, reason in zip(means, reasons)])
+    return Table(
+        't',
+        't',
+        '',
+        [Column('m', better=better)],
+        [Row('row', [mean], left_out=reason) for mean, reason in zip(means, reasons)],
+    )
 
 
 CONTESTS = [
-    (contest('higher', (1, 3, 2)), {1}), (contest('lower', (1, 3, 2)), {0}),
-    (contest('nearest 1', (0.7, 1.2, 2)), {1}), (contest(None, (1, 3, 2)), set()),
+    (contest('higher', (1, 3, 2)), {1}),
+    (contest('lower', (1, 3, 2)), {0}),
+    (contest('nearest 1', (0.7, 1.2, 2)), {1}),
+    (contest(None, (1, 3, 2)), set()),
     # Equal as shown is equal.
-    (contest('nearest 1', (0.8, 1.2, 2)), {0, 1}), (contest('higher', (2.001, 2.004, 1)), {0, 1}),
+    (contest('nearest 1', (0.8, 1.2, 2)), {0, 1}),
+    (contest('higher', (2.001, 2.004, 1)), {0, 1}),
     (contest('higher', (2.001, 2.006, 1)), {1}),
-    (contest('higher', (math.nan, math.inf, 2)), {1}), (contest('lower', (3, math.nan, None)), set()),
+    (contest('higher', (math.nan, math.inf, 2)), {1}),
+    (contest('lower', (3, math.nan, None)), set()),
     # Who sees the answer would win, and takes no part.
-    (contest('higher', (1.5, 1.6, 9)), {2}), (contest('higher', (1.5, 1.6, 9), 'sees the answer'), {1}),
-    (contest('lower', (1.5, 1.6, -9)), {2}), (contest('lower', (1.5, 1.6, -9), 'sees the answer'), {0}),
-    (contest('nearest 1', (1.5, 1.6, 1)), {2}), (contest('nearest 1', (1.5, 1.6, 1), 'sees the answer'), {0}),
+    (contest('higher', (1.5, 1.6, 9)), {2}),
+    (contest('higher', (1.5, 1.6, 9), 'sees the answer'), {1}),
+    (contest('lower', (1.5, 1.6, -9)), {2}),
+    (contest('lower', (1.5, 1.6, -9), 'sees the answer'), {0}),
+    (contest('nearest 1', (1.5, 1.6, 1)), {2}),
+    (contest('nearest 1', (1.5, 1.6, 1), 'sees the answer'), {0}),
 ]
 
 
@@ -264,12 +318,16 @@ def test_no_other_folder_is_replaced(tmp_path):
     assert page.write(Report('r', '', {}, []), tmp_path / 'empty').is_file()
 
 
-@pytest.mark.parametrize('tables, message', [
-    ([table_1(), table_1()], "2 tables of the report have the name 'table1'"),
-    ([table_1()._replace(name='../t')], "table '../t' names a file"),
-    ([table_1()._replace(columns=[Column('PSNR')] * 7)], "7 columns of table 'table1'"),
-    ([table_1()._replace(columns=[Column('PSNR')])], "row 'copy' of table 'table1' has 7 cells for 1 columns"),
-    ([middle_frames()._replace(columns=[Column(str(i), better='bigger') for i in range(6)])], "'bigger'")])
+@pytest.mark.parametrize(
+    'tables, message',
+    [
+        ([table_1(), table_1()], "2 tables of the report have the name 'table1'"),
+        ([table_1()._replace(name='../t')], "table '../t' names a file"),
+        ([table_1()._replace(columns=[Column('PSNR')] * 7)], "7 columns of table 'table1'"),
+        ([table_1()._replace(columns=[Column('PSNR')])], "row 'copy' of table 'table1' has 7 cells for 1 columns"),
+        ([middle_frames()._replace(columns=[Column(str(i), better='bigger') for i in range(6)])], "'bigger'"),
+    ],
+)
 def test_mistakes_are_named(tmp_path, tables, message):
     with pytest.raises(InputError, match=re.escape(message)):
         page.write(Report('r', '', {}, [Section('s', '', tables)]), tmp_path / 'report')
@@ -303,16 +361,21 @@ def test_labels_of_a_grid_stay_above_and_beside_their_images(tmp_path):
         grids.grid([[black, None], [black, None]], columns, [LONG, ''], tmp_path / 'grid.png')
         ink = np.asarray(Image.open(tmp_path / 'grid.png')).min(-1) < 128
         left = np.flatnonzero(ink[-1])[0]
-        top = np.flatnonzero(ink[:, left + 10:left + 12].all(1))[0] if k else ink.shape[0] - 2 * 416 - 12
+        top = np.flatnonzero(ink[:, left + 10 : left + 12].all(1))[0] if k else ink.shape[0] - 2 * 416 - 12
         width = 416
-        above = ink[:top, left:left + width].any(), ink[:top, left + width:].any()
+        above = ink[:top, left : left + width].any(), ink[:top, left + width :].any()
         assert above == (k == 0, k == 1)
-        assert ink[top:top + 416, :left - 4].any() and not ink[-416:, :left - 4].any()
+        assert ink[top : top + 416, : left - 4].any() and not ink[-416:, : left - 4].any()
 
 
-@pytest.mark.parametrize('rows, columns, labels, message', [
-    ([[None]], ['a'], None, 'holds no image'), ([[None, None]], ['a'], None, 'row 0 of the grid has 2 cells'),
-    ([[None]], ['a'], ['b', 'c'], '2 row labels for 1 rows')])
+@pytest.mark.parametrize(
+    'rows, columns, labels, message',
+    [
+        ([[None]], ['a'], None, 'holds no image'),
+        ([[None, None]], ['a'], None, 'row 0 of the grid has 2 cells'),
+        ([[None]], ['a'], ['b', 'c'], '2 row labels for 1 rows'),
+    ],
+)
 def test_grids_that_do_not_add_up_are_refused(tmp_path, rows, columns, labels, message):
     with pytest.raises(InputError, match=message):
         grids.grid(rows, columns, labels, tmp_path / 'grid.png')

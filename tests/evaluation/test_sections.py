@@ -13,8 +13,7 @@ from fvae_jax.evaluation import cases
 from fvae_jax.evaluation.baselines.base import Pair
 from fvae_jax.evaluation.report import build
 from fvae_jax.evaluation.sections import Context, flow, perception
-from fvae_jax.evaluation.study import answers
-from fvae_jax.evaluation.study import build as study
+from fvae_jax.evaluation.study import answers, build as study
 from fvae_jax.training import experiment
 
 pytest_plugins = ('browser',)
@@ -96,8 +95,12 @@ def test_the_report_has_rows_for_the_content_layer(tmp_path):
     config.train.steps = config.train.evaluate_every = 6
     experiment.train(config, tmp_path / 'run')
     build.report(config_lib.of_run(tmp_path / 'run'), tmp_path / 'run')
-    for name, rows in {'table1': {'FVAE', 'FVAE with content'}, 'figure6-t050': {'FVAE', 'FVAE with content'},
-                       'edits': {'FVAE', 'FVAE with content'}, 'exposed-pixels': {'1 − M', 'alpha'}}.items():
+    for name, rows in {
+        'table1': {'FVAE', 'FVAE with content'},
+        'figure6-t050': {'FVAE', 'FVAE with content'},
+        'edits': {'FVAE', 'FVAE with content'},
+        'exposed-pixels': {'1 − M', 'alpha'},
+    }.items():
         with open(tmp_path / 'run' / 'report' / 'tables' / f'{name}.csv') as file:
             found = {next(iter(row.values())): row for row in csv.DictReader(file)}
         assert rows <= set(found), name
@@ -117,15 +120,25 @@ def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
     context = Context(tmp_path, *[None] * 6)
     assert perception.section(context).tables[0].rows[0].cells == [None, None, 89.7]
     rng = np.random.default_rng(0)
-    images = {name: [rng.uniform(-1, 1, (64, 64, 3)).astype(np.float32) for _ in range(10)] for name in ('real', 'FVAE')}
+    images = {
+        name: [rng.uniform(-1, 1, (64, 64, 3)).astype(np.float32) for _ in range(10)] for name in ('real', 'FVAE')
+    }
     study.build(images, tmp_path / 'study')
     key = json.loads((tmp_path / 'study' / 'key.json').read_text())
     (tmp_path / 'study' / 'answers').mkdir()
     read = answers.read_key(tmp_path / 'study' / 'key.json')
     for number in range(4):
         given = {image: 'real' if method == 'real' or number == 0 else 'fake' for image, method in read.images.items()}
-        text = json.dumps({'study': key['study'], 'participant': f'{number:016x}', 'started': '2026-01-01T00:00:00Z',
-                           'finished': '2026-01-01T00:10:00Z', 'answers': given, 'order': list(given)})
+        text = json.dumps(
+            {
+                'study': key['study'],
+                'participant': f'{number:016x}',
+                'started': '2026-01-01T00:00:00Z',
+                'finished': '2026-01-01T00:10:00Z',
+                'answers': given,
+                'order': list(given),
+            }
+        )
         (tmp_path / 'study' / 'answers' / f'{number}.json').write_text(text)
     rows = {row.label: row.cells for row in perception.section(context).tables[0].rows}
     assert rows['real'][0].mean == 100 and rows['FVAE'][0].mean == 25 and rows['FVAE'][1:] == [40, 59.4]
@@ -134,6 +147,7 @@ def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
 
 def test_a_run_that_is_none_is_named(tmp_path):
     from fvae_jax.errors import InputError
+
     for command in (['report', str(tmp_path)], ['study', 'build', str(tmp_path), '--out', str(tmp_path / 'study')]):
         with pytest.raises(InputError, match=f'{tmp_path} holds no run'):
             cli.main(command)

@@ -18,8 +18,11 @@ def studies(count=200):
 
 
 def coverage(whose):
-    hits = [low <= 30 <= high for values, people in studies()
-            for _, low, high in [statistics.bootstrap_interval(values, whose(people), resamples=500)]]
+    hits = [
+        low <= 30 <= high
+        for values, people in studies()
+        for _, low, high in [statistics.bootstrap_interval(values, whose(people), resamples=500)]
+    ]
     return np.mean(hits)
 
 

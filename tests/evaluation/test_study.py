@@ -41,8 +41,8 @@ def decode(uri):
 def chunks(png):
     place = 8
     while place < len(png):
-        yield png[place + 4:place + 8]
-        place += 12 + int.from_bytes(png[place:place + 4])
+        yield png[place + 4 : place + 8]
+        place += 12 + int.from_bytes(png[place : place + 4])
 
 
 @pytest.fixture(scope='module')
@@ -66,8 +66,14 @@ def test_the_page_does_not_tell_methods_apart(study):
     assert len({len(uri) for uri in data['images'].values()}) == 1
     assert {kind for uri in data['images'].values() for kind in chunks(decode(uri)[1])} == {b'IHDR', b'IDAT', b'IEND'}
     # The control: compressed, a blurred picture is known by its size.
-    sizes = {method: [len(cv2.imencode('.png', decode(data['images'][name])[0])[1])
-                      for name, of in key['images'].items() if of == method] for method in ('VAE', 'FVAE')}
+    sizes = {
+        method: [
+            len(cv2.imencode('.png', decode(data['images'][name])[0])[1])
+            for name, of in key['images'].items()
+            if of == method
+        ]
+        for method in ('VAE', 'FVAE')
+    }
     assert max(sizes['VAE']) < min(sizes['FVAE'])
 
 
@@ -94,16 +100,19 @@ def test_a_title_is_text(tmp_path):
     assert page.count('&lt;script&gt;$x &amp; &quot;faces&quot;') == 2 and '<script>$x' not in page
 
 
-@pytest.mark.parametrize('change, message', [
-    ({'FVAE': noise(9)}, "'FVAE' has 9 images, the study takes 10"),
-    ({'FVAE': noise(size=17)}, r'differ in size \(real 16x16; FVAE 17x17'),
-    ({'VAE': [x[:, :8] for x in noise()]}, 'VAE 8x16'),
-    ({'VAE': [x[..., 0] for x in noise()]}, r"'VAE' has an image that is uint8 \(16, 16\)"),
-    ({'VAE': [np.float64(x) for x in noise()]}, 'float64'),
-    ({'VAE': [np.float32(x) for x in noise()]}, 'values from 0 to 255; give float32 in'),
-    ({'VAE': [np.full((16, 16, 3), np.nan, np.float32)] * 10}, 'nan'),
-    ({'VAE': [np.zeros((0, 16, 3), np.uint8)] * 10}, r'\(0, 16, 3\)'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'FVAE': noise(9)}, "'FVAE' has 9 images, the study takes 10"),
+        ({'FVAE': noise(size=17)}, r'differ in size \(real 16x16; FVAE 17x17'),
+        ({'VAE': [x[:, :8] for x in noise()]}, 'VAE 8x16'),
+        ({'VAE': [x[..., 0] for x in noise()]}, r"'VAE' has an image that is uint8 \(16, 16\)"),
+        ({'VAE': [np.float64(x) for x in noise()]}, 'float64'),
+        ({'VAE': [np.float32(x) for x in noise()]}, 'values from 0 to 255; give float32 in'),
+        ({'VAE': [np.full((16, 16, 3), np.nan, np.float32)] * 10}, 'nan'),
+        ({'VAE': [np.zeros((0, 16, 3), np.uint8)] * 10}, r'\(0, 16, 3\)'),
+    ],
+)
 def test_images_that_cannot_be_compared(change, message, tmp_path):
     with pytest.raises(InputError, match=message):
         build.build({**pictures(), **change}, tmp_path / 'study')
@@ -147,9 +156,17 @@ class Participants:
             yes, no_answer = left[method]
             labels = ['real'] * yes + ['skip'] * no_answer + ['fake'] * (len(images) - yes - no_answer)
             answers.update(zip(images, labels))
-        return self.save(name or f'{number}.json', {
-            'study': self.key['study'], 'participant': f'{number:016x}', 'started': finished, 'finished': finished,
-            'answers': answers, 'order': list(answers)})
+        return self.save(
+            name or f'{number}.json',
+            {
+                'study': self.key['study'],
+                'participant': f'{number:016x}',
+                'started': finished,
+                'finished': finished,
+                'answers': answers,
+                'order': list(answers),
+            },
+        )
 
     def save(self, name, content):
         path = self.folder / name
@@ -163,14 +180,25 @@ def people(study, tmp_path):
 
 
 def test_the_rules_of_the_paper(study, people):
-    files = [people.write(1, real=9, FVAE=6, VAE=1), people.write(2, real=5, FVAE=7), people.write(3, real=4, VAE=10),
-             people.write(4, real=3, skipped=4, FVAE=2), people.write(5, real=0, skipped=10, VAE=10)]
+    files = [
+        people.write(1, real=9, FVAE=6, VAE=1),
+        people.write(2, real=5, FVAE=7),
+        people.write(3, real=4, VAE=10),
+        people.write(4, real=3, skipped=4, FVAE=2),
+        people.write(5, real=0, skipped=10, VAE=10),
+    ]
     result = score.score(files, study / 'key.json')
     assert result.participants == 3  # 9/10, 5/10 and 3/6 stay, 4/10 and 0/0 do not
     assert [(d.participant[-1], d.file, d.correct, d.judged) for d in result.dropped] == [
-        ('3', '3.json', 4, 10), ('5', '5.json', 0, 0)]
+        ('3', '3.json', 4, 10),
+        ('5', '5.json', 0, 0),
+    ]
     assert [(row.method, row.real, row.judged) for row in result.rows] == [
-        ('real', 17, 26), ('FVAE', 15, 30), ('VAE', 1, 30), ('average flow (DIS)', 0, 30)]
+        ('real', 17, 26),
+        ('FVAE', 15, 30),
+        ('VAE', 1, 30),
+        ('average flow (DIS)', 0, 30),
+    ]
     text = score.table(result)
     assert re.search(r'real +26 +65\.4 .* 89\.7\n', text) and re.search(r'FVAE +30 +50\.0 .* 59\.4\n', text)
     assert re.search(r'\nVAE +30 +3\.3 .* 35\.6\n', text)
@@ -196,19 +224,22 @@ def test_nobody_left(study, people):
         score.score([], study / 'key.json')
 
 
-@pytest.mark.parametrize('change, message', [
-    ({'study': 'other'}, "belong to study 'other'"),
-    ({'study': ['x'] * 1000}, 'belong to study'),
-    ({'participant': '../../x'}, 'participant is'),
-    ({'participant': '\ud800\x1b[31m'}, r"participant is '\\ud800\\x1b"),
-    ({'participant': None}, 'participant is None'),
-    ({'finished': '2020-01-01T09:00:00'}, 'not a time with its zone'),
-    ({'finished': 7}, 'finished is 7'),
-    ({'finished': None}, 'finished is None'),
-    ({'answers': []}, r'answers are \[\], not a table'),
-    ({'answers': {'f' * 99999: 'real'}}, "image 'ffff.*' is not in the study"),
-    ({'answers': 'REAL'}, "answers are 'REAL'"),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'study': 'other'}, "belong to study 'other'"),
+        ({'study': ['x'] * 1000}, 'belong to study'),
+        ({'participant': '../../x'}, 'participant is'),
+        ({'participant': '\ud800\x1b[31m'}, r"participant is '\\ud800\\x1b"),
+        ({'participant': None}, 'participant is None'),
+        ({'finished': '2020-01-01T09:00:00'}, 'not a time with its zone'),
+        ({'finished': 7}, 'finished is 7'),
+        ({'finished': None}, 'finished is None'),
+        ({'answers': []}, r'answers are \[\], not a table'),
+        ({'answers': {'f' * 99999: 'real'}}, "image 'ffff.*' is not in the study"),
+        ({'answers': 'REAL'}, "answers are 'REAL'"),
+    ],
+)
 def test_files_that_do_not_fit(change, message, study, people):
     content = json.loads(people.write(1).read_text())
     broken = people.save('broken.json', {**content, **change})
@@ -226,11 +257,19 @@ def test_labels_that_do_not_exist(label, study, people):
         score.score([people.save('broken.json', content)], study / 'key.json')
 
 
-@pytest.mark.parametrize('content, message', [
-    (b'', 'is not JSON'), (b'\xff\xfe\x00', 'is not JSON'), (b'[' * 100_000, 'is not JSON'),
-    (b'{"a": 1', 'is not JSON'), (b'9' * 5000, 'is not JSON'), (b'[1, 2]', r'holds \[1, 2\], not a table'),
-    (b'NaN', 'holds nan'), (b' ' * (5 * 2**20 + 1), 'is larger than 5 MB'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (b'', 'is not JSON'),
+        (b'\xff\xfe\x00', 'is not JSON'),
+        (b'[' * 100_000, 'is not JSON'),
+        (b'{"a": 1', 'is not JSON'),
+        (b'9' * 5000, 'is not JSON'),
+        (b'[1, 2]', r'holds \[1, 2\], not a table'),
+        (b'NaN', 'holds nan'),
+        (b' ' * (5 * 2**20 + 1), 'is larger than 5 MB'),
+    ],
+)
 def test_files_of_anything(content, message, study, tmp_path):
     (tmp_path / 'broken.json').write_bytes(content)
     with pytest.raises(InputError, match=f"broken.json' {message}.*; leave it out, or ask"):
@@ -295,19 +334,25 @@ def _simulate(study, folder, spread):
     many = logits + spread * np.sqrt(2) * rng.standard_normal((400_000, 1))
     rates = np.mean(1 / (1 + np.exp(-many)), 0)
     shape = (STUDIES, PEOPLE, len(METHODS), IMAGES)
-    logits = logits[:, None] + spread * (rng.standard_normal((STUDIES, PEOPLE, 1, 1))
-                                         + rng.standard_normal((STUDIES, 1, len(METHODS), IMAGES)))
+    logits = logits[:, None] + spread * (
+        rng.standard_normal((STUDIES, PEOPLE, 1, 1)) + rng.standard_normal((STUDIES, 1, len(METHODS), IMAGES))
+    )
     labels = np.where(rng.random(shape) < 1 / (1 + np.exp(-logits)), 'real', 'fake')
     labels = np.where(rng.random(shape) < 0.05, 'skip', labels)
     crossed, independent = [], []
     for one in labels:
         people = [dict(zip(order, given.ravel().tolist())) for given in one]
-        result = score.tally([answers_lib.Answers(folder / f'{i}.json', f'{i:016x}', when, answers)
-                              for i, answers in enumerate(people)], key)
+        result = score.tally(
+            [answers_lib.Answers(folder / f'{i}.json', f'{i:016x}', when, answers) for i, answers in enumerate(people)],
+            key,
+        )
         if not crossed:  # files say the same
-            files = [participants.save(f'{i}.json', {'study': key.study, 'participant': f'{i:016x}',
-                                                     'finished': LATER, 'answers': answers})
-                     for i, answers in enumerate(people)]
+            files = [
+                participants.save(
+                    f'{i}.json', {'study': key.study, 'participant': f'{i:016x}', 'finished': LATER, 'answers': answers}
+                )
+                for i, answers in enumerate(people)
+            ]
             assert score.score(files, study / 'key.json') == result
         assert result.participants >= PEOPLE - 2  # dropping more would bias the rate of the real images
         crossed.append([row.interval for row in result.rows])
@@ -319,7 +364,7 @@ def test_the_intervals_cover_where_answers_are_independent(study, tmp_path):
     crossed, independent, rates = _simulate(study, tmp_path, 0)
     for intervals in (crossed, independent):
         covered = _covered(intervals, rates)
-        assert np.all((0.9 <= covered) & (covered <= 0.99)), covered
+        assert np.all((covered >= 0.9) & (covered <= 0.99)), covered
     # Controls: intervals of half the width, and the rates of other methods.
     middle = crossed.mean(-1, keepdims=True)
     assert np.all(_covered(middle + (crossed - middle) / 2, rates) < 0.85)
@@ -329,7 +374,7 @@ def test_the_intervals_cover_where_answers_are_independent(study, tmp_path):
 def test_the_intervals_cover_where_people_and_images_differ(study, tmp_path):
     crossed, independent, rates = _simulate(study, tmp_path, 0.5)
     covered = _covered(crossed, rates)
-    assert np.all((0.9 <= covered) & (covered <= 0.99)), covered
+    assert np.all((covered >= 0.9) & (covered <= 0.99)), covered
     assert np.all(_covered(independent, rates) < 0.9)
 
 

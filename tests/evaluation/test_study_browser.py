@@ -19,12 +19,15 @@ ANSWERS = ('real', 'fake', 'skip')
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
     real = [Face(0, i, 64).image('smile', 1.0) for i in range(10)]
-    return build.build({
-        'real': real,
-        'FVAE': [cv2.medianBlur(face, 3) for face in real],
-        'VAE': [cv2.GaussianBlur(face, (0, 0), 2) for face in real],
-        'average flow (DIS)': [np.roll(face, 2, 0) for face in real],
-    }, tmp_path_factory.mktemp('study') / 'study').parent
+    return build.build(
+        {
+            'real': real,
+            'FVAE': [cv2.medianBlur(face, 3) for face in real],
+            'VAE': [cv2.GaussianBlur(face, (0, 0), 2) for face in real],
+            'average flow (DIS)': [np.roll(face, 2, 0) for face in real],
+        },
+        tmp_path_factory.mktemp('study') / 'study',
+    ).parent
 
 
 @pytest.fixture(scope='module')
@@ -104,7 +107,11 @@ def test_from_the_first_click_to_a_scored_file(study, names, plan, open_page, ch
     result = score.score([path], study / 'key.json')
     assert result.participants == 1
     assert [(row.method, row.real, row.judged) for row in result.rows] == [
-        ('real', 9, 9), ('FVAE', 6, 9), ('VAE', 2, 9), ('average flow (DIS)', 0, 9)]
+        ('real', 9, 9),
+        ('FVAE', 6, 9),
+        ('VAE', 2, 9),
+        ('average flow (DIS)', 0, 9),
+    ]
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
@@ -117,8 +124,9 @@ def test_a_phone_and_the_keyboard_alone(scheme, study, names, open_page, check_l
             page.keyboard.press('Tab')
             if page.locator(selector).evaluate('element => element === document.activeElement'):
                 break
-        ring = page.evaluate('(({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])'
-                             '(getComputedStyle(document.activeElement))')
+        ring = page.evaluate(
+            '(({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])(getComputedStyle(document.activeElement))'
+        )
         assert ring == ['solid', '3px'] and page.locator(selector + ':focus').count() == 1
 
     go_to('#start')

@@ -2,11 +2,11 @@
 
 import cv2
 import numpy as np
-from PIL import Image
 import pytest
 import skimage.data
-
 from editing import models
+from PIL import Image
+
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import morph, portrait
@@ -30,7 +30,7 @@ def smile():
 
 @pytest.fixture(scope='module')
 def pictures():
-    face, = align.detect_faces(ASTRONAUT)
+    (face,) = align.detect_faces(ASTRONAUT)
     matrix = align.crop_transform(face.landmarks, SIZE)
     source, _ = morph.native_crop(ASTRONAUT, matrix, SIZE, upsampling.SIDE)
     crop = image_ops.to_float(align.align_crop(ASTRONAUT, matrix, SIZE))
@@ -55,8 +55,10 @@ def test_one_bilinear_pass_would_not_keep_it(pictures):
 
 
 def test_both_show_the_same_edit(pictures):
-    small = [cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA) for picture in (
-        pictures.by_pixels, pictures.by_flow, pictures.source)]
+    small = [
+        cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
+        for picture in (pictures.by_pixels, pictures.by_flow, pictures.source)
+    ]
     same, change = (np.abs(small[0] - other).mean() for other in small[1:])
     mouth = np.s_[40:54, 20:44]
     assert same < 0.01
@@ -80,8 +82,15 @@ def test_sharpening_would_be_seen(pictures):
 def test_the_command(tmp_path, capsys):
     bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
     Image.fromarray(ASTRONAUT).save(tmp_path / 'me.png')
-    line = [str(tmp_path / 'me.png'), '--model', str(tmp_path / 'model.safetensors'),
-            '--smile', '1', '--out', str(tmp_path / 'figure7.png')]
+    line = [
+        str(tmp_path / 'me.png'),
+        '--model',
+        str(tmp_path / 'model.safetensors'),
+        '--smile',
+        '1',
+        '--out',
+        str(tmp_path / 'figure7.png'),
+    ]
     upsampling.main(line)
     with Image.open(tmp_path / 'figure7.png') as figure:
         assert min(figure.size) > 2 * upsampling.SIDE

@@ -9,10 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-
 from export import variants
-from fvae_jax import bundle as bundle_lib
-from fvae_jax import cli
+
+from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import align
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
@@ -52,7 +51,14 @@ def test_the_built_in_model_in_one_line(tmp_path, capsys):
     told = run(capsys, '--to', 'onnx', '--out', tmp_path / 'faces')
     assert told.startswith(f'{tmp_path / "faces"}: 4.') and 'half precision' in told and told.count('\n') == 1
     assert names(tmp_path / 'faces') == [
-        'MODEL_CARD.md', 'README.md', 'decode.onnx', 'encode.onnx', 'latents.bin', 'mask.onnx', 'model.json']
+        'MODEL_CARD.md',
+        'README.md',
+        'decode.onnx',
+        'encode.onnx',
+        'latents.bin',
+        'mask.onnx',
+        'model.json',
+    ]
     written = json.loads((tmp_path / 'faces' / 'model.json').read_text())
     assert written['size'] == 128 and written['content'] and written['mask'] and written['name'] == 'faces'
     for word in ('DeBruine', 'ICT-FaceKit', 'CC BY 4.0'):
@@ -99,8 +105,13 @@ def test_a_web_page_has_its_files_and_the_model(model, page, tmp_path, capsys):
     run(capsys, model, '--to', 'web', '--out', tmp_path / 'out')
     written = names(tmp_path / 'out')
     assert {name for name in written if name.startswith('model/')} == {
-        'model/README.md', 'model/decode.onnx', 'model/encode.onnx', 'model/latents.bin', 'model/mask.onnx',
-        'model/model.json'}
+        'model/README.md',
+        'model/decode.onnx',
+        'model/encode.onnx',
+        'model/latents.bin',
+        'model/mask.onnx',
+        'model/model.json',
+    }
     assert {'index.html', 'deeper/code.js'} <= set(written)
     assert not [name for name in written if name.endswith(('.py', '.pyc'))]
     assert (tmp_path / 'out' / 'deeper' / 'code.js').read_text() == 'deeper/code.js'
@@ -174,8 +185,10 @@ def test_the_extra_is_what_the_targets_need():
 
 
 def test_stablehlo_needs_no_onnx_and_errors_are_one_line(model, tmp_path):
-    code = ('import sys\nfor name in ("onnx", "onnxruntime"): sys.modules[name] = None\n'
-            'sys.argv[0] = "fvae"\nfrom fvae_jax import cli; cli.run()')
+    code = (
+        'import sys\nfor name in ("onnx", "onnxruntime"): sys.modules[name] = None\n'
+        'sys.argv[0] = "fvae"\nfrom fvae_jax import cli; cli.run()'
+    )
 
     def fvae(*argv):
         return subprocess.run([sys.executable, '-c', code, *map(str, argv)], cwd=ROOT, capture_output=True, text=True)

@@ -16,14 +16,23 @@ pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 
 from export import variants
+
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.errors import InputError
 from fvae_jax.export import demo
 
 ROOT = pathlib.Path(__file__).parents[2]
-TYPES = {'': 'text/html', 'style.css': 'text/css', 'app/main.js': 'text/javascript', 'vendor/ort.js': 'text/javascript',
-         'vendor/ort.wasm.gz': 'application/octet-stream', 'model/model.json': 'application/json',
-         'model/decode.onnx': 'application/octet-stream', 'vendor/LICENSE-yunet.txt': 'text/plain', 'page.json': 'application/json'}
+TYPES = {
+    '': 'text/html',
+    'style.css': 'text/css',
+    'app/main.js': 'text/javascript',
+    'vendor/ort.js': 'text/javascript',
+    'vendor/ort.wasm.gz': 'application/octet-stream',
+    'model/model.json': 'application/json',
+    'model/decode.onnx': 'application/octet-stream',
+    'vendor/LICENSE-yunet.txt': 'text/plain',
+    'page.json': 'application/json',
+}
 
 
 @pytest.fixture(scope='module')
@@ -34,10 +43,16 @@ def model(tmp_path_factory):
 
 
 def start(*arguments, cache):
-    return subprocess.Popen([sys.executable, '-m', 'fvae_jax', 'demo', *map(str, arguments)], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, 'FVAE_CACHE': str(cache)},
-                            # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    return subprocess.Popen(
+        [sys.executable, '-m', 'fvae_jax', 'demo', *map(str, arguments)],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, 'FVAE_CACHE': str(cache)},
+        # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 def test_the_page_is_served_until_it_is_interrupted(model, tmp_path):
@@ -70,9 +85,15 @@ def test_a_port_that_is_taken(tmp_path):
             demo.listen(tmp_path, port)
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--port', '70000'], "'70000' is more than 65535"), (['--port', 'x'], 'whole number'),
-    (['missing.safetensors', '--no-open'], 'missing.safetensors'), (['--host', 'x'], 'unknown argument --host')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--port', '70000'], "'70000' is more than 65535"),
+        (['--port', 'x'], 'whole number'),
+        (['missing.safetensors', '--no-open'], 'missing.safetensors'),
+        (['--host', 'x'], 'unknown argument --host'),
+    ],
+)
 def test_what_it_refuses(arguments, message):
     with pytest.raises(InputError, match=message) as error:
         demo.demo(arguments)

@@ -1,5 +1,6 @@
 """The page where the browser has WebGPU. Here the processor plays the graphics card, which the page would not use: its
-scripts are changed to believe it, and to be content with less."""
+scripts are changed to believe it, and to be content with less.
+"""
 
 import contextlib
 import shutil
@@ -15,6 +16,7 @@ if shutil.which('chromium') is None:
 
 import browser
 from export.using import call, saved, served, take_sample
+
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.export import command
 
@@ -46,8 +48,12 @@ def opened(site, folder, changes):
         page.set_default_timeout(120_000)
         page.on('console', lambda message: complaints.append(message.text))
         page.context.on('weberror', lambda error: complaints.append(str(error.error)))
-        page.context.on('response', lambda response: fetched.update(
-            {response.url.rpartition('/')[2]: int(response.headers.get('content-length', 0))}))
+        page.context.on(
+            'response',
+            lambda response: fetched.update(
+                {response.url.rpartition('/')[2]: int(response.headers.get('content-length', 0))}
+            ),
+        )
         page.goto(address)
         page.wait_for_selector('#sample:visible')
         yield page, fetched

@@ -5,9 +5,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from export import variants
 from scipy import special
 
-from export import variants
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError

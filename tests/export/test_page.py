@@ -12,9 +12,10 @@ pytest.importorskip('onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 sync_api = pytest.importorskip('playwright.sync_api')
 
-import fvae_jax
 from export import variants
 from export.using import call, difference, eyes_of, face_of, saved, served, shown, take_sample, told
+
+import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import interpolation
 from fvae_jax.export import command
@@ -72,8 +73,9 @@ def test_edits_as_fvae_edit_does(address, sample, open_page):
         outside[face] = False
         assert (got[outside] == source[outside]).all()
         assert picture.text['Software'] == f'fvae_jax {fvae_jax.__version__}' and picture.text['Model'] == 'faces'
-        assert picture.text['Edit'] == ', '.join(f'{name} {value:g}' for name, value in
-                                                 sorted(strengths.items(), key=lambda item: item[0] != 'smile'))
+        assert picture.text['Edit'] == ', '.join(
+            f'{name} {value:g}' for name, value in sorted(strengths.items(), key=lambda item: item[0] != 'smile')
+        )
     page.click('#reset')
     told(page, 'All sliders')
     assert (np.array(saved(page).convert('RGB')) == source).all()
@@ -89,7 +91,8 @@ def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
     edited = encoded['latent'] + latents[facts['latents']['order'].index('smile')]
     page = open_page(address)
     page.wait_for_selector('#sample:visible')
-    got = page.evaluate("""async ([crop, change]) => {
+    got = page.evaluate(
+        """async ([crop, change]) => {
         const {ask} = await import('/app/networks.js');
         const latent = await ask('encode', {key: 'test', crop: Float32Array.from(crop)});
         const edited = latent.map((value, i) => value + change[i]);
@@ -97,12 +100,16 @@ def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
         const mask_logit = await ask('mask', {key: 'test', latent: edited});
         const plain = {latent, displacement, alpha_logit, color, mask_logit};
         return Object.fromEntries(Object.entries(plain).map(([name, values]) => [name, Array.from(values)]));
-    }""", [crop.ravel().tolist(), latents[facts['latents']['order'].index('smile')].ravel().tolist()])
+    }""",
+        [crop.ravel().tolist(), latents[facts['latents']['order'].index('smile')].ravel().tolist()],
+    )
     wanted = {'latent': encoded['latent']}
     for name in ('decode', 'mask'):
         feeds = {**encoded, 'latent': edited}
         outputs = facts['networks'][name]['outputs']
-        wanted.update(zip(outputs, sessions[name].run(outputs, {key: feeds[key] for key in facts['networks'][name]['inputs']})))
+        wanted.update(
+            zip(outputs, sessions[name].run(outputs, {key: feeds[key] for key in facts['networks'][name]['inputs']}))
+        )
     for name, values in wanted.items():
         np.testing.assert_allclose(got[name], values.ravel(), atol=1e-4, err_msg=name, rtol=1e-5)
     assert np.abs(wanted['displacement']).max() > 1
@@ -113,8 +120,9 @@ def test_what_it_asks_for(address, open_page):
     requests, sizes = [], {}
     page = open_page('about:blank')
     page.context.on('request', lambda request: requests.append(request.url))
-    page.context.on('response', lambda response: sizes.update(
-        {response.url: int(response.headers.get('content-length', 0))}))
+    page.context.on(
+        'response', lambda response: sizes.update({response.url: int(response.headers.get('content-length', 0))})
+    )
     page.goto(address)
     take_sample(page)
     page.evaluate("async () => (await import('/app/networks.js')).ask('ready')")
@@ -127,7 +135,9 @@ def test_what_it_asks_for(address, open_page):
     call(page, 'main.setStrengths({surprise: 1})')
     saved(page)
     page.click('#mode-blend')
-    page.set_input_files('#file-second', {'name': 'b.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.astronaut())})
+    page.set_input_files(
+        '#file-second', {'name': 'b.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.astronaut())}
+    )
     told(page, 'from one photo to the other')
     assert [url for url in requests if url.startswith(address)] == before
     open_page.complaints[:] = [told for told in open_page.complaints if not told.startswith(f'request: {address}')]
@@ -159,7 +169,9 @@ def test_refuses_what_is_no_photo_of_a_face(address, open_page):
         page.set_input_files('#file', {'name': 'photo.jpg', 'mimeType': 'image/jpeg', 'buffer': content_})
         told(page, 'not a photo that this browser can read')
         assert page.locator('#work').is_hidden()
-        page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
+        page.set_input_files(
+            '#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())}
+        )
         told(page, 'No face')
     take_sample(page)
     assert page.locator('#start').is_hidden() and page.locator('#work').is_visible()
@@ -207,8 +219,12 @@ def test_a_face_in_profile(address, open_page):
 
 
 def test_the_camera(address, open_page):
-    refusals = {'NotAllowedError': 'not allowed', 'NotFoundError': 'No camera was found', 'NotReadableError': 'in use',
-                'OverconstrainedError': r'could not be started \(OverconstrainedError\)'}
+    refusals = {
+        'NotAllowedError': 'not allowed',
+        'NotFoundError': 'No camera was found',
+        'NotReadableError': 'in use',
+        'OverconstrainedError': r'could not be started \(OverconstrainedError\)',
+    }
     for error, line in refusals.items():
         page = open_page(address, script=refusing(error))
         page.click('#use-camera')
@@ -277,8 +293,10 @@ def test_the_layout_and_the_keyboard(width, height, scheme, address, open_page, 
             if page.locator(selector).evaluate('element => element === document.activeElement'):
                 break
             page.keyboard.press('Tab')
-        ring = page.evaluate('() => (({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])'
-                             '(getComputedStyle(document.activeElement))')
+        ring = page.evaluate(
+            '() => (({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])'
+            '(getComputedStyle(document.activeElement))'
+        )
         assert ring == ['solid', '3px'] and page.locator(selector + ':focus').count() == 1
 
     go_to('#sample')
@@ -364,7 +382,9 @@ def test_between_two_photos(address, sample, smiling, editor, open_page):
 @pytest.mark.slow
 def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
     side = 7100
-    Image.fromarray(sample.photo.pixels).resize((side, side), Image.Resampling.BICUBIC).save(tmp_path / 'large.jpg', quality=90)
+    Image.fromarray(sample.photo.pixels).resize((side, side), Image.Resampling.BICUBIC).save(
+        tmp_path / 'large.jpg', quality=90
+    )
     page = open_page(address)
     page.context.set_default_timeout(120_000)
     page.wait_for_selector('#sample:visible')
@@ -378,7 +398,9 @@ def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
     reduced = np.array(picture.convert('RGB').resize((512, 512), Image.Resampling.BOX))
     wanted = sample.edit(smile=-1.0).photo.pixels
     assert difference(reduced, wanted, face_of(sample)) < difference(sample.photo.pixels, wanted, face_of(sample))
-    Image.fromarray(sample.photo.pixels).resize((9000, 9000), Image.Resampling.BICUBIC).save(tmp_path / 'huge.jpg', quality=80)
+    Image.fromarray(sample.photo.pixels).resize((9000, 9000), Image.Resampling.BICUBIC).save(
+        tmp_path / 'huge.jpg', quality=80
+    )
     page.set_input_files('#file', tmp_path / 'huge.jpg')
     told(page, r'The photo had 81\.0 megapixels and was reduced to 60\.0', 120)
 

@@ -6,16 +6,16 @@ import subprocess
 import sys
 
 import jax
-from jax import export
 import numpy as np
 import pytest
-
 from export import variants
+from jax import export
+
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.export import check, functions, load, stablehlo
 
 # What another program might do: everything that it knows of the model is in the folder.
-_PROGRAM = '''
+_PROGRAM = """
 import sys
 import numpy as np
 from load import load
@@ -28,7 +28,7 @@ edited = {**face, 'latent': face['latent'] + latents['smile']}
 np.savez(sys.argv[2], **{k: v for k, v in edited.items() if 'feature' not in k}, **networks['decode'](edited),
          **(networks['mask'](edited) if 'mask' in networks else {}))
 print([name for name in ('flax', 'fvae_jax', 'ml_collections', 'onnx') if name in sys.modules])
-'''
+"""
 
 
 @pytest.mark.parametrize('form', ['all', 'no mask', 'group norm', 'bottleneck', 'bfloat16'])
@@ -41,8 +41,13 @@ def test_a_program_with_jax_alone_gets_what_the_editor_gets(form, tmp_path):
     np.savez(tmp_path / 'in.npz', crops=crops)
     (folder / 'program.py').write_text(_PROGRAM)
     elsewhere = {name: value for name, value in os.environ.items() if not name.startswith('JAX_NUMPY_')}
-    found = subprocess.run([sys.executable, folder / 'program.py', tmp_path / 'in.npz', tmp_path / 'out.npz'],
-                           cwd=tmp_path, env=elsewhere, capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, folder / 'program.py', tmp_path / 'in.npz', tmp_path / 'out.npz'],
+        cwd=tmp_path,
+        env=elsewhere,
+        capture_output=True,
+        text=True,
+    )
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip() == '[]'
     config = bundle.config.copy_and_resolve_references()
@@ -61,7 +66,14 @@ def test_every_platform_and_any_batch(tmp_path):
     bundle = variants.bundle('all')
     stablehlo.build(bundle, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        'README.md', 'decode.stablehlo', 'encode.stablehlo', 'latents.bin', 'load.py', 'mask.stablehlo', 'model.json']
+        'README.md',
+        'decode.stablehlo',
+        'encode.stablehlo',
+        'latents.bin',
+        'load.py',
+        'mask.stablehlo',
+        'model.json',
+    ]
     for name in functions.inputs(bundle):
         exported = export.deserialize(bytearray((tmp_path / f'{name}.stablehlo').read_bytes()))
         assert exported.platforms == ('cpu', 'cuda', 'tpu')
@@ -74,8 +86,9 @@ def test_every_platform_and_any_batch(tmp_path):
 
 def test_weights_that_fit_are_stored_in_half_precision(tmp_path):
     bundle = variants.bundle('all')
-    halved = bundle._replace(**{name: jax.tree.map(lambda x: np.float32(np.float16(x)), getattr(bundle, name))
-                                for name in ('fvae', 'mask')})
+    halved = bundle._replace(
+        **{name: jax.tree.map(lambda x: np.float32(np.float16(x)), getattr(bundle, name)) for name in ('fvae', 'mask')}
+    )
     sizes = []
     for name, model in (('whole', bundle), ('halved', halved)):
         (tmp_path / name).mkdir()

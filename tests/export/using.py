@@ -30,6 +30,7 @@ def served(folder):
 def told(page, text, timeout=PATIENCE):
     """Waits until the live region says something."""
     from playwright import sync_api
+
     sync_api.expect(page.locator('#status')).to_have_text(re.compile(text), timeout=1000 * timeout)
 
 
@@ -40,8 +41,9 @@ def take_sample(page):
 
 def call(page, expression, argument=None):
     """Awaits what an expression over the page's main module `main`, and `argument`, gives."""
-    return page.evaluate(f"async (argument) => {{ const main = await import('/app/main.js'); return await {expression}; }}",
-                         argument)
+    return page.evaluate(
+        f"async (argument) => {{ const main = await import('/app/main.js'); return await {expression}; }}", argument
+    )
 
 
 def saved(page):
@@ -55,12 +57,12 @@ def saved(page):
 
 def shown(page):
     """The picture on the screen, (H, W, 3)."""
-    width, height, data = page.evaluate('''() => {
+    width, height, data = page.evaluate("""() => {
         const view = document.getElementById('view');
         const context = new OffscreenCanvas(view.width, view.height).getContext('2d', {willReadFrequently: true});
         context.drawImage(view, 0, 0);
         return [view.width, view.height, Array.from(context.getImageData(0, 0, view.width, view.height).data)];
-    }''')
+    }""")
     return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
 
 

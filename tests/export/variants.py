@@ -49,7 +49,7 @@ def bundle(form, loudness=0.3):
     network = weights(fvae.from_config(config), image, image)
     mask = weights(confidence.from_config(config), image, latent) if config.confidence.enabled else None
     means = {name: np.float32(rng.normal(0, 0.5, (4, 4, 8))) for name in ('neutral', 'smile', 'surprise')}
-    statistics = bundle_lib.LatentStatistics(means, {}, {name: 5 for name in means})
+    statistics = bundle_lib.LatentStatistics(means, {}, dict.fromkeys(means, 5))
     return bundle_lib.Bundle(config, network, mask, statistics, {'step': 12, 'data': 'dice', 'licence': 'none'})
 
 

@@ -15,8 +15,8 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from fvae_jax.errors import InputError
 from faults import trial
+from fvae_jax.errors import InputError
 
 _STEPS_PER_KILL = 5  # about what a run gains before the next kill; a run that ends too early is followed by another
 
@@ -42,13 +42,16 @@ def main(arguments: list[str] | None = None) -> dict[tuple[str, str], int]:
             _check(workdir, expected)
     counts = collections.Counter((kill.number.name, kill.place) for kill in kills)
     print(_table(counts))
-    print(f'\n{len(kills)} kills in {len(runs)} run(s) of {steps} steps, seed {args.seed}, {(time.monotonic() - begin) / 60:.0f} minutes '
-          f'(undisturbed: {took / 60:.1f}): {len(expected)} arrays and files with the same bits, nothing left behind')
+    print(
+        f'\n{len(kills)} kills in {len(runs)} run(s) of {steps} steps, seed {args.seed}, {(time.monotonic() - begin) / 60:.0f} minutes '
+        f'(undisturbed: {took / 60:.1f}): {len(expected)} arrays and files with the same bits, nothing left behind'
+    )
     return counts
 
 
-def _kill(folder: pathlib.Path, steps: int, count: int, rng: np.random.Generator
-          ) -> tuple[list[trial.Kill], list[pathlib.Path]]:
+def _kill(
+    folder: pathlib.Path, steps: int, count: int, rng: np.random.Generator
+) -> tuple[list[trial.Kill], list[pathlib.Path]]:
     kills, runs = [], []
     with tqdm(total=count, unit=' kills', smoothing=0.05) as bar:
         while len(kills) < count:

@@ -25,8 +25,9 @@ def disk(tmp_path):
     """The folder of a disk of 16 MB."""
     place = tmp_path / 'disk'
     place.mkdir()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={_MEGABYTES}m', 'tmpfs', str(place)], capture_output=True,
-                             text=True)
+    mounted = subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', f'size={_MEGABYTES}m', 'tmpfs', str(place)], capture_output=True, text=True
+    )
     if mounted.returncode:
         pytest.skip(f'a tmpfs cannot be mounted here, which takes root: {mounted.stderr.strip()}')
     yield place
@@ -60,8 +61,14 @@ def test_whatever_does_not_fit_is_one_line_and_the_run_goes_on(disk, cache, tmp_
     for leave in (0, 40_000, 1_900_000, 4_200_000):
         filler = _fill(disk, leave)
         before = checkpoint.whole_steps(workdir)
-        found = subprocess.run(trial.command(workdir, cache, 8), cwd=trial.ROOT, env=trial.environment(), capture_output=True,
-                               text=True, timeout=trial.HANGS)
+        found = subprocess.run(
+            trial.command(workdir, cache, 8),
+            cwd=trial.ROOT,
+            env=trial.environment(),
+            capture_output=True,
+            text=True,
+            timeout=trial.HANGS,
+        )
         assert 'Traceback' not in found.stderr, found.stderr
         lines.append(_refused(found, workdir))
         assert set(before) <= set(checkpoint.whole_steps(workdir)), 'a step that was saved is lost'
@@ -77,8 +84,14 @@ def test_whatever_does_not_fit_is_one_line_and_the_run_goes_on(disk, cache, tmp_
 def test_a_disk_that_gets_full_inside_a_save(disk, cache, tmp_path):
     trial.run(tmp_path / 'whole', cache, 8)
     workdir = disk / 'run'
-    process = subprocess.Popen(trial.command(workdir, cache, 8), cwd=trial.ROOT, env=trial.environment(), text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        trial.command(workdir, cache, 8),
+        cwd=trial.ROOT,
+        env=trial.environment(),
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     mark = workdir / 'manifests' / '8.unfinished'
     try:
         assert trial.until(mark.exists, process)
@@ -86,7 +99,9 @@ def test_a_disk_that_gets_full_inside_a_save(disk, cache, tmp_path):
         _, said = process.communicate(timeout=trial.HANGS)
     finally:
         process.kill()
-    assert 'from step 4, which is saved' in _refused(subprocess.CompletedProcess([], process.returncode, '', said), workdir)
+    assert 'from step 4, which is saved' in _refused(
+        subprocess.CompletedProcess([], process.returncode, '', said), workdir
+    )
     assert mark.exists() and checkpoint.whole_steps(workdir) == [4]
     filler.unlink()
     trial.run(workdir, cache, 8)

@@ -15,12 +15,31 @@ def test_a_run_that_is_killed_six_times_ends_with_the_same_bits(capsys):
     assert '6 kills in' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('name', [
-    'manifests/12.unfinished', 'manifests/.12.json.tmp', 'checkpoints/12.orbax-checkpoint-tmp/state/a', 'damaged/4/state/a',
-    'samples/0000004.png.77.tmp', '.model.safetensors.tmp', 'mask/0000012/unknown', 'mask/0000012/checkpoints/8.orbax-checkpoint-tmp/a'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'manifests/12.unfinished',
+        'manifests/.12.json.tmp',
+        'checkpoints/12.orbax-checkpoint-tmp/state/a',
+        'damaged/4/state/a',
+        'samples/0000004.png.77.tmp',
+        '.model.safetensors.tmp',
+        'mask/0000012/unknown',
+        'mask/0000012/checkpoints/8.orbax-checkpoint-tmp/a',
+    ],
+)
 def test_what_is_left_behind_is_seen(tmp_path, name):
-    known = ['checkpoints/12/state/a', 'manifests/12.json', '.lock', 'samples/0000004.png', 'samples/test.png', 'model.safetensors',
-             'mask/0000012/beta.txt', 'mask/0000012/checkpoints/8/state/a', 'tensorboard/events']
+    known = [
+        'checkpoints/12/state/a',
+        'manifests/12.json',
+        '.lock',
+        'samples/0000004.png',
+        'samples/test.png',
+        'model.safetensors',
+        'mask/0000012/beta.txt',
+        'mask/0000012/checkpoints/8/state/a',
+        'tensorboard/events',
+    ]
     for file in (*known, name):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text('')

@@ -9,8 +9,14 @@ from faults import trial
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('moment, words', [
-    ('build', 'what was saved is whole'), ('compilation', 'stopped by SIGTERM'), ('last evaluation', 'at step 4, which is saved')])
+@pytest.mark.parametrize(
+    'moment, words',
+    [
+        ('build', 'what was saved is whole'),
+        ('compilation', 'stopped by SIGTERM'),
+        ('last evaluation', 'at step 4, which is saved'),
+    ],
+)
 def test_sigterm_ends_with_75_and_a_line(tmp_path, moment, words):
     workdir, cache = tmp_path / 'run', tmp_path / 'cache'
     # An empty cache of programs: compiling takes long enough to be met.
@@ -18,10 +24,18 @@ def test_sigterm_ends_with_75_and_a_line(tmp_path, moment, words):
     came = {
         'build': lambda: any(cache.rglob('incomplete.*')),
         'compilation': lambda: (workdir / 'parameters.txt').exists(),
-        'last evaluation': lambda: (workdir / 'metrics.jsonl').exists() and '"train/' in (workdir / 'metrics.jsonl').read_text(),
+        'last evaluation': lambda: (
+            (workdir / 'metrics.jsonl').exists() and '"train/' in (workdir / 'metrics.jsonl').read_text()
+        ),
     }[moment]
-    process = subprocess.Popen(trial.command(workdir, cache, 4), cwd=trial.ROOT, env=env, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        trial.command(workdir, cache, 4),
+        cwd=trial.ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert trial.until(came, process)
         process.send_signal(signal.SIGTERM)

@@ -43,9 +43,18 @@ class Kill(NamedTuple):
 
 def command(workdir: pathlib.Path, cache: pathlib.Path, steps: int) -> list[str]:
     """The training command: the tiny config, which saves every four steps."""
-    return [sys.executable, '-m', 'fvae_jax.main', '--config=configs/synthetic.py:tiny', f'--workdir={workdir}',
-            f'--config.data.cache={cache}', f'--config.train.steps={steps}', f'--config.confidence.steps={steps // 2}',
-            '--config.train.patience=1000000', f'--config.train.evaluate_every={_EVERY}']
+    return [
+        sys.executable,
+        '-m',
+        'fvae_jax.main',
+        '--config=configs/synthetic.py:tiny',
+        f'--workdir={workdir}',
+        f'--config.data.cache={cache}',
+        f'--config.train.steps={steps}',
+        f'--config.confidence.steps={steps // 2}',
+        '--config.train.patience=1000000',
+        f'--config.train.evaluate_every={_EVERY}',
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -76,7 +85,9 @@ class Run:
     def start_and_kill(self) -> Kill | None:
         """Starts the run where it is and kills it; None when it had ended before."""
         with open(self._said, 'wb') as said:
-            process = subprocess.Popen(self._command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=said)
+            process = subprocess.Popen(
+                self._command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=said
+            )
         try:
             if not self._wait(process):
                 assert process.returncode == 0, self._said.read_text()
@@ -105,8 +116,12 @@ class Run:
             late = rng.uniform(0, _LATE)
             return until(lambda: time.monotonic() - begin > late, process)
         earliest, into = rng.uniform(0, _SOON), rng.uniform(0, _IN_SAVE)
-        return (until(self._trains, process) and until(_after(earliest), process) and until(self._saves, process)
-                and until(_after(into), process))
+        return (
+            until(self._trains, process)
+            and until(_after(earliest), process)
+            and until(self._saves, process)
+            and until(_after(into), process)
+        )
 
     def _trains(self) -> bool:
         return b' pairs' in self._said.read_bytes()  # the progress bar is there
@@ -151,8 +166,9 @@ def _catches(pid: int, number: signal.Signals) -> bool:
 
 def result_of(workdir: pathlib.Path) -> dict[str, bytes]:
     """The bytes that training ends with: the model file, and every array of the last checkpoints."""
-    import orbax.checkpoint as ocp
     import jax
+    import orbax.checkpoint as ocp
+
     found = {'model.safetensors': (workdir / 'model.safetensors').read_bytes()}
     for place in (workdir, *sorted(workdir.glob('mask/*'))):
         step = max(int(path.name) for path in (place / 'checkpoints').iterdir())
@@ -173,8 +189,10 @@ def left_over(workdir: pathlib.Path) -> list[str]:
     """What a run directory holds that WORKSPACE.md does not list; damaged/, too, since nothing was damaged here."""
     # mask/STEP/ holds the same files again, and beta.txt.
     names = [name for name in listed() if name not in ('damaged/STEP/', 'mask/STEP/')]
-    known = '|'.join(re.escape(name).replace('STEP', r'\d+').replace('N', r'\d+') + ('.*' if name.endswith('/') else '')
-                     for name in names)
+    known = '|'.join(
+        re.escape(name).replace('STEP', r'\d+').replace('N', r'\d+') + ('.*' if name.endswith('/') else '')
+        for name in names
+    )
     known = re.compile(rf'(mask/\d+/)?({known})|mask/\d+/beta\.txt')
     found = [path for path in workdir.rglob('*') if path.is_file() or not any(path.iterdir())]
     return sorted(name for path in found if not known.fullmatch(name := path.relative_to(workdir).as_posix()))

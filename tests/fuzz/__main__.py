@@ -37,9 +37,23 @@ def main() -> int:
                 failures += 1
                 (out / f'{number}.txt').write_text(f'{result.target}\n{result.detail}\n')
                 (out / f'{number}-{result.file}').write_bytes(worker.files.of(number)[2])
-                tqdm.write(f'trial {number}, {result.target}: {result.detail.strip().splitlines()[-1][:200]}', file=sys.stderr)
-    print(json.dumps({'count': args.count, 'seed': args.seed, 'failed': failures, 'slowest_s': round(slowest, 2),
-                      'memory_mb': largest, 'outcomes': outcomes, **({'kept in': str(out)} if failures else {})}, indent=1))
+                tqdm.write(
+                    f'trial {number}, {result.target}: {result.detail.strip().splitlines()[-1][:200]}', file=sys.stderr
+                )
+    print(
+        json.dumps(
+            {
+                'count': args.count,
+                'seed': args.seed,
+                'failed': failures,
+                'slowest_s': round(slowest, 2),
+                'memory_mb': largest,
+                'outcomes': outcomes,
+                **({'kept in': str(out)} if failures else {}),
+            },
+            indent=1,
+        )
+    )
     return 1 if failures else 0
 
 

@@ -5,15 +5,16 @@ import io
 import json
 import pathlib
 import tempfile
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import skimage.data
 import tifffile
+from editing import models
 from PIL import Image, ImageCms
 
-from editing import models
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import builder, crops, index
 from fvae_jax.editing import editor as editor_lib, png
@@ -40,13 +41,15 @@ def targets() -> list[Target]:
     """Every door, with an editor of a small model that stays warm."""
     model = _model()
     editor = editor_lib.Editor(models.random_bundle(content=True))
-    return [Target('fvae edit', _photos(), lambda folder, file: _edit(editor, model, folder, file)),
-            Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
-            Target('photos: index.csv', {'index.csv': _index()}, _read_index),
-            Target('photos: crops', _photos(), _crop),
-            Target('photos: flow', {'flow.npz': _flow()}, _read_flow),
-            Target('study score: answers', {'answers.json': _answers()}, _score),
-            Target('study score: key', {'key.json': _key()}, _score)]
+    return [
+        Target('fvae edit', _photos(), lambda folder, file: _edit(editor, model, folder, file)),
+        Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
+        Target('photos: index.csv', {'index.csv': _index()}, _read_index),
+        Target('photos: crops', _photos(), _crop),
+        Target('photos: flow', {'flow.npz': _flow()}, _read_flow),
+        Target('study score: answers', {'answers.json': _answers()}, _score),
+        Target('study score: key', {'key.json': _key()}, _score),
+    ]
 
 
 def _photos() -> dict[str, bytes]:
@@ -56,21 +59,36 @@ def _photos() -> dict[str, bytes]:
     turned = image.rotate(90)
     deep = np.asarray(image.convert('L')).astype(np.uint16) * 257
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
-    kinds = {'a.jpg': (turned, dict(exif=exif, icc_profile=profile)), 'progressive.jpg': (image, dict(progressive=True)),
-             'inks.jpg': (image.convert('CMYK'), {}), 'a.png': (turned, dict(exif=exif)),
-             'palette.png': (image.convert('P'), {}), 'alpha.png': (image.convert('RGBA'), {}),
-             'deep.png': (Image.fromarray(deep), {}), 'a.webp': (turned, dict(exif=exif)),
-             'lossless.webp': (image, dict(lossless=True)), 'a.tif': (image, {}),
-             'lzw.tif': (image, dict(compression='tiff_lzw')), 'jpeg.tif': (image, dict(compression='jpeg')),
-             'a.bmp': (image, {}), 'a.gif': (image.convert('P'), {}), 'a.avif': (image, {})}
+    kinds = {
+        'a.jpg': (turned, dict(exif=exif, icc_profile=profile)),
+        'progressive.jpg': (image, dict(progressive=True)),
+        'inks.jpg': (image.convert('CMYK'), {}),
+        'a.png': (turned, dict(exif=exif)),
+        'palette.png': (image.convert('P'), {}),
+        'alpha.png': (image.convert('RGBA'), {}),
+        'deep.png': (Image.fromarray(deep), {}),
+        'a.webp': (turned, dict(exif=exif)),
+        'lossless.webp': (image, dict(lossless=True)),
+        'a.tif': (image, {}),
+        'lzw.tif': (image, dict(compression='tiff_lzw')),
+        'jpeg.tif': (image, dict(compression='jpeg')),
+        'a.bmp': (image, {}),
+        'a.gif': (image.convert('P'), {}),
+        'a.avif': (image, {}),
+    }
     files = {}
     for name, (picture, options) in kinds.items():
         stream = io.BytesIO()
         picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
         files[name] = stream.getvalue()
     color, turned_color = (np.asarray(picture).astype(np.uint16) * 257 for picture in (image, turned))
-    files['color.png'] = png.encode_png(turned_color, icc_profile=profile, exif=exif.tobytes(), text={'Software': 'none'})
-    for name, options in {'color.tif': dict(compression='zlib'), 'tiles.tif': dict(tile=(64, 64), compression='zlib')}.items():
+    files['color.png'] = png.encode_png(
+        turned_color, icc_profile=profile, exif=exif.tobytes(), text={'Software': 'none'}
+    )
+    for name, options in {
+        'color.tif': dict(compression='zlib'),
+        'tiles.tif': dict(tile=(64, 64), compression='zlib'),
+    }.items():
         stream = io.BytesIO()
         tifffile.imwrite(stream, color, photometric='rgb', iccprofile=profile, metadata=None, **options)
         files[name] = stream.getvalue()
@@ -107,8 +125,9 @@ def _key() -> bytes:
 
 def _answers() -> bytes:
     answers = {f'{i:04x}': ('real', 'fake', 'skip')[i % 3] for i in range(8)}
-    return json.dumps({'study': 'abc', 'participant': '0123456789abcdef', 'finished': '2026-01-01T00:00:00+00:00',
-                       'answers': answers}).encode()
+    return json.dumps(
+        {'study': 'abc', 'participant': '0123456789abcdef', 'finished': '2026-01-01T00:00:00+00:00', 'answers': answers}
+    ).encode()
 
 
 def _edit(editor, model, folder, file):

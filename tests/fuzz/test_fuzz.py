@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fuzz import craft, mutate, targets, trial
-from fvae_jax.errors import InputError
 
 
 def test_some_hundred_damaged_files():
@@ -30,13 +29,17 @@ def _escape(folder, file):
     (folder.parent / 'escaped').write_text('')
 
 
-@pytest.mark.parametrize('enter, words', [
-    (lambda folder, file: _raise(KeyError('x')), 'KeyError'),
-    (lambda folder, file: _raise(SystemExit(1)), 'exit status 1'),
-    (_chatter, 'libtiff: two'),
-    (lambda folder, file: print('\ud800'), 'UnicodeEncodeError'),
-    (_escape, 'outside the folder'),
-    (lambda folder, file: file.write_text('new'), 'itself was changed')])
+@pytest.mark.parametrize(
+    'enter, words',
+    [
+        (lambda folder, file: _raise(KeyError('x')), 'KeyError'),
+        (lambda folder, file: _raise(SystemExit(1)), 'exit status 1'),
+        (_chatter, 'libtiff: two'),
+        (lambda folder, file: print('\ud800'), 'UnicodeEncodeError'),
+        (_escape, 'outside the folder'),
+        (lambda folder, file: file.write_text('new'), 'itself was changed'),
+    ],
+)
 def test_what_is_looked_for_is_found(tmp_path, monkeypatch, enter, words):
     monkeypatch.chdir(tmp_path)  # files in the folder that a test is started from are nobody's fault
     outcome, detail = trial._attempt(targets.Target('x', {}, enter), 'a.jpg', b'old')
@@ -51,7 +54,9 @@ def test_damages_differ_and_can_be_made_again():
 
 
 def test_crafted_files_differ_and_can_be_made_again():
-    for name, content in {name: content for target in targets.targets() for name, content in target.good.items()}.items():
+    for name, content in {
+        name: content for target in targets.targets() for name, content in target.good.items()
+    }.items():
         copies = [craft.crafted(name, content, np.random.default_rng(seed)) for seed in range(20)]
         assert len(set(copies)) > 5, name
         assert copies[7] == craft.crafted(name, content, np.random.default_rng(7)), name

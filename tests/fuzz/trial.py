@@ -159,6 +159,7 @@ def _peak() -> int:
 
 def _attempt(target: targets_lib.Target, name: str, content: bytes) -> tuple[str, str]:
     from fvae_jax.errors import InputError
+
     with tempfile.TemporaryDirectory() as parent:
         folder = pathlib.Path(parent) / 'inside'
         (folder / 'out').mkdir(parents=True)

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fvae_jax import config as config_lib
-from fvae_jax import bundle, losses
+from fvae_jax import bundle, config as config_lib, losses
 from fvae_jax.editing import editor
 from fvae_jax.errors import InputError
 from fvae_jax.models import fvae, networks, pixel_vae
@@ -58,7 +57,7 @@ def test_its_loss_has_no_eq_6():
     output = fvae.Output(fvae.Latent(*jnp.zeros((2, 2, 4, 4, 8))), None, image)
     terms = losses.fvae_terms({'target': target}, output, config.loss)
     assert np.all(terms.coherence == 0) and np.all(terms.prior == 0)
-    np.testing.assert_allclose(losses.total(terms, config.loss), np.sum((target - image)**2, (1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(losses.total(terms, config.loss), np.sum((target - image) ** 2, (1, 2, 3)), rtol=1e-5)
 
 
 def test_photos_are_not_edited_with_it():

@@ -32,9 +32,11 @@ def test_published_values_of_lab():
     # Pure red by hand from the two printed matrices.
     long, medium, short = np.log10(np.array([0.3811, 0.1967, 0.0241]) + 1 / 255)
     red = rgb_to_lab(np.array([[[1.0, -1.0, -1.0]]]))[0, 0]
-    np.testing.assert_allclose(red, [(long + medium + short) / np.sqrt(3),
-                                     (long + medium - 2 * short) / np.sqrt(6),
-                                     (long - medium) / np.sqrt(2)], atol=1e-9)
+    np.testing.assert_allclose(
+        red,
+        [(long + medium + short) / np.sqrt(3), (long + medium - 2 * short) / np.sqrt(6), (long - medium) / np.sqrt(2)],
+        atol=1e-9,
+    )
 
 
 def test_lab_and_back_including_black_and_primaries(photo):

@@ -33,7 +33,9 @@ def _arrays(form, shape, features, dtype):
 
 
 @pytest.mark.parametrize('form', _FORMS)
-@pytest.mark.parametrize('shape, features', [((2, 4, 4, 3), 5), ((1, 6, 8, 2), 1), ((3, 2, 2, 4), 6), ((2, 16, 16, 8), 4)])
+@pytest.mark.parametrize(
+    'shape, features', [((2, 4, 4, 3), 5), ((1, 6, 8, 2), 1), ((3, 2, 2, 4), 6), ((2, 16, 16, 8), 4)]
+)
 def test_value_and_gradients_are_those_of_the_printed_order(form, shape, features):
     x, kernel, weight = _arrays(form, shape, features, np.float32)
 

@@ -22,8 +22,10 @@ def test_colors_follow_hue_and_saturation():
 
 def test_rest_is_white_and_axes_have_their_colors():
     field = np.array([[[0, 0], [2, 0], [0, 2], [-2, 0], [0, -2], [200, 0]]], np.float32)
-    np.testing.assert_array_equal(flow_to_color(field, 2)[0], [
-        [255, 255, 255], [255, 0, 0], [128, 255, 0], [0, 255, 255], [128, 0, 255], [255, 0, 0]])
+    np.testing.assert_array_equal(
+        flow_to_color(field, 2)[0],
+        [[255, 255, 255], [255, 0, 0], [128, 255, 0], [0, 255, 255], [128, 0, 255], [255, 0, 0]],
+    )
 
 
 def test_maximum_is_absolute_not_relative():

@@ -9,17 +9,7 @@ import skimage.data
 import skimage.metrics
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import (
-    MOUTH,
-    crop_region,
-    image_grid,
-    laplacian_variance,
-    psnr,
-    ssim,
-    to_float,
-    to_uint8,
-    write_png,
-)
+from fvae_jax.ops import MOUTH, crop_region, image_grid, laplacian_variance, psnr, ssim, to_float, to_uint8, write_png
 
 
 @pytest.fixture(scope='module')
@@ -61,9 +51,12 @@ def test_psnr_is_scikit_images(pairs):
 
 def test_ssim_is_scikit_images(pairs):
     values = jax.jit(ssim)(*pairs)
-    expected = [skimage.metrics.structural_similarity(
-        a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2,
-        channel_axis=-1) for a, b in zip(*pairs)]
+    expected = [
+        skimage.metrics.structural_similarity(
+            a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2, channel_axis=-1
+        )
+        for a, b in zip(*pairs)
+    ]
     np.testing.assert_allclose(values, expected, atol=1e-4)
     assert max(expected) < 0.95 and min(expected) < 0.3
     np.testing.assert_allclose(ssim(pairs[0], pairs[0]), np.ones(3), atol=1e-6)
@@ -102,8 +95,7 @@ def label_ink(*words):
     total = 0
     for word in words:
         canvas = np.full((200, 1000, 3), 255, np.uint8)
-        cv2.putText(canvas, word, (100, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1,
-                    cv2.LINE_AA)
+        cv2.putText(canvas, word, (100, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA)
         total += ink(canvas)
     return total
 
@@ -118,8 +110,12 @@ def test_grid_holds_every_image_and_every_label_whole(photo):
     words = ' '.join((*columns, *labels)).split()
     assert ink(grid) - pictures == pytest.approx(label_ink(*words), rel=1e-3)
     enlarged = small.repeat(2, 0).repeat(2, 1)
-    windows = [np.s_[top:top + 128, left:left + 128] for top in range(grid.shape[0] - 127)
-               for left in range(grid.shape[1] - 127) if (grid[top, left] == small[0, 0]).all()]
+    windows = [
+        np.s_[top : top + 128, left : left + 128]
+        for top in range(grid.shape[0] - 127)
+        for left in range(grid.shape[1] - 127)
+        if (grid[top, left] == small[0, 0]).all()
+    ]
     assert sum(np.array_equal(grid[window], enlarged) for window in windows) == 4
     # Nothing touches the frame, and so nothing is cut by it.
     assert all((edge == 255).all() for edge in (grid[:8], grid[-8:], grid[:, :8], grid[:, -8:]))
@@ -133,13 +129,16 @@ def test_grid_scale_and_size(photo):
     assert image_grid([[large], [photo]], ['x'], pad=5).shape[1] == 200 + 10
 
 
-@pytest.mark.parametrize('rows, labels, words', [
-    ([[None]], None, 'no image'),
-    ([[np.zeros((4, 4, 3), np.uint8)] * 2], None, '2 cells for 1 column'),
-    ([[np.zeros((4, 4, 3), np.float32)]], None, 'float32'),
-    ([[np.zeros((4, 4), np.uint8)]], None, r'\(4, 4\)'),
-    ([[np.zeros((4, 4, 3), np.uint8)]], ['a', 'b'], '2 row labels for 1'),
-])
+@pytest.mark.parametrize(
+    'rows, labels, words',
+    [
+        ([[None]], None, 'no image'),
+        ([[np.zeros((4, 4, 3), np.uint8)] * 2], None, '2 cells for 1 column'),
+        ([[np.zeros((4, 4, 3), np.float32)]], None, 'float32'),
+        ([[np.zeros((4, 4), np.uint8)]], None, r'\(4, 4\)'),
+        ([[np.zeros((4, 4, 3), np.uint8)]], ['a', 'b'], '2 row labels for 1'),
+    ],
+)
 def test_grid_refuses(rows, labels, words):
     with pytest.raises(InputError, match=words):
         image_grid(rows, ['x'], labels)

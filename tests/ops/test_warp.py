@@ -1,6 +1,5 @@
 """The sampler against SciPy and finite differences; displacements that must be exact."""
 
-
 import cv2
 import jax
 import jax.numpy as jnp
@@ -26,21 +25,23 @@ def random_image(rng, *shape, dtype=np.float32):
 
 def scipy_sample(source, x, y):
     """One (Hs, Ws, C) image at pixel positions (H, W), in float64."""
-    planes = [scipy.ndimage.map_coordinates(source[..., c].astype(np.float64), [y, x], order=1,
-                                            mode='nearest') for c in range(source.shape[-1])]
+    planes = [
+        scipy.ndimage.map_coordinates(source[..., c].astype(np.float64), [y, x], order=1, mode='nearest')
+        for c in range(source.shape[-1])
+    ]
     return np.stack(planes, axis=-1)
 
 
 def in_pixels(flow, height, width):
     """The float32 pixel positions that a normalised flow means."""
     one, flow = np.float32(1), flow.astype(np.float32)
-    return ((flow[..., 0] + one) * np.float32(0.5 * (width - 1)),
-            (flow[..., 1] + one) * np.float32(0.5 * (height - 1)))
+    return ((flow[..., 0] + one) * np.float32(0.5 * (width - 1)), (flow[..., 1] + one) * np.float32(0.5 * (height - 1)))
 
 
-@pytest.mark.parametrize('source_size, flow_size', [
-    ((7, 7), (7, 7)), ((13, 9), (5, 17)), ((64, 64), (64, 64)), ((2, 3), (40, 40)),
-    ((128, 101), (33, 20))])
+@pytest.mark.parametrize(
+    'source_size, flow_size',
+    [((7, 7), (7, 7)), ((13, 9), (5, 17)), ((64, 64), (64, 64)), ((2, 3), (40, 40)), ((128, 101), (33, 20))],
+)
 @pytest.mark.parametrize('batch, channels', [((), 3), ((3,), 1), ((2, 2), 5)])
 def test_equals_scipy_inside_and_across_the_border(source_size, flow_size, batch, channels):
     rng = np.random.default_rng(0)
@@ -56,8 +57,7 @@ def test_equals_scipy_inside_and_across_the_border(source_size, flow_size, batch
 
 
 def test_identity_grid_is_where_pixels_are():
-    np.testing.assert_array_equal(identity_grid(3, 5)[..., 0],
-                                  np.tile([-1, -0.5, 0, 0.5, 1], (3, 1)))
+    np.testing.assert_array_equal(identity_grid(3, 5)[..., 0], np.tile([-1, -0.5, 0, 0.5, 1], (3, 1)))
     np.testing.assert_array_equal(identity_grid(3, 5)[..., 1], np.tile([[-1], [0], [1]], (1, 5)))
     np.testing.assert_array_equal(identity_grid(1, 1), np.zeros((1, 1, 2)))
     assert identity_grid(4, 4, jnp.bfloat16).dtype == jnp.bfloat16
@@ -88,8 +88,9 @@ def test_gradient_equals_finite_differences(source_size, flow_size):
     expected = np.empty(flow.shape)
     for axis, size in enumerate((width, height)):
         move = step * np.eye(2)[axis]
-        ahead, behind = (np.stack([scipy_sample(source[n], x[n] + dx, y[n] + dy) for n in range(2)])
-                         for dx, dy in (move, -move))
+        ahead, behind = (
+            np.stack([scipy_sample(source[n], x[n] + dx, y[n] + dy) for n in range(2)]) for dx, dy in (move, -move)
+        )
         per_pixel = ((ahead - behind) / (2 * step) * cotangent).sum(-1)
         expected[..., axis] = per_pixel * 0.5 * (size - 1)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
@@ -148,8 +149,11 @@ def test_source_one_pixel_wide(size):
         assert gradient[..., axis].any() == (length > 1)
     displacement = rng.uniform(-2, 2, (*size, 2)).astype(np.float32)
     assert np.isfinite(displacement_to_flow(displacement)).all()
-    np.testing.assert_allclose(bilinear_sample(source, displacement_to_flow(displacement)),
-                               warp_by_displacement(source, displacement), atol=1e-5)
+    np.testing.assert_allclose(
+        bilinear_sample(source, displacement_to_flow(displacement)),
+        warp_by_displacement(source, displacement),
+        atol=1e-5,
+    )
 
 
 def test_source_gradient_only_when_asked():
@@ -161,6 +165,7 @@ def test_source_gradient_only_when_asked():
     def gradients(asked):
         def inner(image, field):
             return jnp.sum(bilinear_sample(image, field, source_gradient=asked) * cotangent)
+
         return jax.jit(jax.grad(inner, argnums=(0, 1)))
 
     constant, for_flow = gradients(False)(source, flow)
@@ -217,8 +222,9 @@ def test_sharded_batch_stays_on_its_devices():
         text = compiled(function).as_text()
         assert 'gather(' in text and 'all-gather' not in text and 'all-reduce' not in text
     # The control: one flat index over batch and pixels does make the compiler move the images.
-    flat = compiled(lambda source, flow: source.reshape(-1, 3)[
-        flow[..., 0].astype(jnp.int32) + 36 * jnp.arange(8)[:, None, None]])
+    flat = compiled(
+        lambda source, flow: source.reshape(-1, 3)[flow[..., 0].astype(jnp.int32) + 36 * jnp.arange(8)[:, None, None]]
+    )
     assert 'all-gather' in flat.as_text()
 
 
@@ -281,8 +287,7 @@ def test_flow_and_displacement_convert_both_ways():
     flow = displacement_to_flow(displacement)
     np.testing.assert_allclose(flow_to_displacement(flow), displacement, atol=1e-5)
     source = random_image(rng, 2, 19, 23, 3)
-    np.testing.assert_allclose(bilinear_sample(source, flow),
-                               warp_by_displacement(source, displacement), atol=2e-5)
+    np.testing.assert_allclose(bilinear_sample(source, flow), warp_by_displacement(source, displacement), atol=2e-5)
     assert not flow_to_displacement(identity_grid(19, 23)).any()
 
 
@@ -295,8 +300,9 @@ def test_upsampled_constants_are_exact():
     np.testing.assert_allclose(odd[0, 0], [0.3 * 333 / 128, 0.3 * 701 / 128], rtol=1e-6)
 
 
-@pytest.mark.parametrize('small, large', [((8, 8), (32, 32)), ((9, 13), (50, 31)), ((1, 4), (6, 9)),
-                                          ((20, 20), (7, 11))])
+@pytest.mark.parametrize(
+    'small, large', [((8, 8), (32, 32)), ((9, 13), (50, 31)), ((1, 4), (6, 9)), ((20, 20), (7, 11))]
+)
 def test_upsampling_has_half_pixel_centers(small, large):
     rng = np.random.default_rng(10)
     field = rng.uniform(-3, 3, (2, *small, 2)).astype(np.float32)
@@ -329,13 +335,16 @@ def test_upsampled_field_moves_the_large_image_alike():
     assert difference(large_field / 4) > 0.1
 
 
-@pytest.mark.parametrize('sample, source_shape, field_shape, dtype, words', [
-    (bilinear_sample, (4, 4, 3), (4, 4, 2), np.uint8, 'to_float'),
-    (bilinear_sample, (2, 4, 4, 3), (4, 4, 2), np.float32, 'equal leading axes'),
-    (bilinear_sample, (4, 4, 3), (4, 4, 3), np.float32, 'equal leading axes'),
-    (bilinear_sample, (4, 0, 3), (4, 4, 2), np.float32, 'equal leading axes'),
-    (warp_by_displacement, (8, 8, 3), (4, 4, 2), np.float32, 'upsample_flow'),
-])
+@pytest.mark.parametrize(
+    'sample, source_shape, field_shape, dtype, words',
+    [
+        (bilinear_sample, (4, 4, 3), (4, 4, 2), np.uint8, 'to_float'),
+        (bilinear_sample, (2, 4, 4, 3), (4, 4, 2), np.float32, 'equal leading axes'),
+        (bilinear_sample, (4, 4, 3), (4, 4, 3), np.float32, 'equal leading axes'),
+        (bilinear_sample, (4, 0, 3), (4, 4, 2), np.float32, 'equal leading axes'),
+        (warp_by_displacement, (8, 8, 3), (4, 4, 2), np.float32, 'upsample_flow'),
+    ],
+)
 def test_misfits_are_refused(sample, source_shape, field_shape, dtype, words):
     with pytest.raises(InputError, match=words):
         sample(np.zeros(source_shape, dtype), np.zeros(field_shape, np.float32))

@@ -5,9 +5,9 @@ import sys
 
 import jax
 import numpy as np
+from training import test_parallel
 
 from fvae_jax.training import parallel
-from training import test_parallel
 
 
 def main(out: str) -> None:

@@ -92,7 +92,9 @@ def test_a_checkpoint_of_other_versions(finished, run):
     shutil.rmtree(folder / 'state')
     ocp.PyTreeCheckpointer().save(folder / 'state', {'weights': np.ones(1)})
     checkpoint.write_text(checkpoint.manifest_of(run, step), json.dumps(checkpoint._checksums(folder)))
-    with pytest.raises(InputError, match=f'does not fit this version and config .*flax 0.0.1 → {now}.*install those again') as error:
+    with pytest.raises(
+        InputError, match=f'does not fit this version and config .*flax 0.0.1 → {now}.*install those again'
+    ) as error:
         experiment.train(_config(finished), run)
     assert '\n' not in str(error.value)
     assert checkpoint.whole_steps(run) == [step]

@@ -12,10 +12,10 @@ import time
 import jax
 import numpy as np
 import pytest
+from training import test_parallel
 
 from fvae_jax.errors import InputError
 from fvae_jax.training import parallel
-from training import test_parallel
 
 ROOT = pathlib.Path(__file__).parents[2]
 LAUNCH = ROOT / 'launch'
@@ -23,7 +23,13 @@ LAUNCH = ROOT / 'launch'
 
 def _environment(**more):
     devices = '--xla_force_host_platform_device_count=2'
-    return {**os.environ, 'XLA_FLAGS': devices, 'PYTHON': sys.executable, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', **more}
+    return {
+        **os.environ,
+        'XLA_FLAGS': devices,
+        'PYTHON': sys.executable,
+        'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}',
+        **more,
+    }
 
 
 @pytest.mark.slow
@@ -32,8 +38,16 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     command = [sys.executable, str(ROOT / 'tests' / 'training' / 'one_of_two.py'), str(tmp_path / 'found.npz')]
-    processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=_environment(
-        FVAE_COORDINATOR=f'127.0.0.1:{port}', FVAE_PROCESSES='2', FVAE_PROCESS=str(i))) for i in range(2)]
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(FVAE_COORDINATOR=f'127.0.0.1:{port}', FVAE_PROCESSES='2', FVAE_PROCESS=str(i)),
+        )
+        for i in range(2)
+    ]
     said = [process.communicate(timeout=3000)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     found = np.load(tmp_path / 'found.npz')
@@ -51,17 +65,31 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
 
 
 def _start(workdir, *more):
-    return subprocess.Popen(['bash', str(LAUNCH / 'local.sh'), '-n', '2', '--config=configs/synthetic.py:tiny',
-                             f'--workdir={workdir}', *more], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [
+            'bash',
+            str(LAUNCH / 'local.sh'),
+            '-n',
+            '2',
+            '--config=configs/synthetic.py:tiny',
+            f'--workdir={workdir}',
+            *more,
+        ],
+        cwd=ROOT,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _process(workdir, index):
     """The id of one process of a training."""
     for folder in pathlib.Path('/proc').glob('[0-9]*'):
         try:
-            command, environment = ((folder / name).read_bytes().decode(errors='replace').split('\0')
-                                    for name in ('cmdline', 'environ'))
+            command, environment = (
+                (folder / name).read_bytes().decode(errors='replace').split('\0') for name in ('cmdline', 'environ')
+            )
         except OSError:
             continue
         if f'--workdir={workdir}' in command and f'FVAE_PROCESS={index}' in environment and 'fvae_jax.main' in command:
@@ -90,7 +118,11 @@ def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, v
     assert again.returncode == 0, said
     assert f'resumed at step {last}' in said and 'wrote' in said
     # Only the main process writes: no line is there twice.
-    steps = [json.loads(line)['step'] for line in (workdir / 'metrics.jsonl').read_text().splitlines() if 'train/loss' in line]
+    steps = [
+        json.loads(line)['step']
+        for line in (workdir / 'metrics.jsonl').read_text().splitlines()
+        if 'train/loss' in line
+    ]
     assert steps == sorted(set(steps)) and steps[-1] == last + 4
 
 
@@ -115,18 +147,30 @@ def test_a_run_goes_on_with_other_numbers_of_processes_and_devices(tmp_path):
     two, one = ['bash', str(LAUNCH / 'local.sh'), '-n', '2'], [sys.executable, '-m', 'fvae_jax.main']
     legs = [(two, 2, 'jit'), (one, 1, 'jit'), (one, 8, 'pmap'), (two, 1, 'pmap'), (one, 4, 'jit')]
     for number, (command, devices, kind) in enumerate(legs, 1):
-        found = subprocess.run([*command, *config, f'--config.parallel={kind}', f'--config.train.steps={4 * number}'], cwd=ROOT,
-                               capture_output=True, text=True, timeout=600, env=_environment(
-                                   XLA_FLAGS=f'--xla_force_host_platform_device_count={devices}'))
+        found = subprocess.run(
+            [*command, *config, f'--config.parallel={kind}', f'--config.train.steps={4 * number}'],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=_environment(XLA_FLAGS=f'--xla_force_host_platform_device_count={devices}'),
+        )
         assert found.returncode == 0, found.stderr
         assert number == 1 or f'resumed at step {4 * number - 4}' in found.stderr
     lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines if 'validation/loss' in line] == [4, 8, 12, 16, 20]
     history = [json.loads(line) for line in (workdir / 'history.jsonl').read_text().splitlines()]
     assert [(line['processes'], line['devices'].split()[0]) for line in history] == [
-        (2, '4'), (1, '1'), (1, '8'), (2, '2'), (1, '4')]
+        (2, '4'),
+        (1, '1'),
+        (1, '8'),
+        (2, '2'),
+        (1, '4'),
+    ]
     # As many examples as steps, whoever read them: 20 batches.
-    positions = [json.loads(path.read_text())['next_index'] for path in workdir.glob('checkpoints/20/data/process_0-of-1.json')]
+    positions = [
+        json.loads(path.read_text())['next_index'] for path in workdir.glob('checkpoints/20/data/process_0-of-1.json')
+    ]
     assert positions == [20 * 8]
 
 
@@ -141,11 +185,18 @@ def test_rows_of_hosts_are_disjoint_and_complete(monkeypatch):
         rows.clear()
 
 
-@pytest.mark.parametrize('given, words', [
-    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': 'a', 'FVAE_COORDINATOR': 'x:1'}, "FVAE_PROCESS = 'a' must be numbers"),
-    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '2', 'FVAE_COORDINATOR': 'x:1'}, 'FVAE_PROCESS = 2 from 0 to FVAE_PROCESSES'),
-    ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '1', 'FVAE_COORDINATOR': 'x'}, "'x' must be HOST:PORT"),
-    ({'FVAE_PROCESSES': '2'}, 'set all three')])
+@pytest.mark.parametrize(
+    'given, words',
+    [
+        ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': 'a', 'FVAE_COORDINATOR': 'x:1'}, "FVAE_PROCESS = 'a' must be numbers"),
+        (
+            {'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '2', 'FVAE_COORDINATOR': 'x:1'},
+            'FVAE_PROCESS = 2 from 0 to FVAE_PROCESSES',
+        ),
+        ({'FVAE_PROCESSES': '2', 'FVAE_PROCESS': '1', 'FVAE_COORDINATOR': 'x'}, "'x' must be HOST:PORT"),
+        ({'FVAE_PROCESSES': '2'}, 'set all three'),
+    ],
+)
 def test_what_a_launcher_must_say(monkeypatch, given, words):
     for name in (parallel.COORDINATOR, parallel.PROCESSES, parallel.PROCESS):
         monkeypatch.delenv(name, raising=False)
@@ -159,15 +210,25 @@ def _script(*command):
     return subprocess.run(['bash', *command], cwd=ROOT, capture_output=True, text=True, env=_environment())
 
 
-@pytest.mark.parametrize('command, words', [
-    (['create', 'faces', 'us-central2-b', 'v4-32'], ['tpu-vm create faces --zone=us-central2-b --accelerator-type=v4-32']),
-    (['setup', 'faces', 'z'], ['git archive', 'scp', '--worker=all', 'constraints.txt']),
-    (['check', 'faces', 'z'], ['jax.device_count']),
-    (['train', 'faces', 'z', '--config=configs/multipie.py', '--workdir=/mnt/runs/a'],
-     ['--worker=all', 'launch/worker_run.sh', '--config=configs/multipie.py']),
-    (['status', 'faces', 'z'], ['describe faces', 'train.log']),
-    (['fetch', 'faces', 'z', 'logs'], ['logs/0.log --worker=0']),
-    (['delete', 'faces', 'z'], ['tpu-vm delete faces --zone=z --quiet'])], ids=lambda value: value[0])
+@pytest.mark.parametrize(
+    'command, words',
+    [
+        (
+            ['create', 'faces', 'us-central2-b', 'v4-32'],
+            ['tpu-vm create faces --zone=us-central2-b --accelerator-type=v4-32'],
+        ),
+        (['setup', 'faces', 'z'], ['git archive', 'scp', '--worker=all', 'constraints.txt']),
+        (['check', 'faces', 'z'], ['jax.device_count']),
+        (
+            ['train', 'faces', 'z', '--config=configs/multipie.py', '--workdir=/mnt/runs/a'],
+            ['--worker=all', 'launch/worker_run.sh', '--config=configs/multipie.py'],
+        ),
+        (['status', 'faces', 'z'], ['describe faces', 'train.log']),
+        (['fetch', 'faces', 'z', 'logs'], ['logs/0.log --worker=0']),
+        (['delete', 'faces', 'z'], ['tpu-vm delete faces --zone=z --quiet']),
+    ],
+    ids=lambda value: value[0],
+)
 def test_dry_runs_of_a_pod_print_their_commands(command, words):
     found = _script('launch/tpu_pod.sh', '--dry-run', *command)
     assert found.returncode == 0 and found.stderr == ''
@@ -175,20 +236,40 @@ def test_dry_runs_of_a_pod_print_their_commands(command, words):
         assert word in found.stdout.replace('\\ ', ' ').replace('\\', ''), found.stdout
 
 
-@pytest.mark.parametrize('command', [['launch/tpu_pod.sh'], ['launch/tpu_pod.sh', 'fly', 'a', 'b'], ['launch/tpu_pod.sh', 'create', 'a', 'b'],
-                                     ['launch/local.sh'], ['launch/local.sh', '-n', 'two'], ['launch/local.sh', '-n', '2', '--config=x']])
+@pytest.mark.parametrize(
+    'command',
+    [
+        ['launch/tpu_pod.sh'],
+        ['launch/tpu_pod.sh', 'fly', 'a', 'b'],
+        ['launch/tpu_pod.sh', 'create', 'a', 'b'],
+        ['launch/local.sh'],
+        ['launch/local.sh', '-n', 'two'],
+        ['launch/local.sh', '-n', '2', '--config=x'],
+    ],
+)
 def test_a_wrong_call_of_a_script_says_how_it_is_meant(command):
     found = _script(*command)
-    assert found.returncode == 2 and found.stdout == '' and ('bash launch/' in found.stderr or '--workdir=RUN' in found.stderr)
+    assert (
+        found.returncode == 2
+        and found.stdout == ''
+        and ('bash launch/' in found.stderr or '--workdir=RUN' in found.stderr)
+    )
 
 
 def test_a_worker_starts_again_only_after_what_can_go_on(tmp_path):
     """A stand-in for Python that ends with the statuses in a file, one after the other."""
     fake = tmp_path / 'python'
-    fake.write_text(f'#!/usr/bin/env bash\ncd {tmp_path}\nread -r first < statuses\nsed -i 1d statuses\nexit "$first"\n')
+    fake.write_text(
+        f'#!/usr/bin/env bash\ncd {tmp_path}\nread -r first < statuses\nsed -i 1d statuses\nexit "$first"\n'
+    )
     fake.chmod(0o755)
     for statuses, expected in (([75, 134, 0], 0), ([75, 2, 0], 2), ([75] * 20, 75)):
         (tmp_path / 'statuses').write_text(''.join(f'{status}\n' for status in statuses))
-        found = subprocess.run(['bash', 'launch/worker_run.sh'], cwd=ROOT, capture_output=True, text=True, env=_environment(
-            PYTHON=str(fake), FVAE_RESTART_PAUSE='0', FVAE_RESTARTS='5'))
+        found = subprocess.run(
+            ['bash', 'launch/worker_run.sh'],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=_environment(PYTHON=str(fake), FVAE_RESTART_PAUSE='0', FVAE_RESTARTS='5'),
+        )
         assert found.returncode == expected

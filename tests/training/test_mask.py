@@ -24,8 +24,10 @@ def test_beta_is_the_mean_squared_error_per_pixel(setting):
     found = mask.measure_beta(faces.data, pairs, config, state.variables)
     # An untrained FVAE hardly moves a pixel: its error is that of copying the colour-transferred source.
     from fvae_jax.data import pairs as pairs_lib
-    examples = [pairs_lib.load_pair(faces.data, int(s), int(t), pairs_lib.Augmentation(), config.data)
-                for s, t in pairs]
+
+    examples = [
+        pairs_lib.load_pair(faces.data, int(s), int(t), pairs_lib.Augmentation(), config.data) for s, t in pairs
+    ]
     expected = np.mean([np.sum((e['target'] - e['source']) ** 2, -1).mean() for e in examples])
     assert found == pytest.approx(expected, rel=0.02)
 
@@ -56,8 +58,11 @@ def test_what_a_mask_removes_is_counted_between_the_best_constant_and_the_entrop
     def removed(guess):
         logits = np.log(guess) - np.log1p(-guess)
         cross = float(np.mean(losses.mask_cross_entropy(label, logits)) / 64)
-        means = {'label': float(label.mean()), 'cross_entropy': cross,
-                 'entropy': float(np.mean(losses.binary_entropy(label)))}
+        means = {
+            'label': float(label.mean()),
+            'cross_entropy': cross,
+            'entropy': float(np.mean(losses.binary_entropy(label))),
+        }
         return evaluator._finish(means)['removed']
 
     assert removed(np.clip(label, 1e-6, 1 - 1e-6)) == pytest.approx(1, abs=1e-3)

@@ -47,8 +47,11 @@ def _train(kind, devices, count, dtype='float32', step_of=steps.make_train_step,
 
 
 def _furthest(a, b):
-    differences = jax.tree.map(lambda x, y: np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64)).max(),
-                               (a.params, a.batch_stats), (b.params, b.batch_stats))
+    differences = jax.tree.map(
+        lambda x, y: np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64)).max(),
+        (a.params, a.batch_stats),
+        (b.params, b.batch_stats),
+    )
     return max(jax.tree.leaves(differences))
 
 
@@ -63,12 +66,15 @@ def test_many_devices_train_like_one_in_float32(kind, devices, parts):
 
 def test_a_batch_in_parts_is_the_mean_over_them():
     """Without batch statistics a batch in four parts is the batch at once; with them it is not."""
+
     def grouped(parts, norm):
         config = _config(parts=parts)
         config.model.norm = norm
         strategy = parallel.make_strategy('jit', jax.devices()[:1])
         state = strategy.place(jax.jit(lambda: state_lib.create_state(config))())
-        state, metrics = strategy.compile(steps.make_train_step(config))(state, strategy.shard(next(_batches(1, 'float32'))))
+        state, metrics = strategy.compile(steps.make_train_step(config))(
+            state, strategy.shard(next(_batches(1, 'float32')))
+        )
         return {name: float(value) for name, value in metrics.items()}, jax.device_get(state)
 
     (whole, state), (parted, state_4) = grouped(1, 'group'), grouped(4, 'group')
@@ -85,6 +91,7 @@ def _unsynchronised(config):
         state, metrics = step(state, batch)
         params, stats, metrics = jax.lax.pmean((state.params, state.batch_stats, metrics), axis_name)
         return state.replace(params=params, batch_stats=stats), metrics
+
     return train_step
 
 
@@ -129,8 +136,9 @@ def test_gradients_are_clipped_by_value():
 
 
 def test_a_batch_that_does_not_divide_is_refused_with_sizes_that_do():
-    with pytest.raises(InputError, match='config.train.batch_size = 12 does not divide by the 8 devices here; '
-                                         'use 8 or 16'):
+    with pytest.raises(
+        InputError, match='config.train.batch_size = 12 does not divide by the 8 devices here; use 8 or 16'
+    ):
         config = _config()
         config.train.batch_size = 12
         parallel.check_batch_size(config)

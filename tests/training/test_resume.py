@@ -46,6 +46,7 @@ def finished(cache, tmp_path_factory):
 def _weights(workdir, step):
     """Weights and statistics as Orbax stored them, without the code under test."""
     import orbax.checkpoint as ocp
+
     state = ocp.PyTreeCheckpointer().restore(workdir.absolute() / 'checkpoints' / str(step) / 'state')
     return jax.tree.leaves(state)
 
@@ -60,15 +61,37 @@ def _assert_same_bits(a, b, step=12):
 def test_a_run_leaves_what_the_map_says(finished):
     workdir, scores = finished
     evaluation = json.loads((workdir / 'evaluation.json').read_text())
-    assert {'people', 'step', 'psnr', 'psnr_copy', 'psnr_mouth', 'psnr_mouth_copy', 'ssim', 'ssim_copy'} <= set(evaluation)
+    assert {'people', 'step', 'psnr', 'psnr_copy', 'psnr_mouth', 'psnr_mouth_copy', 'ssim', 'ssim_copy'} <= set(
+        evaluation
+    )
     assert evaluation['psnr'] == scores['psnr'] and evaluation['split'] == 'test'
     assert {p.name for p in workdir.iterdir()} == {
-        'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'mask', 'metrics.jsonl',
-        'model.safetensors', 'parameters.txt', 'people.json', 'samples', 'tensorboard', '.lock'}
+        'checkpoints',
+        'manifests',
+        'config.json',
+        'evaluation.json',
+        'history.jsonl',
+        'mask',
+        'metrics.jsonl',
+        'model.safetensors',
+        'parameters.txt',
+        'people.json',
+        'samples',
+        'tensorboard',
+        '.lock',
+    }
     [mask] = (workdir / 'mask').iterdir()
     assert {p.name for p in mask.iterdir()} == {
-        'beta.txt', 'checkpoints', 'manifests', 'config.json', 'evaluation.json', 'history.jsonl', 'metrics.jsonl',
-        'samples', 'tensorboard'}
+        'beta.txt',
+        'checkpoints',
+        'manifests',
+        'config.json',
+        'evaluation.json',
+        'history.jsonl',
+        'metrics.jsonl',
+        'samples',
+        'tensorboard',
+    }
     lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines if 'train/loss' in line] == [4, 8, 12]
     assert [line['step'] for line in lines if 'validation/psnr' in line] == [4, 8, 12]
@@ -88,8 +111,15 @@ def test_evaluating_again_gives_the_same_scores(cache, finished):
 
 
 def _command(cache, workdir, *more):
-    return [sys.executable, '-m', 'fvae_jax.main', '--config=configs/synthetic.py:tiny', f'--workdir={workdir}',
-            f'--config.data.cache={cache}', *more]
+    return [
+        sys.executable,
+        '-m',
+        'fvae_jax.main',
+        '--config=configs/synthetic.py:tiny',
+        f'--workdir={workdir}',
+        f'--config.data.cache={cache}',
+        *more,
+    ]
 
 
 def _run(command, **options):
@@ -127,8 +157,12 @@ def test_kill_9_and_start_again_ends_with_the_same_bits(cache, finished, tmp_pat
 @pytest.mark.slow
 def test_a_polite_stop_saves_at_once_and_says_so(cache, finished, tmp_path):
     workdir = tmp_path / 'stopped'
-    process = subprocess.Popen(_command(cache, workdir, '--config.train.evaluate_every=1000', '--config.train.steps=100000'),
-                               cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        _command(cache, workdir, '--config.train.evaluate_every=1000', '--config.train.steps=100000'),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     _wait_for(lambda: (workdir / 'metrics.jsonl').exists(), process)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=120)
@@ -169,7 +203,7 @@ def test_every_flipped_byte_and_every_truncation_is_noticed(finished, tmp_path):
         whole = path.read_bytes()
         place = int(rng.integers(len(whole)))
         if trial < 300:
-            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1:])
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :])
         else:
             path.write_bytes(whole[:place])
         if checkpoint.damage(workdir, 12) is None:
@@ -279,6 +313,7 @@ def test_the_best_step_outlives_the_newest_two(cache, tmp_path):
 @pytest.mark.slow
 def test_a_run_may_go_on_with_pmap(cache, tmp_path):
     """Eight steps under jit and four under pmap are twelve steps, up to rounding; the mask goes the same way."""
+
     def config(steps, how):
         config = _config(cache, steps=steps, schedule='constant')
         config.parallel, config.confidence.steps = how, 4
@@ -288,6 +323,8 @@ def test_a_run_may_go_on_with_pmap(cache, tmp_path):
     experiment.train(config(8, 'jit'), tmp_path / 'mixed')
     mixed = experiment.train(config(12, 'pmap'), tmp_path / 'mixed')
     assert mixed == pytest.approx(whole, rel=1e-3)
-    masks = [json.loads(sorted((tmp_path / run / 'mask').glob('*/evaluation.json'))[-1].read_text())
-             for run in ('whole', 'mixed')]
+    masks = [
+        json.loads(sorted((tmp_path / run / 'mask').glob('*/evaluation.json'))[-1].read_text())
+        for run in ('whole', 'mixed')
+    ]
     assert masks[0]['cross_entropy'] == pytest.approx(masks[1]['cross_entropy'], rel=1e-3)

@@ -38,7 +38,9 @@ def test_a_run_goes_on_from_a_model_and_forgets_where_it_lay(first, tmp_path):
     config.train.start = ''
     experiment.train(config, tmp_path / 'random')
     random = bundle.load(tmp_path / 'random' / 'model.safetensors')
-    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(*(jax.tree.leaves(m.fvae['params']) for m in (begun, random))))
+    assert any(
+        np.abs(a - b).max() > 1e-3 for a, b in zip(*(jax.tree.leaves(m.fvae['params']) for m in (begun, random)))
+    )
     assert went_on.config.train.start == '' and str(tmp_path) not in str(went_on.info)
 
 

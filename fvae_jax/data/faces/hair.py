@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from fvae_jax.data.faces.paint import (blur, bump, dim, light, mirrored, mix, noise, rgb, step,
-                                       strands, stroke)
+from fvae_jax.data.faces.paint import blur, bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
 from fvae_jax.data.faces.traits import MIDLINE, Traits
 
 
@@ -54,7 +53,7 @@ def _lit_hair(t, rng, x, y):
         sheen = stroke(radius - 30 - 3 * streak, 9) * (0.39 + 0.26 * np.cos(2 * angle))
         sheen += 0.25 * stroke(radius - 92 - 3 * streak, 16)
     depth = np.exp(0.40 * streak)
-    round_off = 0.55 + 0.45 * np.clip(1.25 - (mirrored(x) / (t.half_width + 12))**2, 0, 1)
+    round_off = 0.55 + 0.45 * np.clip(1.25 - (mirrored(x) / (t.half_width + 12)) ** 2, 0, 1)
     side = 1 + 0.25 * np.sign(t.light_x) * (x - MIDLINE) / 64
     color = 0.95 * t.hair_color * (depth * round_off * side)[..., None]
     return color + (sheen * depth)[..., None] * (0.55 * t.hair_color + 0.025), streak
@@ -64,16 +63,16 @@ def _hair_behind(t, rng, canvas, x, y):
     a, volume = mirrored(x), _volume(t)
     hair, streak = _lit_hair(t, rng, x, y)
     half = t.half_width + volume + 0.02 * np.clip(y - 50, 0, None) * t.hair_volume
-    half = half * np.sqrt(np.clip(1 - (np.clip(45 - y, 0, None) / (58 + volume))**2, 0, 1))
-    end = _STYLES[t.hair_style].length - 8 * (a / 60)**2 + 1.2 * streak
+    half = half * np.sqrt(np.clip(1 - (np.clip(45 - y, 0, None) / (58 + volume)) ** 2, 0, 1))
+    end = _STYLES[t.hair_style].length - 8 * (a / 60) ** 2 + 1.2 * streak
     return mix(canvas, 0.42 * hair, step(half - a + 0.8 * streak, 2) * step(end - y, 3))
 
 
 def _neck_and_clothes(t, rng, canvas, x, y):
     """A cylinder in the shadow of the chin, and a collar."""
     a = mirrored(x)
-    half = t.neck + 0.006 * np.clip(y - 108, 0, None)**2.2
-    cylinder = 26 * np.sqrt(np.clip(1 - (a / (half + 0.8))**2, 0, None))
+    half = t.neck + 0.006 * np.clip(y - 108, 0, None) ** 2.2
+    cylinder = 26 * np.sqrt(np.clip(1 - (a / (half + 0.8)) ** 2, 0, None))
     shade, _ = light(cylinder.astype(np.float32), t)
     side = 0.10 * t.light_x * np.tanh((x - MIDLINE) / 12)
     shade *= 0.34 + 0.40 * step(y - t.chin_y - 10, 22) + side
@@ -88,15 +87,14 @@ def _neck_and_clothes(t, rng, canvas, x, y):
 def _ears(t, canvas, x, y):
     middle = 62.0
     across = mirrored(x) - (t.half_width + 1.2) - 0.10 * (middle - y)
-    ear = (across / 5.6)**2 + ((y - middle) / 12.5)**2
+    ear = (across / 5.6) ** 2 + ((y - middle) / 12.5) ** 2
     dome = 5 * np.sqrt(np.clip(1 - ear, 0, None)) - 4 * bump(across, y, 0.3, middle - 1, 2.1, 6)
     dome += 1.6 * stroke(np.sqrt(ear) - 0.62, 0.14)
     shade, _ = light(dome.astype(np.float32), t)
     return mix(canvas, t.skin * rgb(0.80, 0.69, 0.67) * shade[..., None], step(1 - ear, 0.22))
 
 
-def paint_behind(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray
-                 ) -> np.ndarray:
+def paint_behind(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Paints backdrop, clothes, the hair behind the head, neck and ears.
 
     Args:
@@ -126,15 +124,16 @@ def _bare_face(t, streak, x, y):
         line = line - 5 - 6 * stroke(a - 20, 9)
     elif t.hair_style in ('swept', 'bob', 'long'):
         beyond_part = -np.sign(t.part_x) * (x - MIDLINE - t.part_x) / 40
-        line = line - 2 + 9 * np.clip(beyond_part, 0, 1)**1.5 * (0.4 + 0.6 * t.hair_volume)
+        line = line - 2 + 9 * np.clip(beyond_part, 0, 1) ** 1.5 * (0.4 + 0.6 * t.hair_volume)
     if t.hair_style in ('bob', 'long'):
         half -= 1 + 4 * t.hair_volume
     rise = np.clip((60 - y) / (60 - line), 0, None)
-    return (a / half)**style.power + rise**style.power
+    return (a / half) ** style.power + rise**style.power
 
 
-def paint_hair(traits: Traits, rng: np.random.Generator, canvas: np.ndarray, x: np.ndarray,
-               y: np.ndarray) -> np.ndarray:
+def paint_hair(
+    traits: Traits, rng: np.random.Generator, canvas: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
     """Paints the hair over the forehead and the sides, with the shadow that it casts.
 
     Args:
@@ -153,7 +152,7 @@ def paint_hair(traits: Traits, rng: np.random.Generator, canvas: np.ndarray, x: 
     # Towards the ears, hair that does not fall in front of them lies on the head.
     kept = 0.9 if style.behind else 0.25
     reach = t.half_width + volume * (1 - (1 - kept) * step(y - 44, 36))
-    outer = (a / reach)**2.2 + (np.clip(45 - y, 0, None) / (52 + volume))**2.2
+    outer = (a / reach) ** 2.2 + (np.clip(45 - y, 0, None) / (52 + volume)) ** 2.2
     if not style.behind:
         outer = np.maximum(outer, a / (t.half_width + 0.3 + 0.35 * np.clip(50 - y, 0, None)))
     ends = style.length + (4 if t.hair_style in ('bob', 'long') else 1.6) * streak

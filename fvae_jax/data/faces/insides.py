@@ -10,8 +10,7 @@ _GAPS = np.array([0.0, 4.3, 7.6, 10.9, 13.6, 15.9, 17.8], np.float32)
 _LENGTHS = np.array([6.6, 6.0, 6.6, 5.8, 5.3, 4.8], np.float32)
 
 
-def paint_eyes(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray
-               ) -> np.ndarray:
+def paint_eyes(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Paints both eyeballs as they are behind the neutral lids.
 
     Args:
@@ -25,7 +24,7 @@ def paint_eyes(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.nd
     """
     t, a = traits, mirrored(x)
     out, dx, dy = a - EYE_X, (a - EYE_X) * np.sign(x - MIDLINE), y - EYE_Y + 0.7
-    ball = np.clip(1 - (out / 13)**2 - (dy / 14)**2, 0, 1)
+    ball = np.clip(1 - (out / 13) ** 2 - (dy / 14) ** 2, 0, 1)
     corner = np.clip(np.abs(out - 0.6) / t.eye_width - 0.50, 0, 1)
     white = dim(rgb(0.54, 0.49, 0.46) * (0.10 + 0.95 * ball[..., None]), corner, (0.75, 1.1, 1.1))
     tear = bump(a, y, EYE_X - t.eye_width + 0.9, EYE_Y + t.eye_tilt, 1.2, 1.0)
@@ -48,7 +47,7 @@ def _lay_teeth(canvas, across, below_gum, enamel, gums, lengths):
     a = np.abs(across)
     tooth = np.clip(np.searchsorted(_GAPS, a, side='right') - 1, 0, len(_LENGTHS) - 1)
     s = 2 * (a - _GAPS[tooth]) / (_GAPS[tooth + 1] - _GAPS[tooth]) - 1
-    length = lengths[tooth] * (1 - 0.10 * np.abs(s)**3)
+    length = lengths[tooth] * (1 - 0.10 * np.abs(s) ** 3)
     shade = (1 - 0.13 * s * s) * np.clip(1.03 - 0.0028 * a * a, 0.15, 1)
     shade = shade * (0.90 + 0.14 * below_gum / length) * (1 - 0.55 * step(np.abs(s) - 0.97, 0.12))
     row = mix(enamel * shade[..., None], gums, step(0.6 + 0.9 * s * s - below_gum, 0.6))
@@ -56,8 +55,9 @@ def _lay_teeth(canvas, across, below_gum, enamel, gums, lengths):
     return mix(canvas, row, cover)
 
 
-def paint_mouth(traits: Traits, x: np.ndarray, y: np.ndarray, jaw_drop: float, top: np.ndarray,
-                bottom: np.ndarray) -> np.ndarray:
+def paint_mouth(
+    traits: Traits, x: np.ndarray, y: np.ndarray, jaw_drop: float, top: np.ndarray, bottom: np.ndarray
+) -> np.ndarray:
     """Paints the inside of the mouth: cavity, tongue, the teeth of the skull and of the jaw.
 
     Args:

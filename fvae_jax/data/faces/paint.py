@@ -19,12 +19,12 @@ def rgb(*levels: float) -> np.ndarray:
 
 def bump(x: Values, y: Values, cx: Values, cy: Values, sx: Values, sy: Values) -> np.ndarray:
     """Gaussian hill of height 1 at (cx, cy), sx and sy wide."""
-    return np.exp(-0.5 * (((x - cx) / sx)**2 + ((y - cy) / sy)**2))
+    return np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))
 
 
 def stroke(distance: Values, width: Values) -> np.ndarray:
     """Cross-section of a soft line: 1 at distance 0, 1/e at `width`."""
-    return np.exp(-(distance / width)**2)
+    return np.exp(-((distance / width) ** 2))
 
 
 def step(distance: Values, width: Values) -> np.ndarray:
@@ -66,8 +66,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.resize(small, (resolution, resolution), interpolation=cv2.INTER_CUBIC)
 
 
-def noise(rng: np.random.Generator, resolution: int, fine: float, coarse: float | None = None
-          ) -> np.ndarray:
+def noise(rng: np.random.Generator, resolution: int, fine: float, coarse: float | None = None) -> np.ndarray:
     """Noise of unit deviation without detail below `fine` or above `coarse` face units.
 
     Args:
@@ -103,8 +102,7 @@ def strands(rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> 
     wide = cv2.GaussianBlur(white, (0, 0), 3.0, sigmaY=1.5, borderType=cv2.BORDER_REFLECT)
     sheet = sheet / sheet.std() + 0.8 * wide / wide.std()
     across, along = (np.float32(c % period) for c, period in ((across, 256), (along, 128)))
-    return cv2.remap(sheet / sheet.std(), across, along, cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_WRAP)
+    return cv2.remap(sheet / sheet.std(), across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
 def light(height: np.ndarray, traits: Traits) -> tuple[np.ndarray, np.ndarray]:

@@ -39,10 +39,10 @@ def _nose(t, a, y):
     heights = np.array((0, 0.9, 1.8 * bridge, 4.9 * bridge, 8.0, 9.6, 9.0, 5.6, 2.0, 0))
     widths = np.array((6.0, 4.6, 3.9, 4.0, 4.6, 5.2, 5.3, 5.5, 6.0, 7.0))
     # Seen from the front the base is an arc.
-    level = y + 0.020 * np.clip(a, 0, 10)**2 * step(y - base + 14, 12)
+    level = y + 0.020 * np.clip(a, 0, 10) ** 2 * step(y - base + 14, 12)
     height = PchipInterpolator(rows, heights * t.nose_height)(np.clip(level, rows[0], rows[-1]))
     width = np.interp(y[:, :1], rows, widths * (0.55 + 0.045 * t.nose_width))
-    z = height * np.exp(-0.5 * (a / width)**2.2)
+    z = height * np.exp(-0.5 * (a / width) ** 2.2)
     z += 2.6 * t.nose_height * bump(a, y, 0, base - 5, 4.2, 3.4)
     z += 4.2 * bump(a, y, t.nose_width * 0.78, base - 3.2, 2.5, 2.9)
     return z - 1.0 * bump(a, y, t.nose_width * 1.12, base - 3.5, 1.2, 3.2)
@@ -54,7 +54,7 @@ def _eye_region(t, a, y):
     z -= 4.6 * bump(a, y, EYE_X - 1, EYE_Y - 3, 11, 6)
     z -= 2.6 * bump(a, y, 10.6, 49.5, 3.6, 5)
     z += 3.6 * bump(a, y, EYE_X, EYE_Y - 0.2, 8.6, 5)
-    bag = EYE_Y + 9.5 - 0.04 * (a - EYE_X)**2
+    bag = EYE_Y + 9.5 - 0.04 * (a - EYE_X) ** 2
     return z - (0.5 + 1.1 * t.wrinkles) * bump(a, y, EYE_X - 3, bag, 7, 1.7)
 
 
@@ -74,8 +74,8 @@ def _lips(t, x, y):
     a, over, middle = mirrored(x), t.lip_line(x) - y, (t.nose_base + t.mouth_y) / 2
     upper = over > 0
     roll = np.abs(over) / np.where(upper, t.lip_upper, t.lip_lower)
-    fullness = np.clip(1 - (2 * roll - 0.95)**2, 0, None)
-    fullness = fullness * np.clip(1 - (a / t.mouth_width)**2, 0, None)**0.7
+    fullness = np.clip(1 - (2 * roll - 0.95) ** 2, 0, None)
+    fullness = fullness * np.clip(1 - (a / t.mouth_width) ** 2, 0, None) ** 0.7
     z = np.where(upper, 1.1, 1.9) * fullness
     z -= 0.7 * bump(a, y, 0, middle - 2.2, 1.5, 3.6)
     z += 0.4 * bump(a, y, 2.7, middle - 1.8, 1.1, 3.4)

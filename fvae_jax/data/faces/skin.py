@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fvae_jax.data.faces.paint import (bump, dim, light, mirrored, mix, noise, rgb, step, strands,
-                                       stroke)
+from fvae_jax.data.faces.paint import bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
 from fvae_jax.data.faces.relief import head_outline, lip_masks, relief
 from fvae_jax.data.faces.traits import EYE_X, EYE_Y, MIDLINE, Traits
 
@@ -35,7 +34,7 @@ def _complexion(t, rng, x, y):
 def _wrinkles(t, x, y):
     """Depth of the folds, (R, R): every face has faint ones, which expressions squeeze."""
     a, w = mirrored(x), t.wrinkles
-    beside_mouth = t.nose_width + 2 + 0.55 * (y - t.nose_base + 4) - 0.006 * (y - t.nose_base)**2
+    beside_mouth = t.nose_width + 2 + 0.55 * (y - t.nose_base + 4) - 0.006 * (y - t.nose_base) ** 2
     depth = (0.16 + 0.40 * w) * stroke(a - beside_mouth, 0.95)
     depth = depth * bump(0, y, 0, t.nose_base + 6, 1, 6.5)
     for k, row in enumerate((23.5, 27.5, 31.5)):  # forehead
@@ -49,7 +48,7 @@ def _wrinkles(t, x, y):
     for slope in (-0.38, 0.02, 0.42):  # crow's feet
         line = EYE_Y - t.eye_tilt + slope * (a - corner)
         depth += (0.04 + 0.30 * w) * stroke(y - line, 0.62) * bump(a, 0, corner + 4.2, 0, 2.4, 1)
-    bag = EYE_Y + 7.6 - 0.035 * (a - EYE_X + 1)**2
+    bag = EYE_Y + 7.6 - 0.035 * (a - EYE_X + 1) ** 2
     return depth + (0.09 + 0.28 * w) * stroke(y - bag, 0.85) * bump(a, 0, EYE_X - 2.5, 0, 5.5, 1)
 
 
@@ -57,7 +56,7 @@ def _shadows(t, skin, x, y):
     """Nostrils, the crease around the wings, what nose and lip shade, the line between the lips."""
     a, base = mirrored(x), t.nose_base
     nostril = bump(a, y, t.nose_width * 0.46, base - 1.0 + 0.10 * (a - 4), 2.0, 0.95)
-    skin = dim(skin, 0.86 * np.clip(1.25 * nostril, 0, 1)**1.4)
+    skin = dim(skin, 0.86 * np.clip(1.25 * nostril, 0, 1) ** 1.4)
     around_wing = np.hypot(a - t.nose_width * 0.72, (y - base + 3.4) * 0.95) - t.nose_width * 0.36
     wing = stroke(around_wing, 0.6) * step(a - t.nose_width * 0.78, 2) * step(y - base + 6.8, 3)
     skin = dim(dim(skin, 0.42 * wing), 0.24 * bump(a, y, 0, base + 1.4, 6.5, 1.6))
@@ -69,14 +68,13 @@ def _shadows(t, skin, x, y):
 
 def _beard(t, rng, skin, diffuse, x, y):
     a = mirrored(x)
-    level = 83 + 7 * stroke(a - 22, 9.0) - 0.035 * np.clip(a - 25, 0, None)**2
+    level = 83 + 7 * stroke(a - 22, 9.0) - 0.035 * np.clip(a - 25, 0, None) ** 2
     jaw = step(y - level, 7) * step(1.06 - head_outline(t, x, y), 0.2)
     middle = (t.nose_base + t.mouth_y) / 2 + 0.02 * a**2
-    moustache = step(1 - (a / 16.5)**2 - ((y - middle) / 5.2)**4, 0.5)
-    goatee = step(1 - (a / 13.5)**4 - ((y - t.mouth_y - 13) / 13.5)**4, 0.8)
+    moustache = step(1 - (a / 16.5) ** 2 - ((y - middle) / 5.2) ** 4, 0.5)
+    goatee = step(1 - (a / 13.5) ** 4 - ((y - t.mouth_y - 13) / 13.5) ** 4, 0.8)
     goatee = goatee * step(y - t.mouth_y, 3)
-    where = {'moustache': moustache, 'goatee': np.maximum(moustache, goatee)}.get(
-        t.beard, np.maximum(jaw, moustache))
+    where = {'moustache': moustache, 'goatee': np.maximum(moustache, goatee)}.get(t.beard, np.maximum(jaw, moustache))
     upper, lower = lip_masks(t, x, y)
     where = where * np.clip(1 - upper - lower - bump(a, y, 0, t.nose_base, 6, 2), 0, 1)
     if t.beard in ('none', 'stubble'):
@@ -92,12 +90,14 @@ def _lids(t, skin, x, y):
     """Hollows around the eyes, folds of the lids and lashes."""
     a, depth = mirrored(x), t.eye_opening(x, y)
     corner = EYE_X + t.eye_width
-    hollow = (0.20 * bump(a, y, EYE_X + 1, EYE_Y - 3.4, 12, 5.5)
-              + 0.46 * bump(a, y, corner - 0.3, EYE_Y - 0.3, 3.2, 2.6)
-              + 0.34 * bump(a, y, corner + 3.5, EYE_Y - 3, 4, 5)
-              + 0.16 * bump(a, y, EYE_X + 3, EYE_Y + 4.4, 6, 1.6))
+    hollow = (
+        0.20 * bump(a, y, EYE_X + 1, EYE_Y - 3.4, 12, 5.5)
+        + 0.46 * bump(a, y, corner - 0.3, EYE_Y - 0.3, 3.2, 2.6)
+        + 0.34 * bump(a, y, corner + 3.5, EYE_Y - 3, 4, 5)
+        + 0.16 * bump(a, y, EYE_X + 3, EYE_Y + 4.4, 6, 1.6)
+    )
     skin = dim(skin, hollow, (0.85, 1, 1))
-    along = np.clip(1 - ((a - EYE_X) / (t.eye_width * 1.12))**2, 0, None)
+    along = np.clip(1 - ((a - EYE_X) / (t.eye_width * 1.12)) ** 2, 0, None)
     above = step(EYE_Y - t.eye_tilt * (a - EYE_X) / t.eye_width - y, 1.5)
     below = 1 - above
     crease = stroke(depth + t.lid_crease + 0.6, 0.75) * above * along**0.5
@@ -118,7 +118,7 @@ def _brows(t, rng, skin, x, y):
     s = (a - 8.5) / 25  # 0 at the inner end, 1 at the outer
     middle = t.brow_y - 1.8 * t.brow_slope * (s - 0.3) + t.brow_skew * np.sign(x - MIDLINE)
     middle = middle - t.brow_arch * np.sin(2.3 * np.clip(s, 0, 1.2))
-    middle = middle + 5 * np.clip(s - 0.55, 0, None)**1.6
+    middle = middle + 5 * np.clip(s - 0.55, 0, None) ** 1.6
     taper = 0.55 + 0.75 * np.clip(s / 0.25, 0, 1) - 0.85 * np.clip((s - 0.45) / 0.6, 0, 1)
     off = (y - middle) / np.clip(t.brow_weight * taper, 0.3, None)
     lean = 0.8 - 1.6 * np.clip(s, 0, 1)
@@ -128,8 +128,7 @@ def _brows(t, rng, skin, x, y):
     return mix(skin, color, 0.88 * cover)
 
 
-def paint_skin(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray
-               ) -> tuple[np.ndarray, np.ndarray]:
+def paint_skin(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Paints the lit head without hair, the eye openings as plain lids and the mouth shut.
 
     Args:
@@ -148,11 +147,11 @@ def paint_skin(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.nd
     lips = t.lip_color * (1 + 0.10 * strands(rng, x * 1.5, y * 0.10)[..., None])
     skin = mix(mix(skin, 0.84 * lips, 0.85 * upper), lips, 0.85 * lower)
     # Light that went through skin is redder, so its shadows are.
-    skin = skin * diffuse[..., None]**rgb(0.94, 1.04, 1.08)
+    skin = skin * diffuse[..., None] ** rgb(0.94, 1.04, 1.08)
     oily = 0.4 + 0.6 * bump(a, y, 0, 52, 16, 30) + 0.3 * bump(a, y, 27, 64, 8, 6)
     gloss = t.shine * (0.085 * glint**22 + 0.10 * glint**60) * oily + 0.10 * lower * glint**40
     skin = skin + gloss[..., None]
-    skin = skin * np.exp(-1.25 * _wrinkles(t, x, y))[..., None]**rgb(0.8, 1.0, 1.05)
+    skin = skin * np.exp(-1.25 * _wrinkles(t, x, y))[..., None] ** rgb(0.8, 1.0, 1.05)
     skin = _shadows(t, skin, x, y)
     if t.masculinity > 0.5:
         skin = _beard(t, rng, skin, diffuse, x, y)

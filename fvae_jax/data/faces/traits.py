@@ -15,20 +15,39 @@ EYE_X = 0.17 * UNITS  # distance of the eye centres from the midline: 0.33 and 0
 EYE_Y = 0.40 * UNITS
 
 # sRGB, dark to light or the other way; people are drawn between neighbors or at one of them.
-_SKIN = np.array([(247, 215, 196), (240, 200, 174), (228, 182, 146), (208, 156, 116),
-                  (176, 122, 86), (141, 92, 63), (106, 68, 48), (80, 52, 40)])
-_HAIR = np.array([(26, 21, 20), (46, 31, 24), (74, 47, 31), (108, 72, 42), (158, 114, 66),
-                  (198, 160, 104), (142, 64, 32)])
-_IRIS = np.array([(66, 40, 24), (92, 58, 32), (118, 90, 48), (92, 110, 70), (86, 122, 148),
-                  (126, 146, 158)])
-_BACKDROP = np.array([(168, 176, 184), (120, 134, 150), (196, 190, 180), (140, 150, 136),
-                      (94, 98, 110), (188, 170, 160), (150, 168, 180)])
-_CLOTHES = np.array([(50, 60, 90), (120, 46, 46), (220, 218, 212), (60, 84, 66), (40, 40, 44),
-                     (150, 130, 100), (90, 70, 110)])
+_SKIN = np.array(
+    [
+        (247, 215, 196),
+        (240, 200, 174),
+        (228, 182, 146),
+        (208, 156, 116),
+        (176, 122, 86),
+        (141, 92, 63),
+        (106, 68, 48),
+        (80, 52, 40),
+    ]
+)
+_HAIR = np.array(
+    [(26, 21, 20), (46, 31, 24), (74, 47, 31), (108, 72, 42), (158, 114, 66), (198, 160, 104), (142, 64, 32)]
+)
+_IRIS = np.array([(66, 40, 24), (92, 58, 32), (118, 90, 48), (92, 110, 70), (86, 122, 148), (126, 146, 158)])
+_BACKDROP = np.array(
+    [
+        (168, 176, 184),
+        (120, 134, 150),
+        (196, 190, 180),
+        (140, 150, 136),
+        (94, 98, 110),
+        (188, 170, 160),
+        (150, 168, 180),
+    ]
+)
+_CLOTHES = np.array(
+    [(50, 60, 90), (120, 46, 46), (220, 218, 212), (60, 84, 66), (40, 40, 44), (150, 130, 100), (90, 70, 110)]
+)
 
 _BEARDS = {'none': 0.46, 'stubble': 0.22, 'moustache': 0.08, 'goatee': 0.10, 'full': 0.14}
-_HAIR_OF_MEN = {'short': 0.30, 'swept': 0.24, 'buzz': 0.14, 'receding': 0.10, 'curly': 0.10,
-                'fringe': 0.12}
+_HAIR_OF_MEN = {'short': 0.30, 'swept': 0.24, 'buzz': 0.14, 'receding': 0.10, 'curly': 0.10, 'fringe': 0.12}
 _HAIR_OF_WOMEN = {'bob': 0.24, 'long': 0.32, 'fringe': 0.20, 'swept': 0.12, 'curly': 0.12}
 
 
@@ -100,28 +119,29 @@ class Traits:
         t = along / self.eye_width
         height = y - EYE_Y + self.eye_tilt * t
         # The upper lid peaks a little towards the nose, the lower one away from it.
-        upper = self.eye_upper * (1 - np.abs(t)**2.3) * (1 - 0.16 * t)
+        upper = self.eye_upper * (1 - np.abs(t) ** 2.3) * (1 - 0.16 * t)
         lower = self.eye_lower * (1 - t**2) * (1 + 0.20 * t)
         return np.minimum(height + upper, lower - height)
 
     def lip_line(self, x: np.ndarray) -> np.ndarray:
         """Height of the line between the closed lips at `x`, in face units."""
         s = (x - MIDLINE) / self.mouth_width
-        wave = np.exp(-(s / 0.16)**2) - np.exp(-((np.abs(s) - 0.42) / 0.2)**2)
+        wave = np.exp(-((s / 0.16) ** 2)) - np.exp(-(((np.abs(s) - 0.42) / 0.2) ** 2))
         line = self.mouth_skew * s - self.lip_curve * np.minimum(s**2, 1.6)
         return (self.mouth_y + line + 0.40 * self.lip_bow * wave).astype(np.float32)
 
     def landmarks(self) -> np.ndarray:
-        """dlib's five points of the neutral face, (5, 2) float32 face units."""
-        eye = np.array([(EYE_X + self.eye_width, EYE_Y - self.eye_tilt),
-                        (EYE_X - self.eye_width, EYE_Y + self.eye_tilt)])
+        """Dlib's five points of the neutral face, (5, 2) float32 face units."""
+        eye = np.array(
+            [(EYE_X + self.eye_width, EYE_Y - self.eye_tilt), (EYE_X - self.eye_width, EYE_Y + self.eye_tilt)]
+        )
         points = np.concatenate([eye, eye * (-1, 1), [(0.0, self.nose_base)]])
         return (points + (MIDLINE, 0.0)).astype(np.float32)
 
 
 def linear_from_srgb(color: np.ndarray) -> np.ndarray:
     """Turns sRGB levels in [0, 255] into linear light in [0, 1] (plain 2.2 gamma)."""
-    return (np.asarray(color, np.float32) / 255)**2.2
+    return (np.asarray(color, np.float32) / 255) ** 2.2
 
 
 def _between(palette, position):
@@ -146,13 +166,14 @@ def draw_traits(rng: np.random.Generator) -> Traits:
       Traits in which what goes together in people goes together: beards, brows and jaws; age, grey
       hair and wrinkles; the colors of skin, hair and eyes.
     """
+
     def u(low, high):
         return float(rng.uniform(low, high))
 
     male = u(0, 1) < 0.5
     masculinity = float(np.clip((0.92 if male else 0.08) + rng.normal(0, 0.12), 0, 1))
-    age = u(0, 1)**1.3
-    melanin = u(0, 1)**1.15
+    age = u(0, 1) ** 1.3
+    melanin = u(0, 1) ** 1.15
     skin = _between(_SKIN, melanin) * np.float32([u(0.95, 1.05), 1, u(0.92, 1.06)])
     dark_haired = u(0, 1) < 0.1 + 2.0 * melanin
     shades = (2 if melanin > 0.55 else 3) if dark_haired else len(_HAIR)

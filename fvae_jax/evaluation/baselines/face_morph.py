@@ -29,6 +29,8 @@ class FaceMorph(base.Method):
         near = fading.meet(first, second, mesh, t)
         forward, backward = optical_flow.estimate(near[1], near[0]), optical_flow.estimate(*near)
         rest = optical_flow.motion_at(*near, forward, backward, t)
-        warped = [base.warp_crop(crop, optical_flow.compose(share * rest, share * mesh))
-                  for crop, share in ((first, -t), (second, 1 - t))]
+        warped = [
+            base.warp_crop(crop, optical_flow.compose(share * rest, share * mesh))
+            for crop, share in ((first, -t), (second, 1 - t))
+        ]
         return np.clip(morph.mix(*warped, np.full((*first.shape[:2], 1), t, np.float32)), -1, 1)

@@ -51,8 +51,7 @@ class FVAE(Method):
         """Algorithm 2; without a mask the two warps are mixed by t alone."""
         faces = [self._editor.encode(crop) for crop in (first, second)]
         middle = np.asarray(latent_lib.interpolate(faces[0].latent, faces[1].latent, t))
-        warps = [warp_crop(face.crop, self._editor.displacement(face, middle))
-                 for face in faces]
+        warps = [warp_crop(face.crop, self._editor.displacement(face, middle)) for face in faces]
         _, weight = latent_lib.blend_weights(*self._trust(faces, middle), t)
         return np.clip(morph.mix(*warps, np.asarray(weight, np.float32)[..., None]), -1, 1)
 
@@ -73,7 +72,7 @@ class FVAEWithContent(FVAE):
         return content.lay_on_crop(super().reconstruct(pair), self.content(pair), texture=False)
 
     def content(self, pair: Pair) -> editor_lib.Content:
-        """a and C at Z(T)."""
+        """A and C at Z(T)."""
         face, latent = self._editor.encode(pair.source), self._editor.encode(pair.target).latent
         return self._editor.change(face, latent, anchor=False)[1]
 
@@ -117,10 +116,10 @@ class FVAEWithConfidence(FVAE):
             return None
         latent = self._editor.encode(pair.target).latent
         faces = [self._editor.encode(crop) for crop in (pair.source, pair.second)]
-        warps = [warp_crop(face.crop, self._editor.displacement(face, latent, anchor=False))
-                 for face in faces]
-        weights = [np.asarray(w)[..., None]
-                   for w in latent_lib.blend_weights(*self._trust(faces, latent), 0.5, 'softmax')]
+        warps = [warp_crop(face.crop, self._editor.displacement(face, latent, anchor=False)) for face in faces]
+        weights = [
+            np.asarray(w)[..., None] for w in latent_lib.blend_weights(*self._trust(faces, latent), 0.5, 'softmax')
+        ]
         return weights[0] * warps[0] + weights[1] * warps[1]
 
     def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> None:
@@ -152,8 +151,11 @@ class VAE(Method):
         self._statistics, self._kind = bundle.statistics, bundle.config.latent.direction
         variables = jax.device_put(bundle.fvae)
         encode = jax.jit(lambda v, crop: network.apply(v, crop, method='encode').mean)
-        decode = jax.jit(lambda v, latent, source: network.apply(
-            v, latent, network.apply(v, source, method='features'), method='decode'))
+        decode = jax.jit(
+            lambda v, latent, source: network.apply(
+                v, latent, network.apply(v, source, method='features'), method='decode'
+            )
+        )
         self._encode = lambda crop: np.asarray(encode(variables, crop[None])[0])
         self._decode = lambda latent, source: np.asarray(decode(variables, jnp.asarray(latent)[None], source[None])[0])
 

@@ -67,14 +67,15 @@ def estimate(source: np.ndarray, target: np.ndarray) -> np.ndarray:
       (H, W, 2) float32, px (x, y): `warp.warp_by_displacement(source, displacement)` resembles the target.
     """
     height, width = source.shape[:2]
-    source, target = (cv2.resize(image_ops.to_uint8(image), None, fx=_ENLARGE, fy=_ENLARGE,
-                                 interpolation=cv2.INTER_CUBIC) for image in (source, target))
+    source, target = (
+        cv2.resize(image_ops.to_uint8(image), None, fx=_ENLARGE, fy=_ENLARGE, interpolation=cv2.INTER_CUBIC)
+        for image in (source, target)
+    )
     flow = _epic(source, target) if _EPIC else _dis(source, target)
     return cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / np.float32(_ENLARGE)
 
 
-def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backward: np.ndarray,
-              t: float) -> np.ndarray:
+def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backward: np.ndarray, t: float) -> np.ndarray:
     """Carries the motion from the first image to the second along to the frame at t.
 
     Every pixel of both images is splatted to where it is at t. Where several meet, the better its color is kept along
@@ -89,8 +90,7 @@ def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backwa
     Returns:
       (H, W, 2) float32, px, on the grid of frame t; see `fading.meet`.
     """
-    total = ((1 - t) * _splat(first, second, forward, forward, t)
-             + t * _splat(second, first, backward, -backward, 1 - t))
+    total = (1 - t) * _splat(first, second, forward, forward, t) + t * _splat(second, first, backward, -backward, 1 - t)
     total = _smooth(total)
     empty = total[..., 2] < 1e-6
     if empty.any():

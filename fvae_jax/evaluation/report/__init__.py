@@ -89,10 +89,12 @@ class Table(NamedTuple):
         """
         winners = set()
         for j, column in enumerate(self.columns):
-            values = {i: number(row.cells[j]) for i, row in enumerate(self.rows)
-                      if not row.note and not row.left_out}
-            distances = {i: _distance(value.mean, column) for i, value in values.items()
-                         if value is not None and not math.isnan(value.mean)}
+            values = {i: number(row.cells[j]) for i, row in enumerate(self.rows) if not row.note and not row.left_out}
+            distances = {
+                i: _distance(value.mean, column)
+                for i, value in values.items()
+                if value is not None and not math.isnan(value.mean)
+            }
             if column.better and len(distances) > 1:
                 winners |= {(i, j) for i in distances if distances[i] == min(distances.values())}
         return winners

@@ -14,8 +14,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.evaluation import methods as methods_lib, metrics
 from fvae_jax.evaluation.baselines import fading, learned
 from fvae_jax.evaluation.report import Report, Section, Table, number, page
-from fvae_jax.evaluation.sections import (Context, editing, flow, gallery, interpolation, perception,
-                                          reconstruction)
+from fvae_jax.evaluation.sections import Context, editing, flow, gallery, interpolation, perception, reconstruction
 from fvae_jax.training import experiment
 
 _LOG = logging.getLogger('fvae_jax')
@@ -59,13 +58,16 @@ def _summary(first: Section) -> str:
     names = [column.name for column in table.columns]
     row = {r.label: dict(zip(names, map(number, r.cells))) for r in table.rows if not r.note}
     fvae, copy = row[learned.FVAE.name], row[fading.Copy.name]
-    text = (f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source has '
-            f'{copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is computed '
-            'from the true target.')
+    text = (
+        f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source has '
+        f'{copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is computed '
+        'from the true target.'
+    )
     if fvae['LPIPS']:
         better = [name for name in row if row[name]['LPIPS'] and row[name]['LPIPS'].mean < fvae['LPIPS'].mean]
-        text += (f' In LPIPS ({fvae["LPIPS"].mean:.3f}) ' + (f'{", ".join(better)} did better.' if better else
-                                                           'no other method did better.'))
+        text += f' In LPIPS ({fvae["LPIPS"].mean:.3f}) ' + (
+            f'{", ".join(better)} did better.' if better else 'no other method did better.'
+        )
     return text
 
 
@@ -74,10 +76,12 @@ def _facts(context: Context) -> dict[str, str | int | float]:
     info = context.editor.bundle.info
     packages = ' '.join(f'{name} {__import__(name).__version__}' for name in ('jax', 'flax', 'cv2'))
     return {
-        'run': config.name, 'data': f'{config.data.set} {info.get("data") or ""}'.strip(),
+        'run': config.name,
+        'data': f'{config.data.set} {info.get("data") or ""}'.strip(),
         'people': f'{len(split.train)} to train, {len(split.validation)} to validate, {len(split.test)} to test',
         'size': f'{config.data.image_size} px, width {config.model.width}',
-        'seed': config.seed, 'steps': f'{info["step"]} (the best of {config.train.steps})',
+        'seed': config.seed,
+        'steps': f'{info["step"]} (the best of {config.train.steps})',
         'machine': f'{os.cpu_count()} × {platform.machine()}, {platform.system()}, Python {platform.python_version()}',
         'software': f'fvae_jax {fvae_jax.__version__}, {packages}',
         'made by': f'`fvae report {context.workdir}`',

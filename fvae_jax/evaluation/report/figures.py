@@ -24,13 +24,31 @@ _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#0
 _MARKERS = ('o', 's', '^', 'D', 'v', '>', 'p', 'X')
 _LINES = ('-', '--', '-.', ':', (0, (6, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (3, 1)))
 _STYLE = {
-    'font.family': 'DejaVu Sans', 'font.size': 10.5, 'axes.titlesize': 10.5, 'axes.titlelocation': 'left',
-    'axes.titleweight': 'bold', 'text.color': _INK, 'axes.labelcolor': _INK, 'xtick.color': _INK,
-    'ytick.color': _INK, 'axes.edgecolor': _MUTED, 'axes.spines.top': False, 'axes.spines.right': False,
-    'axes.axisbelow': True, 'axes.grid': True, 'grid.color': _RULE, 'grid.linewidth': 0.7,
-    'legend.frameon': False, 'legend.handlelength': 3.4, 'legend.labelspacing': 0.8, 'lines.linewidth': 1.8,
-    'lines.markersize': 6.5, 'lines.markeredgecolor': 'white', 'lines.markeredgewidth': 0.8,
-    'text.parse_math': False, 'savefig.dpi': 192,
+    'font.family': 'DejaVu Sans',
+    'font.size': 10.5,
+    'axes.titlesize': 10.5,
+    'axes.titlelocation': 'left',
+    'axes.titleweight': 'bold',
+    'text.color': _INK,
+    'axes.labelcolor': _INK,
+    'xtick.color': _INK,
+    'ytick.color': _INK,
+    'axes.edgecolor': _MUTED,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.axisbelow': True,
+    'axes.grid': True,
+    'grid.color': _RULE,
+    'grid.linewidth': 0.7,
+    'legend.frameon': False,
+    'legend.handlelength': 3.4,
+    'legend.labelspacing': 0.8,
+    'lines.linewidth': 1.8,
+    'lines.markersize': 6.5,
+    'lines.markeredgecolor': 'white',
+    'lines.markeredgewidth': 0.8,
+    'text.parse_math': False,
+    'savefig.dpi': 192,
 }
 _WIDE = 10  # a panel whose numbers differ by more than this factor is logarithmic
 _REFERENCE = {'color': _MUTED, 'linewidth': 1.4, 'linestyle': (0, (2, 2))}
@@ -53,8 +71,9 @@ class Detection(NamedTuple):
     recalls: Sequence[float]
 
 
-def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.PathLike,
-                        reference: str | None = None) -> None:
+def dots_with_intervals(
+    table: Table, columns: Sequence[str], path: str | os.PathLike, reference: str | None = None
+) -> None:
     """Draws columns of a table side by side, a dot with its interval for each method (Table 1).
 
     Args:
@@ -86,8 +105,9 @@ def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.Pat
                 if value and row.label == reference:
                     panel.axvline(value.mean, label=reference, **_REFERENCE)
                 if value and value.low is not None:
-                    panel.hlines(y, value.low, value.high, color=_dot_style(row)['color'], linewidth=2.2,
-                                 label='95 % interval')
+                    panel.hlines(
+                        y, value.low, value.high, color=_dot_style(row)['color'], linewidth=2.2, label='95 % interval'
+                    )
                 if value:
                     panel.plot(value.mean, y, **_dot_style(row))
         panels[0].set_yticks(range(len(rows)), labels)
@@ -97,8 +117,12 @@ def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.Pat
         _add_legend(figure, 'outside lower right', ncols=4)
 
 
-def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path: str | os.PathLike,
-                  y_label: str = "change, % of the person's real change") -> None:
+def strength_plot(
+    strengths: Sequence[float],
+    series: Mapping[str, Curve],
+    path: str | os.PathLike,
+    y_label: str = "change, % of the person's real change",
+) -> None:
     """Draws how far Algorithm 1 goes at each strength, beside the ideal: at strength 1 the real change.
 
     Args:
@@ -119,8 +143,7 @@ def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path:
         _add_legend(figure, 'outside right upper')
 
 
-def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Curve]],
-                       path: str | os.PathLike) -> None:
+def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Curve]], path: str | os.PathLike) -> None:
     """Draws one panel per metric: the methods against the position between two crops (Algorithm 2).
 
     Args:
@@ -185,15 +208,27 @@ def _curve_styles() -> Iterator[dict[str, Any]]:
     """Styles for one curve after the other; the first, for the report's own method, is the strongest."""
     # Eight markers and seven colors and lines: no two of the first 56 are alike.
     for rank, (color, line, marker) in enumerate(zip(*map(itertools.cycle, (_COLORS, _LINES, _MARKERS)))):
-        yield {'color': color, 'marker': marker, 'linestyle': line, 'linewidth': 1.8 if rank else 2.6,
-               'zorder': 3 if rank else 4}
+        yield {
+            'color': color,
+            'marker': marker,
+            'linestyle': line,
+            'linewidth': 1.8 if rank else 2.6,
+            'zorder': 3 if rank else 4,
+        }
 
 
 def _dot_style(row: Row) -> dict[str, Any]:
     """How the dot of a row is drawn."""
     if row.left_out:
-        return {'color': _MUTED, 'marker': 'D', 'markerfacecolor': 'white', 'markeredgecolor': _MUTED,
-                'markeredgewidth': 1.5, 'linestyle': '', 'label': row.left_out}
+        return {
+            'color': _MUTED,
+            'marker': 'D',
+            'markerfacecolor': 'white',
+            'markeredgecolor': _MUTED,
+            'markeredgewidth': 1.5,
+            'linestyle': '',
+            'label': row.left_out,
+        }
     color, size = (_COLORS[0], 9) if row.ours else (_INK, 6.5)
     return {'color': color, 'marker': 'o', 'markersize': size, 'markeredgewidth': 0, 'linestyle': ''}
 

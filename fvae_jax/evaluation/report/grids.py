@@ -23,8 +23,12 @@ _TEXT = 14
 _DENSITY = 2
 
 
-def grid(rows: Sequence[Sequence[np.ndarray | None]], column_labels: Sequence[str],
-         row_labels: Sequence[str] | None, path: str | os.PathLike) -> None:
+def grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str] | None,
+    path: str | os.PathLike,
+) -> None:
     """Draws crops as a labelled table on white; a strip is a grid of one row.
 
     Crops are enlarged to one width (Lanczos) and never reduced: large ones make a large file, which the
@@ -51,8 +55,10 @@ def grid(rows: Sequence[Sequence[np.ndarray | None]], column_labels: Sequence[st
     above = [text.wrapped(label, cell) for label in column_labels]
     labels = [text.wrapped(label, beside - gap) for label in row_labels or [''] * len(rows)]
     pictures = [[None if image is None else _enlarged(image, cell) for image in row] for row in rows]
-    heights = [max([picture.height for picture in row if picture is not None] + [text.line * len(lines)])
-               for row, lines in zip(pictures, labels)]
+    heights = [
+        max([picture.height for picture in row if picture is not None] + [text.line * len(lines)])
+        for row, lines in zip(pictures, labels)
+    ]
     y = text.line * max(map(len, above)) + gap
     size = beside + len(above) * (cell + gap) - gap, y + sum(heights) + gap * (len(rows) - 1)
     canvas = PIL.Image.new('RGB', size, 'white')
@@ -94,7 +100,7 @@ class _Lettering:
                 start = lines[-1]
                 while self._font.getlength(start) > width:
                     start = start[:-1]
-                lines[-1:] = [start, lines[-1][len(start):]]
+                lines[-1:] = [start, lines[-1][len(start) :]]
         return lines
 
     def draw(self, canvas: PIL.Image.Image, lines: Sequence[str], x: float, y: float, anchor: str) -> None:
@@ -115,8 +121,10 @@ def _check(rows, column_labels, row_labels) -> None:
     """Raises `InputError` unless there is a label for everything, and an image."""
     for number, row in enumerate(rows):
         if len(row) != len(column_labels):
-            raise InputError(f'row {number} of the grid has {len(row)} cells for {len(column_labels)} column '
-                             'labels; fill empty cells with None')
+            raise InputError(
+                f'row {number} of the grid has {len(row)} cells for {len(column_labels)} column '
+                'labels; fill empty cells with None'
+            )
     if row_labels is not None and len(row_labels) != len(rows):
         raise InputError(f'the grid has {len(row_labels)} row labels for {len(rows)} rows; give one each')
     if not any(image is not None for row in rows for image in row):

@@ -42,6 +42,7 @@ def numbers(report: Report) -> dict:
       'facts', and 'tables': {table: {row: {column: cell}}}. A number is {'mean', 'low', 'high'}, the last two None
       without an interval; 'inf' and 'nan' stand for what JSON cannot hold. A row with a note has that alone.
     """
+
     def exact(part: float | None) -> float | str | None:
         return part if part is None or math.isfinite(part) else repr(part)
 
@@ -50,12 +51,17 @@ def numbers(report: Report) -> dict:
         return content if value is None else {name: exact(part) for name, part in value._asdict().items()}
 
     def table(content: Table) -> dict:
-        return {row.label: {'note': row.note} if row.note else
-                {_heading(column): cell(c) for column, c in zip(content.columns, row.cells, strict=True)}
-                for row in content.rows}
+        return {
+            row.label: {'note': row.note}
+            if row.note
+            else {_heading(column): cell(c) for column, c in zip(content.columns, row.cells, strict=True)}
+            for row in content.rows
+        }
 
-    return {'facts': dict(report.facts),
-            'tables': {content.name: table(content) for section in report.sections for content in section.tables}}
+    return {
+        'facts': dict(report.facts),
+        'tables': {content.name: table(content) for section in report.sections for content in section.tables},
+    }
 
 
 def _section(section: Section) -> str:
@@ -66,12 +72,17 @@ def _section(section: Section) -> str:
 
 def _table(table: Table) -> str:
     signs = [_SIGNS[column.better] for column in table.columns]
-    lines = [[table.row_heading, *(_heading(column) + sign for column, sign in zip(table.columns, signs))],
-             ['---', *('---:' for _ in table.columns)]]
+    lines = [
+        [table.row_heading, *(_heading(column) + sign for column, sign in zip(table.columns, signs))],
+        ['---', *('---:' for _ in table.columns)],
+    ]
     for row in table.rows:
         label = f'{row.label} ({row.left_out})' if row.left_out else row.label
-        cells = ([row.note] + [''] * (len(table.columns) - 1) if row.note else
-                 [_cell(cell, column.decimals) for column, cell in zip(table.columns, row.cells, strict=True)])
+        cells = (
+            [row.note] + [''] * (len(table.columns) - 1)
+            if row.note
+            else [_cell(cell, column.decimals) for column, cell in zip(table.columns, row.cells, strict=True)]
+        )
         lines.append([f'**{label}**' if row.ours else label, *cells])
     body = '\n'.join(f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
     return f'### {table.title}\n\n{table.caption}\n\n{body}'

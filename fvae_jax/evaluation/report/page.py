@@ -87,12 +87,16 @@ def _check(report: Report) -> None:
         _check_unique(f"columns of table '{table.name}'", (column.name for column in table.columns))
         for column in table.columns:
             if column.better not in (None, *_SIGNS):
-                raise InputError(f"column '{column.name}' of table '{table.name}' is better when "
-                                 f"'{column.better}'; use one of {', '.join(_SIGNS)}, or None")
+                raise InputError(
+                    f"column '{column.name}' of table '{table.name}' is better when "
+                    f"'{column.better}'; use one of {', '.join(_SIGNS)}, or None"
+                )
         for row in table.rows:
             if not row.note and len(row.cells) != len(table.columns):
-                raise InputError(f"row '{row.label}' of table '{table.name}' has {len(row.cells)} cells for "
-                                 f'{len(table.columns)} columns; give one each, or a note')
+                raise InputError(
+                    f"row '{row.label}' of table '{table.name}' has {len(row.cells)} cells for "
+                    f'{len(table.columns)} columns; give one each, or a note'
+                )
 
 
 def _check_unique(what: str, names: Iterable[str]) -> None:
@@ -112,22 +116,32 @@ def _as_json(report: Report) -> dict:
         return content if value is None else {name: exact(part) for name, part in value._asdict().items()}
 
     def table(content):
-        rows = [{**row._asdict(), 'cells': {column.name: cell(c) for column, c in zip(content.columns, row.cells)}}
-                for row in content.rows]
+        rows = [
+            {**row._asdict(), 'cells': {column.name: cell(c) for column, c in zip(content.columns, row.cells)}}
+            for row in content.rows
+        ]
         return {**content._asdict(), 'columns': [column._asdict() for column in content.columns], 'rows': rows}
 
     def figure(content):
         return {**content._asdict(), 'file': f'figures/{pathlib.Path(content.file).name}'}
 
-    return {**report._asdict(), 'facts': dict(report.facts), 'sections': [
-        {**section._asdict(), 'tables': [table(t) for t in section.tables],
-         'figures': [figure(f) for f in section.figures]} for section in report.sections]}
+    return {
+        **report._asdict(),
+        'facts': dict(report.facts),
+        'sections': [
+            {
+                **section._asdict(),
+                'tables': [table(t) for t in section.tables],
+                'figures': [figure(f) for f in section.figures],
+            }
+            for section in report.sections
+        ],
+    }
 
 
 def _csv_rows(table: Table) -> Iterator[list]:
     """A table as CSV: columns with intervals have two more, low and high."""
-    values = [[number(row.cells[j]) if not row.note else None for row in table.rows]
-              for j in range(len(table.columns))]
+    values = [[number(row.cells[j]) if not row.note else None for row in table.rows] for j in range(len(table.columns))]
     with_interval = [any(value and value.low is not None for value in column) for column in values]
     header = [table.row_heading]
     for column, wide in zip(table.columns, with_interval):
@@ -138,7 +152,7 @@ def _csv_rows(table: Table) -> Iterator[list]:
         cells = []
         for j, wide in enumerate(with_interval):
             content = None if row.note else row.cells[j]
-            cells += (values[j][i] or (content, None, None))[:3 if wide else 1]
+            cells += (values[j][i] or (content, None, None))[: 3 if wide else 1]
         yield [row.label, *cells, row.left_out, row.note]
 
 
@@ -148,20 +162,27 @@ def _render(report: Report) -> str:
     facts = [_tag('div', _tag('dt', name), _tag('dd', *_prose(str(fact)))) for name, fact in report.facts.items()]
     contents = [_tag('li', _tag('a', section.title, href=f'#{_anchor(section)}')) for section in report.sections]
     return string.Template(template.read_text('utf-8')).substitute(
-        title=html.escape(report.title), summary=_text(*_prose(report.summary)), facts=_text(*facts),
-        contents=_text(*contents), sections=_text(*map(_section, report.sections)))
+        title=html.escape(report.title),
+        summary=_text(*_prose(report.summary)),
+        facts=_text(*facts),
+        contents=_text(*contents),
+        sections=_text(*map(_section, report.sections)),
+    )
 
 
 def _text(*nodes: ElementTree.Element | str) -> str:
     """Nodes as HTML."""
-    return ''.join(html.escape(node, quote=False) if isinstance(node, str)
-                   else ElementTree.tostring(node, 'unicode', 'html') for node in nodes)
+    return ''.join(
+        html.escape(node, quote=False) if isinstance(node, str) else ElementTree.tostring(node, 'unicode', 'html')
+        for node in nodes
+    )
 
 
 def _tag(name: str, *children: ElementTree.Element | str, **attributes: object) -> ElementTree.Element:
     """An element; `class_` is the attribute class, `aria_label` is aria-label."""
     element = ElementTree.Element(
-        name, {key.rstrip('_').replace('_', '-'): str(value) for key, value in attributes.items()})
+        name, {key.rstrip('_').replace('_', '-'): str(value) for key, value in attributes.items()}
+    )
     for child in children:
         if not isinstance(child, str):
             element.append(child)
@@ -186,8 +207,15 @@ def _section(section: Section) -> ElementTree.Element:
     anchor = _anchor(section)
     paragraphs = [_tag('p', *_prose(text)) for text in re.split(r'\n\s*\n', section.text.strip()) if text]
     heading = _tag('h2', _tag('a', section.title, href=f'#{anchor}'), id=f'{anchor}-title')
-    return _tag('section', heading, *paragraphs, *map(_table, section.tables), *map(_figure, section.figures),
-                id=anchor, aria_labelledby=f'{anchor}-title')
+    return _tag(
+        'section',
+        heading,
+        *paragraphs,
+        *map(_table, section.tables),
+        *map(_figure, section.figures),
+        id=anchor,
+        aria_labelledby=f'{anchor}-title',
+    )
 
 
 def _figure(figure: Figure) -> ElementTree.Element:
@@ -198,19 +226,30 @@ def _figure(figure: Figure) -> ElementTree.Element:
             density = max(96, picture.info.get('dpi', (96, 96))[0])
             width, height = (round(side * 96 / density) for side in picture.size)
     except OSError as error:
-        raise InputError(f"figure '{file}' cannot be read ({error.strerror or error}); draw it before the page "
-                         'is written') from error
+        raise InputError(
+            f"figure '{file}' cannot be read ({error.strerror or error}); draw it before the page is written"
+        ) from error
     image = _tag('img', src=address, alt=figure.alt, width=width, height=height, loading='lazy', decoding='async')
-    return _tag('figure', _tag('a', image, href=address, class_='card', title='Open at full size'),
-                _tag('figcaption', _tag('strong', figure.title), ' ', *_prose(figure.caption)),
-                id=f'figure-{file.stem}')
+    return _tag(
+        'figure',
+        _tag('a', image, href=address, class_='card', title='Open at full size'),
+        _tag('figcaption', _tag('strong', figure.title), ' ', *_prose(figure.caption)),
+        id=f'figure-{file.stem}',
+    )
 
 
 def _table(table: Table) -> ElementTree.Element:
     anchor = f'table-{table.name}'
     csv_link = _tag('a', 'CSV', href=f'tables/{table.name}.csv', title='The table in full precision')
-    caption = _tag('figcaption', _tag('strong', table.title, id=f'{anchor}-title'), ' ', *_prose(table.caption),
-                   ' ', csv_link, class_='above')
+    caption = _tag(
+        'figcaption',
+        _tag('strong', table.title, id=f'{anchor}-title'),
+        ' ',
+        *_prose(table.caption),
+        ' ',
+        csv_link,
+        class_='above',
+    )
     best = table.best()
     body = _tag('tbody', *(_row(table, i, best) for i in range(len(table.rows))))
     grid = _tag('table', _head(table), body, aria_labelledby=f'{anchor}-title')
@@ -226,8 +265,10 @@ def _head(table: Table) -> ElementTree.Element:
     headings = [_heading(column) for column in table.columns]
     if not grouped:
         return _tag('thead', _tag('tr', first, *headings))
-    spans = [_tag('th', group, scope='colgroup', colspan=count, class_='group') if group
-             else _tag('td', colspan=count) for group, count in groups]
+    spans = [
+        _tag('th', group, scope='colgroup', colspan=count, class_='group') if group else _tag('td', colspan=count)
+        for group, count in groups
+    ]
     return _tag('thead', _tag('tr', first, *spans), _tag('tr', *headings))
 
 
@@ -244,13 +285,20 @@ def _heading(column: Column) -> ElementTree.Element:
 
 def _row(table: Table, i: int, best: set[tuple[int, int]]) -> ElementTree.Element:
     row = table.rows[i]
-    label = _tag('th', row.label, *([_tag('span', row.left_out, class_='reason')] if row.left_out else []),
-                 scope='row', class_='label')
+    label = _tag(
+        'th',
+        row.label,
+        *([_tag('span', row.left_out, class_='reason')] if row.left_out else []),
+        scope='row',
+        class_='label',
+    )
     if row.note:
         cells = [_tag('td', *_prose(row.note), class_='note', colspan=len(table.columns))]
     else:
-        cells = [_cell(cell, column.decimals, (i, j) in best)
-                 for j, (cell, column) in enumerate(zip(row.cells, table.columns))]
+        cells = [
+            _cell(cell, column.decimals, (i, j) in best)
+            for j, (cell, column) in enumerate(zip(row.cells, table.columns))
+        ]
     kind = 'ours' if row.ours else 'left-out' if row.left_out else ''
     return _tag('tr', label, *cells, **({'class_': kind} if kind else {}))
 
@@ -260,8 +308,11 @@ def _cell(content: Cell, decimals: int, best: bool) -> ElementTree.Element:
     if value is None:
         return _tag('td', *_prose(content or '–'), class_='text')
     mean = _shown(value.mean, decimals)
-    interval = [_tag('span', f'[{_shown(value.low, decimals)}, {_shown(value.high, decimals)}]', class_='interval')
-                ] if value.low is not None else []
+    interval = (
+        [_tag('span', f'[{_shown(value.low, decimals)}, {_shown(value.high, decimals)}]', class_='interval')]
+        if value.low is not None
+        else []
+    )
     return _tag('td', _tag('b', mean) if best else mean, *interval)
 
 

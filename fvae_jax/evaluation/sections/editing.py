@@ -16,17 +16,19 @@ _FULL = STRENGTHS.index(1.0)
 # A measure belongs to an expression if most people's own photos change it one way, by a visible amount.
 _AGREE = 0.75
 _VISIBLE = 0.02  # of the distance of the eyes
-MOVES = (f"a measure moves in an expression if {100 * _AGREE:g} % of the people's own images change it one way, by "
-         f'{100 * _VISIBLE:g} % of the distance of the eyes or more on average')
+MOVES = (
+    f"a measure moves in an expression if {100 * _AGREE:g} % of the people's own images change it one way, by "
+    f'{100 * _VISIBLE:g} % of the distance of the eyes or more on average'
+)
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness', IDENTITY)
 
-_TEXT = '''From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that expression is
+_TEXT = """From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that expression is
 the truth, though nobody smiles the same twice. The table scores the edits at strength 1 against it (identity distance
 and sharpness: against the neutral photo; the last row is how far the person's own two photos are apart).
 
 The plots tell how far the edit goes: the change of 68 landmarks from the neutral photo to the edit, as a share of the
 change to the person's own expression, sums over people divided by sums. The diagonal is an edit that does at strength
-1 just what the people did. Only measures are shown that most of the people's own photos change one way.'''
+1 just what the people did. Only measures are shown that most of the people's own photos change one way."""
 
 
 class Edit(NamedTuple):
@@ -64,6 +66,7 @@ def movements(method: Method, wanted: Sequence[Edit], strengths: Sequence[float]
       What `landmarks.Measures` change from the start to the truth, (edits, measures), and to the edits,
       (edits, strengths, measures); in distances of the eyes.
     """
+
     def of(crop: np.ndarray) -> np.ndarray:
         return np.asarray(landmarks.measure(landmarks.landmarks(crop)))
 
@@ -112,10 +115,14 @@ def _scores(context: Context, changes: Sequence[cases.Change]) -> Table:
         scores[IDENTITY] = metrics.identity_distance(context.judge.descriptors(made), own)
         rows.append(Row(method.name, _cells(scores, people), ours=method in methods.ours))
     rows += [Row(name, note=note) for name, note in methods.missing.items()]
-    real = {**context.judge.score(truth, truth, neutral),
-            IDENTITY: metrics.identity_distance(context.judge.descriptors(truth), own)}
-    cells = [None if name.startswith('psnr') or name == 'lpips' else cell
-             for name, cell in zip(_METRICS, _cells(real, people))]
+    real = {
+        **context.judge.score(truth, truth, neutral),
+        IDENTITY: metrics.identity_distance(context.judge.descriptors(truth), own),
+    }
+    cells = [
+        None if name.startswith('psnr') or name == 'lpips' else cell
+        for name, cell in zip(_METRICS, _cells(real, people))
+    ]
     rows.append(Row("the person's own expression", cells, left_out='the truth'))
     caption = f'{len(changes)} edits of {len(set(people))} people, neutral to each of their expressions, strength 1.'
     return Table('edits', 'Edits against the truth', caption, [COLUMNS[name] for name in _METRICS], rows)
@@ -135,8 +142,9 @@ def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[
             if not moves(real[:, j]):
                 continue
             people = [change.identity for change in chosen]
-            shares = [_percent(statistics.bootstrap_ratio(made[:, k, j], real[:, j], people))
-                      for k in range(len(STRENGTHS))]
+            shares = [
+                _percent(statistics.bootstrap_ratio(made[:, k, j], real[:, j], people)) for k in range(len(STRENGTHS))
+            ]
             label = name.replace('_', ' ')
             curves[label] = figures.Curve(*zip(*shares))
             right = 100 * float(np.mean(right_way(made[:, _FULL, j], real[:, j])))
@@ -145,14 +153,28 @@ def _landmarks(context: Context, changes: Sequence[cases.Change]) -> tuple[list[
             # Numbered: a label need not be a file name.
             path = context.drawings / f'strength{number + 1}.png'
             figures.strength_plot(STRENGTHS, curves, path)
-            drawn.append(Figure(f'Strength of {expression}', f'{len(chosen)} people; bands are 95 % intervals.', path,
-                                f'Landmark change of {expression} against the strength of the edit.'))
+            drawn.append(
+                Figure(
+                    f'Strength of {expression}',
+                    f'{len(chosen)} people; bands are 95 % intervals.',
+                    path,
+                    f'Landmark change of {expression} against the strength of the edit.',
+                )
+            )
     if not rows:
         return [], []
     columns = [Column(f'strength {s:g}', '% of the real change', 0) for s in (0.5, 1.0, STRENGTHS[-1])]
     columns.append(Column('right way', '% of people', 0))
-    return [Table('landmarks', 'Landmark change of the edits', 'People as above; strength 1 is right at 100 %.', columns,
-                  rows, row_heading='expression and measure')], drawn
+    return [
+        Table(
+            'landmarks',
+            'Landmark change of the edits',
+            'People as above; strength 1 is right at 100 %.',
+            columns,
+            rows,
+            row_heading='expression and measure',
+        )
+    ], drawn
 
 
 def _percent(share: tuple[float, float, float]) -> Value:

@@ -19,9 +19,9 @@ _PEOPLE = 4
 _ENLARGED = 16  # people of Figure 7's numbers: each photo is read and aligned again
 _SAME = 0.1  # of [-1, 1]: a photo whose crop differs by more is another photo of that name
 
-_TEXT = '''Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks along each
+_TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks along each
 direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression away and
-exaggerates it. Figure 7 enlarges the output, or the flow.'''
+exaggerates it. Figure 7 enlarges the output, or the flow."""
 
 
 def section(context: Context) -> Section | None:
@@ -53,13 +53,18 @@ def _traversal(context: Context, changes: Sequence[cases.Change]) -> Figure:
     for i, expression in enumerate(progress(expressions, 'Figure 2')):
         people = _spread(changes, expression, len(expressions))
         change = people[i % len(people)]
-        rows.append([context.methods.ours[-1].edit(change.neutral, index.NEUTRAL, expression, s) for s in _TRAVERSAL]
-                    + [change.expressive])
+        rows.append(
+            [context.methods.ours[-1].edit(change.neutral, index.NEUTRAL, expression, s) for s in _TRAVERSAL]
+            + [change.expressive]
+        )
     path = context.drawings / 'figure2.png'
     grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
-    return Figure('Figure 2, traversal along each direction', 'Strength 0 is the photo itself; the last column is the '
-                  'person with that expression, for comparison.', path, 'A row of edits of growing strength for each '
-                  'expression.')
+    return Figure(
+        'Figure 2, traversal along each direction',
+        'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.',
+        path,
+        'A row of edits of growing strength for each expression.',
+    )
 
 
 def _comparison(context: Context, changes: Sequence[cases.Change], block: str, source: str, target: str) -> Figure:
@@ -71,18 +76,29 @@ def _comparison(context: Context, changes: Sequence[cases.Change], block: str, s
         rows.append([start, *(method.edit(start, source, target, 1.0) for method in methods), truth])
     path = context.drawings / f'figure4{block}.png'
     grids.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
-    return Figure(f'Figure 4{block}, {source} → {target}', 'From the source alone, strength 1; the last column is the '
-                  'person, for comparison.', path, f'Faces edited from {source} to {target} by each method.')
+    return Figure(
+        f'Figure 4{block}, {source} → {target}',
+        'From the source alone, strength 1; the last column is the person, for comparison.',
+        path,
+        f'Faces edited from {source} to {target} by each method.',
+    )
 
 
 def _magnify(context: Context, changes: Sequence[cases.Change], expression: str) -> Figure:
-    rows = [[context.methods.ours[-1].edit(change.expressive, index.NEUTRAL, expression, s) for s in _FACTORS]
-            for change in _spread(changes, expression)]
+    rows = [
+        [context.methods.ours[-1].edit(change.expressive, index.NEUTRAL, expression, s) for s in _FACTORS]
+        for change in _spread(changes, expression)
+    ]
     path = context.drawings / 'figure5.png'
-    grids.grid(rows, [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}'], None,
-               path)
-    return Figure(f'Figure 5, {expression} suppressed and magnified', 'The photo is in the middle.', path,
-                  f'Faces with less and with more {expression} than in the photo.')
+    grids.grid(
+        rows, [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}'], None, path
+    )
+    return Figure(
+        f'Figure 5, {expression} suppressed and magnified',
+        'The photo is in the middle.',
+        path,
+        f'Faces with less and with more {expression} than in the photo.',
+    )
 
 
 def _upsampling(context: Context, changes: Sequence[cases.Change]) -> tuple[list[Figure], list[Table]]:
@@ -98,15 +114,25 @@ def _upsampling(context: Context, changes: Sequence[cases.Change]) -> tuple[list
     image_ops.write_png(path, upsampling.draw(pictures[0]))
     kept = np.asarray([picture.sharpness() for picture in pictures])
     size = len(changes[0].neutral)
-    table = Table('upsampling', f'Figure 7 in numbers, {size} to {upsampling.SIDE} px',
-                  f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people. Pixels should keep '
-                  f'less than {upsampling.PIXELS_KEEP_LESS_THAN}, flow {upsampling.FLOW_KEEPS[0]} to '
-                  f'{upsampling.FLOW_KEEPS[1]}.',
-                  [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
-                  [Row(name, [float(k.mean()), float(k.min()), float(k.max())], ours=name == 'flow enlarged')
-                   for name, k in zip(('output enlarged', 'flow enlarged'), kept.T)], row_heading='way')
-    figure = Figure('Figure 7, enlarging pixels or flow', 'Source and flow above; below, the same edit with its output '
-                    'enlarged, and with its flow enlarged.', path, 'A face, its flow, and the edit enlarged in two ways.')
+    table = Table(
+        'upsampling',
+        f'Figure 7 in numbers, {size} to {upsampling.SIDE} px',
+        f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people. Pixels should keep '
+        f'less than {upsampling.PIXELS_KEEP_LESS_THAN}, flow {upsampling.FLOW_KEEPS[0]} to '
+        f'{upsampling.FLOW_KEEPS[1]}.',
+        [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
+        [
+            Row(name, [float(k.mean()), float(k.min()), float(k.max())], ours=name == 'flow enlarged')
+            for name, k in zip(('output enlarged', 'flow enlarged'), kept.T)
+        ],
+        row_heading='way',
+    )
+    figure = Figure(
+        'Figure 7, enlarging pixels or flow',
+        'Source and flow above; below, the same edit with its output enlarged, and with its flow enlarged.',
+        path,
+        'A face, its flow, and the edit enlarged in two ways.',
+    )
     return [figure], [table]
 
 
@@ -116,8 +142,7 @@ def _large_crop(context: Context, change: cases.Change) -> np.ndarray | None:
     data, side = context.config.data, upsampling.SIDE
     if data.set == 'synthetic':
         return image_ops.to_float(drawing.Face(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
-    record = next(r for r in context.faces.data.records
-                  if r.identity == identity and r.expression == index.NEUTRAL)
+    record = next(r for r in context.faces.data.records if r.identity == identity and r.expression == index.NEUTRAL)
     for root in (data.root or data.manual_dir).split(','):
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
         try:

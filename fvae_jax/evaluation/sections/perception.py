@@ -5,10 +5,10 @@ from fvae_jax.evaluation.report import Column, Row, Section, Table, Value
 from fvae_jax.evaluation.sections import Context
 from fvae_jax.evaluation.study import score
 
-_TEXT = '''In the paper's study 25 people labelled 10 images of each method and 10 photos as real or fake; those below 50 % on the
+_TEXT = """In the paper's study 25 people labelled 10 images of each method and 10 photos as real or fake; those below 50 % on the
 photos were dropped, and skipped images not counted. `fvae study build {run} --out {run}/study` makes the page for such a
 study from this run; with the files that participants send back in `{run}/study/answers/` this section has their
-answers, with intervals that allow for differences between people and between images.'''
+answers, with intervals that allow for differences between people and between images."""
 
 
 def section(context: Context) -> Section:
@@ -30,5 +30,8 @@ def section(context: Context) -> Section:
     else:
         rows = [Row(method, [None, None, share]) for method, share in score.PAPER.items()]
     columns = [Column('labelled real', '%', 1), Column('answers', '', 0), Column('paper', '%', 1)]
-    return Section('Perception study (Table 2)', _TEXT.format(run=context.workdir),
-                   [Table('table2', 'Table 2', caption, columns, rows)])
+    return Section(
+        'Perception study (Table 2)',
+        _TEXT.format(run=context.workdir),
+        [Table('table2', 'Table 2', caption, columns, rows)],
+    )

@@ -57,9 +57,14 @@ def read_key(path: str | os.PathLike) -> Key:
     remedy = f'give the {KEY} that was written beside the page'
     key = _read(path, 'key', remedy)
     methods, images = key.get('methods'), key.get('images')
-    if (not isinstance(methods, list) or not isinstance(images, dict)
-            or not all(map(_is_name, [key.get('study'), *methods, *images, *images.values()]))
-            or len(set(methods)) < len(methods) or set(methods) != set(images.values()) or REAL not in methods):
+    if (
+        not isinstance(methods, list)
+        or not isinstance(images, dict)
+        or not all(map(_is_name, [key.get('study'), *methods, *images, *images.values()]))
+        or len(set(methods)) < len(methods)
+        or set(methods) != set(images.values())
+        or REAL not in methods
+    ):
         raise InputError(f"key '{path}' is not the key of a study; {remedy}")
     return Key(key['study'], tuple(methods), images)
 
@@ -85,11 +90,15 @@ def read_answers(path: str | os.PathLike, key: Key) -> Answers:
             raise InputError(f"answers '{path}': {problem}; {remedy}")
 
     if found.get('study') != key.study:
-        raise InputError(f"answers '{path}' belong to study {reprlib.repr(found.get('study'))}, the key to "
-                         f"'{key.study}'; leave the file out, or score it with its own key")
+        raise InputError(
+            f"answers '{path}' belong to study {reprlib.repr(found.get('study'))}, the key to "
+            f"'{key.study}'; leave the file out, or score it with its own key"
+        )
     participant, answers = found.get('participant'), found.get('answers')
-    check(isinstance(participant, str) and re.fullmatch('[0-9a-f]{16}', participant),
-          f'participant is {reprlib.repr(participant)}, not 16 hexadecimal digits')
+    check(
+        isinstance(participant, str) and re.fullmatch('[0-9a-f]{16}', participant),
+        f'participant is {reprlib.repr(participant)}, not 16 hexadecimal digits',
+    )
     finished = _time(found.get('finished'))
     check(finished, f'finished is {reprlib.repr(found.get("finished"))}, not a time with its zone')
     check(isinstance(answers, dict), f'answers are {reprlib.repr(answers)}, not a table of image and answer')

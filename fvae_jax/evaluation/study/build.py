@@ -21,8 +21,14 @@ PAGE, KEY = 'index.html', 'key.json'
 _ASSETS = pathlib.Path(__file__).parent
 
 
-def build(images: Mapping[str, Sequence[np.ndarray]], out: pathlib.Path, seed: int = 0, *, per_method: int = 10,
-          title: str = 'Real or fake?') -> pathlib.Path:
+def build(
+    images: Mapping[str, Sequence[np.ndarray]],
+    out: pathlib.Path,
+    seed: int = 0,
+    *,
+    per_method: int = 10,
+    title: str = 'Real or fake?',
+) -> pathlib.Path:
     """Writes a study: a page for the participants and the key, which they do not get.
 
     The page is one file that loads nothing. What tells methods apart is in the key alone: an image's name is a keyed
@@ -90,14 +96,17 @@ def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -
     chosen = {}
     for method, candidates in images.items():
         if len(candidates) < count:
-            raise InputError(f"'{method}' has {len(candidates)} images, the study takes {count} per method; give "
-                             'more images, or take fewer with --per-method')
+            raise InputError(
+                f"'{method}' has {len(candidates)} images, the study takes {count} per method; give "
+                'more images, or take fewer with --per-method'
+            )
         taken = rng.choice(len(candidates), count, replace=False)
         chosen[method] = [_as_uint8(candidates[i], method) for i in taken]
     shapes = {method: {picture.shape for picture in pictures} for method, pictures in chosen.items()}
     if len(set.union(*shapes.values())) > 1:
-        told = '; '.join(f'{method} {" and ".join(f"{w}x{h}" for h, w, _ in sorted(sizes))}'
-                         for method, sizes in shapes.items())
+        told = '; '.join(
+            f'{method} {" and ".join(f"{w}x{h}" for h, w, _ in sorted(sizes))}' for method, sizes in shapes.items()
+        )
         raise InputError(f'images differ in size ({told}), which would tell methods apart; resize them to one size')
     return chosen
 
@@ -105,13 +114,16 @@ def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -
 def _as_uint8(image: np.ndarray, method: str) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
-        raise InputError(f"'{method}' has an image that is {image.dtype} {image.shape}; give (H, W, 3) RGB, uint8 or "
-                         'float32 in [-1, 1]')
+        raise InputError(
+            f"'{method}' has an image that is {image.dtype} {image.shape}; give (H, W, 3) RGB, uint8 or "
+            'float32 in [-1, 1]'
+        )
     if image.dtype == np.uint8:
         return image
     if not np.abs(image).max() <= 2:  # lets resampling overshoot, not other ranges, not NaN
-        raise InputError(f"'{method}' has an image with values from {image.min():g} to {image.max():g}; give float32 "
-                         'in [-1, 1]')
+        raise InputError(
+            f"'{method}' has an image with values from {image.min():g} to {image.max():g}; give float32 in [-1, 1]"
+        )
     return image_ops.to_uint8(image)
 
 
@@ -137,5 +149,6 @@ def _page(study: Mapping[str, object], title: str) -> str:
     # In a script element, '</script' or '<!--' inside a string would end or change it.
     data = json.dumps(study).replace('<', '\\u003c')
     read = {name: (_ASSETS / f'page.{name}').read_text(encoding='utf-8') for name in ('html', 'css', 'js')}
-    return string.Template(read['html']).substitute(title=html.escape(title), style=read['css'], script=read['js'],
-                                                    study=data)
+    return string.Template(read['html']).substitute(
+        title=html.escape(title), style=read['css'], script=read['js'], study=data
+    )

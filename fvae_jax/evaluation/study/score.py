@@ -101,8 +101,10 @@ def tally(answers: Sequence[Answers], key: Key) -> StudyResult:
     columns = {method: [image for image, of in key.images.items() if of == method] for method in key.methods}
     kept, dropped = [], []
     for given in latest.values():
-        labels = {method: [codes.get(given.answers.get(image), np.nan) for image in images]
-                  for method, images in columns.items()}
+        labels = {
+            method: [codes.get(given.answers.get(image), np.nan) for image in images]
+            for method, images in columns.items()
+        }
         on_real = np.array(labels[REAL])
         correct, judged = int(np.nansum(on_real)), int(np.sum(~np.isnan(on_real)))
         if judged and correct >= _LEAST_ACCURACY * judged:
@@ -123,18 +125,29 @@ def _row(method: str, labels: np.ndarray) -> Row:
 def table(result: StudyResult) -> str:
     """Prints Table 2 as text, the paper's numbers beside it and the dropped participants below."""
     width = max(len('method'), *(len(row.method) for row in result.rows))
-    lines = [f'Table 2 (section 6.3), {_count(result.participants, "participant")}, study {result.study}', '',
-             f'{"method":<{width}}  judged  % labelled real  95 % interval  if independent  paper']
+    lines = [
+        f'Table 2 (section 6.3), {_count(result.participants, "participant")}, study {result.study}',
+        '',
+        f'{"method":<{width}}  judged  % labelled real  95 % interval  if independent  paper',
+    ]
     for row in result.rows:
         share = f'{100 * row.real / row.judged:.1f}' if row.judged else 'n/a'
         paper = PAPER.get(row.method.partition(' (')[0])
-        lines.append(f'{row.method:<{width}}  {row.judged:>6}  {share:>15}  {_percent(row.interval):>13}  '
-                     f'{_percent(row.independent):>14}  {"" if paper is None else paper:>5}'.rstrip())
-    lines += ['', 'The 95 % interval (Wilson) is for other participants and other images of the method;',
-              '"if independent" counts all answers as independent: too narrow where people or images differ.']
+        lines.append(
+            f'{row.method:<{width}}  {row.judged:>6}  {share:>15}  {_percent(row.interval):>13}  '
+            f'{_percent(row.independent):>14}  {"" if paper is None else paper:>5}'.rstrip()
+        )
+    lines += [
+        '',
+        'The 95 % interval (Wilson) is for other participants and other images of the method;',
+        '"if independent" counts all answers as independent: too narrow where people or images differ.',
+    ]
     for dropped in result.dropped:
-        why = (f'labelled {dropped.correct} of {dropped.judged} real images real, below '
-               f'{100 * _LEAST_ACCURACY:.0f} %' if dropped.judged else 'judged no real image')
+        why = (
+            f'labelled {dropped.correct} of {dropped.judged} real images real, below {100 * _LEAST_ACCURACY:.0f} %'
+            if dropped.judged
+            else 'judged no real image'
+        )
         lines.append(f'dropped: participant {dropped.participant} ({dropped.file}) {why}')
     lines += [f'left out: {file}, a later file of the same participant counts' for file in result.replaced]
     return '\n'.join(lines)
