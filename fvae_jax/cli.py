@@ -170,9 +170,9 @@ def _interpolate(argv: Sequence[str]) -> None:
     _add_common(parser)
     bundle = arguments.open_model(argv)
     args = parser.parse(argv)
-    from fvae_jax.editing import animation
+    from fvae_jax.photo import film
 
-    animation.check_frames_output(args.out, overwrite=args.overwrite)
+    film.check_frames_output(args.out, overwrite=args.overwrite)
     editor = _editor(bundle)
     editor.max_pixels = _max_pixels(args)
     morph = editor.interpolate(*args.photos, args.frames, blend=args.blend, crop=args.crop)
@@ -194,7 +194,8 @@ def _info(argv: Sequence[str]) -> None:
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
     from fvae_jax.data import align
-    from fvae_jax.editing import describe, photo_io
+    from fvae_jax.editing import describe
+    from fvae_jax.photo import io as photo_io
 
     if path.suffix == '.safetensors':
         print(describe.describe_model(path, bundle_lib.load(path)))

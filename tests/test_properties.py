@@ -14,9 +14,9 @@ from scipy import ndimage
 from fvae_jax import bundle as bundle_lib, config as config_lib, errors, losses
 from fvae_jax.data import align, pairs
 from fvae_jax.editing import latent, portrait
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, flow_color, image as image_ops, warp
+from fvae_jax.photo.photo import Photo
 
 # The same examples every time, and nothing kept between runs.
 properties = hypothesis.settings(max_examples=40, deadline=None, derandomize=True, database=None)

@@ -25,6 +25,7 @@ LAYERS = [
     'ops',
     'models',
     'losses',
+    'photo',
     'data',
     'bundle',
     'editing',

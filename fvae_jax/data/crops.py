@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from fvae_jax.data import align, photo_file
+from fvae_jax.data import align
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo import opening
 
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
@@ -34,7 +35,7 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
       UnusablePhoto: the file is missing, truncated or no image.
     """
     try:
-        with photo_file.opened(path) as file:
+        with opening.opened(path) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
@@ -44,10 +45,10 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
     except Image.UnidentifiedImageError:
         raise UnusablePhoto('not an image') from None
     except Image.DecompressionBombError:
-        raise UnusablePhoto(f'has more than {photo_file.MAX_PIXELS / 1e6:g} million pixels') from None
+        raise UnusablePhoto(f'has more than {opening.MAX_PIXELS / 1e6:g} million pixels') from None
     except InputError as error:
         raise UnusablePhoto(str(error)) from None
-    except photo_file.DAMAGES as error:
+    except opening.DAMAGES as error:
         raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
 
 

@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fvae_jax.editing import output, photo_encode
 from fvae_jax.errors import InputError
+from fvae_jax.photo import encode, output
 
 if TYPE_CHECKING:
     from fvae_jax.editing import editor as editor_lib
@@ -53,7 +53,7 @@ def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outpu
     def target(photo: pathlib.Path) -> pathlib.Path:
         if outputs.steps is not None:
             return folder / photo.stem
-        writable = photo.suffix.lower() in photo_encode.ENCODERS
+        writable = photo.suffix.lower() in encode.ENCODERS
         return folder / (photo.name if writable else f'{photo.stem}.png')
 
     named = [target(photo) for photo in photos]
@@ -73,7 +73,7 @@ def check(photo: pathlib.Path, target: pathlib.Path, outputs: Outputs) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
     options = dict(source=photo, overwrite=outputs.overwrite)
     if outputs.steps is None:
-        output.check_output(target, photo_encode.ENCODERS, **options)
+        output.check_output(target, encode.ENCODERS, **options)
     else:
         from fvae_jax.editing import sequence  # with JAX, which the check above does without
 

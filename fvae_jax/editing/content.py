@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.editing import editor as editor_lib, portrait
-from fvae_jax.editing.photo import Photo
+from fvae_jax.photo.photo import Photo
 
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is
 # below a sixth is the network's doubt, and no content.

@@ -6,8 +6,8 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import printable
+from fvae_jax.photo.photo import Photo
 
 _UNKNOWN = 'not stated'
 

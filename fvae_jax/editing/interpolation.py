@@ -5,18 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from fvae_jax.editing import (
-    animation,
-    content,
-    editor as editor_lib,
-    latent as latent_lib,
-    morph as morph_lib,
-    sequence,
-    studio,
-)
-from fvae_jax.editing.photo import Photo
+from fvae_jax.editing import content, editor as editor_lib, latent as latent_lib, morph as morph_lib, sequence, studio
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import film
+from fvae_jax.photo.photo import Photo
 
 FPS = 15
 
@@ -93,11 +86,11 @@ class Morph:
         Raises:
           InputError: the output cannot be written.
         """
-        path = animation.check_frames_output(path, overwrite=overwrite)
+        path = film.check_frames_output(path, overwrite=overwrite)
         frames = progress(self)
-        if not animation.is_folder(path):
+        if not film.is_folder(path):
             frames = (sequence.film_frame(Photo(frame)) for frame in frames)
-        animation.write_animation(path, frames, fps, overwrite=overwrite)
+        film.write_animation(path, frames, fps, overwrite=overwrite)
 
     def _blended(self, t: float) -> np.ndarray:
         """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""

@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.editing import resample
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo.photo import Photo
 
 Box = tuple[int, int, int, int]
 

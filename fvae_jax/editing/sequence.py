@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
-from fvae_jax.editing import animation, output, photo_encode, photo_io
-from fvae_jax.editing.photo import Photo
+from fvae_jax.photo import encode, film, io as photo_io, output
+from fvae_jax.photo.photo import Photo
 
 FPS = 8
 # px; players and browsers stop at about 4096x2304, and a GIF of a large photo has no end.
@@ -56,27 +56,27 @@ class Sequence:
           InputError: the output cannot be written.
         """
         path = check_sequence_output(path, overwrite=overwrite)
-        if animation.is_folder(path):
-            with animation.filling(path) as folder:
+        if film.is_folder(path):
+            with film.filling(path) as folder:
                 for number, edited in enumerate(progress(self)):
                     edited.save(folder / f'{number:04d}.png', overwrite=True, metadata=metadata)
-        elif path.suffix.lower() in animation.FORMATS:
+        elif path.suffix.lower() in film.FORMATS:
             frames = (film_frame(edited.photo) for edited in progress(self))
-            animation.write_animation(path, frames, fps, overwrite=overwrite)
+            film.write_animation(path, frames, fps, overwrite=overwrite)
         else:
             shown = [(edited.close_up(), str(edited.edit)) for edited in progress(self)]
             frames, labels = zip(*shown)
             notes = self._step(self._count - 1).provenance if metadata else None
-            photo_io.write_photo(path, Photo(animation.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
+            photo_io.write_photo(path, Photo(film.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
 
 
 def check_sequence_output(
     path: str | os.PathLike, *, source: str | os.PathLike | None = None, overwrite: bool = False
 ) -> pathlib.Path:
     """Finds out before the work whether a sequence can be written; see `output.check_output`."""
-    if animation.is_folder(path):
-        return animation.check_frames_output(path, overwrite=overwrite)
-    suffixes = {*animation.FORMATS, *photo_encode.ENCODERS}
+    if film.is_folder(path):
+        return film.check_frames_output(path, overwrite=overwrite)
+    suffixes = {*film.FORMATS, *encode.ENCODERS}
     return output.check_output(path, suffixes, source=source, overwrite=overwrite)
 
 

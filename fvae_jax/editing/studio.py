@@ -17,12 +17,12 @@ from fvae_jax.editing import (
     editor as editor_lib,
     latent as latent_lib,
     overlay,
-    photo_io,
     portrait,
     sequence as sequence_lib,
 )
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo import io as photo_io
+from fvae_jax.photo.photo import Photo
 
 # Margin of a close-up, as a share of the region of the faces.
 _CLOSE_UP = 0.1

@@ -14,11 +14,12 @@ import numpy as np
 import fvae_jax
 from fvae_jax import config as config_lib, runtime
 from fvae_jax.data import index
-from fvae_jax.editing import arguments, editor as editor_lib, latent, output
+from fvae_jax.editing import arguments, editor as editor_lib, latent
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, edits, fidelity, groups, metrics
 from fvae_jax.evaluation.report import Column, Report, Section, markdown
 from fvae_jax.evaluation.sections import COLUMNS, progress
+from fvae_jax.photo import output
 from fvae_jax.training import experiment
 
 SMILE = 'smile'

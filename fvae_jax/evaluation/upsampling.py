@@ -15,8 +15,9 @@ import numpy as np
 
 from fvae_jax import runtime
 from fvae_jax.data import align
-from fvae_jax.editing import arguments, editor as editor_lib, morph, output, portrait
+from fvae_jax.editing import arguments, editor as editor_lib, morph, portrait
 from fvae_jax.ops import flow_color, image as image_ops
+from fvae_jax.photo import output
 
 SIDE = 512  # px, as in the paper
 # What the two ways must keep of the source's sharpness.

@@ -6,8 +6,9 @@ import pathlib
 from collections.abc import Sequence
 
 from fvae_jax import bundle as bundle_lib, runtime
-from fvae_jax.editing import arguments, output
+from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
+from fvae_jax.photo import output
 
 # What each target needs of the extra `export`; jax.export serializes by flatbuffers, which jax does not ask for.
 TARGETS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime'), 'web': ('onnx', 'onnxruntime')}

@@ -10,8 +10,8 @@ import skimage.data
 from benchmarks import harness
 
 from fvae_jax.editing import editor as editor_lib, portrait, studio
-from fvae_jax.editing.photo import Photo
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo.photo import Photo
 
 _HEIGHT, _WIDTH = 1080, 1920
 _FRAME = 1000 / 30  # ms

@@ -26,7 +26,8 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
     from fvae_jax import runtime
 
     runtime.prepare()
-    from fvae_jax.editing import editor as editor_lib, photo_io, studio
+    from fvae_jax.editing import editor as editor_lib, studio
+    from fvae_jax.photo import io as photo_io
 
     lap('imports')
     editor = editor_lib.load(model)

@@ -451,6 +451,6 @@ def test_a_table_of_no_sensible_size_is_not_read(tmp_path):
 def test_training_photos_have_a_limit_too(tmp_path, monkeypatch):
     Image.new('RGB', (20, 10)).save(tmp_path / 'a.png')
     assert crops.read_photo(tmp_path / 'a.png').shape == (10, 20, 3)
-    monkeypatch.setattr(crops.photo_file.opened.__wrapped__, '__defaults__', (199,))
+    monkeypatch.setattr(crops.opening.opened.__wrapped__, '__defaults__', (199,))
     with pytest.raises(crops.UnusablePhoto, match='has more than 200 million pixels'):
         crops.read_photo(tmp_path / 'a.png')

@@ -9,7 +9,7 @@ from skimage import data
 
 from fvae_jax.data import align
 from fvae_jax.editing import content, editor as editor_lib, studio
-from fvae_jax.editing.photo import Photo
+from fvae_jax.photo.photo import Photo
 
 
 @pytest.fixture(scope='module')

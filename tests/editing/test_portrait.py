@@ -10,8 +10,8 @@ from skimage import data
 
 from fvae_jax.data import align
 from fvae_jax.editing import portrait, resample
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo.photo import Photo
 
 ASTRONAUT = data.astronaut()
 SIZE = 128

@@ -8,8 +8,9 @@ from editing import models
 from PIL import Image
 
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, photo_io, portrait, studio
+from fvae_jax.editing import editor as editor_lib, portrait, studio
 from fvae_jax.errors import InputError
+from fvae_jax.photo import io as photo_io
 
 ASTRONAUT = skimage.data.astronaut()
 

@@ -17,8 +17,9 @@ from PIL import Image, ImageCms
 
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import builder, crops, index
-from fvae_jax.editing import editor as editor_lib, png
+from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
+from fvae_jax.photo import png
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
 

@@ -9,9 +9,9 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from fvae_jax.editing import output
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output
 
 # Lengths on the page, px.
 _WIDTH = 1040

@@ -5,8 +5,8 @@ import math
 import pathlib
 import re
 
-from fvae_jax.editing import output
 from fvae_jax.evaluation.report import Cell, Report, Section, Table, number
+from fvae_jax.photo import output
 
 _SIGNS = {'higher': ' ↑', 'lower': ' ↓', 'nearest 1': ' → 1', None: ''}
 

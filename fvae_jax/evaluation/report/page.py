@@ -18,9 +18,9 @@ from xml.etree import ElementTree
 
 import PIL.Image
 
-from fvae_jax.editing import output
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.report import Cell, Column, Figure, Report, Section, Table, Value, number
+from fvae_jax.photo import output
 
 _SIGNS = {'higher': '↑', 'lower': '↓', 'nearest 1': '→ 1'}
 _MEANINGS = {'higher': 'higher is better', 'lower': 'lower is better', 'nearest 1': 'the nearest to 1 is best'}

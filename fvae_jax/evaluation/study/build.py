@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from fvae_jax.editing import output
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output
 
 REAL = 'real'
 PAGE, KEY = 'index.html', 'key.json'

@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 from skimage import data
 
-from fvae_jax.editing import photo_io
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo import io as photo_io
+from fvae_jax.photo.photo import Photo
 
 ASTRONAUT = data.astronaut()[:96, 100:228]
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()

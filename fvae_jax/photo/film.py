@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from fvae_jax.editing import output
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output
 
 # The films, and what ffmpeg is told for each. MP4: H.264 with half the chroma and the index in
 # front, which every browser plays, with the colors of HD video, which players assume. GIF: one

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from PIL import Image
 
-from fvae_jax.data import photo_file
-from fvae_jax.editing import output, photo_decode, photo_encode
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo import decode, encode, opening, output
+from fvae_jax.photo.photo import Photo
 
 
-def read_photo(path: str | os.PathLike, max_pixels: int = photo_file.MAX_PIXELS) -> Photo:
+def read_photo(path: str | os.PathLike, max_pixels: int = opening.MAX_PIXELS) -> Photo:
     """Reads a photo as it is meant to be seen.
 
     JPEG (CMYK too), PNG, WebP, TIFF, BMP and AVIF, 8 or 16 bits, gray, palette or color, with or
@@ -31,17 +30,17 @@ def read_photo(path: str | os.PathLike, max_pixels: int = photo_file.MAX_PIXELS)
       InputError: the file is missing, damaged, too large, animated or no photo.
     """
     path = pathlib.Path(path)
-    with _clear_errors(path, max_pixels), photo_file.opened(path, max_pixels) as image:
+    with _clear_errors(path, max_pixels), opening.opened(path, max_pixels) as image:
         # Not how many there are: counting a million takes minutes.
         if image.format != 'MPO' and getattr(image, 'is_animated', False):
             raise InputError(f"photo '{path}' is animated or has several pages; save the one you want as a photo")
-        return photo_decode.decode(image, path)
+        return decode.decode(image, path)
 
 
 def write_photo(
     path: str | os.PathLike, photo: Photo, *, overwrite: bool = False, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a photo in the format of its suffix, as `photo_encode.encode` describes.
+    """Writes a photo in the format of its suffix, as `encode.encode` describes.
 
     Args:
       path: a file with the suffix .jpg, .jpeg, .png, .webp, .tif or .tiff.
@@ -52,9 +51,9 @@ def write_photo(
     Raises:
       InputError: the file cannot be written, or its format cannot hold the photo.
     """
-    path = output.check_output(path, photo_encode.ENCODERS, source=photo.source, overwrite=overwrite)
+    path = output.check_output(path, encode.ENCODERS, source=photo.source, overwrite=overwrite)
     try:
-        data = photo_encode.encode(photo, path.suffix.lower(), metadata or {})
+        data = encode.encode(photo, path.suffix.lower(), metadata or {})
     except InputError as error:
         raise InputError(f"output '{path}': {error}") from None
     with output.replacing(path) as temporary:
@@ -81,6 +80,6 @@ def _clear_errors(path: pathlib.Path, max_pixels: int) -> Iterator[None]:
         raise InputError(f"photo '{path}' may not be read; change its permissions") from None
     except Image.UnidentifiedImageError:
         raise InputError(f"photo '{path}' is not of a known format; convert it to JPEG, PNG, WebP or TIFF") from None
-    except photo_file.DAMAGES as error:
+    except opening.DAMAGES as error:
         detail = ' '.join(str(error).split()) or type(error).__name__
         raise InputError(f"photo '{path}' is damaged or incomplete ({detail}); copy it again from its source") from None

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from fvae_jax.editing.photo import Photo
 from fvae_jax.errors import InputError
+from fvae_jax.photo.photo import Photo
 
 _ORIENTATION = 0x0112
 _BITS = 0x0102

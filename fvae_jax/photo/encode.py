@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from fvae_jax.editing.photo import Photo
-from fvae_jax.editing.png import encode_png
 from fvae_jax.errors import InputError
+from fvae_jax.photo.photo import Photo
+from fvae_jax.photo.png import encode_png
 
 _QUALITY = 95
 _DESCRIPTION = 0x010E

@@ -1,0 +1,1 @@
+"""Photos and films as files: one reader, one writer, and outputs that are never left half written."""
