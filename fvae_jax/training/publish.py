@@ -23,7 +23,7 @@ def training_latents(
 ) -> bundle_lib.LatentStatistics:
     """Encodes every image of the training people and averages Z by expression (Algorithm 1, lines 4–6).
 
-    Each image counts with its mirror image, which training shows as often: directions have no side.
+    With `latent.mirror` each image counts with its mirror image, which training shows as often: directions have no side.
 
     Args:
       faces: A set, as `sets.open_set` returns it.
@@ -33,15 +33,20 @@ def training_latents(
     """
     model = networks.from_config(config)
     # Weights are an argument: closed over, they would become part of the compiled program.
-    encode = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
+    means = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
+
+    def encode(images: np.ndarray) -> np.ndarray:
+        if not config.latent.mirror:
+            return np.asarray(means(variables, images))
+        return np.asarray((means(variables, images) + means(variables, images[:, :, ::-1])) / 2)
+
     chosen = [i for i, record in enumerate(faces.records) if record.identity in set(identities)]
     latents = []
     for start in range(0, len(chosen), _BATCH):
         part = chosen[start : start + _BATCH]
         # Always a full batch, so that one program serves all.
         images = np.stack([faces[i]['image'] for i in (part + part * _BATCH)[:_BATCH]])
-        images = image_ops.to_float(images)
-        latents.append(np.asarray((encode(variables, images) + encode(variables, images[:, :, ::-1])) / 2)[: len(part)])
+        latents.append(encode(image_ops.to_float(images))[: len(part)])
     records = [faces.records[i] for i in chosen]
     return latent.statistics(
         np.concatenate(latents),
