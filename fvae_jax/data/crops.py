@@ -1,55 +1,24 @@
 """From photo files to the aligned crops and flows of a set."""
 
 import pathlib
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from fvae_jax.data import align
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Photo
 from fvae_jax.errors import InputError
-from fvae_jax.photo import opening
+from fvae_jax.photo import read
 
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
 class UnusablePhoto(Exception):
     """A photo that has to be left out; the message is the reason."""
-
-
-def read_photo(path: pathlib.Path) -> np.ndarray:
-    """Reads a photo as it is meant to be seen: EXIF orientation applied, RGB.
-
-    Pillow is used because OpenCV fills the missing part of a truncated JPEG with grey, silently.
-
-    Returns:
-      (H, W, 3) uint8 RGB.
-
-    Raises:
-      UnusablePhoto: the file is missing, truncated or no image.
-    """
-    try:
-        with opening.opened(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
-                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-            return np.array(image.convert('RGB'))
-    except FileNotFoundError:
-        raise UnusablePhoto('no such file') from None
-    except Image.UnidentifiedImageError:
-        raise UnusablePhoto('not an image') from None
-    except Image.DecompressionBombError:
-        raise UnusablePhoto(f'has more than {opening.MAX_PIXELS / 1e6:g} million pixels') from None
-    except InputError as error:
-        raise UnusablePhoto(str(error)) from None
-    except opening.DAMAGES as error:
-        raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
 
 
 def find_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -116,8 +85,7 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
                 raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
-        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
-            warnings.simplefilter('ignore')  # NumPy's, on files that Python 2 wrote
+        with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
@@ -158,7 +126,7 @@ def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: Bui
     report.expected = len(photos)
     for photo in photos:
         try:
-            image = read_photo(photo.root / photo.file)
+            image = read.read_photo(photo.root / photo.file).eight_bit().pixels
             crop, landmarks = (take_crop if aligned else find_crop)(image, size)
             example = {
                 'image': crop,
@@ -173,7 +141,7 @@ def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: Bui
             if photo.flow:
                 displacement, exposed = read_flow(photo.root / photo.flow, size)
                 example.update(displacement=displacement, exposed=exposed)
-        except UnusablePhoto as reason:
+        except (UnusablePhoto, InputError) as reason:
             report.skip(photo.file, str(reason))
         else:
             yield example

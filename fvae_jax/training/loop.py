@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fvae_jax.errors import Diverged, Stopped
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
@@ -200,7 +200,7 @@ class _Run:
         self._writer.write(progress.step, {f'validation/{k}': v for k, v in scores.items()})
         if parallel.is_main_process():
             grid = evaluator.samples(fetched, pairs)
-            image_ops.write_png(self._workdir / 'samples' / f'{progress.step:07d}.png', grid)
+            write.write_png(self._workdir / 'samples' / f'{progress.step:07d}.png', grid)
             self._writer.picture(progress.step, 'samples', grid)
             evaluate.write_evaluation(
                 self._workdir,

@@ -19,7 +19,8 @@ from tensorboardX.proto import event_pb2, summary_pb2
 from fvae_jax import config as config_lib
 from fvae_jax.errors import DiskFull, InputError, is_disk_full
 from fvae_jax.models import fvae, networks
-from fvae_jax.ops import flow_color, image as image_ops, warp
+from fvae_jax.ops import flow_color, grid, image as image_ops, warp
+from fvae_jax.photo import output
 from fvae_jax.training import checkpoint, history, parallel
 
 
@@ -37,8 +38,10 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
         return
     stored = workdir / 'config.json'
     try:
-        _remove_temporaries(workdir)
-        checkpoint.write_text(stored, config_lib.to_json(config))
+        # Of a process that was killed: the lock says that none is writing.
+        for folder in (workdir, workdir / 'samples', workdir / checkpoint.MANIFESTS):
+            output.remove_temporaries(folder)
+        output.write(stored, config_lib.to_json(config))
         history.note_start(workdir)
     except OSError as error:
         if is_disk_full(error):
@@ -111,13 +114,6 @@ def _disk_full(workdir: pathlib.Path, error: BaseException | None) -> str:
     )
 
 
-def _remove_temporaries(workdir: pathlib.Path) -> None:
-    """Removes what a killed process had not yet renamed; the lock says that none is writing."""
-    for folder in (workdir, workdir / 'samples', workdir / checkpoint.MANIFESTS):
-        for path in (*folder.glob('.*.tmp'), *folder.glob('*.png.*.tmp')):
-            path.unlink()
-
-
 def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +178,7 @@ class MetricsWriter:
         self._path = workdir / 'metrics.jsonl'
         if self._path.exists():
             kept = [line for line in self._path.read_text(errors='replace').splitlines() if _step_of(line) <= step]
-            checkpoint.write_text(self._path, ''.join(line + '\n' for line in kept))
+            output.write(self._path, ''.join(line + '\n' for line in kept))
         self._board = _Board(workdir / 'tensorboard', step + 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -275,4 +271,4 @@ def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, lab
             alpha = np.asarray(jax.nn.sigmoid(output.decoded.alpha_logit))[..., None]
             content = -1 + alpha * (1 + np.asarray(output.decoded.color))
             columns['content, where it is new'] = [image_ops.to_uint8(x) for x in content]
-    return image_ops.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)
+    return grid.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)
