@@ -40,7 +40,7 @@ LAYERS = [
 # Libraries with one door each.
 DOORS = {
     'tensorflow_datasets': {'data/builder.py'},
-    'grain': {'data/pipeline.py', 'training/checkpoint.py'},
+    'grain': {'data/pipeline.py'},
     'orbax': {'training/checkpoint.py', 'training/parallel.py'},  # the latter for its barrier
     'absl.flags': {'main.py'},
     'absl.app': {'main.py'},

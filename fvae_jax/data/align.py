@@ -41,7 +41,7 @@ _REFINEMENTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Face:
+class Detection:
     """One detected face.
 
     Attributes:
@@ -55,7 +55,7 @@ class Face:
     score: float
 
 
-def detect_faces(image: np.ndarray) -> list[Face]:
+def detect_faces(image: np.ndarray) -> list[Detection]:
     """Finds the upright, roughly frontal faces of a photo with dlib (5.2, [11]).
 
     Args:
@@ -80,11 +80,11 @@ def detect_faces(image: np.ndarray) -> list[Face]:
         # A dlib rectangle holds its last row and column.
         corners = np.array([[box.left(), box.top()], [box.right() + 1, box.bottom() + 1]])
         corners = corners * ratio - 0.5
-        faces.append(Face(tuple(corners.ravel().tolist()), _landmarks(image, corners), score))
+        faces.append(Detection(tuple(corners.ravel().tolist()), _landmarks(image, corners), score))
     return sorted(faces, key=lambda face: face.box[2] - face.box[0], reverse=True)
 
 
-def main_face(faces: Sequence[Face]) -> Face | None:
+def main_face(faces: Sequence[Detection]) -> Detection | None:
     """The subject of a portrait: the largest face that is not far less certain than the surest one.
 
     Large patches of cloth or wall are sometimes taken for a face, with a low score.
@@ -212,7 +212,8 @@ def read_landmarks(
     Args:
       predictor: the model.
       patch: (H, W, 3) uint8 RGB, a face.
-      left, right: (2,), px of the patch, where the eye centres are about.
+      left: (2,), px of the patch, where the eye centre on the left is about.
+      right: The same of the other one.
       box_side: side of the box, in eye distances.
       box_drop: from the eyes down to the centre of the box, in eye distances.
 

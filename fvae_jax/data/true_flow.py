@@ -1,4 +1,4 @@
-"""The true flow between two pictures of a person, from how each of them moved one reference picture, as a rule the neutral one.
+"""The true flow between two pictures of a person, from how each moved one reference picture, as a rule the neutral one.
 
 A picture with displacement d shows at p what the reference shows at the material point
 m(p) = p + d(p). Pixel p of picture T is therefore found in picture S at the q with m_S(q) = m_T(p).

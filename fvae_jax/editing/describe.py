@@ -37,7 +37,7 @@ def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     )
 
 
-def describe_photo(photo: Photo, faces: list[align.Face]) -> str:
+def describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
     """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
     width, height = photo.size
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']

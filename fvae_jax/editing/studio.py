@@ -103,7 +103,7 @@ class EditablePhoto:
       faces: its faces, largest first; face N of `edit` is `faces[N - 1]`.
     """
 
-    def __init__(self, editor: editor_lib.Editor, photo: Photo, faces: list[align.Face]):
+    def __init__(self, editor: editor_lib.Editor, photo: Photo, faces: list[align.Detection]):
         self.editor = editor
         self.photo = photo
         self.faces = tuple(faces)

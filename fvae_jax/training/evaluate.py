@@ -14,7 +14,7 @@ from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.ops import image as image_ops
 from fvae_jax.photo import output
-from fvae_jax.training import steps, writers
+from fvae_jax.training import samples, steps
 
 _ROWS_SHOWN = 8
 
@@ -96,7 +96,7 @@ class FVAEEvaluator(Evaluator):
         return judge
 
     def _draw(self, source, target, pictures, labels):
-        return writers.sample_grid(source, target, pictures, labels)
+        return samples.sample_grid(source, target, pictures, labels)
 
     def summary(self, scores: dict[str, float]) -> str:
         return (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fvae_jax.data import drawing
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import report as reports
 from fvae_jax.evaluation.report import Column, Figure, Report, Row, Section, Table, Value, figures, grids, page
@@ -77,7 +77,7 @@ def middle_frames():
 
 def draw_figures(folder):
     """One picture of each kind."""
-    faces = [drawing.Face(0, i, 64) for i in range(2)]
+    faces = [DrawnFace(0, i, 64) for i in range(2)]
     crops = [[face.image('smile', strength) for strength in (0.0, 0.5, 1.0)] for face in faces]
     grids.grid([*crops, [None, *crops[0][1:]]], ['S', LONG, AWKWARD], ['one', LONG, AWKWARD], folder / 'faces.png')
     figures.dots_with_intervals(table_1(), ['PSNR', 'LPIPS', 'sharpness'], folder / 'dots.png', reference='copy')

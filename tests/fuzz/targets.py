@@ -157,7 +157,7 @@ def _read_index(folder, file):
 
 def _crop(folder, file):
     report = builder.BuildReport()
-    list(crops.face_examples([index.Photo(folder, file.name, 'ann', 'neutral', 0.0)], 64, False, report))
+    list(crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, False, report))
     if report.skipped:
         raise InputError(report.skipped[0]['reason'])
 

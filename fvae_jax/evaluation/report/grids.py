@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from fvae_jax.errors import InputError
 from fvae_jax.ops.grid import ROW_LABEL, image_grid
 from fvae_jax.ops.image import to_uint8
 from fvae_jax.photo import output

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fvae_jax.data import crops, drawing, index
+from fvae_jax.data import crops, index
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, upsampling
 from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, grids
@@ -143,13 +144,13 @@ def _large_crop(context: Context, change: cases.Change) -> np.ndarray | None:
     identity, size = change.identity, len(change.neutral)
     data, side = context.config.data, upsampling.SIDE
     if data.set == 'synthetic':
-        return image_ops.to_float(drawing.Face(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
+        return image_ops.to_float(DrawnFace(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
     record = next(r for r in context.faces.data.records if r.identity == identity and r.expression == index.NEUTRAL)
     for root in (data.root or data.manual_dir).split(','):
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
         try:
             image = read.read_photo(file).eight_bit().pixels
-            crop, _ = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
+            crop = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
         except (crops.UnusablePhoto, InputError):
             continue
         small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))

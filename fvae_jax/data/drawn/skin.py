@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fvae_jax.data.faces.paint import bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
-from fvae_jax.data.faces.relief import head_outline, lip_masks, relief
-from fvae_jax.data.faces.traits import EYE_X, EYE_Y, MIDLINE, Traits
+from fvae_jax.data.drawn.paint import bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
+from fvae_jax.data.drawn.relief import head_outline, lip_masks, relief
+from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, Traits
 
 _BLACK = rgb(0.012, 0.010, 0.010)
 

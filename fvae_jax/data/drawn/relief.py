@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from fvae_jax.data.faces.paint import bump, mirrored, step, stroke
-from fvae_jax.data.faces.traits import EYE_X, EYE_Y, Traits
+from fvae_jax.data.drawn.paint import bump, mirrored, step, stroke
+from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, Traits
 
 _HEAD_MIDDLE = 54.0
 _HEAD_TOP = -8.0

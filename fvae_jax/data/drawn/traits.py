@@ -130,14 +130,6 @@ class Traits:
         line = self.mouth_skew * s - self.lip_curve * np.minimum(s**2, 1.6)
         return (self.mouth_y + line + 0.40 * self.lip_bow * wave).astype(np.float32)
 
-    def landmarks(self) -> np.ndarray:
-        """Dlib's five points of the neutral face, (5, 2) float32 face units."""
-        eye = np.array(
-            [(EYE_X + self.eye_width, EYE_Y - self.eye_tilt), (EYE_X - self.eye_width, EYE_Y + self.eye_tilt)]
-        )
-        points = np.concatenate([eye, eye * (-1, 1), [(0.0, self.nose_base)]])
-        return (points + (MIDLINE, 0.0)).astype(np.float32)
-
 
 def linear_from_srgb(color: np.ndarray) -> np.ndarray:
     """Turns sRGB levels in [0, 255] into linear light in [0, 1] (plain 2.2 gamma)."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fvae_jax.data.faces.traits import MIDLINE, UNITS, Traits
+from fvae_jax.data.drawn.traits import MIDLINE, UNITS, Traits
 
 Values = np.ndarray | float  # one number, or one for each pixel
 

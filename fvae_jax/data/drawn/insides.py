@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fvae_jax.data.faces.paint import bump, dim, mirrored, mix, rgb, step, strands, stroke
-from fvae_jax.data.faces.traits import EYE_X, EYE_Y, MIDLINE, Traits
+from fvae_jax.data.drawn.paint import bump, dim, mirrored, mix, rgb, step, strands, stroke
+from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, Traits
 
 # Distances of the gaps between teeth from the midline, and lengths of the teeth, face units.
 _GAPS = np.array([0.0, 4.3, 7.6, 10.9, 13.6, 15.9, 17.8], np.float32)

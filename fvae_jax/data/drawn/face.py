@@ -1,4 +1,4 @@
-"""Procedural faces: many people × six expressions at any strength, with the true displacement.
+"""One procedural face: a person with six expressions at any strength, and the true displacement.
 
 A face is drawn once, neutral, at four times the wanted size. An expression moves the skin of that
 drawing (`expressions`) over the eyeballs, which stay, and over the inside of the mouth, whose lower
@@ -6,23 +6,20 @@ half goes with the jaw; the result is averaged down. So where a picture shows so
 neutral one shows, out(p) = neutral(p + displacement(p)), and everywhere else it is exposed.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
 import cv2
 import numpy as np
 
-from fvae_jax.data import expressions
-from fvae_jax.data.faces.hair import paint_behind, paint_hair
-from fvae_jax.data.faces.insides import paint_eyes, paint_mouth
-from fvae_jax.data.faces.paint import grid, mix, step
-from fvae_jax.data.faces.skin import paint_skin
-from fvae_jax.data.faces.traits import UNITS, draw_traits
+from fvae_jax.data.drawn import expressions
+from fvae_jax.data.drawn.hair import paint_behind, paint_hair
+from fvae_jax.data.drawn.insides import paint_eyes, paint_mouth
+from fvae_jax.data.drawn.paint import grid, mix, step
+from fvae_jax.data.drawn.skin import paint_skin
+from fvae_jax.data.drawn.traits import UNITS, draw_traits
 
 _SUPERSAMPLING = 4
 
 
-class Face:
+class DrawnFace:
     """One person, ready to be drawn with any expression.
 
     Attributes:
@@ -121,44 +118,3 @@ class Face:
         back[eye > 0] = 0
         exposed = mouth | ((eye > 0) & (self.traits.eye_opening(x, y) <= 0))
         return back * np.float32(self.size / UNITS), exposed
-
-    def landmarks(self, expression: str, strength: float) -> np.ndarray:
-        """Dlib's five points (see `align`) in the picture, (5, 2) float32, px of the crop."""
-        points = self.traits.landmarks()
-        points = points + np.float32(strength) * expressions.forward_displacement(
-            self.traits, self.gains, expression, 'upper', points[:, 0], points[:, 1]
-        )
-        return points * np.float32(self.size / UNITS) - np.float32(0.5)
-
-
-def examples(identities: int, size: int, seed: int, strengths: Sequence[float] = (1.0,)) -> Iterator[dict[str, Any]]:
-    """Draws a set, person by person: neutral once, then every other expression at each strength.
-
-    Args:
-      identities: number of people.
-      size: width and height of the pictures, px.
-      seed: seed of the set; person i depends on (seed, i) alone.
-      strengths: in (0, 1].
-
-    Yields:
-      Examples with the fields of `builder.FaceSet`.
-    """
-    for index in range(identities):
-        face = Face(seed, index, size)
-        identity = f'synthetic_{index:04d}'
-        frames = [('neutral', 0.0)]
-        frames += [(e, float(s)) for e in expressions.EXPRESSIONS[1:] for s in strengths]
-        for expression, strength in frames:
-            displacement, exposed = face.displacement(expression, strength)
-            yield {
-                'image': face.image(expression, strength),
-                'identity': identity,
-                'expression': expression,
-                'strength': strength,
-                'origin': 'synthetic',
-                'landmarks': face.landmarks(expression, strength),
-                'file': f'{identity}/{expression}_{round(100 * strength):03d}',
-                'reference': f'{identity}/neutral_000',
-                'displacement': displacement.astype(np.float16),
-                'exposed': exposed,
-            }

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from fvae_jax.data.faces.paint import blur, bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
-from fvae_jax.data.faces.traits import MIDLINE, Traits
+from fvae_jax.data.drawn.paint import blur, bump, dim, light, mirrored, mix, noise, rgb, step, strands, stroke
+from fvae_jax.data.drawn.traits import MIDLINE, Traits
 
 
 @dataclasses.dataclass(frozen=True)

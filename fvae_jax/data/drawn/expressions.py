@@ -13,8 +13,8 @@ mouth.
 import cv2
 import numpy as np
 
-from fvae_jax.data.faces.paint import bump, grid
-from fvae_jax.data.faces.traits import EYE_X, EYE_Y, MIDLINE, UNITS, Traits
+from fvae_jax.data.drawn.paint import bump, grid
+from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, UNITS, Traits
 
 EXPRESSIONS = ('neutral', 'smile', 'surprise', 'squint', 'disgust', 'scream')
 SHEETS = ('upper', 'lower')
