@@ -27,7 +27,7 @@ class UnusablePhoto(Exception):
 def read_photo(path: pathlib.Path) -> np.ndarray:
     """Reads a photo as it is meant to be seen: EXIF orientation applied, RGB.
 
-    Pillow is used because OpenCV fills the missing part of a truncated JPEG with grey, silently.
+    Pillow is used because OpenCV fills the missing part of a truncated JPEG with gray, silently.
 
     Returns:
       (H, W, 3) uint8 RGB.
@@ -38,7 +38,7 @@ def read_photo(path: pathlib.Path) -> np.ndarray:
     try:
         with opening.opened(path) as file:
             image = ImageOps.exif_transpose(file)
-            if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
+            if image.mode.startswith('I'):  # 16-bit gray, which convert() would clip to white
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
             return np.array(image.convert('RGB'))
     except FileNotFoundError:
@@ -95,7 +95,7 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
       size: Side of the crop, px.
 
     Returns:
-      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centred and multiplied
+      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centered and multiplied
       by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is.
 
     Raises:
@@ -167,6 +167,6 @@ def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: Bu
 
 
 def _resize(image: np.ndarray, size: int, enlarge: int) -> np.ndarray:
-    """Resizes to a square, half-pixel-centred: by areas where it reduces, else with `enlarge`."""
+    """Resizes to a square, half-pixel-centered: by areas where it reduces, else with `enlarge`."""
     interpolation = cv2.INTER_AREA if size < min(image.shape[:2]) else enlarge
     return cv2.resize(image, (size, size), interpolation=interpolation)

@@ -38,7 +38,7 @@ def parameter_table(config: ml_collections.ConfigDict) -> str:
     width = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f'{"layer":<{width[0]}}  {"filter":<{width[1]}}  {"output":<{width[2]}}  {"weights":>12}']
     lines += [f'{a:<{width[0]}}  {b:<{width[1]}}  {c:<{width[2]}}  {d:>12,}' for a, b, c, d in rows]
-    lines.append(f'parameters in all, normalisations included: {_count(variables["params"]):,}')
+    lines.append(f'parameters in all, normalizations included: {_count(variables["params"]):,}')
     return '\n'.join(lines) + '\n'
 
 
