@@ -195,12 +195,12 @@ def _info(argv: Sequence[str]) -> None:
     path = args.path or bundle_lib.built_in()
     from fvae_jax.data import align
     from fvae_jax.editing import describe
-    from fvae_jax.photo import io as photo_io
+    from fvae_jax.photo import read
 
     if path.suffix == '.safetensors':
         print(describe.describe_model(path, bundle_lib.load(path)))
         return
-    photo = photo_io.read_photo(path, _max_pixels(args))
+    photo = read.read_photo(path, _max_pixels(args))
     print(describe.describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
 
 

@@ -99,7 +99,7 @@ def test_no_usable_photo_names_the_reasons(tmp_path):
         'path,identity,expression\ngray.png,a,neutral\ncut.jpg,a,smile\nnone.jpg,b,neutral\n'
     )
     line = _fails(tmp_path, *_photos(tmp_path))
-    for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'no such file'):
+    for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'does not exist'):
         assert words in line, line
 
 

@@ -14,7 +14,7 @@ import functools
 import importlib.util
 import itertools
 import math
-import pathlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -249,7 +249,11 @@ def _detector():
 def _predictor():
     import dlib
 
-    # Importing face_recognition_models needs pkg_resources, which setuptools no longer has.
+    return dlib.shape_predictor(model_file('shape_predictor_5_face_landmarks'))
+
+
+def model_file(name: str) -> str:
+    """The path of one of dlib's models in the package face_recognition_models."""
+    # Importing it needs pkg_resources, which setuptools no longer has.
     package = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
-    model = pathlib.Path(package) / 'models' / 'shape_predictor_5_face_landmarks.dat'
-    return dlib.shape_predictor(str(model))
+    return os.path.join(package, 'models', f'{name}.dat')

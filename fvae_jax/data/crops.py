@@ -2,55 +2,24 @@
 
 import hashlib
 import pathlib
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from fvae_jax.data import align
 from fvae_jax.data.builder import BuildReport
 from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
-from fvae_jax.photo import opening
+from fvae_jax.photo import read
 
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
 class UnusablePhoto(Exception):
     """A photo that has to be left out; the message is the reason."""
-
-
-def read_photo(path: pathlib.Path) -> np.ndarray:
-    """Reads a photo as it is meant to be seen: EXIF orientation applied, RGB.
-
-    Pillow is used because OpenCV fills the missing part of a truncated JPEG with gray, silently.
-
-    Returns:
-      (H, W, 3) uint8 RGB.
-
-    Raises:
-      UnusablePhoto: The file is missing, truncated or no image.
-    """
-    try:
-        with opening.opened(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith('I'):  # 16-bit gray, which convert() would clip to white
-                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-            return np.array(image.convert('RGB'))
-    except FileNotFoundError:
-        raise UnusablePhoto('no such file') from None
-    except Image.UnidentifiedImageError:
-        raise UnusablePhoto('not an image') from None
-    except Image.DecompressionBombError:
-        raise UnusablePhoto(f'has more than {opening.MAX_PIXELS / 1e6:g} million pixels') from None
-    except InputError as error:
-        raise UnusablePhoto(str(error)) from None
-    except opening.DAMAGES as error:
-        raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
 
 
 def find_crop(image: np.ndarray, size: int) -> np.ndarray:
@@ -105,8 +74,7 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
                 raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
-        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
-            warnings.simplefilter('ignore')  # NumPy's, on files that Python 2 wrote
+        with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
@@ -147,8 +115,9 @@ def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: Bu
     report.expected = len(entries)
     for entry in entries:
         try:
+            image = read.read_photo(entry.root / entry.file).eight_bit().pixels
             example = {
-                'image': (take_crop if aligned else find_crop)(read_photo(entry.root / entry.file), size),
+                'image': (take_crop if aligned else find_crop)(image, size),
                 'identity': entry.identity,
                 'expression': entry.expression,
                 'strength': entry.strength,
@@ -158,7 +127,7 @@ def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: Bu
             }
             if entry.flow:
                 example['displacement'], example['exposed'] = read_flow(entry.root / entry.flow, size)
-        except UnusablePhoto as reason:
+        except (UnusablePhoto, InputError) as reason:
             report.skip(entry.file, str(reason))
         else:
             files = [entry.root / file for file in (entry.file, entry.flow) if file]

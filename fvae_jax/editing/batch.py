@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fvae_jax.errors import InputError
-from fvae_jax.photo import encode, output
+from fvae_jax.photo import output, write
 
 if TYPE_CHECKING:
     from fvae_jax.editing import editor as editor_lib
@@ -53,7 +53,7 @@ def targets(photos: Sequence[pathlib.Path], folder: pathlib.Path, outputs: Outpu
     def target(photo: pathlib.Path) -> pathlib.Path:
         if outputs.steps is not None:
             return folder / photo.stem
-        writable = photo.suffix.lower() in encode.ENCODERS
+        writable = photo.suffix.lower() in write.ENCODERS
         return folder / (photo.name if writable else f'{photo.stem}.png')
 
     named = [target(photo) for photo in photos]
@@ -73,7 +73,7 @@ def check(photo: pathlib.Path, target: pathlib.Path, outputs: Outputs) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
     options = dict(source=photo, overwrite=outputs.overwrite)
     if outputs.steps is None:
-        output.check_output(target, encode.ENCODERS, **options)
+        output.check_output(target, write.ENCODERS, **options)
     else:
         from fvae_jax.editing import sequence  # with JAX, which the check above does without
 
@@ -103,8 +103,6 @@ def edit(
     Raises:
       InputError: the photo cannot be read or edited, or something cannot be written.
     """
-    from fvae_jax.ops import image as image_ops
-
     opened = editor.open(photo)
     edited = opened.edit(**request)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
@@ -116,4 +114,4 @@ def edit(
         sequence = opened.sequence(outputs.steps, **request)
         sequence.save(target, outputs.fps, progress=progress, **options)
     for path, picture in pictures.items():
-        image_ops.write_png(path, picture)
+        write.write_png(path, picture)

@@ -15,7 +15,7 @@ from fvae_jax.editing import latent as latent_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops, warp
-from fvae_jax.photo import opening
+from fvae_jax.photo import read
 
 if TYPE_CHECKING:
     from fvae_jax.editing import interpolation, studio
@@ -91,7 +91,7 @@ class Editor:
             )
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
-        self.max_pixels = opening.MAX_PIXELS
+        self.max_pixels = read.MAX_PIXELS
         network = fvae.from_config(bundle.config)
         shape = (4, 4, network.latent_channels)
         for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
-from fvae_jax.photo import encode, film, io as photo_io, output
+from fvae_jax.photo import film, output, write
 from fvae_jax.photo.photo import Photo
 
 FPS = 8
@@ -67,7 +67,7 @@ class Sequence:
             shown = [(edited.close_up(), str(edited.edit)) for edited in progress(self)]
             frames, labels = zip(*shown)
             notes = self._step(self._count - 1).provenance if metadata else None
-            photo_io.write_photo(path, Photo(film.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
+            write.write_photo(path, Photo(film.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
 
 
 def check_sequence_output(
@@ -76,7 +76,7 @@ def check_sequence_output(
     """Finds out before the work whether a sequence can be written; see `output.check_output`."""
     if film.is_folder(path):
         return film.check_frames_output(path, overwrite=overwrite)
-    suffixes = {*film.FORMATS, *encode.ENCODERS}
+    suffixes = {*film.FORMATS, *write.ENCODERS}
     return output.check_output(path, suffixes, source=source, overwrite=overwrite)
 
 

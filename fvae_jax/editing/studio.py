@@ -21,7 +21,7 @@ from fvae_jax.editing import (
     sequence as sequence_lib,
 )
 from fvae_jax.errors import InputError
-from fvae_jax.photo import io as photo_io
+from fvae_jax.photo import read, write
 from fvae_jax.photo.photo import Photo
 
 # Margin of a close-up, as a share of the region of the faces.
@@ -270,7 +270,7 @@ class EditedPhoto:
         }
 
     def save(self, path: str | os.PathLike, overwrite: bool = False, metadata: bool = True) -> None:
-        """Writes the photo in the format of the suffix; see `photo_io.write_photo`.
+        """Writes the photo in the format of the suffix; see `write.write_photo`.
 
         Args:
           path: the file.
@@ -280,7 +280,7 @@ class EditedPhoto:
         Raises:
           InputError: the file cannot be written.
         """
-        photo_io.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
+        write.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
 
     def _region(self) -> np.ndarray:
         y0, y1, x0, x1 = self.box
@@ -292,12 +292,12 @@ def open_photo(editor: editor_lib.Editor, path: str | os.PathLike) -> EditablePh
 
     Args:
       editor: the model.
-      path: the photo; see `photo_io.read_photo`. It has at most `editor.max_pixels` pixels.
+      path: the photo; see `read.read_photo`. It has at most `editor.max_pixels` pixels.
 
     Raises:
       InputError: the photo cannot be read, or shows no face.
     """
-    photo = photo_io.read_photo(path, editor.max_pixels)
+    photo = read.read_photo(path, editor.max_pixels)
     faces = align.detect_faces(photo.eight_bit().pixels)
     if not faces:
         raise InputError(

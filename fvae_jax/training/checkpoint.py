@@ -20,6 +20,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from fvae_jax.errors import InputError
+from fvae_jax.photo import output
 from fvae_jax.training import history, parallel
 
 CHECKPOINTS = 'checkpoints'
@@ -42,17 +43,6 @@ def _checksums(directory: pathlib.Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file whole or not at all: under a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp')
-    with open(temporary, 'w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
     """The manifest of a step."""
     return workdir / MANIFESTS / f'{step}.json'
@@ -60,7 +50,7 @@ def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
 
 def is_begun(workdir: pathlib.Path) -> bool:
     """Whether a step was ever saved in a run directory."""
-    return any((workdir / MANIFESTS).glob('*.json'))
+    return bool(_numbered(workdir / MANIFESTS, '.json'))
 
 
 def _mark_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
@@ -160,11 +150,12 @@ class Checkpoints:
           score: Higher is better; −inf where the step was not evaluated.
 
         Raises:
-          OSError: There is no space left.
+          OSError, InputError: There is no space left.
         """
         if parallel.is_main_process():
             self._expect_space(step, state)
-            write_text(_mark_of(self._workdir, step), '')
+            (self._workdir / MANIFESTS).mkdir(exist_ok=True)
+            output.write(_mark_of(self._workdir, step), '')
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state),
             progress=ocp.args.JsonSave(progress),
@@ -174,7 +165,7 @@ class Checkpoints:
         parallel.barrier('saved')
         if parallel.is_main_process():
             checksums = _checksums(self._directory(step))
-            write_text(manifest_of(self._workdir, step), json.dumps(checksums, indent=1) + '\n')
+            output.write(manifest_of(self._workdir, step), json.dumps(checksums, indent=1) + '\n')
             _mark_of(self._workdir, step).unlink()
         self._scores[step] = score
         for old in set(self.steps()[:-_NEWEST]) - {self.best_step()}:

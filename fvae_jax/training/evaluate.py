@@ -13,8 +13,8 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output
 from fvae_jax.training import samples, steps
-from fvae_jax.training.checkpoint import write_text
 
 _ROWS_SHOWN = 8
 
@@ -129,4 +129,4 @@ def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[
 
 def write_evaluation(workdir: pathlib.Path, scores: dict[str, float], **facts: Any) -> None:
     """Writes RUN/evaluation.json: facts (people, pairs, step, split), then every score."""
-    write_text(workdir / 'evaluation.json', json.dumps({**facts, **scores}, indent=2) + '\n')
+    output.write(workdir / 'evaluation.json', json.dumps({**facts, **scores}, indent=2) + '\n')

@@ -16,7 +16,7 @@ from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.data.people import Faces, open_faces
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output, write
 from fvae_jax.training import (
     checkpoint,
     evaluate as evaluate_lib,
@@ -65,7 +65,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
         )
         table = parameters.parameter_table(config)
         if parallel.is_main_process():
-            checkpoint.write_text(workdir / 'parameters.txt', table)
+            output.write(workdir / 'parameters.txt', table)
         _LOG.info('networks:\n%s', table)
 
         task = _fvae_task(config, faces)
@@ -224,7 +224,7 @@ def _train_mask(
         pairs = faces.pairs('train', config.eval.max_pairs)
         beta = parallel.from_main(mask.measure_beta(faces.data, pairs, config, state.variables))
         if parallel.is_main_process():
-            checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
+            output.write(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
     task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
     loop.fit(task, config, place)
@@ -262,6 +262,6 @@ def _score_test(
     if not parallel.is_main_process():
         return scores
     evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
-    image_ops.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
+    write.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
     _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, task.evaluator.summary(scores))
     return scores

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fvae_jax.errors import Diverged
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 from fvae_jax.training import checkpoint, evaluate, parallel, signals, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
@@ -202,7 +202,7 @@ class _Run:
         if self.writer:
             self.writer.write(progress.step, {f'validation/{name}': score for name, score in scores.items()})
             grid = evaluator.samples(fetched, pairs)
-            image_ops.write_png(self.workdir / 'samples' / f'{progress.step:07d}.png', grid)
+            write.write_png(self.workdir / 'samples' / f'{progress.step:07d}.png', grid)
             self.writer.picture(progress.step, 'samples', grid)
             facts = {'people': evaluator.people(pairs), 'pairs': len(pairs), 'step': progress.step}
             evaluate.write_evaluation(self.workdir, scores, **facts, split='validation')

@@ -12,6 +12,7 @@ import ml_collections
 from fvae_jax import config as config_lib
 from fvae_jax.data.people import Faces
 from fvae_jax.errors import DiskFull, InputError, is_disk_full
+from fvae_jax.photo import output
 from fvae_jax.training import checkpoint, history, parallel
 
 _LOG = logging.getLogger('fvae_jax')
@@ -31,8 +32,10 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
         return
     stored = workdir / 'config.json'
     try:
-        _remove_temporaries(workdir)
-        checkpoint.write_text(stored, config_lib.to_json(config))
+        # Of a process that was killed: the lock says that none is writing.
+        for folder in (workdir, workdir / 'samples', workdir / checkpoint.MANIFESTS):
+            output.remove_temporaries(folder)
+        output.write(stored, config_lib.to_json(config))
         history.note_start(workdir)
     except OSError as error:
         if is_disk_full(error):
@@ -90,7 +93,7 @@ def check_people(workdir: pathlib.Path, faces: Faces) -> None:
             return
         _LOG.info('%s has no digest of the images yet; those of now are taken for those of its start', stored)
     if parallel.is_main_process():
-        checkpoint.write_text(stored, json.dumps(now, indent=1, ensure_ascii=False) + '\n')
+        output.write(stored, json.dumps(now, indent=1, ensure_ascii=False) + '\n')
 
 
 @contextlib.contextmanager
@@ -132,13 +135,6 @@ def _disk_full(workdir: pathlib.Path, error: BaseException | None) -> str:
         f'no space is left on the disk of {file or workdir}; free some, and the same command goes on with {workdir} '
         f'{goes_on}'
     )
-
-
-def _remove_temporaries(workdir: pathlib.Path) -> None:
-    """Removes what a killed process had not yet renamed; the lock says that none is writing."""
-    for folder in (workdir, workdir / 'samples', workdir / checkpoint.MANIFESTS):
-        for path in (*folder.glob('.*.tmp*'), *folder.glob('*.png.*.tmp')):
-            path.unlink()
 
 
 def _make(folder: pathlib.Path) -> None:

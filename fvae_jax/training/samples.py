@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from fvae_jax.models import fvae
-from fvae_jax.ops import flow_color, image as image_ops, warp
+from fvae_jax.ops import flow_color, grid, image as image_ops, warp
 
 
 def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, labels: list[str]) -> np.ndarray:
@@ -34,4 +34,4 @@ def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, lab
             alpha = np.asarray(jax.nn.sigmoid(output.decoded.alpha_logit))[..., None]
             content = -1 + alpha * (1 + np.asarray(output.decoded.color))
             columns['content, where it is new'] = [image_ops.to_uint8(x) for x in content]
-    return image_ops.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)
+    return grid.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)

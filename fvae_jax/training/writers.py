@@ -9,7 +9,7 @@ import numpy as np
 from tensorboardX import event_file_writer, summary
 from tensorboardX.proto import event_pb2, summary_pb2
 
-from fvae_jax.training import checkpoint
+from fvae_jax.photo import output
 
 
 class MetricsWriter:
@@ -28,7 +28,7 @@ class MetricsWriter:
         self._path = workdir / 'metrics.jsonl'
         if self._path.exists():
             kept = [line for line in self._path.read_text(errors='replace').splitlines() if _step_of(line) <= step]
-            checkpoint.write_text(self._path, ''.join(line + '\n' for line in kept))
+            output.write(self._path, ''.join(line + '\n' for line in kept))
         board = workdir / 'tensorboard'
         board.mkdir(exist_ok=True)
         self._events = event_file_writer.EventsWriter(str(board / 'events'))

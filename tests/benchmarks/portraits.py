@@ -10,7 +10,7 @@ import skimage.data
 from benchmarks import harness
 
 from fvae_jax.editing import editor as editor_lib, portrait, studio
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
 
 _HEIGHT, _WIDTH = 1080, 1920
@@ -29,7 +29,7 @@ def open_1080p(model: pathlib.Path) -> studio.EditablePhoto:
     """That photo, opened with a model file."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'astronaut.png')
-        image_ops.write_png(path, photo_1080p())
+        write.write_png(path, photo_1080p())
         return editor_lib.load(model).open(path)
 
 

@@ -27,12 +27,12 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
 
     runtime.prepare()
     from fvae_jax.editing import editor as editor_lib, studio
-    from fvae_jax.photo import io as photo_io
+    from fvae_jax.photo.read import read_photo
 
     lap('imports')
     editor = editor_lib.load(model)
     lap('model')
-    read = photo_io.read_photo(photo)
+    read = read_photo(photo)
     lap('read')
     faces = studio.align.detect_faces(read.pixels)
     lap('alignment')

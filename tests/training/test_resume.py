@@ -16,7 +16,7 @@ from configs import synthetic
 from fvae_jax import config as config_lib, errors
 from fvae_jax.data import pipeline
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 from fvae_jax.training import checkpoint, experiment, loop
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -285,7 +285,7 @@ def _photos(folder):
     for person in 'abcde':
         (folder / 'photos' / person).mkdir(parents=True)
         for expression in ('neutral', 'smile'):
-            image_ops.write_png(
+            write.write_png(
                 folder / 'photos' / person / f'{expression}.png', rng.integers(0, 256, (64, 64, 3), np.uint8)
             )
     config = _config(folder / 'cache', steps=2, evaluate_every=1)

@@ -1,40 +1,62 @@
-"""From pixels to the contents of a photo file."""
+"""Writing photos and pictures: their formats, what each keeps, and PNG files."""
 
 import dataclasses
 import io
+import os
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
 
 from fvae_jax.errors import InputError
+from fvae_jax.photo import output
 from fvae_jax.photo.photo import Photo
-from fvae_jax.photo.png import encode_png
 
 _QUALITY = 95
 _DESCRIPTION = 0x010E
 _LARGEST_JPEG_EXIF = 65533  # bytes
 
+_PNG_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: gray, gray + alpha, RGB, RGBA
+_SUB = 1  # the filter that stores differences from the pixel on the left
 
-def encode(photo: Photo, suffix: str, metadata: Mapping[str, str]) -> bytes:
-    """Encodes a photo in the format of a suffix.
+
+def write_photo(
+    path: str | os.PathLike, photo: Photo, *, overwrite: bool = False, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes a photo in the format of its suffix.
 
     PNG and TIFF are lossless and keep 16 bits and transparency; JPEG (quality 95, no chroma
     subsampling) and WebP (quality 95) have 8 bits, and JPEG has no transparency. A gray photo stays
     gray, except in WebP. Profile and EXIF are kept; a 16-bit TIFF takes no EXIF.
 
     Args:
-      photo: the photo.
-      suffix: one of `ENCODERS`.
-      metadata: names and values to note: chunks of text in PNG, the image description elsewhere.
-
-    Returns:
-      The contents of the file.
+      path: A file with one of the suffixes `ENCODERS`.
+      photo: The photo.
+      overwrite: Whether a file may be replaced, be it the photo's own.
+      metadata: Names and values to note: chunks of text in PNG, the image description elsewhere.
 
     Raises:
-      InputError: the format cannot hold the photo.
+      InputError: The file cannot be written, or its format cannot hold the photo.
     """
-    return ENCODERS[suffix](photo, metadata)
+    path = output.check_output(path, ENCODERS, source=photo.source, overwrite=overwrite)
+    try:
+        data = ENCODERS[path.suffix.lower()](photo, metadata or {})
+    except InputError as error:
+        raise InputError(f"output '{path}': {error}") from None
+    output.write(path, data)
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes a picture, (H, W, 3) uint8 RGB, as PNG, over a file that is there.
+
+    Raises:
+      InputError: The picture is something else, or the file cannot be written.
+    """
+    if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        raise InputError(f"image for '{path}' is {image.dtype} {image.shape}; expected uint8 (H, W, 3)")
+    output.write(path, encode_png(image))
 
 
 def _png(photo: Photo, metadata: Mapping[str, str]) -> bytes:
@@ -135,3 +157,58 @@ def _check_side(photo: Photo, largest: int, kind: str) -> None:
             f'{kind} holds at most {largest} pixels a side and the photo has '
             f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
         )
+
+
+def encode_png(
+    pixels: np.ndarray,
+    *,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
+    text: Mapping[str, str] | None = None,
+) -> bytes:
+    """Encodes an image as PNG, without loss.
+
+    Pillow writes no 16-bit color and OpenCV no gray with alpha; this also takes a tenth of Pillow's time.
+
+    Args:
+      pixels: (H, W, C) uint8 or uint16; gray, gray + alpha, RGB or RGBA.
+      icc_profile: An ICC profile.
+      exif: EXIF data as in JPEG files, with the mark in front or without it.
+      text: Keywords (1 to 79 Latin-1 characters) and what they say.
+
+    Returns:
+      The contents of the file.
+    """
+    height, width, channels = pixels.shape
+    header = struct.pack('>IIBBBBB', width, height, 8 * pixels.itemsize, _PNG_TYPES[channels], 0, 0, 0)
+    parts = [b'\x89PNG\r\n\x1a\n', _chunk(b'IHDR', header)]
+    if icc_profile:
+        parts.append(_chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc_profile)))
+    if exif:
+        parts.append(_chunk(b'eXIf', exif.removeprefix(b'Exif\0\0')))
+    for keyword, value in (text or {}).items():
+        parts.append(_chunk(b'iTXt', keyword.encode('latin-1') + b'\0' * 5 + value.encode()))
+    parts += [_chunk(b'IDAT', _compress(pixels)), _chunk(b'IEND', b'')]
+    return b''.join(parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def _compress(pixels: np.ndarray) -> bytes:
+    """The filtered and compressed scanlines.
+
+    Photos hold few repeated strings: looking for runs only makes smaller files than zlib's search
+    at the same level, in half of the time.
+    """
+    height, width, channels = pixels.shape
+    step = channels * pixels.itemsize
+    rows = pixels.astype(pixels.dtype.newbyteorder('>'), copy=False).reshape(height, -1)
+    rows = np.ascontiguousarray(rows).view(np.uint8)
+    lines = np.empty((height, 1 + rows.shape[1]), np.uint8)
+    lines[:, 0] = _SUB
+    lines[:, 1 : 1 + step] = rows[:, :step]
+    np.subtract(rows[:, step:], rows[:, :-step], out=lines[:, 1 + step :])
+    compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    return compressor.compress(lines) + compressor.flush()
