@@ -185,27 +185,22 @@ class Checkpoints:
         shutil.rmtree(self._directory(step))
         mark.unlink()
 
-    def restore(self, template: Any) -> tuple[Any, dict[str, Any]] | None:
-        """Restores the newest step.
+    def restore(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
+        """Restores a step.
 
         Args:
+          step: One of `steps`.
           template: Shapes, types and shardings of the state.
 
         Returns:
-          State and progress, or None for a run without checkpoints.
+          State and progress.
 
         Raises:
           InputError: The checkpoint does not fit the template.
         """
-        if not self._scores:
-            return None
         state, progress = ocp.args.StandardRestore(template), ocp.args.JsonRestore()
-        restored = self._restore(self.steps()[-1], state=state, progress=progress)
+        restored = self._restore(step, state=state, progress=progress)
         return restored.state, restored.progress
-
-    def restore_state(self, step: int, template: Any) -> Any:
-        """Restores the state of one step."""
-        return self._restore(step, state=ocp.args.StandardRestore(template)).state
 
     def best_step(self) -> int:
         """Returns the step with the highest score.
