@@ -1,6 +1,6 @@
 """Face alignment (5.2): find a face, its landmarks, and the similarity that brings it to the crop.
 
-Points are (x, y) in pixels and the centre of the first pixel is (0, 0), in photos and in crops, so
+Points are (x, y) in pixels and the center of the first pixel is (0, 0), in photos and in crops, so
 a point at the fraction f of a side of n pixels has the coordinate f·n - 0.5. Transforms are 2×3
 matrices [A | t] that take photo points to crop points: p ↦ A p + t.
 
@@ -24,17 +24,17 @@ import numpy as np
 
 from fvae_jax.errors import InputError
 
-EYE_X = 0.33  # left eye centre across the crop; the right one mirrors it at 0.67
-EYE_Y = 0.40  # eye centres down the crop
+EYE_X = 0.33  # left eye center across the crop; the right one mirrors it at 0.67
+EYE_Y = 0.40  # eye centers down the crop
 
 _DETECTION_SIDE = 1000  # px; larger photos are searched on a reduced copy
 # dlib rounds landmarks to whole pixels and reads single ones. Reading them on an upright patch in
-# which the eyes are 120 px apart, from nine shifted boxes, puts the eye centres of a rotated or
+# which the eyes are 120 px apart, from nine shifted boxes, puts the eye centers of a rotated or
 # scaled photo within 0.1 px (median, in a crop of 128) of where they were; one reading is 0.35 off.
 _PATCH_SIDE = 600
 _PATCH_EYE_X = 0.40
 _BOX_SHIFTS = (-0.04, 0.0, 0.04)
-# The mean box of dlib's frontal detector, in eye distances: side, and centre below the eyes.
+# The mean box of dlib's frontal detector, in eye distances: side, and center below the eyes.
 _BOX_SIDE = 2.45
 _BOX_DROP = 0.49
 _REFINEMENTS = 2
@@ -47,7 +47,7 @@ class Detection:
     Attributes:
       box: (left, top, right, bottom) of the detector, in photo pixels.
       landmarks: (5, 2) float64, photo pixels, in dlib's order.
-      score: the detector's confidence; about 0 is doubtful, above 0.5 is sure.
+      score: The detector's confidence; about 0 is doubtful, above 0.5 is sure.
     """
 
     box: tuple[float, float, float, float]
@@ -94,7 +94,7 @@ def main_face(faces: Sequence[Detection]) -> Detection | None:
 
 
 def eye_centers(landmarks: np.ndarray) -> np.ndarray:
-    """The eye centres: the middle of the two corners of each eye.
+    """The eye centers: the middle of the two corners of each eye.
 
     Args:
       landmarks: (5, 2), px.
@@ -107,7 +107,7 @@ def eye_centers(landmarks: np.ndarray) -> np.ndarray:
 
 
 def crop_eye_centers(size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> np.ndarray:
-    """Where the eye centres of an aligned crop lie: (2, 2), px, left of the picture first."""
+    """Where the eye centers of an aligned crop lie: (2, 2), px, left of the picture first."""
     return np.array([[eye_x, eye_y], [1 - eye_x, eye_y]]) * size - 0.5
 
 
@@ -116,15 +116,15 @@ def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X, eye_y
 
     Args:
       landmarks: (5, 2), photo px.
-      size: side of the crop, px.
-      eye_x: where the left eye centre goes, as a fraction of the side; the right one mirrors it.
-      eye_y: where both eye centres go, as a fraction of the side from the top.
+      size: Side of the crop, px.
+      eye_x: Where the left eye center goes, as a fraction of the side; the right one mirrors it.
+      eye_y: Where both eye centers go, as a fraction of the side from the top.
 
     Returns:
       2×3 float64 matrix [A | t], photo px to crop px.
 
     Raises:
-      InputError: the two eye centres coincide.
+      InputError: The two eye centers coincide.
     """
     left, right = eye_centers(landmarks)
     goal_left, goal_right = crop_eye_centers(size, eye_x, eye_y)
@@ -156,7 +156,7 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     Args:
       image: (H, W) or (H, W, C), uint8, uint16 or float32, any number of channels.
       matrix: 2×3 similarity, photo px to crop px.
-      size: side of the crop, px.
+      size: Side of the crop, px.
 
     Returns:
       (size, size) or (size, size, C), the type of `image`.
@@ -165,7 +165,7 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     finer = max(1, math.ceil(1 / scale - 1e-6))
     fine_matrix = finer * np.asarray(matrix, np.float64)
-    fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centres elsewhere
+    fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
     # OpenCV takes four channels at a time.
     crops = [
         _warp(planes[..., channel : channel + 4], fine_matrix, size, finer) for channel in range(0, planes.shape[2], 4)
@@ -210,12 +210,12 @@ def read_landmarks(
     """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
 
     Args:
-      predictor: the model.
+      predictor: The model.
       patch: (H, W, 3) uint8 RGB, a face.
-      left: (2,), px of the patch, where the eye centre on the left is about.
+      left: (2,), px of the patch, where the eye center on the left is about.
       right: The same of the other one.
-      box_side: side of the box, in eye distances.
-      box_drop: from the eyes down to the centre of the box, in eye distances.
+      box_side: Side of the box, in eye distances.
+      box_drop: From the eyes down to the center of the box, in eye distances.
 
     Returns:
       (n, 2) float64, px of the patch; dlib's single readings are whole pixels.

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import json
@@ -40,36 +39,14 @@ class Record(NamedTuple):
     reference: str
 
 
-@dataclasses.dataclass
-class BuildReport:
-    """What a build took and what it left out.
+class Skipped(NamedTuple):
+    """A file that cannot be used, and why."""
 
-    Attributes:
-      expected: How many examples there may be at most, for the progress bar; None if unknown.
-      skipped: {'file', 'reason'} of everything that could not be used.
-    """
+    file: str
+    reason: str
 
-    expected: int | None = None
-    skipped: list[dict[str, str]] = dataclasses.field(default_factory=list)
-
-    def skip(self, file: str, reason: str) -> None:
-        """Notes a file that is left out, and why."""
-        self.skipped.append({'file': file, 'reason': reason})
-
-    def summary(self, source: 'Source', records: list[Record]) -> dict[str, Any]:
-        """The content of build_report.json."""
-        people = collections.defaultdict(collections.Counter)
-        for record in records:
-            people[record.identity][record.expression] += 1
-        return {
-            'set': source.name,
-            'size': source.size,
-            'examples': len(records),
-            'identities': len(people),
-            'expressions': dict(sorted(sum(people.values(), collections.Counter()).items())),
-            'by_identity': {identity: dict(sorted(counts.items())) for identity, counts in sorted(people.items())},
-            'skipped': self.skipped,
-        }
+    def __str__(self) -> str:
+        return f'{self.file} ({self.reason})'
 
 
 class Source(NamedTuple):
@@ -93,7 +70,8 @@ class Source(NamedTuple):
       size: Side of the crops, px.
       options: Whatever else changes the examples; JSON values.
       fingerprint: Changes when the input files change, told without reading them.
-      examples: Yields the examples, and notes in the report what is left out.
+      count: How many examples there are at most.
+      examples: Yields the examples, and what is left out.
     """
 
     name: str
@@ -101,7 +79,8 @@ class Source(NamedTuple):
     size: int
     options: dict[str, Any]
     fingerprint: str
-    examples: Callable[[BuildReport], Iterable[dict[str, Any]]]
+    count: int
+    examples: Callable[[], Iterable[dict[str, Any] | Skipped]]
 
 
 class FaceData:
@@ -158,7 +137,7 @@ def build(source: Source, cache: str | os.PathLike) -> FaceData:
                     shutil.rmtree(leftover)  # of a killed build: the lock says that none is running
                 with output.replacing_folder(folder) as unfinished:
                     report = _write(source, unfinished)
-                _tell(source.name, report, folder)
+                _tell(report, folder)
     return FaceData(folder)
 
 
@@ -183,54 +162,64 @@ def _lock(folder: pathlib.Path, name: str, cache: str | os.PathLike) -> Iterator
 
 
 def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
-    """Writes all examples into a folder, in the order in which they come, and returns the report."""
-    size, raw = source.size, tfds.features.Encoding.BYTES  # raw bytes are the quickest to read
-    features = tfds.features.FeaturesDict(
-        {
-            'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
-            'strength': np.float32,
-            'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
-            'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
-            **{key: tfds.features.Text() for key in _TEXTS},
-        }
-    )
-    identity = tfds.core.DatasetIdentity(_SPLIT, tfds.core.Version(f'{_SCHEMA}.0.0'), str(folder), __name__)
-    info = tfds.core.DatasetInfo(builder=identity, features=features)
-    writer = tfds.core.SequentialWriter(info, max_examples_per_shard=2**31, file_format='array_record')
-    writer.initialize_splits([_SPLIT])
-    report, records, content = BuildReport(), [], hashlib.sha256()
+    """Writes all examples into a folder, in the order in which they come; returns the content of build_report.json."""
+    records, skipped, content = [], [], hashlib.sha256()
     unknown = {
         'reference': '',
-        'displacement': np.zeros((size, size, 2), np.float16),
-        'exposed': np.zeros((size, size), bool),
+        'displacement': np.zeros((source.size, source.size, 2), np.float16),
+        'exposed': np.zeros((source.size, source.size), bool),
     }
-    with tqdm(desc=f'building {source.name}', unit=' faces', delay=2, leave=False, disable=None) as bar:
-        for example in source.examples(report):
-            example = unknown | example | {'strength': float(np.float32(example['strength']))}
-            content.update(example.pop('made_from').encode())
-            records.append(Record(*(example[field] for field in Record._fields)))
-            writer.add_examples({_SPLIT: [example]})
-            bar.total = report.expected
-            bar.update(len(records) + len(report.skipped) - bar.n)
+    writer = _writer(source.size, folder)
+    bar = {'desc': f'building {source.name}', 'unit': ' faces', 'delay': 2, 'leave': False, 'disable': None}
+    for example in tqdm(source.examples(), total=source.count, **bar):
+        if isinstance(example, Skipped):
+            skipped.append(example)
+            continue
+        example = unknown | example | {'strength': float(np.float32(example['strength']))}
+        content.update(example.pop('made_from').encode())
+        records.append(Record(*(example[field] for field in Record._fields)))
+        writer.add_examples({_SPLIT: [example]})
     writer.close_all()
     if not records:
-        first = '; '.join(_reason(skipped) for skipped in report.skipped[:3])
-        raise InputError(f'{source.inputs} has no usable photo among {len(report.skipped)}: {first}')
+        first = '; '.join(map(str, skipped[:3]))
+        raise InputError(f'{source.inputs} has no usable photo among {len(skipped)}: {first}')
+    people = collections.defaultdict(collections.Counter)
+    for record in records:
+        people[record.identity][record.expression] += 1
+    report = {
+        'set': source.name,
+        'size': source.size,
+        'examples': len(records),
+        'identities': len(people),
+        'expressions': dict(sorted(sum(people.values(), collections.Counter()).items())),
+        'by_identity': {identity: dict(sorted(counts.items())) for identity, counts in sorted(people.items())},
+        'skipped': [file._asdict() for file in skipped],
+    }
     (folder / _RECORDS).write_text(json.dumps({'content': content.hexdigest(), 'records': records}))
-    summary = report.summary(source, records)
-    (folder / _REPORT).write_text(json.dumps(summary, indent=1))
-    return summary
+    (folder / _REPORT).write_text(json.dumps(report, indent=1))
+    return report
 
 
-def _tell(name: str, report: dict[str, Any], folder: pathlib.Path) -> None:
-    skipped, told = report['skipped'], f'{name}: {report["examples"]} faces of {report["identities"]} people'
-    if skipped:
-        _LOG.warning(
-            '%s; skipped %d, the first is %s, all are in %s', told, len(skipped), _reason(skipped[0]), folder / _REPORT
-        )
+def _writer(size: int, folder: pathlib.Path) -> tfds.core.SequentialWriter:
+    raw = tfds.features.Encoding.BYTES  # the quickest to read
+    features = {
+        'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
+        'strength': np.float32,
+        'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
+        'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
+        **{key: tfds.features.Text() for key in _TEXTS},
+    }
+    identity = tfds.core.DatasetIdentity(_SPLIT, tfds.core.Version(f'{_SCHEMA}.0.0'), str(folder), __name__)
+    info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
+    writer = tfds.core.SequentialWriter(info, max_examples_per_shard=2**31, file_format='array_record')
+    writer.initialize_splits([_SPLIT])
+    return writer
+
+
+def _tell(report: dict[str, Any], folder: pathlib.Path) -> None:
+    told = f'{report["set"]}: {report["examples"]} faces of {report["identities"]} people'
+    if skipped := report['skipped']:
+        first = Skipped(**skipped[0])
+        _LOG.warning('%s; skipped %d, the first is %s, all are in %s', told, len(skipped), first, folder / _REPORT)
     else:
         _LOG.info('%s', told)
-
-
-def _reason(skipped: dict[str, str]) -> str:
-    return f'{skipped["file"]} ({skipped["reason"]})'

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.data.builder import BuildReport
+from fvae_jax.data.builder import Skipped
 from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
 from fvae_jax.photo import read
@@ -64,7 +64,7 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
       size: Side of the crop, px.
 
     Returns:
-      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centred and multiplied
+      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centered and multiplied
       by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is.
 
     Raises:
@@ -103,16 +103,14 @@ def _longest(flow: np.ndarray) -> float:
         return np.abs(flow.astype(np.float64)).max()
 
 
-def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: BuildReport) -> Iterator[dict[str, Any]]:
-    """Yields an example, as `builder.Source` describes it, for every usable photo, and reports the others.
+def face_examples(entries: Sequence[Entry], size: int, aligned: bool) -> Iterator[dict[str, Any] | Skipped]:
+    """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
     Args:
       entries: The photos.
       size: Side of the crops, px.
       aligned: Whether the photos are aligned crops, taken as they are.
-      report: Where photos that are left out are noted.
     """
-    report.expected = len(entries)
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
@@ -128,7 +126,7 @@ def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: Bu
             if entry.flow:
                 example['displacement'], example['exposed'] = read_flow(entry.root / entry.flow, size)
         except (UnusablePhoto, InputError) as reason:
-            report.skip(entry.file, str(reason))
+            yield Skipped(entry.file, str(reason))
         else:
             files = [entry.root / file for file in (entry.file, entry.flow) if file]
             example['made_from'] = ' '.join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
@@ -136,6 +134,6 @@ def face_examples(entries: Sequence[Entry], size: int, aligned: bool, report: Bu
 
 
 def _resize(image: np.ndarray, size: int, enlarge: int) -> np.ndarray:
-    """Resizes to a square, half-pixel-centred: by areas where it reduces, else with `enlarge`."""
+    """Resizes to a square, half-pixel-centered: by areas where it reduces, else with `enlarge`."""
     interpolation = cv2.INTER_AREA if size < min(image.shape[:2]) else enlarge
     return cv2.resize(image, (size, size), interpolation=interpolation)

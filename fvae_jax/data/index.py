@@ -189,41 +189,38 @@ def _lies_in(folder: str, file: str) -> bool:
         return False
 
 
-def _find_references(photos: dict[int, Entry]) -> list[Entry]:
-    """Completes the photos of a table, by line, with what their flows start from: the neutral one unless it says."""
+def _find_references(entries: dict[int, Entry]) -> list[Entry]:
+    """Completes a table, by line, with what its flows start from: the neutral photo unless the table says."""
     plain = collections.defaultdict(set)  # the photos without a flow, by person
-    for photo in photos.values():
-        if not photo.flow:
-            plain[photo.identity].add(photo)
-    found = {}
-    for line, photo in photos.items():
-        if not photo.flow:
-            continue
-        others = plain[photo.identity]
-        neutrals = [other.file for other in others if other.expression == NEUTRAL]
-        if photo.reference and photo.reference not in {other.file for other in others}:
+    for entry in entries.values():
+        if not entry.flow:
+            plain[entry.identity].add((entry.file, entry.expression))
+    starts = {}
+    for line, entry in entries.items():
+        others = plain[entry.identity]
+        neutrals = [file for file, expression in others if expression == NEUTRAL]
+        if entry.reference and entry.reference not in dict(others):
             raise _wrong(
-                photo.root,
+                entry.root,
                 line,
-                f"reference '{photo.reference}' is no photo of '{photo.identity}' without a flow of "
-                'its own; name the photo that the flow starts from',
+                f"reference '{entry.reference}' is no photo of '{entry.identity}' without a flow of its own; name the "
+                'photo that the flow starts from',
             )
-        if not photo.reference and len(neutrals) != 1:
+        if entry.flow and not entry.reference and len(neutrals) != 1:
             raise _wrong(
-                photo.root,
+                entry.root,
                 line,
-                f'its flow starts from one of {len(neutrals)} neutral photos of '
-                f"'{photo.identity}'; name it in the column reference",
+                f"its flow starts from one of {len(neutrals)} neutral photos of '{entry.identity}'; name it in the "
+                'column reference',
             )
-        found[line] = photo.reference or neutrals[0]
-    references = {(photos[line].identity, reference) for line, reference in found.items()}
-
-    def own(photo: Entry) -> str:
-        return photo.file if (photo.identity, photo.file) in references else ''
-
+        if entry.flow:
+            starts[line] = entry.reference or neutrals[0]
+    own = {(entries[line].identity, file) for line, file in starts.items()}
     return [
-        dataclasses.replace(photo, reference=found[line] if photo.flow else own(photo))
-        for line, photo in photos.items()
+        dataclasses.replace(
+            entry, reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else '')
+        )
+        for line, entry in entries.items()
     ]
 
 

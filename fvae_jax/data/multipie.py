@@ -39,7 +39,8 @@ def source(settings: ml_collections.ConfigDict) -> Source:
         size,
         {},
         index.fingerprint(entries),
-        lambda report: crops.face_examples(entries, size, False, report),
+        len(entries),
+        lambda: crops.face_examples(entries, size, aligned=False),
     )
 
 

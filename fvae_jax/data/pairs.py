@@ -29,7 +29,7 @@ class FaceSource(Protocol):
 
 
 class Augmentation(NamedTuple):
-    """What happens to S and T alike: a similarity about the centre of the crop, a flip, other light."""
+    """What happens to S and T alike: a similarity about the center of the crop, a flip, other light."""
 
     degrees: float = 0.0
     scale: float = 1.0
@@ -248,7 +248,7 @@ def load_pair(
     settings: ml_collections.ConfigDict,
     flows: PairFlows | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads, augments and colour-matches one pair.
+    """Reads, augments and color-matches one pair.
 
     Args:
       faces: A set, as `sets.open_set` returns it.

@@ -31,5 +31,6 @@ def source(settings: ml_collections.ConfigDict) -> Source:
         size,
         {'aligned': aligned},
         index.fingerprint(entries),
-        lambda report: crops.face_examples(entries, size, aligned, report),
+        len(entries),
+        lambda: crops.face_examples(entries, size, aligned),
     )

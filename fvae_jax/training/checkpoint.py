@@ -32,6 +32,9 @@ _ORBAX_TEMPORARY = '*.orbax-checkpoint-tmp*'
 _OVERHEAD = 2**20  # bytes of a save beside its arrays, at most
 _NEWEST = 2  # of which the older one is there when the newer one is damaged
 
+# What Orbax and JAX raise for arrays other than those asked for.
+_UNFIT = (ArithmeticError, AttributeError, FileNotFoundError, LookupError, NotImplementedError, TypeError, ValueError)
+
 _LOG = logging.getLogger('fvae_jax')
 
 
@@ -95,15 +98,14 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
     return None
 
 
-def find_damaged(workdir: pathlib.Path) -> dict[int, str]:
-    """Returns {step: what is wrong with it}."""
-    return {step: wrong for step in steps_in(workdir) if (wrong := damage(workdir, step))}
+def examine(workdir: pathlib.Path) -> dict[int, str | None]:
+    """Returns {step: what is wrong with it, or None} of every finished step, oldest first."""
+    return {step: damage(workdir, step) for step in steps_in(workdir)}
 
 
 def whole_steps(workdir: pathlib.Path) -> list[int]:
     """The steps that can be restored, oldest first."""
-    damaged = find_damaged(workdir)
-    return [step for step in steps_in(workdir) if step not in damaged]
+    return [step for step, wrong in examine(workdir).items() if not wrong]
 
 
 class Checkpoints:
@@ -119,12 +121,12 @@ class Checkpoints:
 
     def __init__(self, workdir: pathlib.Path, read_only: bool = False):
         self._workdir = workdir.absolute()
-        wrong = {step: damage(self._workdir, step) for step in steps_in(self._workdir)}
+        found = examine(self._workdir)
         if not read_only:
             parallel.barrier('checkpoints read')
             if parallel.is_main_process():
                 self._remove_unfinished()
-                self._set_aside({step: what for step, what in wrong.items() if what})
+                self._set_aside({step: wrong for step, wrong in found.items() if wrong})
             parallel.barrier('damaged ones set aside')
         handlers = {
             'state': ocp.StandardCheckpointHandler(),
@@ -132,7 +134,7 @@ class Checkpoints:
             'metrics': ocp.JsonCheckpointHandler('metrics'),
         }
         self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers))
-        self._scores = {step: self._score(step) for step, what in wrong.items() if not what}
+        self._scores = {step: self._score(step) for step, wrong in found.items() if not wrong}
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
@@ -183,27 +185,22 @@ class Checkpoints:
         shutil.rmtree(self._directory(step))
         mark.unlink()
 
-    def restore(self, template: Any) -> tuple[Any, dict[str, Any]] | None:
-        """Restores the newest step.
+    def restore(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
+        """Restores a step.
 
         Args:
+          step: One of `steps`.
           template: Shapes, types and shardings of the state.
 
         Returns:
-          State and progress, or None for a run without checkpoints.
+          State and progress.
 
         Raises:
           InputError: The checkpoint does not fit the template.
         """
-        if not self._scores:
-            return None
         state, progress = ocp.args.StandardRestore(template), ocp.args.JsonRestore()
-        restored = self._restore(self.steps()[-1], state=state, progress=progress)
+        restored = self._restore(step, state=state, progress=progress)
         return restored.state, restored.progress
-
-    def restore_state(self, step: int, template: Any) -> Any:
-        """Restores the state of one step."""
-        return self._restore(step, state=ocp.args.StandardRestore(template)).state
 
     def best_step(self) -> int:
         """Returns the step with the highest score.
@@ -225,25 +222,14 @@ class Checkpoints:
     def _restore(self, step: int, **items: ocp.args.CheckpointArgs) -> Any:
         try:
             return self._orbax.restore(self._directory(step), args=ocp.args.Composite(**items))
-        except (
-            ArithmeticError,
-            AttributeError,
-            FileNotFoundError,
-            LookupError,
-            NotImplementedError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except _UNFIT as error:
             # The files are those that were saved, so these libraries, or this config, ask for others.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             changed = history.versions_since(self._workdir)
-            remedy = (
-                f'since an earlier start these have changed: {changed}; install those again, or use a new workdir'
-                if changed
-                else 'use a new workdir'
-            )
+            since = f'since an earlier start these have changed: {changed}; install those again, or ' if changed else ''
             raise InputError(
-                f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); {remedy}'
+                f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); '
+                f'{since}use a new workdir'
             ) from error
 
     def _directory(self, step: int) -> pathlib.Path:
@@ -261,12 +247,12 @@ class Checkpoints:
 
     def _set_aside(self, damaged: dict[int, str]) -> None:
         for step, wrong in damaged.items():
+            moved = ''
             if self._directory(step).exists():
                 place = self._workdir / DAMAGED / str(step)
                 place.parent.mkdir(exist_ok=True)
                 shutil.rmtree(place, ignore_errors=True)
                 self._directory(step).rename(place)
-                _LOG.warning('checkpoint %d is damaged (%s); moved to %s/, using the step before', step, wrong, DAMAGED)
-            else:
-                _LOG.warning('checkpoint %d is damaged (%s); using the step before', step, wrong)
+                moved = f'; moved to {DAMAGED}/'
+            _LOG.warning('checkpoint %d is damaged (%s)%s, using the step before', step, wrong, moved)
             manifest_of(self._workdir, step).unlink(missing_ok=True)

@@ -63,10 +63,12 @@ def fit(task: Task, config: ml_collections.ConfigDict, workdir: pathlib.Path) ->
     # the input and every random stream, so a resumed run ends with the same bits.
     strategy = parallel.make_strategy(config.parallel)
     checkpoints = checkpoint.Checkpoints(workdir)
-    restored = checkpoints.restore(strategy.template(jax.eval_shape(task.create_state)))
-    state, progress = (task.first_state(), Progress()) if restored is None else (restored[0], Progress(**restored[1]))
-    if progress.step:
+    if steps := checkpoints.steps():
+        state, known = checkpoints.restore(steps[-1], strategy.template(jax.eval_shape(task.create_state)))
+        progress = Progress(**known)
         _LOG.info('%s resumed at step %d', task.name, progress.step)
+    else:
+        state, progress = task.first_state(), Progress()
     state = strategy.place(state.replace(frozen=task.frozen))
     writer = writers.MetricsWriter(workdir, progress.step) if parallel.is_main_process() else None
     try:
@@ -88,7 +90,7 @@ def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, state_lib.TrainSt
     try:
         step = checkpoints.best_step()
         template = parallel.single_device().template(jax.eval_shape(task.create_state))
-        return step, checkpoints.restore_state(step, template).replace(frozen=task.frozen)
+        return step, checkpoints.restore(step, template)[0].replace(frozen=task.frozen)
     finally:
         checkpoints.close()
 
@@ -165,12 +167,8 @@ class _Run:
             if parallel.any_process(bool(stop.asked), 0):  # asked in the last evaluation
                 raise stop.as_error(progress.step)
         if progress.stale >= settings.patience:
-            _LOG.info(
-                '%s: early stopping at step %d, no gain in %d evaluations',
-                self.task.name,
-                progress.step,
-                progress.stale,
-            )
+            told = '%s: early stopping at step %d, no gain in %d evaluations'
+            _LOG.info(told, self.task.name, progress.step, progress.stale)
 
     def _log(self, step: int, pending: list[dict[str, Any]], bar) -> list:
         """Writes the mean of the steps since the last line; stops the run at the first that is not finite."""

@@ -27,18 +27,12 @@ def parameter_table(config: ml_collections.ConfigDict) -> str:
             weights = weights.get(name, {}) if isinstance(weights, Mapping) else {}
         kernel = weights.get('kernel')
         if kernel is not None:
-            rows.append(
-                (
-                    '.'.join(path).removesuffix('.conv'),
-                    '×'.join(map(str, kernel.shape)),
-                    '×'.join(map(str, outputs[0].shape[1:])),
-                    _count(weights),
-                )
-            )
+            shapes = ('×'.join(map(str, shape)) for shape in (kernel.shape, outputs[0].shape[1:]))
+            rows.append(('.'.join(path).removesuffix('.conv'), *shapes, _count(weights)))
     width = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f'{"layer":<{width[0]}}  {"filter":<{width[1]}}  {"output":<{width[2]}}  {"weights":>12}']
     lines += [f'{a:<{width[0]}}  {b:<{width[1]}}  {c:<{width[2]}}  {d:>12,}' for a, b, c, d in rows]
-    lines.append(f'parameters in all, normalisations included: {_count(variables["params"]):,}')
+    lines.append(f'parameters in all, normalizations included: {_count(variables["params"]):,}')
     return '\n'.join(lines) + '\n'
 
 

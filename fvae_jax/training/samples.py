@@ -11,7 +11,7 @@ def sample_grid(source: np.ndarray, target: np.ndarray, output: fvae.Output, lab
     """Draws source, what g makes of it, target, flow and content of some pairs, a row for each.
 
     Args:
-      source: S after colour transfer, (B, H, W, 3) in [-1, 1].
+      source: S after color transfer, (B, H, W, 3) in [-1, 1].
       target: T.
       output: g(S, Z(T)).
       labels: A label for each row.

@@ -119,9 +119,9 @@ def test_expressions_move_what_their_names_say():
         face = DrawnFace(seed=2, index=index, size=16)
         t = face.traits
 
-        def move(expression, x, y, sheet='upper'):
+        def move(expression, x, y, sheet='upper', t=t, gains=face.gains):
             points = np.float32([64 + x]), np.float32([y])
-            return expressions.forward_displacement(t, face.gains, expression, sheet, *points)[0]
+            return expressions.forward_displacement(t, gains, expression, sheet, *points)[0]
 
         for side in (-1, 1):
             corner = side * t.mouth_width, t.lip_line(np.float32(64 + side * t.mouth_width))

@@ -156,10 +156,9 @@ def _read_index(folder, file):
 
 
 def _crop(folder, file):
-    report = builder.BuildReport()
-    list(crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, False, report))
-    if report.skipped:
-        raise InputError(report.skipped[0]['reason'])
+    [example] = crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, False)
+    if isinstance(example, builder.Skipped):
+        raise InputError(example.reason)
 
 
 def _read_flow(folder, file):

@@ -6,7 +6,7 @@ from typing import Any
 import ml_collections
 import numpy as np
 
-from fvae_jax.data.builder import BuildReport, Source
+from fvae_jax.data.builder import Source
 from fvae_jax.data.drawn.expressions import EXPRESSIONS
 from fvae_jax.data.drawn.face import DrawnFace
 
@@ -18,13 +18,16 @@ _DRAWING = 'drawing 1'
 def source(settings: ml_collections.ConfigDict) -> Source:
     """Says which people to draw: `settings.identities` of them, with each expression at `settings.strengths`."""
     identities, strengths, size = settings.identities, tuple(settings.strengths), settings.image_size
-
-    def examples(report: BuildReport) -> Iterator[dict[str, Any]]:
-        report.expected = identities * (1 + (len(EXPRESSIONS) - 1) * len(strengths))
-        return draw(identities, size, strengths)
-
     options = {'identities': identities, 'strengths': strengths}
-    return Source('synthetic', 'the synthetic set', size, options, _DRAWING, examples)
+    return Source(
+        'synthetic',
+        'the synthetic set',
+        size,
+        options,
+        _DRAWING,
+        identities * (1 + (len(EXPRESSIONS) - 1) * len(strengths)),
+        lambda: draw(identities, size, strengths),
+    )
 
 
 def draw(identities: int, size: int, strengths: Sequence[float]) -> Iterator[dict[str, Any]]:

@@ -68,7 +68,7 @@ def draw_gains(rng: np.random.Generator) -> dict[str, tuple[float, float]]:
     """Draws how strongly one person moves: expression → gain in 0.85 to 1.15 of either side.
 
     Args:
-      rng: random generator.
+      rng: Random generator.
 
     Returns:
       (gain of the left half of the image, gain of the right half) of every expression.
@@ -91,9 +91,9 @@ def forward_displacement(
     """Where neutral skin goes at strength 1: p ↦ p + displacement.
 
     Args:
-      traits: whose face.
-      gains: the person's gains, from `draw_gains`.
-      expression: one of `EXPRESSIONS`.
+      traits: Whose face.
+      gains: The person's gains, from `draw_gains`.
+      expression: One of `EXPRESSIONS`.
       sheet: 'upper' or 'lower', the skin above or below the line between the lips.
       x: (...) float32, positions on the neutral face, face units.
       y: (...) float32.
@@ -137,7 +137,7 @@ def invert(table: np.ndarray, strength: float) -> np.ndarray:
 
     Args:
       table: (256, 256, 2) displacement D from `tabulate`, face units.
-      strength: how far the motion has gone; 1 is all of it.
+      strength: How far the motion has gone; 1 is all of it.
 
     Returns:
       (128, 128, 2) float32 backward displacement q − p, face units, on `grid(128)`.

@@ -23,18 +23,18 @@ class DrawnFace:
     """One person, ready to be drawn with any expression.
 
     Attributes:
-      size: width and height of the pictures, px.
-      traits: who it is.
-      gains: how strongly the person moves, see `expressions.draw_gains`.
+      size: Width and height of the pictures, px.
+      traits: Who it is.
+      gains: How strongly the person moves, see `expressions.draw_gains`.
     """
 
     def __init__(self, seed: int, index: int, size: int):
         """Draws the neutral face.
 
         Args:
-          seed: seed of the set.
-          index: which person of the set; seed and index alone say who it is.
-          size: width and height of the pictures, px.
+          seed: Seed of the set.
+          index: Which person of the set; seed and index alone say who it is.
+          size: Width and height of the pictures, px.
         """
         rng = np.random.default_rng([seed, index])
         self.size = size
@@ -75,7 +75,7 @@ class DrawnFace:
         """Draws the face.
 
         Args:
-          expression: one of `expressions.EXPRESSIONS`.
+          expression: One of `expressions.EXPRESSIONS`.
           strength: 0 is neutral, 1 the full expression.
 
         Returns:
@@ -103,11 +103,11 @@ class DrawnFace:
         """The true backward motion of the picture.
 
         Args:
-          expression: one of `expressions.EXPRESSIONS`.
+          expression: One of `expressions.EXPRESSIONS`.
           strength: 0 is neutral, 1 the full expression.
 
         Returns:
-          displacement (size, size, 2) float32, px (x, y), from pixel centres to what the neutral
+          displacement (size, size, 2) float32, px (x, y), from pixel centers to what the neutral
           picture has of them; in the open mouth, to the line between the lips. exposed (size, size)
           bool, pixels that show what the neutral face hides: the inside of the mouth, the eyeball
           under the lids.

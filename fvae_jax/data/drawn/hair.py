@@ -95,17 +95,7 @@ def _ears(t, canvas, x, y):
 
 
 def paint_behind(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Paints backdrop, clothes, the hair behind the head, neck and ears.
-
-    Args:
-      traits: whose head.
-      rng: random generator of the texture.
-      x: (R, R) float32, face units.
-      y: (R, R) float32, face units.
-
-    Returns:
-      (R, R, 3) linear light.
-    """
+    """Paints backdrop, clothes, the hair behind the head, neck and ears."""
     t = traits
     glow = 0.75 + 0.5 * bump(x, y, MIDLINE + 40 * t.light_x, 50, 50, 60)
     canvas = t.backdrop * (glow + 0.012 * noise(rng, x.shape[0], 1.2))[..., None]
@@ -134,18 +124,7 @@ def _bare_face(t, streak, x, y):
 def paint_hair(
     traits: Traits, rng: np.random.Generator, canvas: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Paints the hair over the forehead and the sides, with the shadow that it casts.
-
-    Args:
-      traits: whose head.
-      rng: random generator of the texture.
-      canvas: (R, R, 3) linear light, everything behind the hair.
-      x: (R, R) float32, face units.
-      y: (R, R) float32, face units.
-
-    Returns:
-      (R, R, 3) linear light.
-    """
+    """Paints the hair over the forehead and the sides, with the shadow that it casts on the canvas behind it."""
     t, a, style, volume = traits, mirrored(x), _STYLES[traits.hair_style], _volume(traits)
     hair, streak = _lit_hair(t, rng, x, y)
     bare = _bare_face(t, streak, x, y)

@@ -11,17 +11,7 @@ _LENGTHS = np.array([6.6, 6.0, 6.6, 5.8, 5.3, 4.8], np.float32)
 
 
 def paint_eyes(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Paints both eyeballs as they are behind the neutral lids.
-
-    Args:
-      traits: whose eyes.
-      rng: random generator of the fibres of the iris.
-      x: (R, R) float32, face units.
-      y: (R, R) float32, face units.
-
-    Returns:
-      (R, R, 3) linear light; meaningful near the eyes only.
-    """
+    """Paints both eyeballs as they are behind the neutral lids; meaningful near the eyes only."""
     t, a = traits, mirrored(x)
     out, dx, dy = a - EYE_X, (a - EYE_X) * np.sign(x - MIDLINE), y - EYE_Y + 0.7
     ball = np.clip(1 - (out / 13) ** 2 - (dy / 14) ** 2, 0, 1)
@@ -30,9 +20,9 @@ def paint_eyes(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.nd
     tear = bump(a, y, EYE_X - t.eye_width + 0.9, EYE_Y + t.eye_tilt, 1.2, 1.0)
     white = mix(white, t.skin * rgb(0.85, 0.45, 0.42), 0.8 * tear)
     radius, angle = np.hypot(dx, dy) / t.iris_radius, np.arctan2(dy, dx)
-    fibre = strands(rng, angle * 14 + 90 * (x > MIDLINE), radius * 1.6)
+    fiber = strands(rng, angle * 14 + 90 * (x > MIDLINE), radius * 1.6)
     bright = 0.75 + 0.55 * stroke(radius - 0.58, 0.2) + 0.30 * dy / t.iris_radius
-    bright = bright * (1 + 0.24 * fibre) * (1 - 0.78 * step(radius - 0.88, 0.30))
+    bright = bright * (1 + 0.24 * fiber) * (1 - 0.78 * step(radius - 0.88, 0.30))
     iris = np.clip(t.iris_color * bright[..., None], 0.003, 1)
     eye = mix(white, iris, step(1 - radius, 0.16))
     eye = mix(eye, rgb(0.006, 0.005, 0.005), step(0.40 - radius, 0.12))
@@ -61,12 +51,12 @@ def paint_mouth(
     """Paints the inside of the mouth: cavity, tongue, the teeth of the skull and of the jaw.
 
     Args:
-      traits: whose mouth.
+      traits: Whose mouth.
       x: (h, w) float32, face units.
       y: (h, w) float32, face units.
-      jaw_drop: how far the lower teeth and the tongue have gone down, face units.
-      top: (w,) height of the edge of the upper lip, for its shadow.
-      bottom: (w,) height of the edge of the lower lip.
+      jaw_drop: How far the lower teeth and the tongue have gone down, face units.
+      top: (w,), height of the edge of the upper lip, for its shadow.
+      bottom: (w,), height of the edge of the lower lip.
 
     Returns:
       (h, w, 3) linear light.

@@ -49,7 +49,7 @@ def mirrored(x: Values) -> np.ndarray:
 
 
 def grid(resolution: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates x, y of the pixel centres of a `resolution` square canvas, face units."""
+    """Coordinates x, y of the pixel centers of a `resolution` square canvas, face units."""
     axis = (np.arange(resolution, dtype=np.float32) + 0.5) * np.float32(UNITS / resolution)
     return np.meshgrid(axis, axis)
 
@@ -70,10 +70,10 @@ def noise(rng: np.random.Generator, resolution: int, fine: float, coarse: float 
     """Noise of unit deviation without detail below `fine` or above `coarse` face units.
 
     Args:
-      rng: random generator.
-      resolution: width of the canvas, px; the pattern does not depend on it.
-      fine: deviation of the Gaussian that takes out finer detail, face units.
-      coarse: deviation of the Gaussian that is subtracted, face units; None keeps coarse detail.
+      rng: Random generator.
+      resolution: Width of the canvas, px; the pattern does not depend on it.
+      fine: Deviation of the Gaussian that takes out finer detail, face units.
+      coarse: Deviation of the Gaussian that is subtracted, face units; None keeps coarse detail.
 
     Returns:
       (resolution, resolution) float32.
@@ -90,9 +90,9 @@ def strands(rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> 
     """Streaks of unit deviation: fast in the first coordinate, slow in the second.
 
     Args:
-      rng: random generator.
-      across: coordinate across the streaks, any shape; one streak per unit, period 256.
-      along: coordinate along the streaks; they live for about one unit, period 128.
+      rng: Random generator.
+      across: Coordinate across the streaks, any shape; one streak per unit, period 256.
+      along: Coordinate along the streaks; they live for about one unit, period 128.
 
     Returns:
       float32 of that shape.
@@ -110,7 +110,7 @@ def light(height: np.ndarray, traits: Traits) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
       height: (R, R) float32 towards the viewer, face units.
-      traits: whose picture it is; carries the direction of the light.
+      traits: Whose picture it is; carries the direction of the light.
 
     Returns:
       diffuse (R, R), about 1 where the key light hits; glint (R, R) in [0, 1], the cosine that

@@ -83,16 +83,7 @@ def _lips(t, x, y):
 
 
 def relief(traits: Traits, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Height of the face towards the viewer.
-
-    Args:
-      traits: whose face.
-      x: (R, R) float32, face units.
-      y: (R, R) float32, face units.
-
-    Returns:
-      (R, R) float32, face units.
-    """
+    """Height of the face towards the viewer, (R, R) float32, face units."""
     a = mirrored(x)
     z = 50 * np.sqrt(np.clip(1 - head_outline(traits, x, y), 0, None))
     z = z + _nose(traits, a, y) + _eye_region(traits, a, y) + _cheeks_and_chin(traits, a, y)

@@ -131,12 +131,6 @@ def _brows(t, rng, skin, x, y):
 def paint_skin(traits: Traits, rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Paints the lit head without hair, the eye openings as plain lids and the mouth shut.
 
-    Args:
-      traits: whose head.
-      rng: random generator of the texture.
-      x: (R, R) float32, face units.
-      y: (R, R) float32, face units.
-
     Returns:
       color (R, R, 3) linear light; outline (R, R), 0 inside the head to above 1 outside.
     """

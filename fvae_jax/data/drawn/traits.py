@@ -1,7 +1,7 @@
 """Who a procedural face is: every number that tells one drawn person from another.
 
 Lengths are in face units: 128 to the width of the crop, x to the right and y down from its top
-left corner, so the centre of a pixel of a 128-pixel crop is at a half-integer. Features come in
+left corner, so the center of a pixel of a 128-pixel crop is at a half-integer. Features come in
 mirrored pairs and are described by their distance from the midline x = 64.
 """
 
@@ -11,40 +11,20 @@ import numpy as np
 
 UNITS = 128.0
 MIDLINE = 64.0
-EYE_X = 0.17 * UNITS  # distance of the eye centres from the midline: 0.33 and 0.67 across
+EYE_X = 0.17 * UNITS  # distance of the eye centers from the midline: 0.33 and 0.67 across
 EYE_Y = 0.40 * UNITS
 
+
+def _palette(colors: str) -> np.ndarray:
+    return np.array([list(bytes.fromhex(color)) for color in colors.split()])
+
+
 # sRGB, dark to light or the other way; people are drawn between neighbors or at one of them.
-_SKIN = np.array(
-    [
-        (247, 215, 196),
-        (240, 200, 174),
-        (228, 182, 146),
-        (208, 156, 116),
-        (176, 122, 86),
-        (141, 92, 63),
-        (106, 68, 48),
-        (80, 52, 40),
-    ]
-)
-_HAIR = np.array(
-    [(26, 21, 20), (46, 31, 24), (74, 47, 31), (108, 72, 42), (158, 114, 66), (198, 160, 104), (142, 64, 32)]
-)
-_IRIS = np.array([(66, 40, 24), (92, 58, 32), (118, 90, 48), (92, 110, 70), (86, 122, 148), (126, 146, 158)])
-_BACKDROP = np.array(
-    [
-        (168, 176, 184),
-        (120, 134, 150),
-        (196, 190, 180),
-        (140, 150, 136),
-        (94, 98, 110),
-        (188, 170, 160),
-        (150, 168, 180),
-    ]
-)
-_CLOTHES = np.array(
-    [(50, 60, 90), (120, 46, 46), (220, 218, 212), (60, 84, 66), (40, 40, 44), (150, 130, 100), (90, 70, 110)]
-)
+_SKIN = _palette('f7d7c4 f0c8ae e4b692 d09c74 b07a56 8d5c3f 6a4430 503428')
+_HAIR = _palette('1a1514 2e1f18 4a2f1f 6c482a 9e7242 c6a068 8e4020')
+_IRIS = _palette('422818 5c3a20 765a30 5c6e46 567a94 7e929e')
+_BACKDROP = _palette('a8b0b8 788696 c4beb4 8c9688 5e626e bcaaa0 96a8b4')
+_CLOTHES = _palette('323c5a 782e2e dcdad4 3c5442 28282c 968264 5a466e')
 
 _BEARDS = {'none': 0.46, 'stubble': 0.22, 'moustache': 0.08, 'goatee': 0.10, 'full': 0.14}
 _HAIR_OF_MEN = {'short': 0.30, 'swept': 0.24, 'buzz': 0.14, 'receding': 0.10, 'curly': 0.10, 'fringe': 0.12}
@@ -73,10 +53,10 @@ class Traits:
     chin_cleft: float
     neck: float  # half its width
     # Eyes and brows.
-    eye_width: float  # from the centre to a corner
-    eye_upper: float  # from the centre up to the lid
+    eye_width: float  # from the center to a corner
+    eye_upper: float  # from the center up to the lid
     eye_lower: float
-    eye_tilt: float  # how much higher the outer corner is than the centre
+    eye_tilt: float  # how much higher the outer corner is than the center
     iris_radius: float
     lid_crease: float  # height of the fold above the lid
     lashes: float
@@ -152,10 +132,10 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     """Draws one person.
 
     Args:
-      rng: random generator.
+      rng: Random generator.
 
     Returns:
-      Traits in which what goes together in people goes together: beards, brows and jaws; age, grey
+      Traits in which what goes together in people goes together: beards, brows and jaws; age, gray
       hair and wrinkles; the colors of skin, hair and eyes.
     """
 
@@ -170,8 +150,8 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     dark_haired = u(0, 1) < 0.1 + 2.0 * melanin
     shades = (2 if melanin > 0.55 else 3) if dark_haired else len(_HAIR)
     hair = linear_from_srgb(_HAIR[rng.integers(shades)])
-    grey = float(np.clip(2.2 * age - 1.3 + u(-0.3, 0.3), 0, 0.9))
-    brow = 0.75 * hair + 0.35 * grey * (np.float32(0.25) - hair)
+    gray = float(np.clip(2.2 * age - 1.3 + u(-0.3, 0.3), 0, 0.9))
+    brow = 0.75 * hair + 0.35 * gray * (np.float32(0.25) - hair)
     dark_eyed = melanin > 0.45 or (dark_haired and u(0, 1) < 0.6)
     lips = skin * (np.float32([0.92, 0.50, 0.52]) + np.float32(0.10 * melanin + u(-0.06, 0.06)))
     lips = lips * (1 - (1 - masculinity) * u(0, 0.25) * np.float32([0.2, 1.0, 0.8]))
@@ -181,7 +161,7 @@ def draw_traits(rng: np.random.Generator) -> Traits:
         melanin=melanin,
         skin=skin,
         lip_color=lips,
-        hair_color=hair + grey * (np.float32(0.42) - hair),
+        hair_color=hair + gray * (np.float32(0.42) - hair),
         brow_color=np.minimum(brow, 0.28 * skin),
         iris_color=linear_from_srgb(_IRIS[rng.integers(3 if dark_eyed else len(_IRIS))]),
         backdrop=_between(_BACKDROP, u(0, 1)),
