@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tqdm import tqdm
 
+from fvae_jax import cache as cache_lib
 from fvae_jax.errors import InputError
 
 _SPLIT = 'faces'  # people are divided when pairs are made, by a hash of their names
@@ -80,6 +81,7 @@ class FaceData:
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = pathlib.Path(folder)
+        self._held = cache_lib.Hold(self._folder)
         self._source = tfds.builder_from_directory(self._folder).as_data_source(_SPLIT)
         rows = json.loads((self._folder / _RECORDS).read_text())
         self.records = tuple(Record(*row) for row in rows)
@@ -152,11 +154,15 @@ class FaceSet(tfds.core.ShardBasedBuilder):
         Raises:
           InputError: no example is usable, or the cache cannot be written.
         """
+        held = cache_lib.Hold(pathlib.Path(self.data_dir))  # before looking, so that what is seen stays
         if not self.data_path.exists():
             with self._lock():
                 if not self.data_path.exists():
                     self._build()
-        return FaceData(self.data_dir)
+        data = FaceData(self.data_dir)
+        del held
+        cache_lib.trim(pathlib.Path(self._cache).glob('*/*px-*/[0-9]*.*.*'), cache_lib.limit())
+        return data
 
     def _build(self) -> None:
         for leftover in pathlib.Path(self.data_dir).parent.glob('incomplete.*'):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from fvae_jax import runtime
+from fvae_jax import cache as cache_lib
 from fvae_jax.data.builder import FaceData, FaceSet
 from fvae_jax.errors import InputError
 
@@ -76,7 +76,7 @@ def open_set(
                 f'leave it out, or use --config.data.set={meant}'
             )
     options = {option: given[option] for option in _OPTIONS[name] if given[option] is not None}
-    folder = os.path.expanduser(cache) if cache else runtime.cache_dir()
+    folder = os.path.expanduser(cache) if cache else cache_lib.folder()
     return _set_class(name)(size=size, cache=folder, **options).build()
 
 

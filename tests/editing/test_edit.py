@@ -8,7 +8,7 @@ from editing import models
 from PIL import Image
 
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, portrait, studio
+from fvae_jax.editing import edit as edit_lib, editor as editor_lib, portrait
 from fvae_jax.errors import InputError
 from fvae_jax.photo import io as photo_io
 
@@ -105,7 +105,7 @@ def test_faces_are_numbered_by_size(editor, paths):
 
 
 def test_where_faces_overlap_their_displacements_add(editor, photo):
-    again = studio.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
+    again = edit_lib.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
     once, twice = photo.edit(smile=1.0), again.edit(face='all', smile=1.0)
     np.testing.assert_array_equal(twice.field, 2 * once.field)
 
@@ -157,7 +157,7 @@ def test_the_file_says_how_it_was_made(photo, tmp_path):
     with Image.open(tmp_path / 'noted.png') as noted, Image.open(tmp_path / 'plain.png') as plain:
         assert noted.text['Edit'] == 'smile to neutral 1 (face 1)'
         assert noted.text['Software'].startswith('fvae_jax ')
-        assert noted.text['Model'] == photo.editor.bundle.config.name
+        assert noted.text['Model'] == photo.model.bundle.config.name
         assert not plain.text
     written = photo_io.read_photo(tmp_path / 'plain.png').pixels
     np.testing.assert_array_equal(written, edited.photo.pixels)
@@ -175,7 +175,7 @@ def test_pictures_of_flow_and_mask(editor, photo):
     assert mask.dtype == np.uint8 and colorful(mask) > 20
     bare = editor_lib.Editor(models.random_bundle(mask=False))
     with pytest.raises(InputError, match='no confidence mask'):
-        studio.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
+        edit_lib.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
 
 
 @pytest.mark.parametrize(
