@@ -30,10 +30,10 @@ Whatever cannot be used raises `InputError`, with one line that names the remedy
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = '0.1.0'
 __all__ = ['Editor', 'InputError', 'load']
 
 from fvae_jax.errors import InputError
+from fvae_jax.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from fvae_jax.editing.editor import Editor, load

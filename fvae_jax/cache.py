@@ -93,11 +93,14 @@ def _size(entry: pathlib.Path) -> int:
 
 
 def _delete(entry: pathlib.Path) -> bool:
-    """Deletes an entry and returns True, unless it is held. A folder disappears at once: no process sees half of it."""
+    """Whether an entry is gone after this: it stays when it is held. No process sees half of a folder."""
     if not entry.is_dir():
-        entry.unlink()
+        entry.unlink(missing_ok=True)
         return True
-    file = os.open(entry / _MARK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        file = os.open(entry / _MARK, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:  # another process was quicker
+        return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(entry.rename(entry.with_name(f'{entry.name}.{os.getpid()}.old')))

@@ -74,8 +74,7 @@ class Parser(argparse.ArgumentParser):
             type=lambda text: round(1e6 * positive(text)),
             default='200',
             metavar='X',
-            help='refuse photos with more million pixels (200); each takes up to 16 MB of memory, or 32 MB '
-            'where there are 16 bits per channel',
+            help='refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit',
         )
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-import fvae_jax
 from fvae_jax.data import align
 from fvae_jax.editing import content, latent as latent_lib, overlay, portrait, steps as steps_lib
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import io as photo_io
 from fvae_jax.photo.photo import Photo
+from fvae_jax.version import __version__
 
 # Margin of a close-up, as a share of the region of the faces.
 _CLOSE_UP = 0.1
@@ -281,7 +281,7 @@ class EditedPhoto:
         """What a file notes about its making: the program, the model, the edit, the faces."""
         bundle = self.original.model.bundle
         return {
-            'Software': f'fvae_jax {fvae_jax.__version__}',
+            'Software': f'fvae_jax {__version__}',
             'Model': str(bundle.info.get('experiment', bundle.config.name)),
             'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})',
         }

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import multiprocessing
+import os
 import pickle
 
 import numpy as np
@@ -98,6 +99,31 @@ def test_a_build_that_fails_leaves_nothing_to_be_taken_for_a_set(tmp_path):
     (killed / 'noise_faces-faces.array_record-00000-of-00001').write_bytes(b'half')
     assert_same(NoiseFaces(16, tmp_path).build()[3], example(3, 16))
     assert not killed.exists()
+
+
+def test_sets_that_were_used_longest_ago_make_room(tmp_path, monkeypatch):
+    def count():
+        return sorted(path.parent.parent.name.partition('px')[0] for path in tmp_path.rglob('records.json'))
+
+    def an_hour_later():
+        for path in tmp_path.rglob('.used'):
+            os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+
+    monkeypatch.setenv('FVAE_CACHE_GB', '1e-9')
+    held = NoiseFaces(16, tmp_path).build()
+    an_hour_later()
+    NoiseFaces(24, tmp_path).build()
+    an_hour_later()
+    (tmp_path / 'noise_faces' / '32px-0' / 'incomplete.ABCDEF_1.0.0').mkdir(parents=True)
+    NoiseFaces(40, tmp_path).build()
+    assert count() == ['16', '40']  # one is held, one is new
+    assert_same(held[3], example(3, 16))
+    assert (tmp_path / 'noise_faces' / '32px-0' / 'incomplete.ABCDEF_1.0.0').is_dir()  # of a build that goes on
+    del held
+    an_hour_later()
+    NoiseFaces(40, tmp_path).build()
+    assert count() == ['40']
+    assert_same(NoiseFaces(16, tmp_path).build()[3], example(3, 16))
 
 
 def _build(cache):

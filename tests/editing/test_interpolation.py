@@ -49,8 +49,9 @@ def test_other_blends_do_not_have_exact_ends(editor, pair, blend):
     assert (first != image_ops.to_uint8(native(pair[0], editor.size))).mean() > 0.5
 
 
+@pytest.mark.parametrize('anchor', [True, False])
 @pytest.mark.parametrize('blend', latent.BLENDS)
-def test_frames_follow_algorithm_2(editor, pair, blend):
+def test_frames_follow_algorithm_2(editor, pair, blend, anchor):
     t = 0.3
     faces = [photo.encoded(1) for photo in pair]
     z = np.asarray(latent.interpolate(faces[0].latent, faces[1].latent, t))
@@ -60,14 +61,14 @@ def test_frames_follow_algorithm_2(editor, pair, blend):
     crops.append(native(pair[1], editor.size, side))
     warps = []
     for crop, face in zip(crops, faces):
-        field = portrait.enlarge(editor.displacement(face, z), side)
+        field = portrait.enlarge(editor.displacement(face, z, anchor), side)
         field *= np.float32(side / editor.size)
         warps.append(np.clip(portrait.warp_region(crop, (0, side, 0, side), field), -1, 1))
     share, rest = (np.clip(portrait.enlarge(np.asarray(w)[..., None], side), 0, 1) for w in (w1, w2))
     # The printed weights do not sum to one: there is no mixture, only the printed sum.
     mean = share * warps[0] + rest * warps[1]
     expected = mean if blend == 'paper' else morph.mix(warps[1], warps[0], share)
-    frame = morph.Morph(*pair, blend=blend, crop=True).frame(t)
+    frame = morph.Morph(*pair, blend=blend, crop=True, anchor=anchor).frame(t)
     difference = frame.astype(int) - image_ops.to_uint8(expected)
     assert np.abs(difference).max() <= 1
 
