@@ -1,24 +1,18 @@
-"""What every command does around its work: caches, quiet libraries, one-line errors and exit statuses."""
+"""What every command does around its work: compiled programs, quiet libraries, one-line errors and exit statuses."""
 
 import contextlib
 import ctypes
 import errno
 import logging
 import os
-import pathlib
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 
+from fvae_jax import cache
 from fvae_jax.errors import DiskFull, Diverged, InputError, Stopped
-
-
-def cache_dir() -> pathlib.Path:
-    """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
-    return pathlib.Path(os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax').expanduser()
-
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -44,12 +38,15 @@ def prepare() -> None:
     import jax
 
     if not jax.config.jax_compilation_cache_dir:
-        jax.config.update('jax_compilation_cache_dir', str(cache_dir() / 'xla'))
+        # JAX's own limit needs another package, makes processes wait for one another, and fails on a cache without one.
+        programs = cache.folder() / 'xla'
+        cache.trim(programs.glob('*-cache'), cache.limit() // 10)
+        jax.config.update('jax_compilation_cache_dir', str(programs))
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Shows what fvae_jax reports, from a level on, above progress bars, and of the libraries under it only warnings.
+    """Shows what fvae_jax reports, from a level on, above any progress bar, and of libraries under it only warnings.
 
     What they log as an error they raise as well.
     """
@@ -69,11 +66,11 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def stop_on_signals() -> None:
-    """Makes SIGTERM and SIGINT end a command at once with the status of `Stopped`; a running training loop saves first.
+    """Makes SIGTERM and SIGINT end a command at once with the status of `Stopped`; the training loop saves first.
 
-    Without unwinding: an exception out of a signal's handler is lost in callbacks of libraries, or becomes another
-    one, and what is being written counts only when it is whole. Python answers signals between its own instructions,
-    of which a compilation is one.
+    Without unwinding: an exception out of a signal's handler is lost in callbacks of libraries, or becomes another one,
+    and what is being written counts only when it is whole. Python answers signals between its own instructions, of
+    which a compilation is one.
     """
 
     def stop(number: int, frame):

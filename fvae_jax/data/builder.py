@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from fvae_jax import cache as cache_lib
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
@@ -94,6 +95,7 @@ class FaceData:
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = pathlib.Path(folder)
+        self._held = cache_lib.Hold(self._folder)
         self._source = tfds.builder_from_directory(self._folder).as_data_source(_SPLIT)
         stored = json.loads((self._folder / _RECORDS).read_text())
         self.records = tuple(Record(*row) for row in stored['records'])
@@ -130,6 +132,7 @@ def build(source: Source, cache: str | os.PathLike) -> FaceData:
     made_by = json.dumps([_SCHEMA, source.options, source.fingerprint], sort_keys=True)
     digest = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     folder = pathlib.Path(cache) / source.name / f'{source.size}px-{digest}'
+    held = cache_lib.Hold(folder)  # before looking, so that what is seen stays
     if not folder.exists():
         with _lock(folder, source.name, cache):
             if not folder.exists():
@@ -138,7 +141,10 @@ def build(source: Source, cache: str | os.PathLike) -> FaceData:
                 with output.replacing_folder(folder) as unfinished:
                     report = _write(source, unfinished)
                 _tell(report, folder)
-    return FaceData(folder)
+    data = FaceData(folder)
+    del held
+    cache_lib.trim(pathlib.Path(cache).glob('*/[0-9]*px-*'), cache_lib.limit())
+    return data
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import os
 
 import ml_collections
 
-from fvae_jax import runtime
+from fvae_jax import cache as cache_lib
 from fvae_jax.data import builder, multipie, photos
 from fvae_jax.data.drawn import examples as drawn
 from fvae_jax.errors import InputError
@@ -34,5 +34,5 @@ def open_set(settings: ml_collections.ConfigDict) -> builder.FaceData:
                 f"data.{option} is {settings[option]!r}, which the set '{settings.set}' does not have; "
                 f'leave it out, or use --config.data.set={owner}'
             )
-    cache = os.path.expanduser(settings.cache) if settings.cache else runtime.cache_dir()
+    cache = os.path.expanduser(settings.cache) if settings.cache else cache_lib.folder()
     return builder.build(_SOURCES[settings.set](settings), cache)

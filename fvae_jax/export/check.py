@@ -120,7 +120,7 @@ class Reference:
 
 
 def _edit(crops: np.ndarray, own: Arrays, edited: Arrays) -> np.ndarray:
-    """The crops with an edit, anchored as in `editing.editor.Editor.change`."""
+    """The crops with an edit, anchored as in `editing.model.Model.change`."""
     warped = np.asarray(warp.warp_by_displacement(crops, edited['displacement'] - own['displacement']))
     if 'color' not in edited:
         return warped

@@ -3,6 +3,7 @@
 import concurrent.futures
 import logging
 import multiprocessing
+import os
 import pickle
 import shutil
 
@@ -95,6 +96,31 @@ def test_a_build_that_fails_leaves_nothing_to_be_taken_for_a_set(tmp_path):
     place.rename(killed)
     assert_same(build(noise(16), tmp_path)[3], example(3, 16))
     assert not killed.exists() and repr(whole) == repr(build(noise(16), tmp_path))
+
+
+def test_sets_that_were_used_longest_ago_make_room(tmp_path, monkeypatch):
+    def count():
+        return sorted(path.parent.name.partition('px')[0] for path in tmp_path.rglob('records.json'))
+
+    def an_hour_later():
+        for path in tmp_path.rglob('.used'):
+            os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+
+    monkeypatch.setenv('FVAE_CACHE_GB', '1e-9')
+    held = build(noise(16), tmp_path)
+    an_hour_later()
+    build(noise(24), tmp_path)
+    an_hour_later()
+    (tmp_path / 'noise' / '.32px-0.1.tmp').mkdir()
+    build(noise(40), tmp_path)
+    assert count() == ['16', '40']  # one is held, one is new
+    assert_same(held[3], example(3, 16))
+    assert (tmp_path / 'noise' / '.32px-0.1.tmp').is_dir()  # of a build that goes on
+    del held
+    an_hour_later()
+    build(noise(40), tmp_path)
+    assert count() == ['40']
+    assert_same(build(noise(16), tmp_path)[3], example(3, 16))
 
 
 def _build(cache):

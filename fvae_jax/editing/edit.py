@@ -1,28 +1,22 @@
-"""Whole photos: find faces, edit them at the photo's own resolution, save (Algorithm 1, 4.3)."""
+"""Whole photos, edited at their own resolution (Algorithm 1, 4.3): what is asked of a face, and what comes of it."""
 
 import dataclasses
 import functools
+import numbers as numbers_lib
 import os
-import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    content,
-    editor as editor_lib,
-    latent as latent_lib,
-    overlay,
-    portrait,
-    sequence as sequence_lib,
-)
+from fvae_jax.editing import content, latent as latent_lib, overlay, portrait, steps as steps_lib
+from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
-from fvae_jax.photo import read, write
+from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
+from fvae_jax.version import __version__
 
 # Margin of a close-up, as a share of the region of the faces.
 _CLOSE_UP = 0.1
@@ -38,7 +32,7 @@ class Example:
     Attributes:
       expression: Z of the photo that shows it.
       neutral: Z of the same person's neutral photo; None stands for the photo that is edited.
-      name: for people.
+      name: For people.
     """
 
     expression: np.ndarray
@@ -56,10 +50,12 @@ class Edit:
     """What is asked of a face: `strength` times the sum of its directions.
 
     Attributes:
-      strengths: by expression; see `Editor.edited_latent`.
-      source: the expression to come from.
-      like: an example whose direction is added.
-      strength: a factor for everything; 0 is the photo itself.
+      strengths: By expression; see `Model.edited_latent`.
+      source: The expression to come from.
+      like: An example whose direction is added.
+      strength: A factor for everything; anchored, 0 is the photo itself.
+      pixels_only: Whether the content layer is left out.
+      anchor: Whether the edit starts from the photo itself; see `Model`.
     """
 
     strengths: Mapping[str, float]
@@ -67,17 +63,18 @@ class Edit:
     like: Example | None = None
     strength: float = 1.0
     pixels_only: bool = False
+    anchor: bool = True
 
-    def latent(self, editor: editor_lib.Editor, face: editor_lib.Face) -> np.ndarray:
+    def latent(self, model: Model, face: EncodedFace) -> np.ndarray:
         """Z_edit, (4, 4, C).
 
         Raises:
-          InputError: an expression is unknown or a strength is not finite.
+          InputError: An expression is unknown or a strength is not finite.
         """
         if not np.isfinite(self.strength):
             raise InputError(f'strength is {self.strength}; it must be a finite number')
         strengths = {name: self.strength * value for name, value in self.strengths.items()}
-        edited = editor.edited_latent(face, strengths, source=self.source)
+        edited = model.edited_latent(face, strengths, source=self.source)
         if self.like is None:
             return edited
         return edited + np.float32(self.strength) * self.like.direction(face.latent)
@@ -87,33 +84,34 @@ class Edit:
         parts = [f'{start}{name} {self.strength * value:.4g}' for name, value in self.strengths.items()]
         if self.like is not None:
             parts.append(f'like {self.like.name} {self.strength:.4g}')
-        return ', '.join(parts) or 'nothing'
+        return (', '.join(parts) or 'nothing') + ('' if self.anchor else ', not anchored')
 
 
 class EditablePhoto:
     """A photo with its faces, each encoded once, when it is first needed.
 
     Args:
-      editor: the model.
-      photo: the photo.
-      faces: as `align.detect_faces` returns them, at least one.
+      model: The model.
+      photo: The photo.
+      faces: As `align.detect_faces` returns them, at least one.
 
     Attributes:
-      photo: the photo.
-      faces: its faces, largest first; face N of `edit` is `faces[N - 1]`.
+      model: The model.
+      photo: The photo.
+      faces: Its faces, largest first; face N of `edit` is `faces[N - 1]`.
     """
 
-    def __init__(self, editor: editor_lib.Editor, photo: Photo, faces: list[align.Detection]):
-        self.editor = editor
+    def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):
+        self.model = model
         self.photo = photo
         self.faces = tuple(faces)
-        self._encoded: dict[int, editor_lib.Face] = {}
+        self._encoded: dict[int, EncodedFace] = {}
 
     def numbers(self, face: int | str | None) -> tuple[int, ...]:
         """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
 
         Raises:
-          InputError: there is no such face.
+          InputError: There is no such face.
         """
         if face is None:
             main = align.main_face(self.faces)
@@ -121,6 +119,8 @@ class EditablePhoto:
         known = range(1, len(self.faces) + 1)
         if face == 'all':
             return tuple(known)
+        if not isinstance(face, numbers_lib.Integral):
+            raise InputError(f"face is {face!r}; give its number, 'all', or the strength of an expression as a mapping")
         if face not in known:
             found = '1 face' if len(known) == 1 else f'{len(known)} faces'
             raise InputError(
@@ -131,13 +131,13 @@ class EditablePhoto:
 
     def matrix(self, number: int) -> np.ndarray:
         """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""
-        return align.crop_transform(self.faces[number - 1].landmarks, self.editor.size)
+        return align.crop_transform(self.faces[number - 1].landmarks, self.model.size)
 
-    def encoded(self, number: int) -> editor_lib.Face:
+    def encoded(self, number: int) -> EncodedFace:
         """A face as the model sees it: its aligned crop, Z(S) and features."""
         if number not in self._encoded:
-            crop = align.align_crop(self.photo.pixels, self.matrix(number), self.editor.size)
-            self._encoded[number] = self.editor.encode(crop)
+            crop = align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+            self._encoded[number] = self.model.encode(crop)
         return self._encoded[number]
 
     def latent_of(self, face: int | None = None) -> np.ndarray:
@@ -146,53 +146,70 @@ class EditablePhoto:
 
     def edit(
         self,
+        /,
+        *strengths: Mapping[str, float],
         source: str = latent_lib.NEUTRAL,
         face: int | str | None = None,
         like: Example | None = None,
         strength: float = 1.0,
         pixels_only: bool = False,
-        **strengths: float,
+        anchor: bool = True,
+        **named: float,
     ) -> 'EditedPhoto':
         """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
 
         Args:
-          source: the expression to come from.
-          face: the face's number, 'all', or None for the main one.
-          like: see `Editor.example`.
-          strength: a factor for everything; 0 is the photo itself, pixel for pixel.
-          pixels_only: leave out the content layer, so that every pixel is one of the photo's own.
-          **strengths: by expression, any real number: `smile=1.0, surprise=0.2`. `neutral=1` takes
-            out what the face shows.
+          *strengths: By expression, any real numbers: `{'smile': 1.0, 'surprise': 0.2}`. `neutral` takes out what the
+            face shows.
+          source: The expression to come from.
+          face: The face's number, 'all', or None for the main one.
+          like: See `Editor.example`.
+          strength: A factor for everything; anchored, 0 is the photo itself, pixel for pixel.
+          pixels_only: Leave out the content layer, so that every pixel is one of the photo's own.
+          anchor: Whether the edit starts from the photo itself; False is the printed form, see `Model`.
+          **named: Strengths of expressions whose names are not among the above: `smile=1.0`.
 
         Raises:
-          InputError: an expression or a face is unknown, or a strength is not finite.
+          InputError: An expression or a face is unknown, or a strength is not finite.
         """
-        edit = Edit(strengths, source, like, strength, pixels_only)
+        given = [*strengths, named]
+        if len(given) > 2 or not all(isinstance(values, Mapping) for values in given):
+            raise InputError(
+                f'edit({", ".join(map(repr, strengths))}): give strengths by expression, '
+                "as edit({'smile': 1.0}) or edit(smile=1.0)"
+            )
+        both = set(given[0]) & set(named) if strengths else ()
+        if both:
+            raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
+        edit = Edit({**given[0], **named}, source, like, strength, pixels_only, anchor)
         return EditedPhoto(self, edit, self.numbers(face))
 
-    def sequence(self, steps: int, strength: float = 1.0, **edit: Any) -> sequence_lib.Sequence:
+    def sequence(
+        self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any
+    ) -> steps_lib.Steps:
         """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
 
         Args:
           steps: K, at least 1.
-          strength: that of the last step.
-          **edit: as for `edit`.
+          *strengths: As for `edit`.
+          strength: That of the last step.
+          **options: As for `edit`.
 
         Raises:
-          InputError: there are no steps.
+          InputError: There are no steps.
         """
         if steps < 1:
             raise InputError(f'{steps} steps; give at least 1')
-        return sequence_lib.Sequence(lambda i: self.edit(strength=strength * i / steps, **edit), steps + 1)
+        return steps_lib.Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
 
 
 class EditedPhoto:
     """An edit of a photo; the pixels are moved when they are first asked for.
 
     Attributes:
-      original: what was edited.
-      edit: what was asked.
-      box: the region of the faces, (y0, y1, x0, x1), half open; everything outside stays.
+      original: What was edited.
+      edit: What was asked.
+      box: The region of the faces, (y0, y1, x0, x1), half open; everything outside stays.
       field: (h, w, 2) float32, where the pixels of the box come from, photo px.
     """
 
@@ -200,11 +217,11 @@ class EditedPhoto:
         self.original = original
         self.edit = edit
         self._numbers = numbers
-        editor, shape = original.editor, original.photo.pixels.shape
-        self._latents = {n: edit.latent(editor, original.encoded(n)) for n in numbers}
+        model, shape = original.model, original.photo.pixels.shape
+        self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
         fields, self._layers = [], []
         for n, latent in self._latents.items():
-            displacement, new = editor.change(original.encoded(n), latent)
+            displacement, new = model.change(original.encoded(n), latent, edit.anchor)
             fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
             if new is not None and not edit.pixels_only:
                 self._layers.append(content.photo_layer(new, original.matrix(n), shape))
@@ -228,7 +245,7 @@ class EditedPhoto:
         """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
 
         Args:
-          max_magnitude: photo px of a fully saturated color; by default a tenth of the distance
+          max_magnitude: Photo px of a fully saturated color; by default a tenth of the distance
             between the eyes of the first edited face.
         """
         left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
@@ -248,12 +265,12 @@ class EditedPhoto:
         """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
 
         Raises:
-          InputError: the model has no mask.
+          InputError: The model has no mask.
         """
-        original, editor = self.original, self.original.editor
+        original = self.original
         doubt = np.zeros(self.field.shape[:2], np.float32)
         for n, latent in self._latents.items():
-            logits = editor.mask_logits(original.encoded(n), latent)
+            logits = original.model.mask_logits(original.encoded(n), latent)
             box, part = portrait.photo_map(special.expit(-logits), original.matrix(n), original.photo.pixels.shape)
             inside = _within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
@@ -262,9 +279,9 @@ class EditedPhoto:
     @property
     def provenance(self) -> dict[str, str]:
         """What a file notes about its making: the program, the model, the edit, the faces."""
-        bundle = self.original.editor.bundle
+        bundle = self.original.model.bundle
         return {
-            'Software': f'fvae_jax {fvae_jax.__version__}',
+            'Software': f'fvae_jax {__version__}',
             'Model': str(bundle.info.get('experiment', bundle.config.name)),
             'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})',
         }
@@ -273,60 +290,18 @@ class EditedPhoto:
         """Writes the photo in the format of the suffix; see `write.write_photo`.
 
         Args:
-          path: the file.
-          overwrite: whether a file may be replaced, be it the photo itself.
-          metadata: whether the file notes its `provenance`.
+          path: The file.
+          overwrite: Whether a file may be replaced, be it the photo itself.
+          metadata: Whether the file notes its `provenance`.
 
         Raises:
-          InputError: the file cannot be written.
+          InputError: The file cannot be written.
         """
         write.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
 
     def _region(self) -> np.ndarray:
         y0, y1, x0, x1 = self.box
         return Photo(self.original.photo.pixels[y0:y1, x0:x1]).eight_bit().pixels
-
-
-def open_photo(editor: editor_lib.Editor, path: str | os.PathLike) -> EditablePhoto:
-    """Reads a photo and finds its faces.
-
-    Args:
-      editor: the model.
-      path: the photo; see `read.read_photo`. It has at most `editor.max_pixels` pixels.
-
-    Raises:
-      InputError: the photo cannot be read, or shows no face.
-    """
-    photo = read.read_photo(path, editor.max_pixels)
-    faces = align.detect_faces(photo.eight_bit().pixels)
-    if not faces:
-        raise InputError(
-            f"photo '{path}' shows no face that can be found; take one with an "
-            'upright, roughly frontal face, or cut it closer to the face'
-        )
-    return EditablePhoto(editor, photo, faces)
-
-
-def example(
-    editor: editor_lib.Editor, expression: str | os.PathLike, neutral: str | os.PathLike | None = None
-) -> Example:
-    """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
-
-    Args:
-      editor: the model.
-      expression: a photo that shows it.
-      neutral: the same person without it. Without this photo the direction also holds what else
-        distinguishes the person from the one who is edited.
-
-    Raises:
-      InputError: a photo cannot be read, or shows no face.
-    """
-
-    def latent(path):
-        return None if path is None else open_photo(editor, path).latent_of()
-
-    name = pathlib.Path(expression).name
-    return Example(latent(expression), latent(neutral), name)
 
 
 def _join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:

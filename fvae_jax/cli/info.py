@@ -1,18 +1,48 @@
-"""What is in a model file and what is in a photo, as lines for people (`fvae info`)."""
+"""`fvae info`: what is in a model file and what is in a photo, as lines for people."""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
+from fvae_jax.cli import arguments
 from fvae_jax.data import align
 from fvae_jax.errors import printable
+from fvae_jax.photo import read
 from fvae_jax.photo.photo import Photo
 
+_EXAMPLES = """examples:
+  fvae info
+  fvae info RUN/model.safetensors
+  fvae info family.jpg"""
 _UNKNOWN = 'not stated'
 
 
-def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
+def run(argv: Sequence[str]) -> int:
+    """Runs `fvae info [MODEL|PHOTO]`."""
+    parser = arguments.Parser(
+        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.', _EXAMPLES
+    )
+    parser.add_argument(
+        'path',
+        nargs='?',
+        type=pathlib.Path,
+        metavar='MODEL|PHOTO',
+        help='a .safetensors file, or a photo (the built-in model)',
+    )
+    parser.add_limit()
+    args = parser.parse(argv)
+    path = args.path or bundle_lib.built_in()
+    if path.suffix == '.safetensors':
+        print(_describe_model(path, bundle_lib.load(path)))
+    else:
+        photo = read.read_photo(path, args.max_pixels)
+        print(_describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
+    return 0
+
+
+def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     """Returns a line for each fact of a model file."""
     info, size = bundle.info, bundle.config.data.image_size
     counts = sorted(bundle.statistics.counts.items())
@@ -37,7 +67,7 @@ def describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     )
 
 
-def describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
+def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
     """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
     width, height = photo.size
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']

@@ -13,14 +13,12 @@ import math
 import cv2
 import numpy as np
 
-INTERPOLATIONS = ('lanczos', 'bicubic')
-
 _LOBES = 8
-_MARGIN = _LOBES + 2  # px read around a position by either filter, and one to spare
+_MARGIN = _LOBES + 2  # px read around a position, and one to spare
 _LARGEST_WINDOW = 1024  # px; larger ones leave the cache, and OpenCV stops at 32767
 
 
-def sample(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, *, interpolation: str = 'lanczos') -> np.ndarray:
+def sample(pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Reads a photo at fractional positions; whole positions return its pixels exactly.
 
     Positions outside are clamped to the border. Integer types are rounded and clipped.
@@ -29,35 +27,27 @@ def sample(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, *, interpolation: s
       pixels: (H, W, C), uint8, uint16 or float32, up to four channels.
       x: (h, w) float32, px to the right; finite.
       y: (h, w) float32, px down; finite.
-      interpolation: 'lanczos' or 'bicubic'; the second is twice as quick and softer.
 
     Returns:
       (h, w, C), the type of `pixels`.
-
-    Raises:
-      ValueError: the interpolation is unknown.
     """
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"interpolation is '{interpolation}'; known: {', '.join(INTERPOLATIONS)}")
     x = np.clip(x, 0, pixels.shape[1] - 1)
     y = np.clip(y, 0, pixels.shape[0] - 1)
-    return _sample_inside(pixels, x, y, interpolation)
+    return _sample_inside(pixels, x, y)
 
 
-def _sample_inside(pixels, x, y, interpolation: str) -> np.ndarray:
+def _sample_inside(pixels, x, y) -> np.ndarray:
     """`sample` at positions inside, by parts that each read from a window of moderate size."""
     columns = math.floor(x.min()) - _MARGIN, math.floor(x.max()) + _MARGIN + 1
     rows = math.floor(y.min()) - _MARGIN, math.floor(y.max()) + _MARGIN + 1
     if max(columns[1] - columns[0], rows[1] - rows[0]) > _LARGEST_WINDOW and x.size > 1:
         axis = int(x.shape[1] > x.shape[0])
         halves = zip(np.array_split(x, 2, axis), np.array_split(y, 2, axis))
-        parts = [_sample_inside(pixels, *half, interpolation) for half in halves]
+        parts = [_sample_inside(pixels, *half) for half in halves]
         return np.concatenate(parts, axis)
-    window = _window(pixels, rows, columns)
-    x, y = x - np.float32(columns[0]), y - np.float32(rows[0])
-    if interpolation == 'lanczos':
-        window, x, y = _double(window), 2 * x, 2 * y
-    sampled = cv2.remap(window.astype(np.float32, copy=False), x, y, cv2.INTER_CUBIC)
+    doubled = _double(_window(pixels, rows, columns))
+    x, y = 2 * (x - np.float32(columns[0])), 2 * (y - np.float32(rows[0]))
+    sampled = cv2.remap(doubled, x, y, cv2.INTER_CUBIC)
     return _as_type(sampled.reshape(*x.shape, -1), pixels.dtype)  # OpenCV drops a single channel
 
 

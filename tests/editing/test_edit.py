@@ -8,7 +8,7 @@ from editing import models
 from PIL import Image
 
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, portrait, studio
+from fvae_jax.editing import edit as edit_lib, editor as editor_lib, portrait
 from fvae_jax.errors import InputError
 from fvae_jax.photo.read import read_photo
 
@@ -105,7 +105,7 @@ def test_faces_are_numbered_by_size(editor, paths):
 
 
 def test_where_faces_overlap_their_displacements_add(editor, photo):
-    again = studio.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
+    again = edit_lib.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
     once, twice = photo.edit(smile=1.0), again.edit(face='all', smile=1.0)
     np.testing.assert_array_equal(twice.field, 2 * once.field)
 
@@ -138,6 +138,45 @@ def test_like_an_example(editor, photo, paths):
     assert field.any() and moved.provenance['Edit'] == 'like two.png 0.5 (face 1)'
 
 
+def with_names(*names):
+    """A model whose expressions have other names."""
+    bundle = models.random_bundle()
+    table = dict(zip(('smile', 'surprise'), names))
+    renamed = [{table.get(name, name): value for name, value in part.items()} for part in bundle.statistics]
+    return editor_lib.Editor(bundle._replace(statistics=type(bundle.statistics)(*renamed)))
+
+
+@pytest.mark.parametrize(
+    'names', [('face', 'strength'), ('like', 'source'), ('pixels_only', 'anchor'), ('self', 'steps')]
+)
+def test_an_expression_may_have_any_name(photo, names):
+    renamed = edit_lib.EditablePhoto(with_names(*names), photo.photo, photo.faces)
+    expected = photo.edit({'smile': 2.0, 'surprise': -1.0})
+    found = renamed.edit(dict(zip(names, (2.0, -1.0))))
+    assert expected.field.any() and str(found.edit) == f'{names[0]} 2, {names[1]} -1'
+    np.testing.assert_array_equal(found.field, expected.field)
+    back = renamed.edit({'neutral': 1.0}, source=names[0])
+    np.testing.assert_array_equal(back.field, photo.edit({'neutral': 1.0}, source='smile').field)
+    last = list(renamed.sequence(2, {names[0]: 1.0}, strength=2.0))[-1]
+    np.testing.assert_array_equal(last.field, photo.edit(smile=2.0).field)
+
+
+def test_mapping_and_keywords_add_up(photo):
+    np.testing.assert_array_equal(
+        photo.edit({'smile': 1.0}, surprise=0.5).field, photo.edit(smile=1.0, surprise=0.5).field
+    )
+
+
+def test_without_an_anchor_the_flow_is_the_model_s_own(editor, photo):
+    for strength in (0.0, 1.0):
+        edited = photo.edit(smile=strength, anchor=False)
+        latent = editor.edited_latent(photo.encoded(1), {'smile': strength})
+        displacement = editor.displacement(photo.encoded(1), latent, anchor=False)
+        _, field = portrait.photo_displacement(displacement, photo.matrix(1), ASTRONAUT.shape)
+        np.testing.assert_array_equal(edited.field, field)
+        assert field.any() and edited.provenance['Edit'] == f'smile {strength:.0f}, not anchored (face 1)'
+
+
 def test_a_sequence_goes_from_the_photo_to_the_edit(photo):
     steps = photo.sequence(4, smile=1.5, strength=2.0)
     shown = [str(edited.edit) for edited in steps]
@@ -157,7 +196,7 @@ def test_the_file_says_how_it_was_made(photo, tmp_path):
     with Image.open(tmp_path / 'noted.png') as noted, Image.open(tmp_path / 'plain.png') as plain:
         assert noted.text['Edit'] == 'smile to neutral 1 (face 1)'
         assert noted.text['Software'].startswith('fvae_jax ')
-        assert noted.text['Model'] == photo.editor.bundle.config.name
+        assert noted.text['Model'] == photo.model.bundle.config.name
         assert not plain.text
     written = read_photo(tmp_path / 'plain.png').pixels
     np.testing.assert_array_equal(written, edited.photo.pixels)
@@ -175,7 +214,22 @@ def test_pictures_of_flow_and_mask(editor, photo):
     assert mask.dtype == np.uint8 and colorful(mask) > 20
     bare = editor_lib.Editor(models.random_bundle(mask=False))
     with pytest.raises(InputError, match='no confidence mask'):
-        studio.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
+        edit_lib.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
+
+
+@pytest.mark.parametrize(
+    'asked, words',
+    [
+        (('smile', 1), r"edit\('smile', 1\): give strengths by expression, as edit\(\{'smile': 1.0\}\)"),
+        (('smile',), r"edit\('smile'\): give strengths by expression"),
+        (({'smile': 1.0}, {'surprise': 1.0}), 'give strengths by expression'),
+    ],
+)
+def test_strengths_are_a_mapping(photo, asked, words):
+    with pytest.raises(InputError, match=words):
+        photo.edit(*asked)
+    with pytest.raises(InputError, match='the strength of smile is given twice'):
+        photo.edit({'smile': 1.0}, smile=2.0)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +240,7 @@ def test_pictures_of_flow_and_mask(editor, photo):
         ({'smile': float('nan')}, 'strength of smile is nan'),
         ({'smile': 1.0, 'strength': float('inf')}, 'strength is inf'),
         ({'smile': 1.0, 'face': 2}, 'has 1 face and no face 2'),
+        ({'face': 1.0}, "face is 1.0; give its number, 'all', or the strength of an expression as a mapping"),
     ],
 )
 def test_what_cannot_be_asked_for(photo, edit, words):

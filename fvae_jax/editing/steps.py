@@ -15,12 +15,12 @@ FPS = 8
 LARGEST_FILM = 2048
 
 
-class Sequence:
+class Steps:
     """Edited photos of growing strength, made one at a time; iterate, or `save`.
 
     Args:
-      step: returns the `studio.EditedPhoto` of a number.
-      count: how many there are.
+      step: Returns the `edit.EditedPhoto` of a number.
+      count: How many there are.
     """
 
     def __init__(self, step: Callable[[int], object], count: int):
@@ -41,7 +41,7 @@ class Sequence:
         metadata: bool = True,
         progress: Callable[[Iterable], Iterable] = iter,
     ) -> None:
-        """Writes the sequence as a film, as photos in a folder, or as one picture of all steps.
+        """Writes the steps as a film, as photos in a folder, or as one picture of all steps.
 
         Args:
           path: .mp4, .gif or .webp for a film of at most `LARGEST_FILM` pixels a side; a name
@@ -55,7 +55,7 @@ class Sequence:
         Raises:
           InputError: the output cannot be written.
         """
-        path = check_sequence_output(path, overwrite=overwrite)
+        path = check_output(path, overwrite=overwrite)
         if film.is_folder(path):
             with film.filling(path) as folder:
                 for number, edited in enumerate(progress(self)):
@@ -70,10 +70,10 @@ class Sequence:
             write.write_photo(path, Photo(film.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
 
 
-def check_sequence_output(
+def check_output(
     path: str | os.PathLike, *, source: str | os.PathLike | None = None, overwrite: bool = False
 ) -> pathlib.Path:
-    """Finds out before the work whether a sequence can be written; see `output.check_output`."""
+    """Finds out before the work whether steps can be written; see `output.check_output`."""
     if film.is_folder(path):
         return film.check_frames_output(path, overwrite=overwrite)
     suffixes = {*film.FORMATS, *write.ENCODERS}

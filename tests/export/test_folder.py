@@ -15,7 +15,7 @@ from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import align
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
-from fvae_jax.export import command, facts, graph, onnx, web
+from fvae_jax.export import facts, folder as folder_lib, graph, onnx, web
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -164,10 +164,10 @@ def test_what_cannot_be_exported(model, tmp_path, capsys, monkeypatch):
         run(capsys, tmp_path / 'nothing.safetensors', '--to', 'onnx', '--out', tmp_path / 'out')
     pixels = variants.bundle('no mask')
     pixels.config.model.decoder = 'pixels'
-    for target in command.TARGETS:
+    for target in folder_lib.TARGETS:
         with pytest.raises(InputError, match="predicts pixels .*export a model of model.decoder = 'flow'"):
-            command.write(pixels, target, tmp_path / 'out')
-    for target, packages in command.TARGETS.items():
+            folder_lib.write(pixels, target, tmp_path / 'out')
+    for target, packages in folder_lib.TARGETS.items():
         for package in packages:
             monkeypatch.setitem(sys.modules, package, None)
             remedy = f'^--to {target} needs {package} .*: pip install {" ".join(packages)}$'
@@ -181,7 +181,7 @@ def test_the_extra_is_what_the_targets_need():
     setup = configparser.ConfigParser()
     setup.read(ROOT / 'setup.cfg')
     extra = {line.partition('>')[0] for line in setup['options.extras_require']['export'].split()}
-    assert extra == set().union(*command.TARGETS.values())
+    assert extra == set().union(*folder_lib.TARGETS.values())
 
 
 def test_stablehlo_needs_no_onnx_and_errors_are_one_line(model, tmp_path):

@@ -1,12 +1,10 @@
-"""`fvae export`: a model for other programs, written whole or not at all, and compared with JAX before."""
+"""A folder with a model for other programs, written whole or not at all, and compared with JAX before."""
 
 import importlib
 import os
 import pathlib
-from collections.abc import Sequence
 
 from fvae_jax import bundle as bundle_lib, runtime
-from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
@@ -16,40 +14,6 @@ TARGETS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime'), 'web'
 _CARD = bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')
 # Where an export has its facts; a folder without them is none, and is never replaced.
 _MARKS = ('model.json', 'model/model.json')
-_EXAMPLES = """examples:
-  fvae export --to web --out page
-  fvae export RUN/model.safetensors --to onnx --out model"""
-
-
-def export(argv: Sequence[str]) -> None:
-    """Runs `fvae export [MODEL] --to TARGET --out DIR`."""
-    parser = arguments.Parser(
-        'fvae export',
-        '[MODEL] --to stablehlo|onnx|web --out DIR',
-        'A model for other programs: encode a face, decode flow and new content, tell how sure it is.',
-        _EXAMPLES,
-    )
-    parser.add_argument(
-        'model',
-        nargs='?',
-        type=pathlib.Path,
-        metavar='MODEL',
-        help='RUN/model.safetensors of a training run (the built-in model)',
-    )
-    parser.add_argument(
-        '--to',
-        required=True,
-        metavar='TARGET',
-        help='stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page '
-        'that edits photos in the browser, for any file server',
-    )
-    parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
-    parser.add_argument('--overwrite', action='store_true', help='allow to replace another export')
-    args = parser.parse(argv)
-    check_target(args.to)
-    check_folder(args.out, overwrite=args.overwrite)
-    bundle = bundle_lib.load(args.model)
-    print(write(bundle, args.to, args.out, overwrite=args.overwrite, card=_CARD if args.model is None else None))
 
 
 def check_target(target: str) -> None:
@@ -108,12 +72,7 @@ def check_folder(out: pathlib.Path, *, overwrite: bool = False) -> pathlib.Path:
 
 
 def write(
-    bundle: bundle_lib.Bundle,
-    target: str,
-    out: pathlib.Path,
-    *,
-    overwrite: bool = False,
-    card: pathlib.Path | None = None,
+    bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrite: bool = False, with_card: bool = False
 ) -> str:
     """Exports a model.
 
@@ -122,7 +81,7 @@ def write(
       target: One of `TARGETS`.
       out: The folder to make.
       overwrite: Whether another export may be replaced.
-      card: A model card to put beside the model.
+      with_card: Whether the card of the built-in model belongs beside this one.
 
     Returns:
       A line that tells what was written.
@@ -139,6 +98,6 @@ def write(
     functions.check(bundle)
     build = importlib.import_module(f'fvae_jax.export.{target}').build
     with output.replacing_folder(folder) as temporary:
-        measured = build(bundle, temporary, card)
+        measured = build(bundle, temporary, _CARD if with_card else None)
     size = sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
     return f'{out}: {size / 1e6:.1f} MB; {measured}'
