@@ -218,8 +218,6 @@ def _edit(
     progress: Callable[[Iterable], Iterable],
 ) -> None:
     """Edits a photo and writes all that is asked for."""
-    from fvae_jax.ops import image as image_ops
-
     opened = editor.open(photo)
     edited = opened.edit(strengths, **options)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
@@ -230,4 +228,4 @@ def _edit(
         steps = opened.sequence(args.steps, strengths, **options)
         steps.save(target, args.fps, args.overwrite, args.metadata, progress)
     for kind, picture in pictures.items():
-        image_ops.write_png(_beside(target, kind), picture)
+        write.write_png(_beside(target, kind), picture)
