@@ -328,7 +328,7 @@ def test_a_run_from_before_images_had_a_digest_goes_on_and_remembers_those_of_no
         experiment.train(config, run)
 
 
-def test_training_shows_nothing_of_the_libraries_under_it(tmp_path, capfd):
+def test_training_shows_nothing_of_the_libraries_under_it(tmp_path, capfd, caplog):
     """Neither what Orbax and TFDS log nor what they print, where nobody has set up logging."""
     config = _photos(tmp_path)
     experiment.train(config, tmp_path / 'run')
@@ -337,6 +337,7 @@ def test_training_shows_nothing_of_the_libraries_under_it(tmp_path, capfd):
     shown = capfd.readouterr()
     bars = [line for line in shown.err.replace('\r', '\n').splitlines() if line.strip()]
     assert shown.out == '' and all(line.startswith('FVAE:') for line in bars), shown
+    assert {record.name for record in caplog.records if record.levelname == 'WARNING'} <= {'fvae_jax'}, caplog.text
 
 
 def test_the_model_file_does_not_say_where_the_data_lay(cache, finished):
