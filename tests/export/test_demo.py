@@ -55,8 +55,13 @@ def start(*arguments, cache):
     )
 
 
-def test_the_page_is_served_until_it_is_interrupted(model, tmp_path):
+def test_the_page_is_served_until_it_is_interrupted(model, tmp_path, monkeypatch):
     made = None
+    monkeypatch.setenv('FVAE_CACHE_GB', '1e-9')  # too little for any page but the one that is served
+    old = tmp_path / 'demo' / 'old'
+    old.mkdir(parents=True)
+    (old / 'index.html').write_text('old')
+    os.utime(old, (0, 0))
     for run in range(2):
         process = start(model, '--no-open', cache=tmp_path)
         lines = [process.stdout.readline()]
