@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import checkpoint, evaluate, parallel, state as state_lib, writers
+from fvae_jax.training import checkpoint, devices, evaluate, parallel, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -63,7 +63,7 @@ def fit(
     # Resume ladder: 1. the newest step whose files agree with its manifest; 2. the one before it, when that
     # one is damaged; 3. new weights from config.seed. Weights, Adam, the input position, early stopping and
     # the step (and so every random stream) come back, so a resumed run ends with the same bits.
-    strategy = parallel.make_strategy(config.parallel)
+    strategy = devices.make_strategy(config.parallel)
     checkpoints = checkpoint.Checkpoints(workdir)
     restored = checkpoints.restore(strategy.template(jax.eval_shape(task.create_state)), batches)
     state, progress = (task.create_state(), Progress()) if restored is None else (restored[0], Progress(**restored[1]))
@@ -88,7 +88,7 @@ def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, state_lib.TrainSt
     checkpoints = checkpoint.Checkpoints(workdir, read_only=True)
     try:
         step = checkpoints.best_step()
-        template = parallel.single_device().template(jax.eval_shape(task.create_state))
+        template = devices.single_device().template(jax.eval_shape(task.create_state))
         return step, checkpoints.restore_state(step, template).replace(frozen=task.frozen)
     finally:
         checkpoints.close()
