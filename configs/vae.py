@@ -5,7 +5,7 @@ r"""The paper's VAE baseline (6.1): the encoder of the FVAE, a decoder that pred
 
 After the colon: the run that it is to be compared with, whose data, sizes and steps it takes over (none: the paper's
 numbers on Multi-PIE), and `pyramid` (or `:pyramid` alone), which also shows the decoder the source, as g is shown
-it. In those two places `--mode=report --workdir=runs/mine` finds them. Expected time: two thirds of the run's own.
+it. In those two places `fvae report runs/mine` finds them. Expected time: two thirds of the run's own.
 """
 
 from fvae_jax.config import default_config, is_run, of_run, parse_arg

@@ -7,6 +7,7 @@ Edit a photo, by the model that comes with the package:
     print(editor.expressions)
     photo = editor.open('me.jpg')
     photo.edit(smile=1.0).save('smiling.png')   # 0 is the photo itself, -1 the opposite, more exaggerates
+    photo.edit({'smile': 1.0, 'brow_raise': 0.5})     # the same by a mapping, for any name of an expression
 
 A film, from one photo of a person to another:
 
@@ -29,10 +30,10 @@ Whatever cannot be used raises `InputError`, with one line that names the remedy
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = '0.1.0'
 __all__ = ['Editor', 'InputError', 'load']
 
 from fvae_jax.errors import InputError
+from fvae_jax.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from fvae_jax.editing.editor import Editor, load

@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
+from fvae_jax.photo import output
 
 KEY = 'fvae_jax'
 # They become options of a command line.
@@ -72,9 +73,8 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         their largest value (numbers beyond 65504, or all of them tiny) stay as they are.
 
     Raises:
-      InputError: The folder cannot be written.
+      InputError: The file cannot be written.
     """
-    path = pathlib.Path(path)
     tensors = {
         **_flatten('fvae', bundle.fvae),
         **_flatten('mask', bundle.mask or {}),
@@ -90,14 +90,7 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         'info': bundle.info,
     }
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(safetensors.numpy.save(tensors, metadata))
-        temporary.replace(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f'cannot write the model file {path}: {error}') from error
+    output.write(path, safetensors.numpy.save(tensors, metadata))
 
 
 def built_in() -> pathlib.Path:

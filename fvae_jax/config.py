@@ -149,6 +149,9 @@ FIELDS: dict[str, Field] = {
     'latent.direction': Field(
         'class_means', _one_of('class_means', 'within_identity', 'paper'), 'how Z_target − Z_source is averaged'
     ),
+    'latent.mirror': Field(
+        True, _ANY, 'each image counts with its mirror image in these averages, so that directions have no side'
+    ),
     # Training (5.4).
     'train.start': Field('', _ANY, 'a model file whose weights a new run begins with; none means random ones'),
     'train.batch_size': Field(64, _at_least(1), 'pairs per step over all devices and hosts'),
@@ -194,6 +197,7 @@ CHANGEABLE = (
     'confidence.enabled',
     'confidence.steps',
     'latent.direction',
+    'latent.mirror',
     'eval.batch_size',
     'eval.max_pairs',
 )

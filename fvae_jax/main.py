@@ -27,10 +27,9 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory; default runs
 _MODE = flags.DEFINE_enum(
     'mode',
     'train',
-    ['train', 'mask', 'evaluate', 'report'],
+    ['train', 'mask', 'evaluate'],
     'train: the FVAE, then its confidence mask. mask: the mask only. '
-    'evaluate: score the best checkpoint on the test people. '
-    'report: the tables and figures of the paper, in WORKDIR/report.',
+    'evaluate: score the best checkpoint on the test people.',
 )
 _DISTRIBUTED = flags.DEFINE_bool(
     'distributed',
@@ -41,7 +40,7 @@ _DISTRIBUTED = flags.DEFINE_bool(
 
 
 def main(argv: list[str]) -> None:
-    """Dispatches to `training.experiment` and `evaluation.report`."""
+    """Dispatches to `training.experiment`."""
     if len(argv) > 1:
         raise InputError(f'unknown argument {argv[1]!r}; settings are given as --config.GROUP.FIELD=VALUE')
     if _CONFIG.value is None:
@@ -71,10 +70,6 @@ def _with_hosts(work: Callable[[], Any]) -> None:
 
 def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any]:
     """Imports what a mode needs: heavy imports wait until the flags are known to be good."""
-    if mode == 'report':
-        from fvae_jax.evaluation.report import build
-
-        return build.report
     from fvae_jax.training import experiment
 
     return {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[mode]

@@ -1,21 +1,18 @@
-"""What every command does around its work: caches, quiet libraries, one-line errors and exit statuses."""
+"""What every command does around its work: compiled programs, quiet libraries, one-line errors and exit statuses."""
 
+import contextlib
 import ctypes
 import errno
 import logging
 import os
-import pathlib
 import signal
 import sys
-from collections.abc import Callable
+import threading
+import warnings
+from collections.abc import Callable, Iterator
 
+from fvae_jax import cache
 from fvae_jax.errors import DiskFull, Diverged, InputError, OutOfMemory, Stopped
-
-
-def cache_dir() -> pathlib.Path:
-    """Returns the folder for built data sets and compiled programs: $FVAE_CACHE or ~/.cache/fvae_jax."""
-    return pathlib.Path(os.environ.get('FVAE_CACHE') or '~/.cache/fvae_jax').expanduser()
-
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -41,12 +38,15 @@ def prepare() -> None:
     import jax
 
     if not jax.config.jax_compilation_cache_dir:
-        jax.config.update('jax_compilation_cache_dir', str(cache_dir() / 'xla'))
+        # JAX's own limit needs another package, makes processes wait for one another, and fails on a cache without one.
+        programs = cache.folder() / 'xla'
+        cache.trim(programs.glob('*-cache'), cache.limit() // 10)
+        jax.config.update('jax_compilation_cache_dir', str(programs))
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Shows what fvae_jax reports, from a level on, above any progress bar, and of the libraries under it only warnings.
+    """Shows what fvae_jax reports, from a level on, above any progress bar, and of libraries under it only warnings.
 
     What they log as an error they raise as well.
     """
@@ -66,22 +66,67 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def stop_on_signals() -> None:
-    """Makes SIGTERM and SIGINT end a command at once with the status of `Stopped`; the training loop, while it runs, saves first.
+    """Makes SIGTERM and SIGINT end a command at once with the status of `Stopped`; the training loop saves first.
 
-    Without unwinding: an exception out of a signal's handler is lost in callbacks of libraries, or becomes another one, and what
-    is being written counts only when it is whole. Python answers signals between its own instructions, of which a compilation
-    is one.
+    Without unwinding: an exception out of a signal's handler is lost in callbacks of libraries, or becomes another one,
+    and what is being written counts only when it is whole. Python answers signals between its own instructions, of
+    which a compilation is one.
     """
 
     def stop(number: int, frame):
-        os.write(
-            2,
-            f'\nstopped by {signal.Signals(number).name}; what was saved is whole, and the same command goes on from there\n'.encode(),
-        )
+        name = signal.Signals(number).name
+        os.write(2, f'\nstopped by {name}; what was saved is whole, and the same command goes on from there\n'.encode())
         os._exit(Stopped.exit_status)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+# The thread of the command that this process runs; None where the package is used as a library.
+_commander: int | None = None
+
+
+@contextlib.contextmanager
+def owned_process() -> Iterator[None]:
+    """Says that this thread runs a command, whose process and standard error are its own.
+
+    What is odd in files Pillow and NumPy log or warn of, besides what they raise and return; a command leaves that out.
+    """
+    global _commander
+    before, _commander = _commander, threading.get_ident()
+    logging.getLogger('PIL').addHandler(logging.NullHandler())
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', module='PIL|numpy')
+            yield
+    finally:
+        _commander = before
+
+
+def owns_process() -> bool:
+    """Whether this thread runs a command, so that it may change what is one for the whole process."""
+    return _commander == threading.get_ident()
+
+
+@contextlib.contextmanager
+def c_libraries_silent() -> Iterator[None]:
+    """Keeps what C libraries write to standard error, past Python, off the screen of a command; else does nothing."""
+    if not owns_process():
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def exit_on_error(work: Callable[[], None]) -> None:
@@ -91,7 +136,8 @@ def exit_on_error(work: Callable[[], None]) -> None:
     little memory or a training that diverged; other exceptions are bugs and keep their traceback.
     """
     try:
-        work()
+        with owned_process():
+            work()
     except (InputError, DiskFull, Diverged, OutOfMemory, Stopped) as error:
         _die(str(error), error.exit_status)
     except OSError as error:

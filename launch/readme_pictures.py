@@ -14,7 +14,8 @@ import skimage.data
 
 import fvae_jax
 from fvae_jax.editing import morph
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import grid, image as image_ops
+from fvae_jax.photo import write
 
 DOCS = pathlib.Path(__file__).parents[1] / 'docs'
 ROWS = (
@@ -30,7 +31,7 @@ def main() -> None:
     editor = fvae_jax.load()
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'astronaut.png'
-        image_ops.write_png(path, skimage.data.astronaut())
+        write.write_png(path, skimage.data.astronaut())
         photo = editor.open(path)
 
     def crop(expression: str, strength: float) -> np.ndarray:
@@ -42,11 +43,9 @@ def main() -> None:
     def label(expression: str, strength: float) -> str:
         return f'{expression} {strength:g}'.replace('_', ' ') if strength else 'the photo'
 
-    grids = [
-        image_ops.image_grid([[crop(*edit) for edit in row]], [label(*edit) for edit in row], scale=1) for row in ROWS
-    ]
+    grids = [grid.image_grid([[crop(*edit) for edit in row]], [label(*edit) for edit in row], scale=1) for row in ROWS]
     DOCS.mkdir(exist_ok=True)
-    image_ops.write_png(DOCS / 'astronaut.png', np.concatenate(grids))
+    write.write_png(DOCS / 'astronaut.png', np.concatenate(grids))
     shutil.copyfile(quickstart / 'samples' / 'test.png', DOCS / 'quickstart.png')
 
 

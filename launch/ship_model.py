@@ -17,7 +17,7 @@ import skimage.data
 import fvae_jax
 from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 
 MAX_MEGABYTES = 20
 # Of a channel, in steps of 1/255: what nearly all pixels of the face, and what all pixels may differ by.
@@ -41,7 +41,7 @@ def compare(model: pathlib.Path, candidate: pathlib.Path) -> dict[str, Differenc
     editors = [fvae_jax.load(path) for path in (model, candidate)]
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'astronaut.png'
-        image_ops.write_png(path, skimage.data.astronaut())
+        write.write_png(path, skimage.data.astronaut())
         photos = [editor.open(path) for editor in editors]
     differences = {}
     for name in editors[1].expressions:

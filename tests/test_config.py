@@ -190,6 +190,36 @@ def test_help_names_every_field():
     assert all(f'--config.{path}\n' in text for path in config_lib.FIELDS)
 
 
+def test_the_literal_variant_is_the_paper_as_printed():
+    literal = load(next(path for path in CONFIGS if path.stem == 'multipie')).get_config('literal')
+    printed = {
+        'flow.parameterization': 'absolute',  # 3.1.1, 5.3: tanh gives normalized absolute coordinates
+        'data.image_size': 128,  # 5.2
+        'data.identity_pairs': 0.0,  # 5.2: pairs of expressions, never an image with itself
+        'data.color_transfer': True,
+        'data.flip': True,
+        'data.test_share': 0.2,
+        **{f'data.jitter_{kind}': 0.0 for kind in ('degrees', 'scale', 'shift', 'color')},
+        'model.width': 64,  # Figure 3
+        'model.latent_channels': 0,
+        'model.source_concat': 'pyramid',
+        'model.content': False,
+        'confidence.width': 0,  # the mask has g's shape
+        'latent.direction': 'paper',  # Algorithm 1, lines 4 and 6
+        'latent.mirror': False,
+        'loss.prior_weight': 0.003,  # 5.4
+        'loss.flow_weight': 0.001,
+        'train.batch_size': 64,
+        'train.learning_rate': 3e-4,
+        'train.beta1': 0.9,
+        'train.beta2': 0.999,
+        'train.clip': 5.0,
+        'train.schedule': 'constant',
+    }
+    flat = config_lib.flatten(literal)
+    assert {path: flat[path] for path in printed} == printed
+
+
 def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is_left():
     with safetensors.safe_open(bundle_lib.BUILT_IN, 'numpy') as file:
         stored = json.loads(json.loads(file.metadata()[bundle_lib.KEY])['config'])

@@ -12,7 +12,7 @@ import skimage.data
 from PIL import Image
 
 from configs import synthetic
-from fvae_jax.training import writers
+from fvae_jax.training import rundir
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -99,7 +99,7 @@ def test_no_usable_photo_names_the_reasons(tmp_path):
         'path,identity,expression\ngray.png,a,neutral\ncut.jpg,a,smile\nnone.jpg,b,neutral\n'
     )
     line = _fails(tmp_path, *_photos(tmp_path))
-    for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'no such file'):
+    for words in ('gray.png', 'no face', 'cut.jpg', 'truncated', 'none.jpg', 'does not exist'):
         assert words in line, line
 
 
@@ -111,10 +111,10 @@ def test_workdir_that_cannot_be_written(tmp_path):
 
 def test_workdir_of_another_config(tmp_path):
     run = tmp_path / 'run'
-    writers.open_workdir(run, synthetic.get_config('tiny'))
+    rundir.open_workdir(run, synthetic.get_config('tiny'))
     # Nothing is saved there yet, so wrong settings can still be mended; a checkpoint makes it somebody's.
-    writers.open_workdir(run, synthetic.get_config())
-    writers.open_workdir(run, synthetic.get_config('tiny'))
+    rundir.open_workdir(run, synthetic.get_config())
+    rundir.open_workdir(run, synthetic.get_config('tiny'))
     (run / 'manifests').mkdir()
     (run / 'manifests' / '4.json').write_text('{}')
     line = _fails(tmp_path, '--config=configs/synthetic.py:tiny', '--config.loss.flow_alpha=1')
@@ -125,6 +125,6 @@ def test_workdir_of_another_config(tmp_path):
 
 
 def test_a_second_run_in_the_same_workdir_is_refused(tmp_path):
-    writers.open_workdir(tmp_path / 'run', synthetic.get_config('tiny'))
-    with writers.claim(tmp_path / 'run'):
+    rundir.open_workdir(tmp_path / 'run', synthetic.get_config('tiny'))
+    with rundir.claim(tmp_path / 'run'):
         assert 'another process is training' in _fails(tmp_path, '--config=configs/synthetic.py:tiny')

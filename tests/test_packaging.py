@@ -23,7 +23,7 @@ def test_the_citation():
     assert citation['message'] and citation['authors'] == [{'name': 'fvae_jax contributors'}]
     setup = configparser.ConfigParser()
     setup.read_string(SETUP)
-    assert setup['metadata']['version'] == 'attr: fvae_jax.__version__'
+    assert setup['metadata']['version'] == 'attr: fvae_jax.version.__version__'
     assert str(citation['version']) == fvae_jax.__version__
     assert citation['license'] == setup['metadata']['license']
     [paper] = citation['references']

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from fvae_jax import bundle as bundle_lib, config as config_lib, errors, losses
-from fvae_jax.data import align, pairs
+from fvae_jax.data import align, pairs, people
 from fvae_jax.editing import latent, portrait
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, flow_color, image as image_ops, warp
@@ -359,5 +359,5 @@ def test_errors_are_one_line_whatever_they_quote(text):
     st.floats(0.01, 0.9),
 )
 def test_nobody_is_in_two_parts(names, test_share, validation_share):
-    split = pairs.split_identities(names, test_share, validation_share)
+    split = people.split_identities(names, test_share, validation_share)
     assert sorted(itertools.chain(*split)) == sorted(names) and all(split)

@@ -19,8 +19,10 @@ PACKAGE = ROOT / 'fvae_jax'
 # DESIGN: data flows one way. A module may import its own layer and those before it.
 LAYERS = [
     'assets',
+    'version',
     'errors',
     'config',
+    'cache',
     'runtime',
     'ops',
     'models',
@@ -40,7 +42,7 @@ LAYERS = [
 # Libraries with one door each.
 DOORS = {
     'tensorflow_datasets': {'data/builder.py'},
-    'grain': {'data/pipeline.py', 'training/checkpoint.py'},
+    'grain': {'data/pipeline.py'},
     'orbax': {'training/checkpoint.py', 'training/parallel.py'},  # the latter for its barrier
     'absl.flags': {'main.py'},
     'absl.app': {'main.py'},
@@ -106,6 +108,49 @@ def test_imports_point_one_way(path):
 def test_the_import_rule_can_fail(source):
     assert list(_violations(pathlib.Path('ops/warp.py'), source))
     assert not list(_violations(pathlib.Path('ops/warp.py'), 'import jax\nfrom fvae_jax.errors import InputError'))
+
+
+def _graph(sources):
+    """{file: the files that it imports}, for {path in the package: source}; a folder is its __init__.py."""
+    files = {'.'.join(('fvae_jax', *path.with_suffix('').parts)).removesuffix('.__init__'): path for path in sources}
+
+    def file(name):
+        """The file that a dotted name is, or is defined in; no part of it counts that is a folder on the way."""
+        return files.get(name) or files.get(name.rpartition('.')[0])
+
+    return {path: {file(name) for name in _imports(source)} - {None, path} for path, source in sources.items()}
+
+
+def _circles(graph):
+    """The groups of files each of which imports, by way of the others, itself."""
+    reached = {path: set(imported) for path, imported in graph.items()}
+    for middle in graph:
+        for path in graph:
+            if middle in reached[path]:
+                reached[path] |= reached[middle]
+    return {frozenset(p for p in graph if path in reached[p] and p in reached[path]) for path in graph} - {frozenset()}
+
+
+def test_no_files_import_each_other():
+    """Anywhere in them: inside functions and for type checkers, too."""
+    circles = _circles(_graph({path.relative_to(PACKAGE): path.read_text() for path in _modules()}))
+    assert not circles, [sorted(path.as_posix() for path in circle) for circle in circles]
+
+
+@pytest.mark.parametrize(
+    'sources, circle',
+    [
+        ({'a': 'import fvae_jax.b', 'b': 'def f():\n  from fvae_jax import a'}, 'ab'),
+        (
+            {'a': 'from fvae_jax.b import f', 'b': 'from fvae_jax.c import g', 'c': 'if T:\n  from fvae_jax import a'},
+            'abc',
+        ),
+        ({'a': 'from fvae_jax import b, c', 'b': 'from fvae_jax import c', 'c': 'import jax'}, ''),
+    ],
+)
+def test_the_rule_against_circles_can_fail(sources, circle):
+    graph = _graph({pathlib.Path(f'{name}.py'): source for name, source in sources.items()})
+    assert _circles(graph) == ({frozenset(pathlib.Path(f'{name}.py') for name in circle)} if circle else set())
 
 
 def test_configs_import_the_config_module_only():

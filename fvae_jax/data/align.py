@@ -1,6 +1,6 @@
 """Face alignment (5.2): find a face, its landmarks, and the similarity that brings it to the crop.
 
-Points are (x, y) in pixels and the centre of the first pixel is (0, 0), in photos and in crops, so
+Points are (x, y) in pixels and the center of the first pixel is (0, 0), in photos and in crops, so
 a point at the fraction f of a side of n pixels has the coordinate f·n - 0.5. Transforms are 2×3
 matrices [A | t] that take photo points to crop points: p ↦ A p + t.
 
@@ -14,7 +14,7 @@ import functools
 import importlib.util
 import itertools
 import math
-import pathlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,30 +24,30 @@ import numpy as np
 
 from fvae_jax.errors import InputError
 
-EYE_X = 0.33  # left eye centre across the crop; the right one mirrors it at 0.67
-EYE_Y = 0.40  # eye centres down the crop
+EYE_X = 0.33  # left eye center across the crop; the right one mirrors it at 0.67
+EYE_Y = 0.40  # eye centers down the crop
 
 _DETECTION_SIDE = 1000  # px; larger photos are searched on a reduced copy
 # dlib rounds landmarks to whole pixels and reads single ones. Reading them on an upright patch in
-# which the eyes are 120 px apart, from nine shifted boxes, puts the eye centres of a rotated or
+# which the eyes are 120 px apart, from nine shifted boxes, puts the eye centers of a rotated or
 # scaled photo within 0.1 px (median, in a crop of 128) of where they were; one reading is 0.35 off.
 _PATCH_SIDE = 600
 _PATCH_EYE_X = 0.40
 _BOX_SHIFTS = (-0.04, 0.0, 0.04)
-# The mean box of dlib's frontal detector, in eye distances: side, and centre below the eyes.
+# The mean box of dlib's frontal detector, in eye distances: side, and center below the eyes.
 _BOX_SIDE = 2.45
 _BOX_DROP = 0.49
 _REFINEMENTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Face:
+class Detection:
     """One detected face.
 
     Attributes:
       box: (left, top, right, bottom) of the detector, in photo pixels.
       landmarks: (5, 2) float64, photo pixels, in dlib's order.
-      score: the detector's confidence; about 0 is doubtful, above 0.5 is sure.
+      score: The detector's confidence; about 0 is doubtful, above 0.5 is sure.
     """
 
     box: tuple[float, float, float, float]
@@ -55,7 +55,7 @@ class Face:
     score: float
 
 
-def detect_faces(image: np.ndarray) -> list[Face]:
+def detect_faces(image: np.ndarray) -> list[Detection]:
     """Finds the upright, roughly frontal faces of a photo with dlib (5.2, [11]).
 
     Args:
@@ -80,11 +80,11 @@ def detect_faces(image: np.ndarray) -> list[Face]:
         # A dlib rectangle holds its last row and column.
         corners = np.array([[box.left(), box.top()], [box.right() + 1, box.bottom() + 1]])
         corners = corners * ratio - 0.5
-        faces.append(Face(tuple(corners.ravel().tolist()), _landmarks(image, corners), score))
+        faces.append(Detection(tuple(corners.ravel().tolist()), _landmarks(image, corners), score))
     return sorted(faces, key=lambda face: face.box[2] - face.box[0], reverse=True)
 
 
-def main_face(faces: Sequence[Face]) -> Face | None:
+def main_face(faces: Sequence[Detection]) -> Detection | None:
     """The subject of a portrait: the largest face that is not far less certain than the surest one.
 
     Large patches of cloth or wall are sometimes taken for a face, with a low score.
@@ -94,7 +94,7 @@ def main_face(faces: Sequence[Face]) -> Face | None:
 
 
 def eye_centers(landmarks: np.ndarray) -> np.ndarray:
-    """The eye centres: the middle of the two corners of each eye.
+    """The eye centers: the middle of the two corners of each eye.
 
     Args:
       landmarks: (5, 2), px.
@@ -107,7 +107,7 @@ def eye_centers(landmarks: np.ndarray) -> np.ndarray:
 
 
 def crop_eye_centers(size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> np.ndarray:
-    """Where the eye centres of an aligned crop lie: (2, 2), px, left of the picture first."""
+    """Where the eye centers of an aligned crop lie: (2, 2), px, left of the picture first."""
     return np.array([[eye_x, eye_y], [1 - eye_x, eye_y]]) * size - 0.5
 
 
@@ -116,15 +116,15 @@ def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X, eye_y
 
     Args:
       landmarks: (5, 2), photo px.
-      size: side of the crop, px.
-      eye_x: where the left eye centre goes, as a fraction of the side; the right one mirrors it.
-      eye_y: where both eye centres go, as a fraction of the side from the top.
+      size: Side of the crop, px.
+      eye_x: Where the left eye center goes, as a fraction of the side; the right one mirrors it.
+      eye_y: Where both eye centers go, as a fraction of the side from the top.
 
     Returns:
       2×3 float64 matrix [A | t], photo px to crop px.
 
     Raises:
-      InputError: the two eye centres coincide.
+      InputError: The two eye centers coincide.
     """
     left, right = eye_centers(landmarks)
     goal_left, goal_right = crop_eye_centers(size, eye_x, eye_y)
@@ -156,7 +156,7 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     Args:
       image: (H, W) or (H, W, C), uint8, uint16 or float32, any number of channels.
       matrix: 2×3 similarity, photo px to crop px.
-      size: side of the crop, px.
+      size: Side of the crop, px.
 
     Returns:
       (size, size) or (size, size, C), the type of `image`.
@@ -165,7 +165,7 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     finer = max(1, math.ceil(1 / scale - 1e-6))
     fine_matrix = finer * np.asarray(matrix, np.float64)
-    fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centres elsewhere
+    fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
     # OpenCV takes four channels at a time.
     crops = [
         _warp(planes[..., channel : channel + 4], fine_matrix, size, finer) for channel in range(0, planes.shape[2], 4)
@@ -210,11 +210,12 @@ def read_landmarks(
     """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
 
     Args:
-      predictor: the model.
+      predictor: The model.
       patch: (H, W, 3) uint8 RGB, a face.
-      left, right: (2,), px of the patch, where the eye centres are about.
-      box_side: side of the box, in eye distances.
-      box_drop: from the eyes down to the centre of the box, in eye distances.
+      left: (2,), px of the patch, where the eye center on the left is about.
+      right: The same of the other one.
+      box_side: Side of the box, in eye distances.
+      box_drop: From the eyes down to the center of the box, in eye distances.
 
     Returns:
       (n, 2) float64, px of the patch; dlib's single readings are whole pixels.
@@ -248,7 +249,11 @@ def _detector():
 def _predictor():
     import dlib
 
-    # Importing face_recognition_models needs pkg_resources, which setuptools no longer has.
+    return dlib.shape_predictor(model_file('shape_predictor_5_face_landmarks'))
+
+
+def model_file(name: str) -> str:
+    """The path of one of dlib's models in the package face_recognition_models."""
+    # Importing it needs pkg_resources, which setuptools no longer has.
     package = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
-    model = pathlib.Path(package) / 'models' / 'shape_predictor_5_face_landmarks.dat'
-    return dlib.shape_predictor(str(model))
+    return os.path.join(package, 'models', f'{name}.dat')

@@ -1,20 +1,19 @@
 """From photo files to the aligned crops and flows of a set."""
 
+import hashlib
 import pathlib
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from fvae_jax.data import align
-from fvae_jax.data.builder import BuildReport
-from fvae_jax.data.index import Photo
+from fvae_jax.data.builder import Skipped
+from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
-from fvae_jax.photo import opening
+from fvae_jax.photo import read
 
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
@@ -23,101 +22,59 @@ class UnusablePhoto(Exception):
     """A photo that has to be left out; the message is the reason."""
 
 
-def read_photo(path: pathlib.Path) -> np.ndarray:
-    """Reads a photo as it is meant to be seen: EXIF orientation applied, RGB.
-
-    Pillow is used because OpenCV fills the missing part of a truncated JPEG with grey, silently.
-
-    Returns:
-      (H, W, 3) uint8 RGB.
-
-    Raises:
-      UnusablePhoto: the file is missing, truncated or no image.
-    """
-    try:
-        with opening.opened(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith('I'):  # 16-bit grey, which convert() would clip to white
-                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-            return np.array(image.convert('RGB'))
-    except FileNotFoundError:
-        raise UnusablePhoto('no such file') from None
-    except Image.UnidentifiedImageError:
-        raise UnusablePhoto('not an image') from None
-    except Image.DecompressionBombError:
-        raise UnusablePhoto(f'has more than {opening.MAX_PIXELS / 1e6:g} million pixels') from None
-    except InputError as error:
-        raise UnusablePhoto(str(error)) from None
-    except opening.DAMAGES as error:
-        raise UnusablePhoto(f'cannot be read: {" ".join(str(error).split()) or type(error).__name__}') from None
-
-
-def find_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def find_crop(image: np.ndarray, size: int) -> np.ndarray:
     """Aligns the main face of a photo (5.2).
 
     Args:
       image: (H, W, 3) uint8 RGB.
-      size: side of the crop, px.
+      size: Side of the crop, px.
 
     Returns:
-      The crop, (size, size, 3) uint8, and the five landmarks in it, (5, 2) float32, px.
+      The crop, (size, size, 3) uint8.
 
     Raises:
-      UnusablePhoto: no face is found.
+      UnusablePhoto: No face is found.
     """
     face = align.main_face(align.detect_faces(image))
     if face is None:
         raise UnusablePhoto('no face found')
     try:
-        matrix = align.crop_transform(face.landmarks, size)
+        return align.align_crop(image, align.crop_transform(face.landmarks, size), size)
     except InputError as error:
         raise UnusablePhoto(str(error)) from None
-    landmarks = align.transform_points(matrix, face.landmarks)
-    return align.align_crop(image, matrix, size), landmarks.astype(np.float32)
 
 
-def take_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Takes an image that is an aligned crop already, and only resizes it.
-
-    Args:
-      image: (N, N, 3) uint8 RGB.
-      size: side of the crop, px.
-
-    Returns:
-      The crop, (size, size, 3) uint8, and (5, 2) float32 landmarks of which only the eye centres
-      are known: both corners of an eye lie where alignment puts its centre, and the nose is NaN.
+def take_crop(image: np.ndarray, size: int) -> np.ndarray:
+    """Takes an image (N, N, 3) uint8 RGB that is an aligned crop already, and only resizes it.
 
     Raises:
-      UnusablePhoto: the image is not square.
+      UnusablePhoto: The image is not square.
     """
     height, width = image.shape[:2]
     if height != width:
         raise UnusablePhoto(f'an aligned crop is square, not {width}×{height}')
-    left, right = align.crop_eye_centers(size)
-    landmarks = np.stack([right, right, left, left, [np.nan, np.nan]])
-    return _resize(image, size, cv2.INTER_CUBIC), landmarks.astype(np.float32)
+    return _resize(image, size, cv2.INTER_CUBIC)
 
 
 def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Reads a true displacement and brings it to the size of the crop.
 
     Args:
-      path: an .npz with flow (h, w, 2), pixels of an h×w crop, and exposed (h, w) bool.
-      size: side of the crop, px.
+      path: An .npz with flow (h, w, 2), pixels of an h×w crop, and exposed (h, w) bool.
+      size: Side of the crop, px.
 
     Returns:
-      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centred and multiplied
+      displacement (size, size, 2) float16, crop pixels, resized half-pixel-centered and multiplied
       by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is.
 
     Raises:
-      UnusablePhoto: the file is missing or something else.
+      UnusablePhoto: The file is missing or something else.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
                 raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
-        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
-            warnings.simplefilter('ignore')  # NumPy's, on files that Python 2 wrote
+        with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
@@ -146,40 +103,37 @@ def _longest(flow: np.ndarray) -> float:
         return np.abs(flow.astype(np.float64)).max()
 
 
-def face_examples(photos: Sequence[Photo], size: int, aligned: bool, report: BuildReport) -> Iterator[dict[str, Any]]:
-    """Yields an example of `builder.FaceSet` for every usable photo, and reports the others.
+def face_examples(entries: Sequence[Entry], size: int, aligned: bool) -> Iterator[dict[str, Any] | Skipped]:
+    """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
     Args:
-      photos: the photos.
-      size: side of the crops, px.
-      aligned: whether the photos are aligned crops, taken as they are.
-      report: where photos that are left out are noted.
+      entries: The photos.
+      size: Side of the crops, px.
+      aligned: Whether the photos are aligned crops, taken as they are.
     """
-    report.expected = len(photos)
-    for photo in photos:
+    for entry in entries:
         try:
-            image = read_photo(photo.root / photo.file)
-            crop, landmarks = (take_crop if aligned else find_crop)(image, size)
+            image = read.read_photo(entry.root / entry.file).eight_bit().pixels
             example = {
-                'image': crop,
-                'identity': photo.identity,
-                'expression': photo.expression,
-                'strength': photo.strength,
-                'origin': photo.origin,
-                'landmarks': landmarks,
-                'file': photo.file,
-                'reference': photo.reference,
+                'image': (take_crop if aligned else find_crop)(image, size),
+                'identity': entry.identity,
+                'expression': entry.expression,
+                'strength': entry.strength,
+                'origin': entry.origin,
+                'file': entry.file,
+                'reference': entry.reference,
             }
-            if photo.flow:
-                displacement, exposed = read_flow(photo.root / photo.flow, size)
-                example.update(displacement=displacement, exposed=exposed)
-        except UnusablePhoto as reason:
-            report.skip(photo.file, str(reason))
+            if entry.flow:
+                example['displacement'], example['exposed'] = read_flow(entry.root / entry.flow, size)
+        except (UnusablePhoto, InputError) as reason:
+            yield Skipped(entry.file, str(reason))
         else:
+            files = [entry.root / file for file in (entry.file, entry.flow) if file]
+            example['made_from'] = ' '.join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
             yield example
 
 
 def _resize(image: np.ndarray, size: int, enlarge: int) -> np.ndarray:
-    """Resizes to a square, half-pixel-centred: by areas where it reduces, else with `enlarge`."""
+    """Resizes to a square, half-pixel-centered: by areas where it reduces, else with `enlarge`."""
     interpolation = cv2.INTER_AREA if size < min(image.shape[:2]) else enlarge
     return cv2.resize(image, (size, size), interpolation=interpolation)

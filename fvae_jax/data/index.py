@@ -23,15 +23,15 @@ _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smi
 
 
 @dataclasses.dataclass(frozen=True)
-class Photo:
+class Entry:
     """One photo of a set, not yet opened.
 
     Attributes:
-      root: the folder that `file` and `flow` are relative to.
-      file: the photo.
-      identity, expression, strength, origin: as in `builder.FaceSet`.
-      flow: the .npz with the true displacement from `reference`, '' if none.
-      reference: the photo of the same person that `flow` starts from; the photo itself where other flows start from
+      root: The folder that `file` and `flow` are relative to.
+      file: The photo.
+      identity, expression, strength, origin: As in `builder.Source`.
+      flow: The .npz with the true displacement from `reference`, '' if none.
+      reference: The photo of the same person that `flow` starts from; the photo itself where other flows start from
         it; '' where no flow is known.
     """
 
@@ -45,7 +45,7 @@ class Photo:
     reference: str = ''
 
 
-def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
+def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """Lists the photos of one or several folders.
 
     A folder has an index.csv with the columns path, identity, expression and, if wanted, strength,
@@ -53,11 +53,11 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
     name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
 
     Args:
-      root: a folder, or several separated by commas; the same name in two of them is one person.
-      exclude: expressions to leave out.
+      root: A folder, or several separated by commas; the same name in two of them is one person.
+      exclude: Expressions to leave out.
 
     Raises:
-      InputError: a folder is missing, or its index cannot be read; names the folder and the row.
+      InputError: A folder is missing, or its index cannot be read; names the folder and the row.
     """
     folders = [os.path.expanduser(part.strip()) for part in root.split(',') if part.strip()]
     if not folders:
@@ -79,7 +79,7 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Photo]:
     return kept
 
 
-def fingerprint(photos: Sequence[Photo]) -> str:
+def fingerprint(photos: Sequence[Entry]) -> str:
     """A digest of the list and of the size and date of every file in it."""
     digest = hashlib.sha256()
     for photo in photos:
@@ -98,7 +98,7 @@ def _stamp(path: pathlib.Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _walk(folder: str) -> list[Photo]:
+def _walk(folder: str) -> list[Entry]:
     root = pathlib.Path(folder)
     photos = []
     for path in sorted(root.glob('*/*')):
@@ -107,7 +107,7 @@ def _walk(folder: str) -> list[Photo]:
         if path.suffix.lower() in _PHOTO_SUFFIXES and expression and not hidden:
             file = path.relative_to(root).as_posix()
             strength = 0.0 if expression == NEUTRAL else 1.0
-            photos.append(Photo(root, file, path.parent.name, expression, strength))
+            photos.append(Entry(root, file, path.parent.name, expression, strength))
     if not photos:
         raise InputError(
             f"data.root '{folder}' has no index.csv and no photos named IDENTITY/EXPRESSION.jpg; {_EXPECTED}"
@@ -115,7 +115,7 @@ def _walk(folder: str) -> list[Photo]:
     return photos
 
 
-def _read_index(folder: str) -> list[Photo]:
+def _read_index(folder: str) -> list[Entry]:
     table = os.path.join(folder, 'index.csv')
     if not os.path.isfile(table):  # opening a pipe would wait for ever
         raise InputError(f"data.root '{folder}' has an index.csv that is no file; {_EXPECTED}")
@@ -133,7 +133,8 @@ def _read_index(folder: str) -> list[Photo]:
                     raise InputError(
                         f"data.root '{folder}' has an index.csv without the column '{column}'; {_EXPECTED}"
                     )
-            photos = _find_references({reader.line_num: _row(folder, reader.line_num, row) for row in reader})
+            rows = ((reader.line_num, row) for row in reader)
+            photos = _find_references({line: _row(folder, line, row) for line, row in rows})
         except (UnicodeDecodeError, csv.Error) as error:
             # One line, whatever the table holds.
             raise InputError(
@@ -144,7 +145,7 @@ def _read_index(folder: str) -> list[Photo]:
     return photos
 
 
-def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
+def _row(folder: str, line: int, row: dict[str, str | None]) -> Entry:
     def cell(column: str) -> str:
         return (row.get(column) or '').strip()
 
@@ -169,7 +170,7 @@ def _row(folder: str, line: int, row: dict[str, str | None]) -> Photo:
         raise _wrong(
             folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression"
         )
-    return Photo(
+    return Entry(
         pathlib.Path(folder),
         cell('path'),
         cell('identity'),
@@ -188,41 +189,38 @@ def _lies_in(folder: str, file: str) -> bool:
         return False
 
 
-def _find_references(photos: dict[int, Photo]) -> list[Photo]:
-    """Completes the photos of a table, by line, with what their flows start from: the neutral photo unless the table says."""
+def _find_references(entries: dict[int, Entry]) -> list[Entry]:
+    """Completes a table, by line, with what its flows start from: the neutral photo unless the table says."""
     plain = collections.defaultdict(set)  # the photos without a flow, by person
-    for photo in photos.values():
-        if not photo.flow:
-            plain[photo.identity].add(photo)
-    found = {}
-    for line, photo in photos.items():
-        if not photo.flow:
-            continue
-        others = plain[photo.identity]
-        neutrals = [other.file for other in others if other.expression == NEUTRAL]
-        if photo.reference and photo.reference not in {other.file for other in others}:
+    for entry in entries.values():
+        if not entry.flow:
+            plain[entry.identity].add((entry.file, entry.expression))
+    starts = {}
+    for line, entry in entries.items():
+        others = plain[entry.identity]
+        neutrals = [file for file, expression in others if expression == NEUTRAL]
+        if entry.reference and entry.reference not in dict(others):
             raise _wrong(
-                photo.root,
+                entry.root,
                 line,
-                f"reference '{photo.reference}' is no photo of '{photo.identity}' without a flow of "
-                'its own; name the photo that the flow starts from',
+                f"reference '{entry.reference}' is no photo of '{entry.identity}' without a flow of its own; name the "
+                'photo that the flow starts from',
             )
-        if not photo.reference and len(neutrals) != 1:
+        if entry.flow and not entry.reference and len(neutrals) != 1:
             raise _wrong(
-                photo.root,
+                entry.root,
                 line,
-                f'its flow starts from one of {len(neutrals)} neutral photos of '
-                f"'{photo.identity}'; name it in the column reference",
+                f"its flow starts from one of {len(neutrals)} neutral photos of '{entry.identity}'; name it in the "
+                'column reference',
             )
-        found[line] = photo.reference or neutrals[0]
-    references = {(photos[line].identity, reference) for line, reference in found.items()}
-
-    def own(photo: Photo) -> str:
-        return photo.file if (photo.identity, photo.file) in references else ''
-
+        if entry.flow:
+            starts[line] = entry.reference or neutrals[0]
+    own = {(entries[line].identity, file) for line, file in starts.items()}
     return [
-        dataclasses.replace(photo, reference=found[line] if photo.flow else own(photo))
-        for line, photo in photos.items()
+        dataclasses.replace(
+            entry, reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else '')
+        )
+        for line, entry in entries.items()
     ]
 
 
@@ -230,7 +228,7 @@ def _wrong(folder: str | os.PathLike, line: int, what: str) -> InputError:
     return InputError(f"data.root '{folder}', index.csv, line {line}: {what}")
 
 
-def _check_one_folder(photos: list[Photo], root: str) -> None:
+def _check_one_folder(photos: list[Entry], root: str) -> None:
     """Refuses flows of one person in two folders, whose references may have the same name."""
     folders = collections.defaultdict(set)
     for photo in photos:

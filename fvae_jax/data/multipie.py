@@ -1,12 +1,11 @@
 """CMU Multi-PIE (5.1): the frontal camera 05_1 under the frontal flash 06, six expressions."""
 
-import os
 import pathlib
-from collections.abc import Iterator
-from typing import Any
+
+import ml_collections
 
 from fvae_jax.data import crops, index
-from fvae_jax.data.builder import BuildReport, FaceSet
+from fvae_jax.data.builder import Source
 from fvae_jax.errors import InputError
 
 # What each subject was asked for, by session and recording.
@@ -27,43 +26,32 @@ CAMERA = '05_1'
 ILLUMINATION = '06'
 
 
-class Multipie(FaceSet):
-    """Multi-PIE as CMU delivers it, in a folder of one's own."""
+def source(settings: ml_collections.ConfigDict) -> Source:
+    """Looks the photos up under `settings.manual_dir`, the folder that holds multipie/data/sessionNN.
 
-    name = 'multipie'
-
-    def __init__(self, *, size: int, cache: str | os.PathLike, manual_dir: str):
-        """Looks the photos up.
-
-        Args:
-          size: side of the crops, px.
-          cache: folder that holds the built sets.
-          manual_dir: the folder that holds multipie/data/sessionNN.
-
-        Raises:
-          InputError: the photos are not there; says how to get them and where to put them.
-        """
-        self._photos = find_photos(manual_dir)
-        super().__init__(
-            size=size,
-            cache=cache,
-            source=f"data.manual_dir '{manual_dir}'",
-            options={},
-            fingerprint=index.fingerprint(self._photos),
-        )
-
-    def _face_examples(self, report: BuildReport) -> Iterator[dict[str, Any]]:
-        return crops.face_examples(self._photos, self._size, False, report)
+    Raises:
+      InputError: The photos are not there; says how to get them and where to put them.
+    """
+    entries, size = find_photos(settings.manual_dir), settings.image_size
+    return Source(
+        'multipie',
+        f"data.manual_dir '{settings.manual_dir}'",
+        size,
+        {},
+        index.fingerprint(entries),
+        len(entries),
+        lambda: crops.face_examples(entries, size, aligned=False),
+    )
 
 
-def find_photos(manual_dir: str) -> list[index.Photo]:
+def find_photos(manual_dir: str) -> list[index.Entry]:
     """Lists the photos of the recordings in `EXPRESSIONS`; a subject may have several neutral ones.
 
     Args:
-      manual_dir: the folder that holds multipie/data/sessionNN.
+      manual_dir: The folder that holds multipie/data/sessionNN.
 
     Raises:
-      InputError: there is no such photo.
+      InputError: There is no such photo.
     """
     root = pathlib.Path(manual_dir).expanduser()
     photos = []
@@ -74,7 +62,7 @@ def find_photos(manual_dir: str) -> list[index.Photo]:
             name = f'{subject}_{session}_{recording}_{CAMERA.replace("_", "")}_{ILLUMINATION}.png'
             file = (folder / name).relative_to(root).as_posix()
             strength = 0.0 if expression == index.NEUTRAL else 1.0
-            photos.append(index.Photo(root, file, f'multipie_{subject}', expression, strength))
+            photos.append(index.Entry(root, file, f'multipie_{subject}', expression, strength))
     if not photos:
         raise InputError(
             f"data.manual_dir '{manual_dir}' has no folders multipie/data/sessionNN/multiview/"

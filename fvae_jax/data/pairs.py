@@ -1,6 +1,5 @@
 """(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -26,19 +25,11 @@ class FaceSource(Protocol):
     records: Sequence[Any]
 
     def __getitem__(self, index: int) -> Mapping[str, Any]:
-        """Reads one example, with the fields of `builder.FaceSet`."""
-
-
-class Split(NamedTuple):
-    """The identities of each part, sorted. Nobody is in two parts."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
+        """Reads one example, with the fields that `builder.Source` lists."""
 
 
 class Augmentation(NamedTuple):
-    """What happens to S and T alike: a similarity about the centre of the crop, a flip, other light."""
+    """What happens to S and T alike: a similarity about the center of the crop, a flip, other light."""
 
     degrees: float = 0.0
     scale: float = 1.0
@@ -46,49 +37,6 @@ class Augmentation(NamedTuple):
     shift_y: float = 0.0
     flip: bool = False
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-
-def _part(identities: Sequence[str], salt: str, share: float, spare: int, first: Sequence[str] = ()) -> set[str]:
-    """The `share` of the names: `first`, then those with the smallest hashes; one at least, and `spare` are left."""
-
-    def rank(identity: str) -> tuple[bool, bytes]:
-        return identity not in first, hashlib.sha256(f'{salt}:{identity}'.encode()).digest()
-
-    count = min(max(1, len(first), round(share * len(identities))), len(identities) - spare)
-    return set(sorted(identities, key=rank)[:count])
-
-
-def split_identities(
-    identities: Sequence[str], test_share: float, validation_share: float, test_people: Sequence[str] = ()
-) -> Split:
-    """Divides people by a hash of their names: the same people are always divided alike (5.2, 5.4).
-
-    Args:
-      identities: Names, repeated or not.
-      test_share: Share of all people kept for the final test.
-      validation_share: Share of the remaining people that early stopping looks at.
-      test_people: Names that are among the test people, whatever their hash.
-
-    Raises:
-      InputError: There are fewer than three people, or nobody is left to train on, or a name is unknown.
-    """
-    names = sorted(set(identities))
-    if len(names) < 3:
-        raise InputError(
-            f'the set has {len(names)} identities; at least 3 are needed, to train, to validate and to test'
-        )
-    for name in sorted(set(test_people) - set(names)):
-        raise InputError(f'data.test_people names {name!r}, who is not in the set or has no pair of expressions')
-    if len(set(test_people)) > len(names) - 2:
-        raise InputError(
-            f'data.test_people names {len(set(test_people))} of {len(names)} people; leave two at least '
-            'to train and to validate'
-        )
-    test = _part(names, 'test', test_share, spare=2, first=sorted(set(test_people)))
-    rest = [name for name in names if name not in test]
-    validation = _part(rest, 'validation', validation_share, spare=1)
-    train = tuple(name for name in rest if name not in validation)
-    return Split(train, tuple(sorted(validation)), tuple(sorted(test)))
 
 
 def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
@@ -246,7 +194,7 @@ class TrueFlow(NamedTuple):
         """Carries all three along with the images."""
         size = self.displacement.shape[0]
         matrix = augmentation_matrix(augmentation, size)
-        options = dict(dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        options = {'dsize': (size, size), 'flags': cv2.INTER_LINEAR, 'borderMode': cv2.BORDER_REPLICATE}
         moved = cv2.warpAffine(self.displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
         return TrueFlow(
             moved,
@@ -300,7 +248,7 @@ def load_pair(
     settings: ml_collections.ConfigDict,
     flows: PairFlows | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads, augments and colour-matches one pair.
+    """Reads, augments and color-matches one pair.
 
     Args:
       faces: A set, as `sets.open_set` returns it.

@@ -1,5 +1,6 @@
-"""Grain: this host's share of each global batch, prefetched, and resumed from a checkpoint."""
+"""Grain: this host's share of each global batch, prefetched, from any step on."""
 
+import os
 from collections.abc import Iterator
 
 import grain
@@ -10,23 +11,29 @@ from fvae_jax.data import pairs as pairs_lib
 
 # The stream has no end; Grain wants a length.
 _ENDLESS = 1 << 40
-_THREADS = 4
 _PREFETCH = 16
+_MOST_THREADS = 16  # Python code in a pair keeps more of them waiting for each other
+
+
+def _threads() -> int:
+    """One for each core that this process may use."""
+    return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
 
 
 def training_batches(
-    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice
-) -> grain.DatasetIterator:
-    """Returns an endless, checkpointable iterator over this host's share of the training batches.
+    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice, step: int = 0
+) -> Iterator[dict[str, np.ndarray]]:
+    """Returns an endless iterator over this host's share of the training batches.
 
     Position p of the stream belongs to row p mod batch_size of step p // batch_size, whatever the number
-    of hosts: the global batch is the same for all of them.
+    of hosts and of threads: the global batch is the same for all of them, and so a run goes on by its step alone.
 
     Args:
       faces: A set, as `sets.open_set` returns it.
       pairs: (pairs, 2) indices into it.
       config: The experiment.
       rows: This host's rows of a global batch.
+      step: The steps that are done.
 
     Returns:
       Batches of `pairs.load_pair` with `index`, the positions, int32.
@@ -36,13 +43,13 @@ def training_batches(
     flows = pairs_lib.PairFlows(faces)
 
     def load(local: int) -> dict[str, np.ndarray]:
-        step, row = divmod(int(local), share)
-        position = step * config.train.batch_size + rows.start + row
+        batch, row = divmod(int(local), share)
+        position = (step + batch) * config.train.batch_size + rows.start + row
         example = pairs_lib.load_pair(faces, *plan.at(position), config.data, flows)
         return {**example, 'index': np.asarray(position % 2**31, np.int32)}
 
     dataset = grain.MapDataset.range(_ENDLESS).map(load)
-    loader = dataset.to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=4 * share))
+    loader = dataset.to_iter_dataset(grain.ReadOptions(num_threads=_threads(), prefetch_buffer_size=4 * share))
     return iter(loader.batch(share, drop_remainder=True))
 
 
@@ -60,7 +67,7 @@ def evaluation_batches(
     loader = (
         grain.MapDataset.range(count * size)
         .map(load)
-        .to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_PREFETCH))
+        .to_iter_dataset(grain.ReadOptions(num_threads=_threads(), prefetch_buffer_size=_PREFETCH))
         .batch(size)
     )
     for i, batch in enumerate(loader):

@@ -1,4 +1,4 @@
-"""The true flow between two pictures of a person, from how each of them moved one reference picture, as a rule the neutral one.
+"""The true flow between two pictures of a person, from how each moved one reference picture, as a rule the neutral one.
 
 A picture with displacement d shows at p what the reference shows at the material point
 m(p) = p + d(p). Pixel p of picture T is therefore found in picture S at the q with m_S(q) = m_T(p).
@@ -11,7 +11,7 @@ from scipy import ndimage
 # from the changes on both sides, px per px, belongs to two layers: lid and eyeball, two lips.
 _TEAR = 1.3
 _KINK = 0.3
-_REACH = 0.75  # px from the centre of a pixel to the last point that it speaks for
+_REACH = 0.75  # px from the center of a pixel to the last point that it speaks for
 _EDGE_REACH = 0.1  # px, the same towards another layer
 _FRAME_REACH = 0.5  # px, the same towards the frame
 _NEIGHBORHOOD = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -105,9 +105,9 @@ def compose(
     limits = np.array([width - 1, height - 1])
     if hidden.all():
         return np.zeros((height, width, 2), np.float32), np.ones((height, width), bool), np.zeros((height, width), bool)
-    centres = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    wanted = (centres + np.asarray(target_displacement, np.float32)).reshape(-1, 2)
-    shown = (centres + source).reshape(-1, 2)
+    centers = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    wanted = (centers + np.asarray(target_displacement, np.float32)).reshape(-1, 2)
+    shown = (centers + source).reshape(-1, 2)
     pixel = _nearest_pixel(shown, hidden, wanted)
 
     # One Newton step from there: m_S(q + δ) = m_S(q) + (I + ∇d) δ.
@@ -119,9 +119,9 @@ def compose(
     delta = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]], -1)
     delta = delta / np.maximum(a * d - b * c, 0.05)[:, None]
     beyond = ((delta < -behind) | (delta > ahead)).any(-1)
-    start = centres.reshape(-1, 2)[pixel]
+    start = centers.reshape(-1, 2)[pixel]
     new = np.asarray(target_exposed, bool).ravel()
     outside = ((start + delta < -_FRAME_REACH) | (start + delta > limits + _FRAME_REACH)).any(-1) & ~new
     found = (start + np.clip(delta, -_REACH, _REACH)).reshape(height, width, 2)
     exposed = new | (beyond & ~outside)
-    return found - centres, exposed.reshape(height, width), outside.reshape(height, width)
+    return found - centers, exposed.reshape(height, width), outside.reshape(height, width)

@@ -1,1 +1,1 @@
-"""Edits: Algorithms 1 and 2 on crops (`editor`) and whole photos (`studio`), and files for the results."""
+"""Edits: Algorithms 1 and 2 on aligned crops (`model`, `latent`) and on whole photos (`editor`)."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.editing import editor as editor_lib, portrait
+from fvae_jax.editing import portrait
+from fvae_jax.editing.model import Content
 from fvae_jax.photo.photo import Photo
 
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is
@@ -39,7 +40,7 @@ class Layer(NamedTuple):
     color: np.ndarray
 
 
-def photo_layer(content: editor_lib.Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
+def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
     """Carries the content of a crop into the photo: a layer no larger than the content and its surroundings.
 
     Args:
@@ -62,7 +63,7 @@ def _extent(shows: np.ndarray) -> slice:
     return slice(max(int(found[0]) - _AROUND // 2, 0), min(int(found[-1]) + _AROUND // 2 + 1, len(shows)))
 
 
-def lay_on_crop(crop: np.ndarray, content: editor_lib.Content, texture: bool = True) -> np.ndarray:
+def lay_on_crop(crop: np.ndarray, content: Content, texture: bool = True) -> np.ndarray:
     """Lays content over an aligned crop.
 
     Args:
@@ -96,8 +97,8 @@ def where_sure(alpha: np.ndarray) -> np.ndarray:
       alpha: (S, S) in [0, 1], of the crop.
 
     Returns:
-      (S, S) float32: each connected patch times a factor from 0 to 1 that grows with its largest alpha, smoothly, so that
-      nothing jumps from one strength to the next.
+      (S, S) float32: each connected patch times a factor from 0 to 1 that grows with its largest alpha, smoothly, so
+      that nothing jumps from one strength to the next.
     """
     count, patches = cv2.connectedComponents((alpha > _BACKGROUND).astype(np.uint8))
     surest = np.zeros(count, np.float32)

@@ -1,17 +1,127 @@
-"""Blending two photos of a face at the resolution of the first (Algorithm 2, section 4.3)."""
+"""From one photo of a person to another, at the resolution of the first (Algorithm 2, section 4.3)."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import portrait, resample
+from fvae_jax.editing import content, latent as latent_lib, portrait, steps
+from fvae_jax.editing.edit import EditablePhoto
+from fvae_jax.editing.model import Model
 from fvae_jax.errors import InputError
+from fvae_jax.ops import image as image_ops, resample
+from fvae_jax.photo import film
+from fvae_jax.photo.photo import Photo
 
+FPS = 15
 LARGEST_CROP = 2048  # px; two such crops and their fields take 300 MB
 
 _FADE_SIDE = 128  # px; the fade is as smooth from any side
 _COARSEST = 8  # px of side of the coarsest band
 _MARGIN = 16  # px around the crop, for the kernels that read across its edge
+
+
+class Morph:
+    """The frames from one photo's main face to another's, made one at a time; iterate, or `save`.
+
+    Anchored, with the blend 'logit' and crop=True, the first and last frames are the two crops, bit for bit.
+
+    Args:
+      first: The photo that gives the start, the resolution and the background.
+      second: Another photo of the same person.
+      frames: How many, both ends included; at least 2.
+      blend: See `latent.blend_weights`.
+      crop: Whether frames are aligned crops; else the first photo with the face replaced.
+      anchor: Whether both flows start from their own photos; with False and the blend 'paper', Algorithm 2 as printed.
+
+    Raises:
+      InputError: There are too few frames, the blend is unknown, or the model has no mask.
+    """
+
+    def __init__(
+        self,
+        first: EditablePhoto,
+        second: EditablePhoto,
+        frames: int = 30,
+        blend: str = 'logit',
+        crop: bool = False,
+        anchor: bool = True,
+    ):
+        check(first.model, frames, blend)
+        self._model, self._count, self._blend, self._crop, self._anchor = first.model, frames, blend, crop, anchor
+        self._photo = first.photo
+        (number,), (other,) = first.numbers(None), second.numbers(None)
+        self._faces = first.encoded(number), second.encoded(other)
+        crop_a, self._matrix = native_crop(first.photo.pixels, first.matrix(number), self._model.size)
+        crop_b, _ = native_crop(second.photo.pixels, second.matrix(other), self._model.size, len(crop_a))
+        self.crops = crop_a, crop_b
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.frame(t) for t in np.linspace(0, 1, self._count))
+
+    def frame(self, t: float) -> np.ndarray:
+        """One frame.
+
+        Args:
+          t: How far from the first photo to the second, in [0, 1].
+
+        Returns:
+          (H, W, 3) uint8 RGB: the size of the crops, or of the first photo.
+        """
+        blended = self._blended(float(t))
+        if self._crop:
+            return image_ops.to_uint8(blended)
+        laid = put_back(self._photo.pixels, blended, self._matrix)
+        return Photo(laid).eight_bit().pixels
+
+    def save(
+        self,
+        path: str | os.PathLike,
+        fps: float = FPS,
+        overwrite: bool = False,
+        progress: Callable[[Iterable], Iterable] = iter,
+    ) -> None:
+        """Writes the frames as .mp4, .gif or .webp, or as numbered PNGs into a folder (no suffix).
+
+        Args:
+          path: The output; films have at most `steps.LARGEST_FILM` pixels a side.
+          fps: Frames per second of a film.
+          overwrite: Whether a file may be replaced, or a folder have files.
+          progress: Goes over the frames, and may tell how far it is.
+
+        Raises:
+          InputError: The output cannot be written.
+        """
+        path = film.check_frames_output(path, overwrite=overwrite)
+        frames = progress(self)
+        if not film.is_folder(path):
+            frames = (steps.film_frame(Photo(frame)) for frame in frames)
+        film.write_animation(path, frames, fps, overwrite=overwrite)
+
+    def _blended(self, t: float) -> np.ndarray:
+        """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""
+        frame = self._model.between(*self._faces, t, self._blend, self._anchor)
+        # Only the printed weights do not sum to one.
+        weights = frame.weights if self._blend == 'paper' else frame.weights[:1]
+        blended = mix_warps(*self.crops, *frame.displacements, *weights)
+        if frame.content is None:
+            return blended
+        return content.lay_on_crop(blended, frame.content)
+
+
+def check(model: Model, frames: int, blend: str) -> None:
+    """Raises `InputError` unless a model can interpolate so, before any photo is read."""
+    if frames < 2:
+        raise InputError(f'{frames} frames; give at least 2')
+    if blend not in latent_lib.BLENDS:
+        raise InputError(f'unknown blend {blend!r}; it is one of {", ".join(latent_lib.BLENDS)}')
+    if not model.has_mask:
+        raise InputError('this model has no confidence mask, which interpolation needs; train it with --mode=mask')
 
 
 def native_crop(
@@ -22,8 +132,8 @@ def native_crop(
     Args:
       pixels: (H, W, 3) uint8 or uint16.
       matrix: 2×3 similarity, photo px to px of the model's crop.
-      size: side of the model's crop, px.
-      side: side of the result, px; by default the photo's own, between `size` and `LARGEST_CROP`.
+      size: Side of the model's crop, px.
+      side: Side of the result, px; by default the photo's own, between `size` and `LARGEST_CROP`.
         The second photo of a pair takes the first one's.
 
     Returns:
@@ -40,7 +150,7 @@ def native_crop(
     return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
 
 
-def blend(
+def mix_warps(
     crop_a: np.ndarray,
     crop_b: np.ndarray,
     displacement_a: np.ndarray,
@@ -58,14 +168,14 @@ def blend(
       displacement_a: (s, s, 2), px of the model's crop, where to read the first crop.
       displacement_b: (s, s, 2), likewise for the second.
       weight: (s, s) in [0, 1], of the first crop.
-      weight_b: of the second; None stands for 1 − weight. Only the printed formula needs it, whose
+      weight_b: Of the second; None stands for 1 − weight. Only the printed formula needs it, whose
         weights do not sum to one; the sum is clipped to the range of an image.
 
     Returns:
       (S, S, 3) float32 in [-1, 1].
 
     Raises:
-      InputError: the crops differ in size.
+      InputError: The crops differ in size.
     """
     if crop_a.shape != crop_b.shape:
         raise InputError(
@@ -90,7 +200,8 @@ def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray
     the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them.
 
     Args:
-      first, second: (H, W, 3) float32.
+      first: (H, W, 3) float32.
+      second: (H, W, 3) float32.
       weight: (H, W, 1) float32 in [0, 1], of the second; where it is 0 or 1 all over, that picture bit for bit.
 
     Returns:

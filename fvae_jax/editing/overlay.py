@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fvae_jax.ops import flow_color, image as image_ops
+from fvae_jax.ops import flow_color, grid, image as image_ops
 
 _SIDE = 768  # px, of the pictures
 _WHEEL = 96  # px
@@ -26,7 +26,7 @@ def flow_overlay(pixels: np.ndarray, field: np.ndarray, max_magnitude: float) ->
     colors = flow_color.flow_to_color(_fit(field), max_magnitude) / np.float32(255)
     picture = _gray(pixels) * colors
     wheel = flow_color.color_wheel(_WHEEL)
-    return image_ops.image_grid(
+    return grid.image_grid(
         [[np.rint(picture).astype(np.uint8), wheel]],
         ['where each pixel is read from', f'full color: {max_magnitude:.3g} px of the photo'],
         scale=1,
@@ -47,7 +47,7 @@ def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     picture = (1 - share) * _gray(pixels) + share * _DOUBT
     ramp = np.broadcast_to(np.linspace(1, 0, _WHEEL)[:, None, None], (_WHEEL, _WHEEL // 4, 1))
     legend = (1 - ramp) * 255 + ramp * _DOUBT
-    return image_ops.image_grid(
+    return grid.image_grid(
         [[np.rint(picture).astype(np.uint8), np.rint(legend).astype(np.uint8)]],
         ['confidence of the edit', 'white: confidence 1, red: 0'],
         scale=1,
@@ -68,7 +68,7 @@ def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) ->
     share = _fit(alpha)[..., None]
     where = (1 - share) * _gray(pixels) + share * _DOUBT
     new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
-    return image_ops.image_grid(
+    return grid.image_grid(
         [[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
         ['new content, red: alpha 1', 'the content'],
         scale=1,

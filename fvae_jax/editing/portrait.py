@@ -14,8 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from fvae_jax.data import align
-from fvae_jax.editing import resample
 from fvae_jax.errors import InputError
+from fvae_jax.ops import resample
 from fvae_jax.photo.photo import Photo
 
 Box = tuple[int, int, int, int]
@@ -111,7 +111,7 @@ def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray
     return np.clip(_carry(colors, matrix, box, fading=False), -1, 1)
 
 
-def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *, interpolation: str = 'lanczos') -> np.ndarray:
+def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray) -> np.ndarray:
     """Moves the pixels in a box of a photo: out(p) = in(p + field(p)), resampled once.
 
     Pixels outside the box, and those with zero displacement, stay bit for bit. Positions may leave
@@ -121,7 +121,6 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *, interpolatio
       pixels: (H, W, C), uint8, uint16 or float32, up to four channels.
       box: the box of the field.
       field: (h, w, 2) float32, photo px, (x, y).
-      interpolation: 'lanczos' or 'bicubic'; the second is twice as quick and softer.
 
     Returns:
       (H, W, C), a copy, the type of `pixels`.
@@ -145,11 +144,11 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray, *, interpolatio
             raise InputError('field holds NaN or infinite displacements; check the model and the strength')
         x = moves[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None, :]
         y = moves[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        warped[part] = resample.sample(pixels, x, y, interpolation=interpolation)
+        warped[part] = resample.sample(pixels, x, y)
     return warped
 
 
-def warp_photo(photo: Photo, box: Box, field: np.ndarray, *, interpolation: str = 'lanczos') -> Photo:
+def warp_photo(photo: Photo, box: Box, field: np.ndarray) -> Photo:
     """`warp_region` for a photo, whose transparency moves with its pixels.
 
     Colors are weighted by their opacity, so that what is hidden does not leak into the picture.
@@ -158,7 +157,6 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray, *, interpolation: str 
       photo: the photo.
       box: the box of the field.
       field: (h, w, 2) float32, photo px, (x, y).
-      interpolation: 'lanczos' or 'bicubic'.
 
     Returns:
       The photo with other pixels and alpha.
@@ -167,12 +165,12 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray, *, interpolation: str 
       InputError: the field does not fit the box, or is not finite.
     """
     if photo.alpha is None or photo.alpha.min() == np.iinfo(photo.alpha.dtype).max:
-        pixels = warp_region(photo.pixels, box, field, interpolation=interpolation)
+        pixels = warp_region(photo.pixels, box, field)
         return dataclasses.replace(photo, pixels=pixels)
     largest = np.iinfo(photo.alpha.dtype).max
     opacity = photo.alpha[..., None] / np.float32(largest)
     layers = np.concatenate([photo.pixels * opacity, opacity], axis=2)
-    layers = warp_region(layers, box, field, interpolation=interpolation)
+    layers = warp_region(layers, box, field)
     warped_alpha = np.rint(np.clip(layers[..., 3], 0, 1) * largest)
 
     y0, y1, x0, x1 = box

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from fvae_jax.data import drawing, expressions, index, pairs as pairs_lib, pipeline
+from fvae_jax.data import index, pairs as pairs_lib, pipeline
+from fvae_jax.data.drawn import expressions
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.editing import latent
 from fvae_jax.evaluation.baselines.base import Pair
 from fvae_jax.ops import image as image_ops
@@ -135,7 +137,7 @@ def middle_frames(faces: experiment.Faces, config: ml_collections.ConfigDict) ->
 
 def _drawn_middles(faces: experiment.Faces, config: ml_collections.ConfigDict) -> Iterator[Middle]:
     for name in faces.split.test:
-        face = drawing.Face(0, int(name.rpartition('_')[2]), config.data.image_size)
+        face = DrawnFace(0, int(name.rpartition('_')[2]), config.data.image_size)
         neutral = image_ops.to_float(face.image(index.NEUTRAL, 0.0))
         for expression in expressions.EXPRESSIONS:
             if expression != index.NEUTRAL:

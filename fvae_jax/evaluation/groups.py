@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fvae_jax.data import pairs as pairs_lib
+from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import statistics
 from fvae_jax.evaluation.report import Cell, Column, Row, Table, Value
@@ -120,7 +120,7 @@ def _band(age: str, where: str) -> str:
     raise InputError(f"{where}: age is '{age}'; give years, or NA where it is not known")
 
 
-def check(people: Mapping[str, Person], split: pairs_lib.Split, path: pathlib.Path) -> None:
+def check(people: Mapping[str, Person], split: Split, path: pathlib.Path) -> None:
     """Raises `InputError` if a person of the run is not in the table."""
     missing = sorted({name for part in split for name in part} - set(people))
     if missing:
@@ -148,7 +148,7 @@ def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[
     return groups
 
 
-def composition(people: Mapping[str, Person], split: pairs_lib.Split) -> Table:
+def composition(people: Mapping[str, Person], split: Split) -> Table:
     """Counts the people of each part by groups."""
     groups = divide(people, [name for part in split for name in part])
     rows = []
@@ -166,7 +166,7 @@ def composition(people: Mapping[str, Person], split: pairs_lib.Split) -> Table:
     )
 
 
-def comparison(people: Mapping[str, Person], split: pairs_lib.Split, measures: Sequence[Measure]) -> Table:
+def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Measure]) -> Table:
     """Compares groups of test people.
 
     Args:

@@ -6,8 +6,6 @@ dlib's model was trained on 300-W, which is for research: only the evaluation us
 """
 
 import functools
-import importlib.util
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -135,6 +133,4 @@ def _inside(outlines: Sequence[np.ndarray], side: int) -> np.ndarray:
 def _predictor():
     import dlib
 
-    # Importing face_recognition_models needs pkg_resources, which setuptools no longer has.
-    package = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
-    return dlib.shape_predictor(str(pathlib.Path(package) / 'models' / 'shape_predictor_68_face_landmarks.dat'))
+    return dlib.shape_predictor(align.model_file('shape_predictor_68_face_landmarks'))

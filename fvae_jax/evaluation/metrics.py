@@ -147,6 +147,4 @@ def _lpips_weights() -> Any:
 def _face_recognition() -> Any:
     import dlib
 
-    # Importing face_recognition_models needs pkg_resources, which setuptools no longer has.
-    folder = pathlib.Path(importlib.util.find_spec('face_recognition_models').submodule_search_locations[0])
-    return dlib.face_recognition_model_v1(str(folder / 'models' / 'dlib_face_recognition_resnet_model_v1.dat'))
+    return dlib.face_recognition_model_v1(align.model_file('dlib_face_recognition_resnet_model_v1'))

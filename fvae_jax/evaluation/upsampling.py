@@ -16,8 +16,8 @@ import numpy as np
 from fvae_jax import runtime
 from fvae_jax.data import align
 from fvae_jax.editing import arguments, editor as editor_lib, morph, portrait
-from fvae_jax.ops import flow_color, image as image_ops
-from fvae_jax.photo import output
+from fvae_jax.ops import flow_color, grid, image as image_ops
+from fvae_jax.photo import output, write
 
 SIDE = 512  # px, as in the paper
 # What the two ways must keep of the source's sharpness.
@@ -90,12 +90,12 @@ def draw(pictures: Upsampling) -> np.ndarray:
     pixels_keep, flow_keeps = pictures.sharpness()
     return np.concatenate(
         [
-            image_ops.image_grid(
+            grid.image_grid(
                 [[source, colors]],
                 [f'source, {side} px', f'flow, {size} px (full color: {maximum:.1f} px of it)'],
                 scale=1,
             ),
-            image_ops.image_grid(
+            grid.image_grid(
                 [[by_pixels, by_flow]],
                 [
                     f'output of {size} px enlarged: keeps {pixels_keep:.2f} of the detail',
@@ -133,7 +133,7 @@ def main(argv: list[str]) -> None:
     latent = editor.edited_latent(face, parser.strengths(args))
     source, _ = morph.native_crop(photo.photo.pixels, photo.matrix(number), editor.size, args.side)
     pictures = upsample(source, face.crop, editor.displacement(face, latent))
-    image_ops.write_png(args.out, draw(pictures))
+    write.write_png(args.out, draw(pictures))
     pixels_keep, flow_keeps = pictures.sharpness()
     print(
         f'enlarging the output keeps {pixels_keep:.3f} of the detail of the source '

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.data import drawing
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import facts, functions
@@ -42,7 +42,7 @@ LIMIT = Difference(numbers=1e-4, picture=1.0)
 
 def drawn_crops(size: int) -> np.ndarray:
     """Returns drawn faces, (N, size, size, 3) float32 in [-1, 1]."""
-    return np.stack([image_ops.to_float(drawing.Face(0, i, size).image(*what)) for i, what in enumerate(_PEOPLE)])
+    return np.stack([image_ops.to_float(DrawnFace(0, i, size).image(*what)) for i, what in enumerate(_PEOPLE)])
 
 
 class Reference:
@@ -120,7 +120,7 @@ class Reference:
 
 
 def _edit(crops: np.ndarray, own: Arrays, edited: Arrays) -> np.ndarray:
-    """The crops with an edit, anchored as in `editing.editor.Editor.change`."""
+    """The crops with an edit, anchored as in `editing.model.Model.change`."""
     warped = np.asarray(warp.warp_by_displacement(crops, edited['displacement'] - own['displacement']))
     if 'color' not in edited:
         return warped

@@ -1,60 +1,24 @@
-"""`fvae demo`: the page, made once and kept in the cache, served to this computer alone."""
+"""The page, made once and kept in the cache, served to this computer alone."""
 
-import argparse
 import errno
 import functools
 import hashlib
 import http.server
 import pathlib
 import sys
-import webbrowser
-from collections.abc import Sequence
 from typing import Any
 
 import fvae_jax
-from fvae_jax import bundle as bundle_lib, runtime
-from fvae_jax.editing import arguments
+from fvae_jax import bundle as bundle_lib, cache
 from fvae_jax.errors import InputError
-from fvae_jax.export import command
+from fvae_jax.export import folder as folder_lib
 
-_ADDRESS = '127.0.0.1'
+ADDRESS = '127.0.0.1'
 _PAGE = pathlib.Path(__file__).with_name('page')
-_EXAMPLES = """examples:
-  fvae demo
-  fvae demo RUN/model.safetensors --port 8000 --no-open"""
 
 
-def demo(argv: Sequence[str]) -> None:
-    """Runs `fvae demo [MODEL] [--port N] [--no-open]` until it is interrupted."""
-    parser = arguments.Parser(
-        'fvae demo',
-        '[MODEL] [--port N] [--no-open]',
-        'Edits photos in your browser; they do not leave this computer.',
-        _EXAMPLES,
-    )
-    parser.add_argument(
-        'model',
-        nargs='?',
-        type=pathlib.Path,
-        metavar='MODEL',
-        help='RUN/model.safetensors of a training run (the built-in model)',
-    )
-    parser.add_argument('--port', type=_port, default=0, metavar='N', help='port of the address (any free one)')
-    parser.add_argument('--no-open', action='store_true', help='only say the address')
-    args = parser.parse(argv)
-    with listen(folder(args.model), args.port) as server:
-        address = f'http://{_ADDRESS}:{server.server_port}/'
-        print(f'{address}  (Ctrl-C stops it)', flush=True)
-        if not args.no_open:
-            webbrowser.open(address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
-
-
-def folder(model: pathlib.Path | None) -> pathlib.Path:
-    """Returns the page of a model; makes it if it is not in the cache.
+def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
+    """Returns the page of a model, and what keeps it in the cache; makes it if it is not there.
 
     Args:
       model: A model file; None for the built-in one.
@@ -64,14 +28,16 @@ def folder(model: pathlib.Path | None) -> pathlib.Path:
     """
     path = model or bundle_lib.built_in()
     bundle = bundle_lib.load(path)
-    made = runtime.cache_dir() / 'demo' / _key(path)
+    pages = cache.folder() / 'demo'
+    made = pages / _key(path)
     if not made.is_dir():
-        command.check_installed('web', 'fvae demo')
-        made.parent.mkdir(parents=True, exist_ok=True)
+        folder_lib.check_installed('web', 'fvae demo')
+        pages.mkdir(parents=True, exist_ok=True)
         print('making the page …', flush=True)
-        card = None if model else bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')
-        command.write(bundle, 'web', made, card=card)
-    return made
+        folder_lib.write(bundle, 'web', made, with_card=model is None)
+    held = cache.Hold(made)
+    cache.trim(pages.iterdir(), cache.limit() // 10)
+    return made, held
 
 
 def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer:
@@ -85,7 +51,7 @@ def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer
       InputError: The port cannot be had.
     """
     try:
-        return _Server((_ADDRESS, port), functools.partial(_Files, directory=page))
+        return _Server((ADDRESS, port), functools.partial(_Files, directory=page))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
@@ -135,10 +101,3 @@ def _key(model: pathlib.Path) -> str:
         digest.update(f'\n{path.name}\n'.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _port(text: str) -> int:
-    port = arguments.count(text)
-    if port > 65535:
-        raise argparse.ArgumentTypeError(f'{text!r} is more than 65535')
-    return port

@@ -11,44 +11,18 @@ import cv2
 import numpy as np
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
-from fvae_jax.photo import output
+from fvae_jax.ops.grid import image_grid
+from fvae_jax.photo import output, write
 
 # The films, and what ffmpeg is told for each. MP4: H.264 with half the chroma and the index in
 # front, which every browser plays, with the colors of HD video, which players assume. GIF: one
 # palette for the whole animation, so that still parts do not flicker.
 FORMATS = {
-    '.mp4': (
-        'libx264',
-        [
-            '-vf',
-            'scale=out_color_matrix=bt709:out_range=tv',
-            '-pix_fmt',
-            'yuv420p',
-            '-colorspace',
-            'bt709',
-            '-color_primaries',
-            'bt709',
-            '-color_trc',
-            'bt709',
-            '-crf',
-            '17',
-            '-preset',
-            'medium',
-            '-movflags',
-            '+faststart',
-        ],
-    ),
-    '.gif': (
-        'gif',
-        [
-            '-vf',
-            'split[a][b];[a]palettegen=stats_mode=full[palette];[b][palette]paletteuse=dither=sierra2_4a',
-            '-loop',
-            '0',
-        ],
-    ),
-    '.webp': ('libwebp_anim', ['-quality', '90', '-loop', '0']),
+    '.mp4': '-c:v libx264 -vf scale=out_color_matrix=bt709:out_range=tv -pix_fmt yuv420p '
+    '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -crf 17 -preset medium -movflags +faststart',
+    '.gif': '-c:v gif -loop 0 '
+    '-vf split[a][b];[a]palettegen=stats_mode=full[palette];[b][palette]paletteuse=dither=sierra2_4a',
+    '.webp': '-c:v libwebp_anim -quality 90 -loop 0',
 }
 
 
@@ -106,7 +80,7 @@ def write_animation(
     if is_folder(path):
         with filling(path) as folder:
             for number, frame in enumerate(_checked(frames)):
-                image_ops.write_png(folder / f'{number:04d}.png', frame)
+                write.write_png(folder / f'{number:04d}.png', frame)
         return
     with output.replacing(path) as temporary:
         _encode(temporary, _checked(frames), fps)
@@ -137,7 +111,7 @@ def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int =
     Raises:
       InputError: labels and frames differ in number.
     """
-    return image_ops.image_grid([[_reduce(frame, height) for frame in frames]], labels)
+    return image_grid([[_reduce(frame, height) for frame in frames]], labels)
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -162,30 +136,10 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     height, width = first.shape[:2]
     odd = (height % 2, width % 2) if path.suffix.lower() == '.mp4' else (0, 0)
     padding = ((0, odd[0]), (0, odd[1]), (0, 0))
-    codec, options = FORMATS[path.suffix.lower()]
+    source = f'-f rawvideo -pix_fmt rgb24 -s {width + odd[1]}x{height + odd[0]} -r {fps} -i -'
+    options = f'-v error -y {source} {FORMATS[path.suffix.lower()]}'.split()
     process = subprocess.Popen(
-        [
-            imageio_ffmpeg.get_ffmpeg_exe(),
-            '-v',
-            'error',
-            '-y',
-            '-f',
-            'rawvideo',
-            '-pix_fmt',
-            'rgb24',
-            '-s',
-            f'{width + odd[1]}x{height + odd[0]}',
-            '-r',
-            str(fps),
-            '-i',
-            '-',
-            '-c:v',
-            codec,
-            *options,
-            str(path),
-        ],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [imageio_ffmpeg.get_ffmpeg_exe(), *options, str(path)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         for frame in itertools.chain([first], frames):

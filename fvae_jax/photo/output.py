@@ -59,13 +59,18 @@ def check_folder(folder: pathlib.Path) -> None:
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside a file or folder, whose place is taken when all went well.
 
+    A file is on the disk before it takes the place, so that it is whole after a kill and after a loss of power.
+
     Raises:
-      InputError: the file cannot be written.
+      InputError: The file cannot be written.
     """
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
     try:
         try:
             yield temporary
+            if temporary.is_file():
+                with open(temporary, 'rb') as file:
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             if temporary.is_dir():
@@ -78,6 +83,23 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
             f"output '{path}' cannot be written ({error.strerror or error}); choose "
             'another name, or a folder with space'
         ) from error
+
+
+def write(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes a file whole or not at all; text is written as UTF-8.
+
+    Raises:
+      InputError: The file cannot be written.
+    """
+    with replacing(pathlib.Path(path)) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def remove_temporaries(folder: pathlib.Path) -> None:
+    """Removes files that killed processes had not yet renamed; for a folder in which nobody else writes files."""
+    for path in folder.glob('.*.tmp*'):
+        if path.is_file():
+            path.unlink()
 
 
 @contextlib.contextmanager

@@ -3,8 +3,8 @@
 A flipped byte in a data file can restore without any error and with wrong values, so the SHA-256 of every file of
 a finished step is kept beside it; a step whose files disagree is moved to `damaged/` and the step before it is used.
 
-The process may die at any instant. A step that is being written or deleted has a mark, `manifests/STEP.unfinished`, and no
-manifest: the next start removes it. Older steps are deleted only when the new one has its manifest.
+The process may die at any instant. A step that is being written or deleted has a mark, `manifests/STEP.unfinished`, and
+no manifest: the next start removes it. Older steps are deleted only when the new one has its manifest.
 """
 
 import errno
@@ -16,11 +16,11 @@ import pathlib
 import shutil
 from typing import Any
 
-import grain
 import jax
 import orbax.checkpoint as ocp
 
 from fvae_jax.errors import InputError
+from fvae_jax.photo import output
 from fvae_jax.training import history, parallel
 
 CHECKPOINTS = 'checkpoints'
@@ -32,27 +32,15 @@ _ORBAX_TEMPORARY = '*.orbax-checkpoint-tmp*'
 _OVERHEAD = 2**20  # bytes of a save beside its arrays, at most
 _NEWEST = 2  # of which the older one is there when the newer one is damaged
 
+# What Orbax and JAX raise for arrays other than those asked for.
+_UNFIT = (ArithmeticError, AttributeError, FileNotFoundError, LookupError, NotImplementedError, TypeError, ValueError)
+
 _LOG = logging.getLogger('fvae_jax')
 
 
 def _checksums(directory: pathlib.Path) -> dict[str, str]:
     files = sorted(path for path in directory.rglob('*') if path.is_file())
     return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def _score(metrics: dict[str, float]) -> float:
-    return metrics['score']
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file whole or not at all: under a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp')
-    with open(temporary, 'w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
@@ -62,7 +50,7 @@ def manifest_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
 
 def is_begun(workdir: pathlib.Path) -> bool:
     """Whether a step was ever saved in a run directory."""
-    return any((workdir / MANIFESTS).glob('*.json'))
+    return bool(_numbered(workdir / MANIFESTS, '.json'))
 
 
 def _mark_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
@@ -110,19 +98,21 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
     return None
 
 
-def find_damaged(workdir: pathlib.Path) -> dict[int, str]:
-    """Returns {step: what is wrong with it}."""
-    return {step: wrong for step in steps_in(workdir) if (wrong := damage(workdir, step))}
+def examine(workdir: pathlib.Path) -> dict[int, str | None]:
+    """Returns {step: what is wrong with it, or None} of every finished step, oldest first."""
+    return {step: damage(workdir, step) for step in steps_in(workdir)}
 
 
 def whole_steps(workdir: pathlib.Path) -> list[int]:
     """The steps that can be restored, oldest first."""
-    damaged = find_damaged(workdir)
-    return [step for step in steps_in(workdir) if step not in damaged]
+    return [step for step, wrong in examine(workdir).items() if not wrong]
 
 
 class Checkpoints:
     """The checkpoints of one run: the two newest steps and the best one are kept.
+
+    A checkpoint is the training state, what early stopping needs, and the score of the step; the input needs no more
+    than the step.
 
     Args:
       workdir: The run directory.
@@ -131,59 +121,57 @@ class Checkpoints:
 
     def __init__(self, workdir: pathlib.Path, read_only: bool = False):
         self._workdir = workdir.absolute()
-        damaged = find_damaged(self._workdir)
+        found = examine(self._workdir)
         if not read_only:
             parallel.barrier('checkpoints read')
             if parallel.is_main_process():
                 self._remove_unfinished()
-                self._set_aside(damaged)
+                self._set_aside({step: wrong for step, wrong in found.items() if wrong})
             parallel.barrier('damaged ones set aside')
-        # best_fn makes Orbax store the scores. It deletes nothing by itself: what goes is marked first.
-        self._manager = ocp.CheckpointManager(
-            self._workdir / CHECKPOINTS,
-            options=ocp.CheckpointManagerOptions(best_fn=_score, read_only=read_only, enable_async_checkpointing=False),
-        )
-        self._unusable = {*damaged, *unfinished_steps(self._workdir)} if read_only else set()
+        handlers = {
+            'state': ocp.StandardCheckpointHandler(),
+            'progress': ocp.JsonCheckpointHandler(),
+            'metrics': ocp.JsonCheckpointHandler('metrics'),
+        }
+        self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers))
+        self._scores = {step: self._score(step) for step, wrong in found.items() if not wrong}
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
-        return sorted(set(self._manager.all_steps()) - self._unusable)
+        return sorted(self._scores)
 
-    def save(self, step: int, state: Any, data: grain.DatasetIterator, progress: dict[str, Any], score: float) -> None:
+    def save(self, step: int, state: Any, progress: dict[str, Any], score: float) -> None:
         """Saves a step; it counts only when its manifest is written, last.
 
         Args:
           step: Steps done.
           state: The training state, as `Strategy.save_form` gives it.
-          data: The input iterator.
           progress: Plain values that early stopping needs.
           score: Higher is better; −inf where the step was not evaluated.
 
         Raises:
-          OSError: There is no space left.
+          OSError, InputError: There is no space left.
         """
         if parallel.is_main_process():
             self._expect_space(step, state)
-            write_text(_mark_of(self._workdir, step), '')
-        self._manager.save(
-            step,
-            metrics={'score': score},
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state),
-                data=grain.checkpoint.CheckpointSave(data),
-                progress=ocp.args.JsonSave(progress),
-            ),
+            (self._workdir / MANIFESTS).mkdir(exist_ok=True)
+            output.write(_mark_of(self._workdir, step), '')
+        items = ocp.args.Composite(
+            state=ocp.args.StandardSave(state),
+            progress=ocp.args.JsonSave(progress),
+            metrics=ocp.args.JsonSave({'score': score}),
         )
-        self._manager.wait_until_finished()
-        # Asked before the first process may delete, so that all find the same.
-        old = sorted(set(self.steps()[:-_NEWEST]) - {self.best_step()})
+        self._orbax.save(self._directory(step), args=items)
         parallel.barrier('saved')
         if parallel.is_main_process():
             checksums = _checksums(self._directory(step))
-            write_text(manifest_of(self._workdir, step), json.dumps(checksums, indent=1) + '\n')
+            output.write(manifest_of(self._workdir, step), json.dumps(checksums, indent=1) + '\n')
             _mark_of(self._workdir, step).unlink()
-        for step in old:
-            self._delete(step)
+        self._scores[step] = score
+        for old in set(self.steps()[:-_NEWEST]) - {self.best_step()}:
+            del self._scores[old]
+            if parallel.is_main_process():
+                self._delete(old)
 
     def _expect_space(self, step: int, state: Any) -> None:
         """Orbax finds out, too, but its threads tell of it at length."""
@@ -193,37 +181,26 @@ class Checkpoints:
 
     def _delete(self, step: int) -> None:
         mark = _mark_of(self._workdir, step)
-        if parallel.is_main_process():
-            manifest_of(self._workdir, step).replace(mark)
-        self._manager.delete(step)
-        if parallel.is_main_process():
-            mark.unlink()
+        manifest_of(self._workdir, step).replace(mark)
+        shutil.rmtree(self._directory(step))
+        mark.unlink()
 
-    def restore(self, template: Any, data: grain.DatasetIterator) -> tuple[Any, dict[str, Any]] | None:
-        """Restores the newest step: the state, and `data` in place.
+    def restore(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
+        """Restores a step.
 
         Args:
+          step: One of `steps`.
           template: Shapes, types and shardings of the state.
-          data: The input iterator, moved to where it was.
 
         Returns:
-          State and progress, or None for a run without checkpoints.
+          State and progress.
 
         Raises:
           InputError: The checkpoint does not fit the template.
         """
-        if not self.steps():
-            return None
-        step = self.steps()[-1]
-        restored = self._restore(
-            step, ocp.args.Composite(state=ocp.args.StandardRestore(template), progress=ocp.args.JsonRestore())
-        )
-        self._restore_position(step, data)
+        state, progress = ocp.args.StandardRestore(template), ocp.args.JsonRestore()
+        restored = self._restore(step, state=state, progress=progress)
         return restored.state, restored.progress
-
-    def restore_state(self, step: int, template: Any) -> Any:
-        """Restores the state of one step."""
-        return self._restore(step, ocp.args.Composite(state=ocp.args.StandardRestore(template))).state
 
     def best_step(self) -> int:
         """Returns the step with the highest score.
@@ -231,44 +208,29 @@ class Checkpoints:
         Raises:
           InputError: The run has no checkpoint.
         """
-        if not self.steps():
+        if not self._scores:
             raise InputError(f'{self._workdir} has no checkpoint; train first with --mode=train')
-        return max(self.steps(), key=lambda step: (_score(self._manager.metrics(step)), step))
+        return max(self.steps(), key=lambda step: (self._scores[step], step))
 
     def close(self) -> None:
         """Releases Orbax's threads."""
-        self._manager.close()
+        self._orbax.close()
 
-    def _restore(self, step: int, items: ocp.args.Composite) -> Any:
+    def _score(self, step: int) -> float:
+        return self._restore(step, metrics=ocp.args.JsonRestore()).metrics['score']
+
+    def _restore(self, step: int, **items: ocp.args.CheckpointArgs) -> Any:
         try:
-            return self._manager.restore(step, args=items)
-        except (
-            ArithmeticError,
-            AttributeError,
-            FileNotFoundError,
-            LookupError,
-            NotImplementedError,
-            TypeError,
-            ValueError,
-        ) as error:
+            return self._orbax.restore(self._directory(step), args=ocp.args.Composite(**items))
+        except _UNFIT as error:
             # The files are those that were saved, so these libraries, or this config, ask for others.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             changed = history.versions_since(self._workdir)
-            remedy = (
-                f'since an earlier start these have changed: {changed}; install those again, or use a new workdir'
-                if changed
-                else 'use a new workdir'
-            )
+            since = f'since an earlier start these have changed: {changed}; install those again, or ' if changed else ''
             raise InputError(
-                f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); {remedy}'
+                f'checkpoint {self._directory(step)} does not fit this version and config ({reason}); '
+                f'{since}use a new workdir'
             ) from error
-
-    def _restore_position(self, step: int, data: grain.DatasetIterator) -> None:
-        """Moves the input to where it was, also where the run had another number of processes, which share the examples."""
-        stored = next((self._directory(step) / 'data').glob('process_0-of-*.json'))
-        before = int(stored.stem.rpartition('-')[2])
-        position = json.loads(stored.read_text())['next_index']
-        data.set_state({'next_index': position * before // parallel.process_count()})
 
     def _directory(self, step: int) -> pathlib.Path:
         return self._workdir / CHECKPOINTS / str(step)
@@ -285,12 +247,12 @@ class Checkpoints:
 
     def _set_aside(self, damaged: dict[int, str]) -> None:
         for step, wrong in damaged.items():
+            moved = ''
             if self._directory(step).exists():
                 place = self._workdir / DAMAGED / str(step)
                 place.parent.mkdir(exist_ok=True)
                 shutil.rmtree(place, ignore_errors=True)
                 self._directory(step).rename(place)
-                _LOG.warning('checkpoint %d is damaged (%s); moved to %s/, using the step before', step, wrong, DAMAGED)
-            else:
-                _LOG.warning('checkpoint %d is damaged (%s); using the step before', step, wrong)
+                moved = f'; moved to {DAMAGED}/'
+            _LOG.warning('checkpoint %d is damaged (%s)%s, using the step before', step, wrong, moved)
             manifest_of(self._workdir, step).unlink(missing_ok=True)

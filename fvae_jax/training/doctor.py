@@ -6,9 +6,13 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import ml_collections
+
 from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.training import checkpoint, history
+
+_Saved = dict[int, str | None]  # as of `checkpoint.examine`
 
 
 class Finding(NamedTuple):
@@ -23,18 +27,6 @@ class Finding(NamedTuple):
     what: str
     text: str
     damaged: bool = False
-
-
-class _Saved(NamedTuple):
-    """The checkpoints of a training, of the FVAE or of the mask.
-
-    Attributes:
-      whole: Steps whose files agree with their manifests.
-      lines: What is wrong with the others.
-    """
-
-    whole: list[int]
-    lines: list[str]
 
 
 def examine(workdir: pathlib.Path) -> list[Finding]:
@@ -59,11 +51,11 @@ def examine(workdir: pathlib.Path) -> list[Finding]:
         )
     ]
     findings += [_starts(workdir), _people(workdir)]
-    saved = _saved(workdir)
+    saved = checkpoint.examine(workdir)
     findings.append(_checkpoints('training', saved, config.train.steps))
     masks = sorted((workdir / 'mask').glob('[0-9]*'))
-    mask_saved = _saved(masks[-1]) if masks else None
-    if mask_saved:
+    mask_saved = checkpoint.examine(masks[-1]) if masks else {}
+    if masks:
         findings.append(_checkpoints(f'mask of step {int(masks[-1].name)}', mask_saved, config.confidence.steps))
     aside = [path.name for place in (workdir, *masks) for path in sorted((place / checkpoint.DAMAGED).glob('*'))]
     if aside:
@@ -89,36 +81,23 @@ def _starts(workdir: pathlib.Path) -> Finding:
         return Finding('started', 'never')
     last = lines[-1]
     times = 'once' if len(lines) == 1 else f'{len(lines)} times, last'
-    return Finding(
-        'started',
-        f'{times} on {last.get("devices")}, jax {last.get("versions", {}).get("jax")}, by {last.get("command")}',
-    )
+    version = last.get('versions', {}).get('jax')
+    return Finding('started', f'{times} on {last.get("devices")}, jax {version}, by {last.get("command")}')
 
 
 def _people(workdir: pathlib.Path) -> Finding:
     people, trouble = _try(lambda: json.loads((workdir / 'people.json').read_text()))
     if trouble:
         return Finding('people', f'people.json cannot be read: {trouble}; restore it', True)
-    counts = ', '.join(
-        f'{len(people.get(part, ()))} {words}'
-        for part, words in (('train', 'to train'), ('validation', 'to validate'), ('test', 'to test'))
-    )
-    return Finding('people', counts)
-
-
-def _saved(place: pathlib.Path) -> _Saved:
-    damaged = checkpoint.find_damaged(place)
-    whole = [step for step in checkpoint.steps_in(place) if step not in damaged]
-    return _Saved(whole, [f'step {step} is damaged ({wrong})' for step, wrong in damaged.items()])
+    parts = {'train': 'to train', 'validation': 'to validate', 'test': 'to test'}
+    return Finding('people', ', '.join(f'{len(people.get(part, ()))} {words}' for part, words in parts.items()))
 
 
 def _checkpoints(what: str, saved: _Saved, steps: int) -> Finding:
-    whole = (
-        f'steps {", ".join(map(str, saved.whole))} of {steps} are saved and whole'
-        if saved.whole
-        else 'nothing is saved'
-    )
-    return Finding(what, '; '.join([whole, *saved.lines]), bool(saved.lines))
+    whole = ', '.join(str(step) for step, wrong in saved.items() if not wrong)
+    found = [f'steps {whole} of {steps} are saved and whole' if whole else 'nothing is saved']
+    found += [f'step {step} is damaged ({wrong})' for step, wrong in saved.items() if wrong]
+    return Finding(what, '; '.join(found), any(saved.values()))
 
 
 def _model(workdir: pathlib.Path) -> Finding:
@@ -128,9 +107,8 @@ def _model(workdir: pathlib.Path) -> Finding:
     bundle, trouble = _try(lambda: bundle_lib.load(path))
     if trouble:
         return Finding('model', trouble, True)
-    return Finding(
-        'model', f'{path.name}, step {bundle.info.get("step")}, {", ".join(sorted(bundle.statistics.class_means))}'
-    )
+    expressions = ', '.join(sorted(bundle.statistics.class_means))
+    return Finding('model', f'{path.name}, step {bundle.info.get("step")}, {expressions}')
 
 
 def _process(workdir: pathlib.Path) -> Finding:
@@ -144,20 +122,20 @@ def _process(workdir: pathlib.Path) -> Finding:
     return Finding('running', 'no process trains here')
 
 
-def _next(config, saved: _Saved, mask_saved: _Saved | None, workdir: pathlib.Path) -> Finding:
-    last = saved.whole[-1] if saved.whole else 0
+def _next(config: ml_collections.ConfigDict, saved: _Saved, mask_saved: _Saved, workdir: pathlib.Path) -> Finding:
+    last, mask_last = (
+        max((step for step, wrong in steps.items() if not wrong), default=0) for steps in (saved, mask_saved)
+    )
     if last < config.train.steps:
         early = ', unless early stopping has ended it' if last else ''
         text = f'training goes on at step {last} of {config.train.steps}{early}'
-    elif config.confidence.enabled and (
-        not mask_saved or not mask_saved.whole or mask_saved.whole[-1] < config.confidence.steps
-    ):
-        text = f'the mask goes on at step {mask_saved.whole[-1] if mask_saved and mask_saved.whole else 0}'
+    elif config.confidence.enabled and mask_last < config.confidence.steps:
+        text = f'the mask goes on at step {mask_last}'
     elif (workdir / 'model.safetensors').exists():
         text = 'training has ended: test people are scored and the model is written once more'
     else:
         text = 'the model is written'
-    if saved.lines or (mask_saved and mask_saved.lines):
+    if any([*saved.values(), *mask_saved.values()]):
         text = f'damaged checkpoints are moved to damaged/; {text}'
     return Finding('a restart', text)
 

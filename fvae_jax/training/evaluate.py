@@ -14,8 +14,8 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import devices, parallel, steps, writers
-from fvae_jax.training.checkpoint import write_text
+from fvae_jax.photo import output
+from fvae_jax.training import devices, parallel, samples, steps
 
 _ROWS_SHOWN = 8
 
@@ -126,7 +126,7 @@ class FVAEEvaluator(Evaluator):
         return judge
 
     def _draw(self, source, target, pictures, labels):
-        return writers.sample_grid(source, target, pictures, labels)
+        return samples.sample_grid(source, target, pictures, labels)
 
     def summary(self, scores: dict[str, float]) -> str:
         return (
@@ -159,4 +159,4 @@ def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[
 
 def write_evaluation(workdir: pathlib.Path, scores: dict[str, float], **facts: Any) -> None:
     """Writes RUN/evaluation.json: facts (people, pairs, step, split), then every score."""
-    write_text(workdir / 'evaluation.json', json.dumps({**facts, **scores}, indent=2) + '\n')
+    output.write(workdir / 'evaluation.json', json.dumps({**facts, **scores}, indent=2) + '\n')

@@ -1,12 +1,11 @@
 """`train`, `train_mask` and `evaluate`: the entries of the command and of the tests."""
 
 import functools
-import hashlib
-import json
 import logging
 import math
 import pathlib
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,65 +13,24 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib, config as config_lib
-from fvae_jax.data import pairs as pairs_lib, pipeline, sets
+from fvae_jax.data import pairs as pairs_lib, pipeline
+from fvae_jax.data.people import Faces, open_faces
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output, write
 from fvae_jax.training import (
     checkpoint,
     evaluate as evaluate_lib,
     loop,
     mask,
     parallel,
+    parameters,
     publish,
+    rundir,
     state as state_lib,
     steps,
-    writers,
 )
 
 _LOG = logging.getLogger('fvae_jax')
-
-
-class Faces(NamedTuple):
-    """A data set and how its people are divided."""
-
-    data: Any
-    split: pairs_lib.Split
-
-    def digest(self) -> str:
-        """Changes with the images of the set and with who belongs to which part."""
-        return hashlib.sha256(repr((self.data.records, self.split)).encode()).hexdigest()
-
-    def pairs(self, part: str, limit: int | None = None) -> np.ndarray:
-        """The ordered pairs of 'train', 'validation' or 'test' people; at most `limit`, spread evenly."""
-        pairs = pairs_lib.ordered_pairs(self.data.records, getattr(self.split, part))
-        return pipeline.thin(pairs, limit or len(pairs))
-
-
-def open_faces(config: ml_collections.ConfigDict) -> Faces:
-    """Builds or opens the config's data set and divides its people."""
-    data = config.data
-    drawn = dict(identities=data.identities, strengths=data.strengths) if data.set == 'synthetic' else {}
-    faces = sets.open_set(
-        data.set,
-        size=data.image_size,
-        cache=data.cache,
-        root=data.root,
-        aligned=data.aligned,
-        exclude=data.exclude,
-        manual_dir=data.manual_dir,
-        **drawn,
-    )
-    # People with one expression only cannot be tested, nor trained on.
-    everyone = {record.identity for record in faces.records}
-    pairs = pairs_lib.ordered_pairs(faces.records, everyone)
-    names = {faces.records[int(source)].identity for source, _ in pairs}
-    if len(names) < len(everyone):
-        _LOG.info(
-            '%d of %d people have one expression only and are left out', len(everyone) - len(names), len(everyone)
-        )
-    return Faces(
-        faces, pairs_lib.split_identities(sorted(names), data.test_share, data.validation_share, data.test_people)
-    )
 
 
 def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dict[str, float]:
@@ -96,34 +54,28 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
     parallel.check_batch_size(config)
     if config.model.dtype == 'float64' and not jax.config.jax_enable_x64:
         raise InputError("config.model.dtype = 'float64' needs the environment variable JAX_ENABLE_X64=1")
-    with writers.claim(workdir):
-        return _train(config, workdir)
+    with rundir.claim(workdir):
+        faces = _open_training(config, workdir)
+        _LOG.info(
+            '%d people to train on (%d pairs), %d to validate, %d to test',
+            len(faces.split.train),
+            len(faces.pairs('train')),
+            len(faces.split.validation),
+            len(faces.split.test),
+        )
+        table = parameters.parameter_table(config)
+        if parallel.is_main_process():
+            output.write(workdir / 'parameters.txt', table)
+        _LOG.info('networks:\n%s', table)
 
-
-def _train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, float]:
-    writers.open_workdir(workdir, config)
-    faces = parallel.main_first(lambda: open_faces(config))
-    _check_people(workdir, faces)
-    _LOG.info(
-        '%d people to train on (%d pairs), %d to validate, %d to test',
-        len(faces.split.train),
-        len(faces.pairs('train')),
-        len(faces.split.validation),
-        len(faces.split.test),
-    )
-    table = writers.parameter_table(config)
-    if parallel.is_main_process():
-        checkpoint.write_text(workdir / 'parameters.txt', table)
-    _LOG.info('networks:\n%s', table)
-
-    task = _fvae_task(config, faces)
-    loop.fit(task, _batches(config, faces), config, workdir)
-    step, state = loop.load_best(task, workdir)
-    scores = _score_test(task, config, faces, workdir, step, state)
-    if config.confidence.enabled:
-        _train_mask(config, workdir, faces, step, state)
-    else:
-        _publish(config, workdir, faces, step, state.variables, None, {})
+        task = _fvae_task(config, faces)
+        loop.fit(task, config, workdir)
+        step, state = loop.load_best(task, workdir)
+        scores = _score_test(task, config, faces, workdir, step, state)
+        if config.confidence.enabled:
+            _train_mask(config, workdir, faces, step, state)
+        else:
+            publish.publish(config, workdir, faces, state.variables, None, {'step': step})
     return scores
 
 
@@ -142,10 +94,8 @@ def train_mask(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -
     if config.model.decoder != 'flow':
         raise InputError("--mode=mask needs config.model.decoder = 'flow'; the mask judges a flow")
     parallel.check_batch_size(config)
-    with writers.claim(workdir):
-        writers.open_workdir(workdir, config)
-        faces = parallel.main_first(lambda: open_faces(config))
-        _check_people(workdir, faces)
+    with rundir.claim(workdir):
+        faces = _open_training(config, workdir)
         return _train_mask(config, workdir, faces, *loop.load_best(_fvae_task(config, faces), workdir))
 
 
@@ -168,7 +118,7 @@ def open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> 
     """
     workdir = _existing_run(config, workdir)
     faces = open_faces(config)
-    _check_people(workdir, faces)
+    rundir.check_people(workdir, faces)
     return workdir, faces
 
 
@@ -183,29 +133,16 @@ def _existing_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path
     if not (workdir / 'config.json').exists():
         lost = ', but checkpoints: its config.json is missing; restore it' if checkpoint.is_begun(workdir) else ''
         raise InputError(f'{workdir} holds no run{lost or "; train first with --mode=train"}')
-    writers.check_config(workdir, config)
+    rundir.check_config(workdir, config)
     return workdir
 
 
-def _check_people(workdir: pathlib.Path, faces: Faces) -> None:
-    """Refuses to go on with other images or another division of the people than the run began with."""
-    stored = workdir / 'people.json'
-    if stored.exists() and checkpoint.is_begun(workdir):
-        try:
-            digest = json.loads(stored.read_text())['digest']
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f'{stored} cannot be read ({error}); restore it, or, if the images are those that the run began '
-                'with, delete it'
-            ) from error
-        if digest != faces.digest():
-            raise InputError(
-                f'the images are not those that the run in {workdir} began with; restore them, or use a new --workdir'
-            )
-        return
-    people = {'digest': faces.digest(), **faces.split._asdict()}
-    if parallel.is_main_process():
-        checkpoint.write_text(stored, json.dumps(people, indent=1, ensure_ascii=False) + '\n')
+def _open_training(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> Faces:
+    """Makes or opens the run directory to train in it; returns its people."""
+    rundir.open_workdir(workdir, config)
+    faces = parallel.main_first(lambda: open_faces(config))
+    rundir.check_people(workdir, faces)
+    return faces
 
 
 def _stored_beta(place: pathlib.Path) -> float:
@@ -224,28 +161,30 @@ def _stored_beta(place: pathlib.Path) -> float:
         ) from error
 
 
-def _batches(config: ml_collections.ConfigDict, faces: Faces):
-    """This host's share of the training batches."""
+def _batches(config: ml_collections.ConfigDict, faces: Faces, step: int = 0):
+    """This host's share of the training batches from a step on."""
     rows = parallel.local_rows(config.train.batch_size)
     pairs = pairs_lib.emphasize(faces.pairs('train'), faces.data.records, config.data.emphasized)
-    return pipeline.training_batches(faces.data, pairs, config, rows)
+    return pipeline.training_batches(faces.data, pairs, config, rows, step)
 
 
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
-    name = 'FVAE' if config.model.decoder == 'flow' else 'VAE'
+    create = jax.jit(functools.partial(state_lib.create_state, config))
     return loop.Task(
-        name,
-        functools.partial(_first_state, config),
-        steps.make_train_step(config),
-        evaluate_lib.FVAEEvaluator(faces.data, config),
-        faces.pairs('validation', config.eval.max_pairs),
-        config.train.steps,
+        name='FVAE' if config.model.decoder == 'flow' else 'VAE',
+        create_state=create,
+        first_state=functools.partial(_first_state, config, create),
+        train_step=steps.make_train_step(config),
+        batches=functools.partial(_batches, config, faces),
+        evaluator=evaluate_lib.FVAEEvaluator(faces.data, config),
+        validation=faces.pairs('validation', config.eval.max_pairs),
+        steps=config.train.steps,
     )
 
 
-def _first_state(config: ml_collections.ConfigDict) -> state_lib.TrainState:
+def _first_state(config: ml_collections.ConfigDict, create: Callable[[], state_lib.TrainState]) -> state_lib.TrainState:
     """The state that a new run begins with: `train.start`, or random weights."""
-    state = jax.jit(functools.partial(state_lib.create_state, config))()
+    state = create()
     if not config.train.start:
         return state
     variables = bundle_lib.load(config.train.start).fvae
@@ -262,13 +201,15 @@ def _first_state(config: ml_collections.ConfigDict) -> state_lib.TrainState:
 def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:
     create = jax.jit(functools.partial(state_lib.create_mask_state, config))
     return loop.Task(
-        'mask',
-        create,
-        mask.make_mask_train_step(config),
-        mask.MaskEvaluator(faces.data, config),
-        faces.pairs('validation', config.eval.max_pairs),
-        config.confidence.steps,
-        frozen,
+        name='mask',
+        create_state=create,
+        first_state=create,
+        train_step=mask.make_mask_train_step(config),
+        batches=functools.partial(_batches, _mask_data(config), faces),
+        evaluator=mask.MaskEvaluator(faces.data, config),
+        validation=faces.pairs('validation', config.eval.max_pairs),
+        steps=config.confidence.steps,
+        frozen=frozen,
     )
 
 
@@ -276,28 +217,21 @@ def _train_mask(
     config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, state: state_lib.TrainState
 ) -> dict[str, float]:
     place = mask_dir(workdir, step)
-    writers.open_workdir(place, config)
+    rundir.open_workdir(place, config)
     # Measured once: a resumed mask goes on with the same labels.
     beta = parallel.from_main(config.confidence.beta or _stored_beta(place))
     if not beta:
         pairs = faces.pairs('train', config.eval.max_pairs)
         beta = parallel.from_main(mask.measure_beta(faces.data, pairs, config, state.variables))
         if parallel.is_main_process():
-            checkpoint.write_text(place / 'beta.txt', f'{beta!r}\n')
+            output.write(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
     task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
-    loop.fit(task, _batches(_mask_data(config), faces), config, place)
+    loop.fit(task, config, place)
     mask_step, mask_state = loop.load_best(task, place)
     scores = _score_test(task, config, faces, place, mask_step, mask_state)
-    _publish(
-        config,
-        workdir,
-        faces,
-        step,
-        state.variables,
-        mask_state.variables,
-        {'beta': beta, 'mask_removed': scores['removed']},
-    )
+    facts = {'step': step, 'beta': beta, 'mask_removed': scores['removed']}
+    publish.publish(config, workdir, faces, state.variables, mask_state.variables, facts)
     return scores
 
 
@@ -328,29 +262,6 @@ def _score_test(
     if not parallel.is_main_process():
         return scores
     evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
-    image_ops.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
+    write.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
     _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, task.evaluator.summary(scores))
     return scores
-
-
-def _publish(
-    config: ml_collections.ConfigDict,
-    workdir: pathlib.Path,
-    faces: Faces,
-    step: int,
-    variables: Any,
-    mask_variables: Any | None,
-    facts: dict[str, Any],
-) -> None:
-    if not parallel.is_main_process():
-        return
-    statistics = publish.training_latents(faces.data, faces.split.train, config, variables)
-    path = publish.write_model(
-        workdir,
-        config,
-        statistics,
-        variables,
-        mask_variables,
-        {'step': step, 'training_people': len(faces.split.train), **facts},
-    )
-    _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))

@@ -13,17 +13,9 @@ from fvae_jax.training import devices
 
 _NAME = 'history.jsonl'
 _PACKAGES = (
-    'jax',
-    'jaxlib',
-    'flax',
-    'optax',
-    'orbax-checkpoint',
-    'grain',
-    'tensorflow-datasets',
-    'numpy',
-    'opencv-python',
+    'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy', 'opencv-python',
     'dlib-bin',
-)
+)  # fmt: skip
 
 
 def note_start(workdir: pathlib.Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib
 from fvae_jax.models import confidence, fvae
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import grid, image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
 
 # Rows and columns of an aligned crop where little moves and little is hidden.
@@ -125,7 +125,7 @@ class MaskEvaluator(evaluate.Evaluator):
         image, label, mask = pictures
         gray = [np.repeat(np.round(255 * x[..., None]).astype(np.uint8), 3, -1) for x in (label, mask)]
         colors = [image_ops.to_uint8(x) for x in (source, image, target)]
-        return image_ops.image_grid(
+        return grid.image_grid(
             [list(row) for row in zip(*colors, *gray)], ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M'], labels
         )
 

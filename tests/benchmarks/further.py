@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import harness, portraits, training
 
 from fvae_jax import runtime
-from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import write
 
 _MATRIX = 2048
 # Image size, width, batch: one varies at a time.
@@ -138,7 +138,7 @@ def cold_edit(model: pathlib.Path) -> dict[str, dict[str, float]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         photo, out = (os.path.join(folder, name) for name in ('photo.png', 'edited.png'))
-        image_ops.write_png(photo, portraits.photo_1080p())
+        write.write_png(photo, portraits.photo_1080p())
         parts = {}
         for name in ('empty cache', 'filled cache'):
             parts[name] = _json_of('benchmarks.watch', model, photo, out, FVAE_CACHE=folder)

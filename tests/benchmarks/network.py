@@ -101,7 +101,7 @@ def decode(model: pathlib.Path) -> harness.Result:
             return [part.numpy() for part in decoder(torch_fvae.turned(next_latent(side)[None]), features)]
 
     def ours():
-        return editor._decode(next_latent('ours'), face.features)  # as `Editor.change` does
+        return editor.decode(face, next_latent('ours'))  # as `Model.change` does
 
     ways = {
         'eager': functools.partial(theirs, 'eager', network.decode),

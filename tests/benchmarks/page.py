@@ -21,7 +21,7 @@ from PIL import Image
 
 from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.editing import editor as editor_lib
-from fvae_jax.export import command
+from fvae_jax.export import folder as folder_lib
 
 _LOADS = 5
 _STEPS = 40
@@ -50,7 +50,7 @@ def main() -> int:
     print(f'{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before', flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / 'page'
-        print(command.write(bundle_lib.load(), 'web', folder), flush=True)
+        print(folder_lib.write(bundle_lib.load(), 'web', folder), flush=True)
         with using.served(folder) as address:
             bars = [*_loading(address), *_editing(address, folder / 'sample.jpg'), *_leaving(address)]
     print('\n'.join(map(str, bars)))

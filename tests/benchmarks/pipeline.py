@@ -13,7 +13,7 @@ import time
 from benchmarks import harness
 
 _BATCHES = 12
-_DRAWN = dict(identities=10, strengths=(1.0,))  # the size of the set does not matter: images are read in any order
+_PEOPLE = 10  # the size of the set does not matter: images are read in any order
 
 
 def pipeline(step: harness.Result) -> harness.Result:
@@ -51,7 +51,8 @@ def main() -> None:
 
     cv2.setNumThreads(1)
     config = photos.get_config()
-    faces = sets.open_set('synthetic', size=config.data.image_size, **_DRAWN)
+    config.data.set, config.data.identities = 'synthetic', _PEOPLE
+    faces = sets.open_set(config.data)
     everyone = sorted({record.identity for record in faces.records})
     pairs = pairs_lib.ordered_pairs(faces.records, everyone)
     size = config.train.batch_size

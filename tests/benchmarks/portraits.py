@@ -9,8 +9,8 @@ import numpy as np
 import skimage.data
 from benchmarks import harness
 
-from fvae_jax.editing import editor as editor_lib, portrait, studio
-from fvae_jax.ops import image as image_ops
+from fvae_jax.editing import edit as edit_lib, editor as editor_lib, portrait
+from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
 
 _HEIGHT, _WIDTH = 1080, 1920
@@ -25,11 +25,11 @@ def photo_1080p() -> np.ndarray:
     return cv2.copyMakeBorder(portrait_pixels, 0, 0, side, side, cv2.BORDER_REPLICATE)
 
 
-def open_1080p(model: pathlib.Path) -> studio.EditablePhoto:
+def open_1080p(model: pathlib.Path) -> edit_lib.EditablePhoto:
     """That photo, opened with a model file."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'astronaut.png')
-        image_ops.write_png(path, photo_1080p())
+        write.write_png(path, photo_1080p())
         return editor_lib.load(model).open(path)
 
 
@@ -40,7 +40,7 @@ def warp_1080p(model: pathlib.Path) -> harness.Result:
       model: The model file that says where the pixels go.
     """
     opened = open_1080p(model)
-    editor, photo, matrix = opened.editor, opened.photo, opened.matrix(opened.numbers(None)[0])
+    editor, photo, matrix = opened.model, opened.photo, opened.matrix(opened.numbers(None)[0])
     face = opened.encoded(opened.numbers(None)[0])
     expression = next(
         name for name in ('smile', *editor.expressions) if name in editor.expressions and name != 'neutral'
@@ -100,7 +100,7 @@ def slider_1080p(model: pathlib.Path) -> harness.Result:
       model: The model file.
     """
     opened = open_1080p(model)
-    expressions = opened.editor.expressions
+    expressions = opened.model.expressions
     expression = 'smile' if 'smile' in expressions else next(name for name in expressions if name != 'neutral')
     strengths = np.linspace(0.1, 1.5, 15)
     count = 0

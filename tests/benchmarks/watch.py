@@ -26,17 +26,18 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
     from fvae_jax import runtime
 
     runtime.prepare()
-    from fvae_jax.editing import editor as editor_lib, studio
-    from fvae_jax.photo import io as photo_io
+    from fvae_jax.data import align
+    from fvae_jax.editing import edit as edit_lib, editor as editor_lib
+    from fvae_jax.photo.read import read_photo
 
     lap('imports')
     editor = editor_lib.load(model)
     lap('model')
-    read = photo_io.read_photo(photo)
+    read = read_photo(photo)
     lap('read')
-    faces = studio.align.detect_faces(read.pixels)
+    faces = align.detect_faces(read.pixels)
     lap('alignment')
-    opened = studio.EditablePhoto(editor, read, faces)
+    opened = edit_lib.EditablePhoto(editor, read, faces)
     opened.encoded(opened.numbers(None)[0])
     lap('encode')
     expression = 'smile' if 'smile' in editor.expressions else editor.expressions[0]

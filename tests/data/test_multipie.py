@@ -5,6 +5,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from fvae_jax import config as config_lib
 from fvae_jax.data import multipie, sets
 from fvae_jax.errors import InputError
 
@@ -33,8 +34,9 @@ def test_the_delivered_layout(tmp_path):
     write(tmp_path, '01', '123', '02', light='07')  # another flash only
     write(tmp_path, '01', '123', '02', camera='04_1')  # another camera
     write(tmp_path, '02', '123', '04')  # a recording without a label
-    cache = str(tmp_path / 'cache')
-    faces = sets.open_set('multipie', size=64, cache=cache, manual_dir=str(tmp_path))
+    settings = config_lib.default_config().data
+    settings.update(set='multipie', image_size=64, cache=str(tmp_path / 'cache'), manual_dir=str(tmp_path))
+    faces = sets.open_set(settings)
 
     got = sorted((r.identity, *r.file.split('/')[-1].split('_')[1:3], r.expression) for r in faces.records)
     expected = [

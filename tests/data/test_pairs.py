@@ -1,13 +1,15 @@
 """Pairs are a pure function of seed, epoch and index; people never cross from one part to another."""
 
 import collections
+import os
 from typing import NamedTuple
 
+import grain
 import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import pairs, pipeline, sets
+from fvae_jax.data import pairs, people, pipeline, sets
 from fvae_jax.errors import InputError
 from fvae_jax.ops import warp
 
@@ -48,37 +50,37 @@ def _pairs(faces):
 
 def test_parts_are_disjoint_complete_and_depend_on_names_alone():
     names = [f'person {i}' for i in range(200)]
-    split = pairs.split_identities(names, 0.2, 0.1)
+    split = people.split_identities(names, 0.2, 0.1)
     assert sorted(sum(split, ())) == sorted(names)
     assert (len(split.test), len(split.validation), len(split.train)) == (40, 16, 144)
-    assert pairs.split_identities(names[::-1] * 2, 0.2, 0.1) == split
+    assert people.split_identities(names[::-1] * 2, 0.2, 0.1) == split
     # A hash, not the alphabet: the test people are spread over the list.
     assert 60 < np.mean([names.index(name) for name in split.test]) < 140
-    more = pairs.split_identities(names + ['one more'], 0.2, 0.1)
+    more = people.split_identities(names + ['one more'], 0.2, 0.1)
     assert len(set(split.test) & set(more.test)) >= 39
 
 
 def test_named_people_are_test_people_and_the_share_is_filled_by_hash():
     names = [f'person {i}' for i in range(50)]
-    free = pairs.split_identities(names, 0.2, 0.1)
+    free = people.split_identities(names, 0.2, 0.1)
     named = free.train[:4]
-    split = pairs.split_identities(names, 0.2, 0.1, named)
+    split = people.split_identities(names, 0.2, 0.1, named)
     assert set(named) < set(split.test) and len(split.test) == len(free.test)
     assert len(set(split.test) & set(free.test)) == len(free.test) - 4
-    assert set(pairs.split_identities(names, 0.01, 0.1, named).test) == set(named)
+    assert set(people.split_identities(names, 0.01, 0.1, named).test) == set(named)
     with pytest.raises(InputError, match="'nobody'"):
-        pairs.split_identities(names, 0.2, 0.1, ['nobody'])
+        people.split_identities(names, 0.2, 0.1, ['nobody'])
     with pytest.raises(InputError, match='leave two at least'):
-        pairs.split_identities(names, 0.2, 0.1, names[1:])
+        people.split_identities(names, 0.2, 0.1, names[1:])
 
 
 @pytest.mark.parametrize('count', [3, 4, 5, 9])
 def test_few_people_still_fill_every_part(count):
     for start in range(30):
-        split = pairs.split_identities([f'{start}-{i}' for i in range(count)], 0.2, 0.1)
+        split = people.split_identities([f'{start}-{i}' for i in range(count)], 0.2, 0.1)
         assert all(split) and sum(map(len, split)) == count
     with pytest.raises(InputError, match='at least 3'):
-        pairs.split_identities(['a', 'b', 'a'], 0.2, 0.1)
+        people.split_identities(['a', 'b', 'a'], 0.2, 0.1)
 
 
 def test_all_ordered_pairs_of_one_person_with_different_labels():
@@ -157,7 +159,7 @@ def test_the_true_flow_is_augmented_with_its_pictures():
 
 
 def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_path):
-    faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
+    faces = sets.open_set(_config(image_size=64, cache=str(tmp_path), identities=10).data)
     scream = next(i for i, r in enumerate(faces.records) if r.expression == 'scream')
     neutral = next(
         i
@@ -175,7 +177,7 @@ def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_pa
 
 
 def test_what_both_pictures_show_and_the_neutral_one_lacks_is_not_known(tmp_path):
-    faces = sets.open_set('synthetic', size=64, cache=str(tmp_path), identities=10, strengths=(1.0,))
+    faces = sets.open_set(_config(image_size=64, cache=str(tmp_path), identities=10).data)
     name = faces.records[0].identity
     scream, surprise = (
         next(i for i, r in enumerate(faces.records) if (r.identity, r.expression) == (name, e))
@@ -228,13 +230,31 @@ def test_hosts_load_disjoint_rows_of_the_same_global_batches():
 
 def test_the_stream_goes_on_where_it_was():
     faces, config = _Faces(), _config(jitter_degrees=5.0)
-    stream = pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8))
-    _take(stream, 3)
-    position, rest = stream.get_state(), _take(stream, 3)
-    other = pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8))
-    other.set_state(position)
-    for a, b in zip(rest, _take(other, 3)):
-        np.testing.assert_array_equal(a['source'], b['source'])
+    whole = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8)), 6)
+    rest = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8), step=3), 3)
+    for a, b in zip(whole[3:], rest, strict=True):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+    assert not np.array_equal(whole[0]['source'], rest[0]['source'])
+
+
+@pytest.mark.parametrize('cores', [1, 3, 64])
+def test_one_thread_for_each_core_and_the_order_does_not_depend_on_them(cores, monkeypatch):
+    faces, config = _Faces(), _config(jitter_degrees=5.0)
+    asked, real = [], grain.ReadOptions
+
+    def options(**chosen):
+        asked.append(chosen['num_threads'])
+        return real(**chosen)
+
+    expected = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8)), 4)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda process: set(range(cores)))
+    monkeypatch.setattr(grain, 'ReadOptions', options)
+    found = _take(pipeline.training_batches(faces, _pairs(faces), config, slice(0, 8)), 4)
+    assert asked == [min(cores, 16)]
+    for a, b in zip(expected, found, strict=True):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
 
 
 def test_evaluation_covers_every_pair_once():

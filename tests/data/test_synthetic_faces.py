@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fvae_jax.data import drawing, expressions
-from fvae_jax.data.drawing import Face
-from fvae_jax.data.faces.paint import grid
-from fvae_jax.data.faces.traits import UNITS
+from fvae_jax import config as config_lib
+from fvae_jax.data import align
+from fvae_jax.data.drawn import examples as drawn, expressions
+from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.data.drawn.paint import grid
+from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, UNITS
 from fvae_jax.data.sets import open_set
 
 MOVED = expressions.EXPRESSIONS[1:]
@@ -19,12 +21,12 @@ MOVED = expressions.EXPRESSIONS[1:]
 
 @pytest.fixture(scope='module')
 def people():
-    return [Face(seed=2, index=i, size=128) for i in range(6)]
+    return [DrawnFace(seed=2, index=i, size=128) for i in range(6)]
 
 
 @pytest.fixture(scope='module')
 def examples():
-    return list(drawing.examples(3, 64, seed=4, strengths=(0.5, 1.0)))
+    return list(drawn.draw(3, 64, (0.5, 1.0)))
 
 
 def _warp(image, displacement):
@@ -49,19 +51,17 @@ def test_examples_have_the_fields_of_a_set(examples):
         assert example['displacement'].shape == (64, 64, 2)
         assert example['displacement'].dtype == np.float16
         assert example['exposed'].shape == (64, 64) and example['exposed'].dtype == bool
-        assert example['landmarks'].shape == (5, 2)
-        assert example['landmarks'].dtype == np.float32
         assert example['reference'].endswith('neutral_000') and example['origin'] == 'synthetic'
 
 
-def test_same_seed_same_set_however_many_people(examples):
-    again = list(drawing.examples(1, 64, seed=4, strengths=(0.5, 1.0)))
+def test_the_same_people_in_the_same_pictures_however_many(examples):
+    again = list(drawn.draw(1, 64, (0.5, 1.0)))
     for first, second in zip(examples, again):
         assert first.keys() == second.keys()
         for key in first:
             assert np.array_equal(first[key], second[key]), key
-    other = next(drawing.examples(1, 64, seed=5))
-    assert not np.array_equal(other['image'], examples[0]['image'])
+    other = DrawnFace(seed=5, index=0, size=64).image('neutral', 0.0)
+    assert not np.array_equal(other, examples[0]['image'])
 
 
 def test_the_neutral_face_does_not_move(people):
@@ -116,12 +116,12 @@ def test_displacement_solves_the_closed_form(people, expression):
 def test_expressions_move_what_their_names_say():
     """Sizes of the motion at 128 px, for 20 people."""
     for index in range(20):
-        face = Face(seed=2, index=index, size=16)
+        face = DrawnFace(seed=2, index=index, size=16)
         t = face.traits
 
-        def move(expression, x, y, sheet='upper'):
+        def move(expression, x, y, sheet='upper', t=t, gains=face.gains):
             points = np.float32([64 + x]), np.float32([y])
-            return expressions.forward_displacement(t, face.gains, expression, sheet, *points)[0]
+            return expressions.forward_displacement(t, gains, expression, sheet, *points)[0]
 
         for side in (-1, 1):
             corner = side * t.mouth_width, t.lip_line(np.float32(64 + side * t.mouth_width))
@@ -161,24 +161,18 @@ def test_exposed_pixels_are_where_the_picture_cannot_be_warped(people):
     assert off[shuffled].mean() < 5 * off[~shuffled].mean()
 
 
-def test_landmarks_are_aligned_and_move_with_the_drawing(people):
+def test_eyes_are_where_alignment_puts_them(people):
     for face in people:
-        points = face.landmarks('neutral', 0.0)
-        for eye, across in ((points[:2], 0.67), (points[2:4], 0.33)):
-            centre = np.array([across, 0.40]) * 128 - 0.5
-            np.testing.assert_allclose(eye.mean(0), centre, atol=1e-3)
-        assert points[0, 0] > points[1, 0] > points[4, 0] > points[3, 0] > points[2, 0]
-        for expression in MOVED:
-            moved = face.landmarks(expression, 0.8)
-            displacement, _ = face.displacement(expression, 0.8)
-            x, y = np.rint(moved[4]).astype(int)
-            np.testing.assert_allclose(displacement[y, x], points[4] - moved[4], atol=0.35)
-        nose = face.landmarks('disgust', 1.0)[4] - points[4]
-        assert nose[1] < -1
+        x, y = grid(128)
+        inside = face.traits.eye_opening(x, y) > 0
+        for half, (eye_x, eye_y) in zip((np.s_[:, :64], np.s_[:, 64:]), align.crop_eye_centers(128)):
+            rows, columns = np.nonzero(inside[half])
+            middle = (columns.min() + columns.max()) / 2 + half[1].indices(128)[0], (rows.min() + rows.max()) / 2
+            np.testing.assert_allclose(middle, (eye_x, eye_y), atol=1.5)
 
 
 def test_sizes_show_the_same_person():
-    small, large = (Face(seed=2, index=7, size=s).image('surprise', 1.0) for s in (64, 128))
+    small, large = (DrawnFace(seed=2, index=7, size=s).image('surprise', 1.0) for s in (64, 128))
     halved = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA)
     assert _psnr(small, halved) > 30
 
@@ -191,6 +185,14 @@ def test_skin_has_texture_that_survives_128_px(people):
         assert fine.std() / gray[cheeks].mean() > 0.008
 
 
+def _five_points(face):
+    """Corners of the eyes and bottom of the nose as drawn, in dlib's order, px."""
+    t = face.traits
+    eye = np.array([(EYE_X + t.eye_width, EYE_Y - t.eye_tilt), (EYE_X - t.eye_width, EYE_Y + t.eye_tilt)])
+    points = np.concatenate([eye, eye * (-1, 1), [(0.0, t.nose_base)]]) + (MIDLINE, 0.0)
+    return points * (face.size / UNITS) - 0.5
+
+
 def test_a_face_detector_finds_them():
     import dlib
 
@@ -199,23 +201,25 @@ def test_a_face_detector_finds_them():
     detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
     found, off = 0, []
     for index in range(4):
-        face = Face(seed=0, index=index, size=256)
+        face = DrawnFace(seed=0, index=index, size=256)
         image = face.image('neutral', 0.0)
         boxes, scores, _ = detector.run(image, 0, 0.0)
         found += len(boxes) == 1
         for box in boxes[:1]:
             shape = predictor(image, box)
             points = np.array([(shape.part(i).x, shape.part(i).y) for i in range(5)])
-            off.append(np.abs(points - face.landmarks('neutral', 0.0)).mean())
+            off.append(np.abs(points - _five_points(face)).mean())
         assert not detector.run(image[::-1].copy(), 0, 0.0)[0]  # control: upside down
     assert found == 4
     assert np.mean(off) < 6  # of 256 px, in dlib's order of the points
 
 
 def test_the_built_set_is_what_is_drawn(tmp_path):
-    faces = open_set('synthetic', size=16, cache=str(tmp_path), identities=2, seed=4)
-    drawn = list(drawing.examples(2, 16, seed=4))
-    assert [record.file for record in faces.records] == [example['file'] for example in drawn]
-    for stored, example in zip((faces[i] for i in range(len(faces))), drawn):
-        for key in ('image', 'landmarks', 'displacement', 'exposed', 'identity', 'expression'):
+    settings = config_lib.default_config().data
+    settings.update(image_size=16, cache=str(tmp_path), identities=2)
+    faces = open_set(settings)
+    examples = list(drawn.draw(2, 16, settings.strengths))
+    assert [record.file for record in faces.records] == [example['file'] for example in examples]
+    for stored, example in zip((faces[i] for i in range(len(faces))), examples):
+        for key in ('image', 'displacement', 'exposed', 'identity', 'expression'):
             assert np.array_equal(stored[key], example[key]), key

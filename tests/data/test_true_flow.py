@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fvae_jax.data import expressions, true_flow
-from fvae_jax.data.drawing import Face
-from fvae_jax.data.faces.paint import grid
-from fvae_jax.data.faces.traits import UNITS
+from fvae_jax.data import true_flow
+from fvae_jax.data.drawn import expressions
+from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.data.drawn.paint import grid
+from fvae_jax.data.drawn.traits import UNITS
 
 SIZE = 128
 FRAMES = [(e, 1.0 if e != 'neutral' else 0.0) for e in expressions.EXPRESSIONS]
@@ -18,7 +19,7 @@ PAIRS = list(itertools.permutations(FRAMES, 2))
 
 @pytest.fixture(scope='module')
 def face():
-    return Face(seed=5, index=1, size=SIZE)
+    return DrawnFace(seed=5, index=1, size=SIZE)
 
 
 @pytest.fixture(scope='module')

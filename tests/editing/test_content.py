@@ -8,7 +8,7 @@ from scipy import ndimage, special
 from skimage import data
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, editor as editor_lib, studio
+from fvae_jax.editing import content, edit as edit_lib, editor as editor_lib
 from fvae_jax.photo.photo import Photo
 
 
@@ -20,7 +20,7 @@ def editor():
 @pytest.fixture(scope='module')
 def photo(editor):
     pixels = data.astronaut()
-    return studio.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
+    return edit_lib.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
 
 
 def test_strength_0_adds_nothing(editor, photo):

@@ -7,7 +7,7 @@ import skimage.data
 from editing import models
 from PIL import Image
 
-from fvae_jax.editing import editor as editor_lib, interpolation, latent, morph, portrait
+from fvae_jax.editing import editor as editor_lib, latent, morph, portrait
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
 
@@ -35,7 +35,7 @@ def native(photo, size, side=None):
 
 
 def test_the_ends_are_the_crops_bit_for_bit(editor, pair):
-    first, *_, last = interpolation.Morph(*pair, frames=4, crop=True)
+    first, *_, last = morph.Morph(*pair, frames=4, crop=True)
     source = native(pair[0], editor.size)
     np.testing.assert_array_equal(first, image_ops.to_uint8(source))
     target = native(pair[1], editor.size, len(source))
@@ -45,12 +45,13 @@ def test_the_ends_are_the_crops_bit_for_bit(editor, pair):
 
 @pytest.mark.parametrize('blend', ['softmax', 'paper'])
 def test_other_blends_do_not_have_exact_ends(editor, pair, blend):
-    first = next(iter(interpolation.Morph(*pair, frames=2, blend=blend, crop=True)))
+    first = next(iter(morph.Morph(*pair, frames=2, blend=blend, crop=True)))
     assert (first != image_ops.to_uint8(native(pair[0], editor.size))).mean() > 0.5
 
 
+@pytest.mark.parametrize('anchor', [True, False])
 @pytest.mark.parametrize('blend', latent.BLENDS)
-def test_frames_follow_algorithm_2(editor, pair, blend):
+def test_frames_follow_algorithm_2(editor, pair, blend, anchor):
     t = 0.3
     faces = [photo.encoded(1) for photo in pair]
     z = np.asarray(latent.interpolate(faces[0].latent, faces[1].latent, t))
@@ -60,20 +61,20 @@ def test_frames_follow_algorithm_2(editor, pair, blend):
     crops.append(native(pair[1], editor.size, side))
     warps = []
     for crop, face in zip(crops, faces):
-        field = portrait.enlarge(editor.displacement(face, z), side)
+        field = portrait.enlarge(editor.displacement(face, z, anchor), side)
         field *= np.float32(side / editor.size)
         warps.append(np.clip(portrait.warp_region(crop, (0, side, 0, side), field), -1, 1))
     share, rest = (np.clip(portrait.enlarge(np.asarray(w)[..., None], side), 0, 1) for w in (w1, w2))
     # The printed weights do not sum to one: there is no mixture, only the printed sum.
     mean = share * warps[0] + rest * warps[1]
     expected = mean if blend == 'paper' else morph.mix(warps[1], warps[0], share)
-    frame = interpolation.Morph(*pair, blend=blend, crop=True).frame(t)
+    frame = morph.Morph(*pair, blend=blend, crop=True, anchor=anchor).frame(t)
     difference = frame.astype(int) - image_ops.to_uint8(expected)
     assert np.abs(difference).max() <= 1
 
 
 def test_on_the_background_of_the_first(pair):
-    frames = list(interpolation.Morph(*pair, frames=3))
+    frames = list(morph.Morph(*pair, frames=3))
     y0, y1, x0, x1 = pair[0].edit(smile=1.0).box
     for frame in frames:
         outside = frame.copy()
@@ -85,7 +86,7 @@ def test_on_the_background_of_the_first(pair):
 
 def test_frames_are_made_one_at_a_time(editor, pair, monkeypatch):
     made = []
-    result = interpolation.Morph(*pair, frames=1000, crop=True)
+    result = morph.Morph(*pair, frames=1000, crop=True)
     monkeypatch.setattr(result, 'frame', lambda t: made.append(t) or np.zeros((8, 8, 3), np.uint8))
     frames = iter(result)
     next(frames), next(frames)

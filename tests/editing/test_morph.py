@@ -47,7 +47,7 @@ def test_the_side_has_limits(scale, side):
 def test_the_second_crop_takes_the_side_of_the_first():
     assert morph.native_crop(LARGE, MATRIX, SIZE, side=500)[0].shape == (500, 500, 3)
     with pytest.raises(InputError, match='side of the first'):
-        morph.blend(np.zeros((500, 500, 3)), np.zeros((640, 640, 3)), *fields())
+        morph.mix_warps(np.zeros((500, 500, 3)), np.zeros((640, 640, 3)), *fields())
 
 
 def test_sixteen_bits_give_the_same_crop():
@@ -61,16 +61,16 @@ def test_end_points_are_the_crops_bit_for_bit():
     crop, _ = morph.native_crop(LARGE, MATRIX, SIZE)
     other = crop[::-1].copy()
     ones = np.ones((SIZE, SIZE), np.float32)
-    np.testing.assert_array_equal(morph.blend(crop, other, 0 * first, second, ones), crop)
-    np.testing.assert_array_equal(morph.blend(crop, other, first, 0 * second, 0 * ones), other)
-    assert (morph.blend(crop, other, first, second, ones) != crop).mean() > 0.5
+    np.testing.assert_array_equal(morph.mix_warps(crop, other, 0 * first, second, ones), crop)
+    np.testing.assert_array_equal(morph.mix_warps(crop, other, first, 0 * second, 0 * ones), other)
+    assert (morph.mix_warps(crop, other, first, second, ones) != crop).mean() > 0.5
 
 
 def test_a_blend_is_two_warps_and_their_mean():
     first, second, weight = fields()
     crop, _ = morph.native_crop(LARGE, MATRIX, SIZE)
     other = crop[::-1].copy()
-    blended = morph.blend(crop, other, first, second, weight, 1 - weight)
+    blended = morph.mix_warps(crop, other, first, second, weight, 1 - weight)
     # The same through the project's own bilinear operations.
     warps = [
         ops.warp_by_displacement(image, ops.upsample_flow(field, 640, 640))

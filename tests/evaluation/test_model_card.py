@@ -10,8 +10,8 @@ from editing import models
 
 from configs import synthetic
 from fvae_jax import bundle as bundle_lib, config as config_lib
-from fvae_jax.data import drawing
-from fvae_jax.data.pairs import Split
+from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.data.people import Split
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, edits, fidelity, groups, landmarks, metrics, model_card
@@ -19,7 +19,7 @@ from fvae_jax.evaluation.baselines import fading
 from fvae_jax.evaluation.baselines.base import Method, Pair
 from fvae_jax.evaluation.report import Column, Report, Row, Section, Table, Value, markdown
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import experiment, writers
+from fvae_jax.training import experiment, rundir
 
 SIZE = 64
 PEOPLE = 3
@@ -28,7 +28,7 @@ HEADER = 'identity,age,gender,ethnicity\n'
 
 @functools.cache
 def face(number):
-    return drawing.Face(0, number, SIZE)
+    return DrawnFace(0, number, SIZE)
 
 
 def drawn(number, expression, strength=1.0):
@@ -384,7 +384,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp('run')
     config = synthetic.get_config('tiny,content')
     config.data.cache, config.data.identities, config.data.test_share = str(folder / 'cache'), 10, 0.2
-    writers.open_workdir(folder / 'run', config)
+    rundir.open_workdir(folder / 'run', config)
     bundle_lib.save(folder / 'run' / 'model.safetensors', models.random_bundle(content=True))
     rows = [f'synthetic_{i:04d},{20 + i},{("female", "male")[i % 2]},drawn,more' for i in range(config.data.identities)]
     (folder / 'people.csv').write_text('identity,age,gender,ethnicity,more\n' + '\n'.join(rows))
@@ -457,7 +457,7 @@ def test_runs_that_cannot_be_measured(run, tmp_path):
         command(run, tmp_path / 'card.md', people=tmp_path / 'people.csv')
     with pytest.raises(InputError, match='use one of .md'):
         command(run, tmp_path / 'card.html')
-    writers.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
+    rundir.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
     with pytest.raises(InputError, match='let the training of .* end first'):
         command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
     bundle = models.random_bundle(content=True)

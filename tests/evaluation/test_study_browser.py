@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fvae_jax.data.drawing import Face
+from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.evaluation.study import build, score
 
 pytest_plugins = ('browser',)
@@ -18,7 +18,7 @@ ANSWERS = ('real', 'fake', 'skip')
 
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
-    real = [Face(0, i, 64).image('smile', 1.0) for i in range(10)]
+    real = [DrawnFace(0, i, 64).image('smile', 1.0) for i in range(10)]
     return build.build(
         {
             'real': real,

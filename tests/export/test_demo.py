@@ -17,7 +17,7 @@ pytest.importorskip('onnxruntime')
 
 from export import variants
 
-from fvae_jax import bundle as bundle_lib
+from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.errors import InputError
 from fvae_jax.export import demo
 
@@ -96,7 +96,7 @@ def test_a_port_that_is_taken(tmp_path):
 )
 def test_what_it_refuses(arguments, message):
     with pytest.raises(InputError, match=message) as error:
-        demo.demo(arguments)
+        cli.main(['demo', *arguments])
     assert '\n' not in str(error.value)
 
 

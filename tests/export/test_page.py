@@ -17,8 +17,8 @@ from export.using import call, difference, eyes_of, face_of, saved, served, show
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import interpolation
-from fvae_jax.export import command
+from fvae_jax.editing import morph
+from fvae_jax.export import folder as folder_lib
 
 pytest_plugins = ('browser',)
 
@@ -26,7 +26,7 @@ pytest_plugins = ('browser',)
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp('page') / 'site'
-    command.write(bundle_lib.load(), 'web', folder)
+    folder_lib.write(bundle_lib.load(), 'web', folder)
     return folder
 
 
@@ -367,7 +367,7 @@ def test_between_two_photos(address, sample, smiling, editor, open_page):
     told(page, 'from one photo to the other')
     call(page, 'main.placeEyes(argument)', eyes_of(sample))
     call(page, 'main.placeEyes(argument, true)', eyes_of(other))
-    morph = interpolation.Morph(sample, other, frames=3)
+    film = morph.Morph(sample, other, frames=3)
     source, face = sample.photo.pixels, face_of(sample)
 
     def frame(t):
@@ -377,7 +377,7 @@ def test_between_two_photos(address, sample, smiling, editor, open_page):
 
     assert (frame(0) == source).all()
     for t in (0.5, 1):
-        got, wanted = frame(t), morph.frame(t)
+        got, wanted = frame(t), film.frame(t)
         own = difference(wanted, source, face)
         # The package makes an upright crop of both photos, mixes those, and resamples once more on the way into the photo.
         assert difference(got, wanted, face) < min(3, own / 3), t
@@ -412,7 +412,7 @@ def test_a_plain_model(tmp_path, open_page):
     """Without content and mask, at 64 px: nothing is new, and two photos cannot be mixed."""
     folder = tmp_path / 'site'
     bundle = variants.bundle('no mask')
-    command.write(bundle, 'web', folder)
+    folder_lib.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)
     opened = editor.open(folder / 'sample.jpg')
     with served(folder) as address:

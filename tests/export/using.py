@@ -73,7 +73,7 @@ def eyes_of(photo):
 def face_of(photo):
     """Rows and columns of the face."""
     (number,) = photo.numbers(None)
-    y0, y1, x0, x1 = portrait.face_region(photo.matrix(number), photo.editor.size, photo.photo.pixels.shape)
+    y0, y1, x0, x1 = portrait.face_region(photo.matrix(number), photo.model.size, photo.photo.pixels.shape)
     return slice(y0, y1), slice(x0, x1)
 
 

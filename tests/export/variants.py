@@ -64,7 +64,7 @@ def of_editor(editor, crop, strengths):
     """What the Editor, on its own way, says of a crop and an edit, named as in an export."""
     face = editor.encode(crop)
     latent = editor.edited_latent(face, strengths)
-    decoded = editor._decode(latent, face.features)
+    decoded = editor.decode(face, latent)
     result = {'latent': latent, 'displacement': editor.displacement(face, latent, anchor=False)}
     if decoded.color is not None:
         result.update(alpha_logit=decoded.alpha_logit, color=decoded.color)

@@ -19,7 +19,7 @@ from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.data import builder, crops, index
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
-from fvae_jax.photo import png
+from fvae_jax.photo import write
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
 
@@ -83,7 +83,7 @@ def _photos() -> dict[str, bytes]:
         picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
         files[name] = stream.getvalue()
     color, turned_color = (np.asarray(picture).astype(np.uint16) * 257 for picture in (image, turned))
-    files['color.png'] = png.encode_png(
+    files['color.png'] = write.encode_png(
         turned_color, icc_profile=profile, exif=exif.tobytes(), text={'Software': 'none'}
     )
     for name, options in {
@@ -156,10 +156,9 @@ def _read_index(folder, file):
 
 
 def _crop(folder, file):
-    report = builder.BuildReport()
-    list(crops.face_examples([index.Photo(folder, file.name, 'ann', 'neutral', 0.0)], 64, False, report))
-    if report.skipped:
-        raise InputError(report.skipped[0]['reason'])
+    [example] = crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, False)
+    if isinstance(example, builder.Skipped):
+        raise InputError(example.reason)
 
 
 def _read_flow(folder, file):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fuzz import craft, mutate, targets as targets_lib
+from fvae_jax import runtime
 
 TAKEN, REFUSED, FAILED = 'taken', 'refused', 'failed'
 _SECONDS = 10  # of the processor that a file may take
@@ -134,7 +135,11 @@ class Worker:
 
 
 def _serve(seed: int, pipe):
-    files = Files(seed)
+    with runtime.owned_process():  # as in a command
+        _answer(Files(seed), pipe)
+
+
+def _answer(files: Files, pipe):
     # Good files first: what they import and compile is not a damaged file's time or memory.
     for target in files.targets:
         for name, content in target.good.items():

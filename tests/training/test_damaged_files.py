@@ -91,7 +91,7 @@ def test_a_checkpoint_of_other_versions(finished, run):
     folder = run / 'checkpoints' / str(step)
     shutil.rmtree(folder / 'state')
     ocp.PyTreeCheckpointer().save(folder / 'state', {'weights': np.ones(1)})
-    checkpoint.write_text(checkpoint.manifest_of(run, step), json.dumps(checkpoint._checksums(folder)))
+    checkpoint.manifest_of(run, step).write_text(json.dumps(checkpoint._checksums(folder)))
     with pytest.raises(
         InputError, match=f'does not fit this version and config .*flax 0.0.1 → {now}.*install those again'
     ) as error:

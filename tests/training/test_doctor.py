@@ -5,7 +5,7 @@ import pytest
 from configs import synthetic
 from fvae_jax import cli
 from fvae_jax.errors import InputError
-from fvae_jax.training import doctor, experiment, writers
+from fvae_jax.training import doctor, experiment, rundir
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +30,7 @@ def test_a_run_that_ended_well(run, capsys):
 
 
 def test_a_process_that_trains_is_seen(run):
-    with writers.claim(run):
+    with rundir.claim(run):
         assert 'a process trains here now' in _said(run)[0]
 
 

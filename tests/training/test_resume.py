@@ -1,6 +1,5 @@
 """Stopping, killing, damaging and resuming runs of the tiny config."""
 
-import itertools
 import json
 import pathlib
 import shutil
@@ -17,6 +16,7 @@ from configs import synthetic
 from fvae_jax import config as config_lib, errors
 from fvae_jax.data import pipeline
 from fvae_jax.errors import InputError
+from fvae_jax.photo import write
 from fvae_jax.training import checkpoint, experiment, loop
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -228,17 +228,10 @@ def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_pa
 
     def poisoned(*args):
         """The real stream with a NaN in its sixth batch."""
-        stream = real(*args)
-        count, following = itertools.count(1), type(stream).__next__
-
-        def follow(iterator):
-            batch = following(iterator)
-            if iterator is stream and next(count) == 6:
+        for number, batch in enumerate(real(*args), 1):
+            if number == 6:
                 batch['target'][0, 0, 0, 0] = np.nan
-            return batch
-
-        monkeypatch.setattr(type(stream), '__next__', follow)
-        return stream
+            yield batch
 
     monkeypatch.setattr(pipeline, 'training_batches', poisoned)
     with pytest.raises(errors.Diverged, match='step 6: .*loss is nan.*checkpoint of step 4 is kept'):
@@ -281,13 +274,74 @@ def test_evaluating_nothing(cache, tmp_path):
         experiment.evaluate(_config(cache), tmp_path / 'none')
 
 
-def test_other_images_than_the_run_began_with_are_refused(cache, finished):
+@pytest.mark.parametrize('key', ['digest', 'images'])
+def test_other_images_than_the_run_began_with_are_refused(cache, finished, key):
     people = finished[0] / 'people.json'
     before = people.read_text()
-    people.write_text(before.replace('"digest": "', '"digest": "0'))
+    people.write_text(before.replace(f'"{key}": "', f'"{key}": "0'))
     with pytest.raises(InputError, match='not those that the run .* began with'):
         experiment.evaluate(_config(cache), finished[0])
     people.write_text(before)
+
+
+def _photos(folder):
+    """People of random crops, and the config that trains on them in two steps."""
+    rng = np.random.default_rng(0)
+    for person in 'abcde':
+        (folder / 'photos' / person).mkdir(parents=True)
+        for expression in ('neutral', 'smile'):
+            write.write_png(
+                folder / 'photos' / person / f'{expression}.png', rng.integers(0, 256, (64, 64, 3), np.uint8)
+            )
+    config = _config(folder / 'cache', steps=2, evaluate_every=1)
+    config.data.update(set='photos', root=str(folder / 'photos'), aligned=True)
+    config.confidence.enabled = False
+    return config
+
+
+def test_photos_overwritten_under_the_same_names_are_refused_and_touched_ones_are_not(tmp_path):
+    config, run, photos = _photos(tmp_path), tmp_path / 'run', sorted((tmp_path / 'photos').rglob('*.png'))
+    experiment.train(config, run)
+    for photo in photos:
+        photo.touch()
+    config.train.steps = 3
+    experiment.train(config, run)
+    whole = photos[3].read_bytes()
+    photos[3].write_bytes(photos[0].read_bytes())
+    for open_again in (experiment.train, experiment.evaluate):
+        with pytest.raises(InputError, match='images are not those that the run .* began with; restore them'):
+            open_again(config, run)
+    photos[3].write_bytes(whole)
+    experiment.evaluate(config, run)
+
+
+def test_a_run_from_before_images_had_a_digest_goes_on_and_remembers_those_of_now(tmp_path, caplog):
+    config, run = _photos(tmp_path), tmp_path / 'run'
+    experiment.train(config, run)
+    people = run / 'people.json'
+    complete = people.read_text()
+    old = json.loads(complete)
+    del old['images']
+    people.write_text(json.dumps(old))
+    config.train.steps = 3
+    with caplog.at_level('INFO', logger='fvae_jax'):
+        experiment.train(config, run)
+    assert 'people.json has no digest of the images yet' in caplog.text and people.read_text() == complete
+    old['digest'] = '0'
+    people.write_text(json.dumps(old))
+    with pytest.raises(InputError, match='images are not those'):
+        experiment.train(config, run)
+
+
+def test_training_shows_nothing_of_the_libraries_under_it(tmp_path, capfd):
+    """Neither what Orbax and TFDS log nor what they print, where nobody has set up logging."""
+    config = _photos(tmp_path)
+    experiment.train(config, tmp_path / 'run')
+    config.train.steps = 3
+    experiment.train(config, tmp_path / 'run')
+    shown = capfd.readouterr()
+    bars = [line for line in shown.err.replace('\r', '\n').splitlines() if line.strip()]
+    assert shown.out == '' and all(line.startswith('FVAE:') for line in bars), shown
 
 
 def test_the_model_file_does_not_say_where_the_data_lay(cache, finished):
@@ -302,11 +356,10 @@ def test_the_best_step_outlives_the_newest_two(cache, tmp_path):
     workdir = tmp_path / 'run'
     experiment.train(config, workdir)
     faces = experiment.open_faces(config)
-    batches = experiment._batches(config, faces)
     step, state = loop.load_best(experiment._fvae_task(config, faces), workdir)
     saved = checkpoint.Checkpoints(workdir)
     for later, score in ((3, 0.0), (4, -1.0), (5, -2.0), (6, -3.0)):
-        saved.save(later, state, batches, {'step': later}, score)
+        saved.save(later, state, {'step': later}, score)
     assert saved.best_step() == 3 and saved.steps() == [3, 5, 6]
     saved.close()
     (workdir / 'manifests' / '6.json').unlink()

@@ -1,5 +1,7 @@
 """A run that begins with the weights of a model file."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -52,3 +54,20 @@ def test_a_model_of_other_networks_is_refused(first, tmp_path):
         experiment.train(config, tmp_path)
     with pytest.raises(InputError, match='no model file'):
         experiment.train(_config(cache, 'nowhere.safetensors'), tmp_path)
+
+
+def test_a_run_does_not_need_the_model_it_began_with_any_more(first, tmp_path):
+    cache, model = first
+    start = tmp_path / 'start.safetensors'
+    shutil.copy(model, start)
+    config = _config(cache, start)
+    config.train.steps = 4
+    scores = experiment.train(config, tmp_path / 'run')
+    start.unlink()
+    assert experiment.evaluate(config, tmp_path / 'run') == scores
+    config.train.steps = 5
+    experiment.train(config, tmp_path / 'run')
+    assert (tmp_path / 'run' / 'checkpoints' / '5').is_dir()
+    config.train.start = str(tmp_path / 'gone.safetensors')
+    with pytest.raises(InputError, match='gone.safetensors'):
+        experiment.train(config, tmp_path / 'new')

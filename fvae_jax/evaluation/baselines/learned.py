@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import content, editor as editor_lib, latent as latent_lib, morph
+from fvae_jax.editing import content, editor as editor_lib, latent as latent_lib, model as model_lib, morph
 from fvae_jax.evaluation.baselines.base import Method, Pair, warp_crop
 from fvae_jax.models import networks
 from fvae_jax.ops import warp
@@ -55,7 +55,7 @@ class FVAE(Method):
         _, weight = latent_lib.blend_weights(*self._trust(faces, middle), t)
         return np.clip(morph.mix(*warps, np.asarray(weight, np.float32)[..., None]), -1, 1)
 
-    def _trust(self, faces: Sequence[editor_lib.Face], latent: np.ndarray) -> list[np.ndarray]:
+    def _trust(self, faces: Sequence[model_lib.EncodedFace], latent: np.ndarray) -> list[np.ndarray]:
         """The logits of the masks of both warps; equal ones without a mask."""
         if not self._editor.has_mask:
             return [np.zeros(face.crop.shape[:2], np.float32) for face in faces]
@@ -71,7 +71,7 @@ class FVAEWithContent(FVAE):
         """O = (1 − a) ⊙ warp + a ⊙ C at Z(T), without an anchor."""
         return content.lay_on_crop(super().reconstruct(pair), self.content(pair), texture=False)
 
-    def content(self, pair: Pair) -> editor_lib.Content:
+    def content(self, pair: Pair) -> model_lib.Content:
         """A and C at Z(T)."""
         face, latent = self._editor.encode(pair.source), self._editor.encode(pair.target).latent
         return self._editor.change(face, latent, anchor=False)[1]
@@ -134,7 +134,7 @@ class FVAEWithoutMask(FVAE):
 
     name = 'FVAE without mask'
 
-    def _trust(self, faces: Sequence[editor_lib.Face], latent: np.ndarray) -> list[np.ndarray]:
+    def _trust(self, faces: Sequence[model_lib.EncodedFace], latent: np.ndarray) -> list[np.ndarray]:
         return [np.zeros(face.crop.shape[:2], np.float32) for face in faces]
 
 

@@ -19,8 +19,7 @@ def write(report: Report, path: pathlib.Path) -> None:
     """
     texts = {path: render(report), numbers_file(path): json.dumps(numbers(report), indent=1, ensure_ascii=False) + '\n'}
     for file, text in texts.items():
-        with output.replacing(file) as temporary:
-            temporary.write_text(text, encoding='utf-8')
+        output.write(file, text)
 
 
 def numbers_file(path: pathlib.Path) -> pathlib.Path:

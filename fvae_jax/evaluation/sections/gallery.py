@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fvae_jax.data import crops, drawing, index
+from fvae_jax.data import crops, index
+from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, upsampling
 from fvae_jax.evaluation.report import Column, Figure, Row, Section, Table, grids
 from fvae_jax.evaluation.sections import Context, progress
 from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import read, write
 
 _TRAVERSAL = (0.0, 0.5, 1.0, 1.5)
 _FACTORS = (-0.8, 0.0, 0.8)
@@ -111,7 +114,7 @@ def _upsampling(context: Context, changes: Sequence[cases.Change]) -> tuple[list
             pictures.append(upsampling.upsample(large, face.crop, context.editor.displacement(face, latent)))
     if not pictures:
         return [], []
-    image_ops.write_png(path, upsampling.draw(pictures[0]))
+    write.write_png(path, upsampling.draw(pictures[0]))
     kept = np.asarray([picture.sharpness() for picture in pictures])
     size = len(changes[0].neutral)
     table = Table(
@@ -141,14 +144,14 @@ def _large_crop(context: Context, change: cases.Change) -> np.ndarray | None:
     identity, size = change.identity, len(change.neutral)
     data, side = context.config.data, upsampling.SIDE
     if data.set == 'synthetic':
-        return image_ops.to_float(drawing.Face(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
+        return image_ops.to_float(DrawnFace(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
     record = next(r for r in context.faces.data.records if r.identity == identity and r.expression == index.NEUTRAL)
     for root in (data.root or data.manual_dir).split(','):
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
         try:
-            image = crops.read_photo(file)
-            crop, _ = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
-        except crops.UnusablePhoto:
+            image = read.read_photo(file).eight_bit().pixels
+            crop = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
+        except (crops.UnusablePhoto, InputError):
             continue
         small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))
         if np.abs(small - change.neutral).mean() < _SAME:

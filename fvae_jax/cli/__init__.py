@@ -1,0 +1,68 @@
+"""The `fvae` command: a module of this folder for each subcommand.
+
+Arguments and outputs are checked before JAX is imported and a photo is read.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import fvae_jax
+from fvae_jax import cache, runtime
+from fvae_jax.errors import InputError
+
+# Each is the module of that name here, whose `run` takes what follows the command and returns the exit status.
+COMMANDS = {
+    'edit': 'one photo or many: more smile, less smile, any expression of the model',
+    'interpolate': 'a film from one photo of a person to another',
+    'info': 'what is in the model, or which faces are in a photo',
+    'report': 'a training run beside other methods: tables and figures',
+    'study': 'let people judge which faces are real',
+    'doctor': 'is a training run whole, and what would a restart do',
+    'export': 'the model for other programs, or as a web page',
+    'demo': 'that page, in your browser',
+}
+
+_HELP = f"""usage: fvae COMMAND ...
+
+Changes facial expressions in photos by moving the photo's own pixels.
+
+{chr(10).join(f'  fvae {name:<11}  {words}' for name, words in COMMANDS.items())}
+
+fvae COMMAND --help tells more; fvae --version tells the version.
+
+{cache.HELP}
+
+example:
+  fvae edit me.jpg --smile 1 --out smiling.png"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a command.
+
+    Args:
+      argv: What follows `fvae`.
+
+    Returns:
+      The exit status: 0, or 1 if some of several photos failed or a run is damaged.
+
+    Raises:
+      InputError: The command cannot be carried out.
+    """
+    command, *rest = argv or ['']
+    if command in COMMANDS:
+        return importlib.import_module(f'fvae_jax.cli.{command}').run(rest)
+    if command in ('-h', '--help'):
+        print(_HELP)
+    elif command == '--version':
+        print(f'fvae_jax {fvae_jax.__version__}')
+    else:
+        what = f'unknown command {command!r}' if command else 'no command'
+        *others, last = COMMANDS
+        raise InputError(f'{what}; use fvae {", ".join(others)} or {last} (see fvae --help)')
+    return 0
+
+
+def run() -> None:
+    """The entry point: errors of the user become one line and exit status 2."""
+    runtime.exit_on_error(lambda: sys.exit(main(sys.argv[1:])))

@@ -1,0 +1,196 @@
+"""What the subcommands share: one option for each expression of a model, errors of one line, and opening the model."""
+
+import argparse
+import contextlib
+import math
+import pathlib
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from fvae_jax import bundle as bundle_lib, runtime
+from fvae_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from fvae_jax.editing.editor import Editor
+
+_WIDTH = 98  # columns of help
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are `InputError`s and whose help fits a screen.
+
+    Args:
+      command: Its name.
+      usage: Its main arguments.
+      description: One sentence.
+      epilog: Examples.
+      expressions: Those of the model; none for a command without one.
+    """
+
+    def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
+        def formatter(prog):
+            return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20, width=_WIDTH)
+
+        super().__init__(
+            command, f'{command} {usage}', description, epilog, formatter_class=formatter, allow_abbrev=False
+        )
+        self.expressions = tuple(expressions)
+        self._asked = None
+
+    def error(self, message: str) -> NoReturn:
+        """Refuses the command line."""
+        raise InputError(f'{message}; see {self.prog} --help')
+
+    def add_expressions(self) -> argparse._ArgumentGroup:
+        """Returns a group of the help for --NAME X of each expression, which `parse` adds: other options come first."""
+        self._asked = self.add_argument_group('what to show')
+        return self._asked
+
+    def add_model(self, name: str = '--model') -> None:
+        """Adds the model, as an option or as an argument that may be left out."""
+        rest = {} if name.startswith('-') else {'nargs': '?'}
+        words = 'RUN/model.safetensors of a training run (the built-in model)'
+        self.add_argument(name, type=pathlib.Path, metavar='FILE' if not rest else name.upper(), help=words, **rest)
+
+    def add_anchor(self, group: argparse._ArgumentGroup | None = None) -> None:
+        """Adds --no-anchor: `Model` says what an anchor is."""
+        (group or self).add_argument(
+            '--no-anchor',
+            dest='anchor',
+            action='store_false',
+            help='start from what the model makes of the photo, as printed, not from the photo',
+        )
+
+    def add_overwrite(self, what: str = 'files') -> None:
+        """Adds --overwrite."""
+        self.add_argument('--overwrite', action='store_true', help=f'allow to replace {what}')
+
+    def add_limit(self) -> None:
+        """Adds --max-megapixels, which becomes `max_pixels`."""
+        self.add_argument(
+            '--max-megapixels',
+            dest='max_pixels',
+            type=lambda text: round(1e6 * positive(text)),
+            default='200',
+            metavar='X',
+            help='refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit',
+        )
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parses, photos and options in any order.
+
+        Raises:
+          InputError: Something is missing, or not known.
+        """
+        if self._asked:
+            self._finish_expressions()
+        args, rest = self.parse_known_intermixed_args(argv)
+        unknown = next((word for word in rest if word.startswith('--')), None)
+        if unknown and self.expressions:
+            raise InputError(
+                f'unknown expression or option {unknown.split("=")[0]}; this model has {self.expression_options()}'
+            )
+        if rest:
+            self.error(f'unknown argument {unknown or rest[0]}')
+        return args
+
+    def _finish_expressions(self) -> None:
+        """Adds the options of the expressions whose names are not those of other options, and tells of all."""
+        for name in self.expressions:
+            flags = dict.fromkeys((option(name), f'--{name}'))
+            with contextlib.suppress(argparse.ArgumentError):
+                self._asked.add_argument(*flags, type=finite, dest=_destination(name), help=argparse.SUPPRESS)
+        hidden = [name for name in self.expressions if not self._has_option(name)]
+        words = (
+            '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
+            'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
+            'smiling face shall show something else. '
+            f'This model has {self.expression_options()}.'
+            + (f' Named like options, and so shown by --to alone: {", ".join(hidden)}.' if hidden else '')
+        )
+        self._asked.description = textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False)
+
+    def _has_option(self, expression: str) -> bool:
+        return any(action.dest == _destination(expression) for action in self._actions)
+
+    def expression_options(self) -> str:
+        """The options of the expressions, in a list for people."""
+        return ', '.join(option(name) for name in self.expressions if self._has_option(name))
+
+    def strengths(self, args: argparse.Namespace) -> dict[str, float]:
+        """The expressions that were given, with their strengths."""
+        values = {name: vars(args).get(_destination(name)) for name in self.expressions}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
+    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole.
+
+    Raises:
+      InputError: The model cannot be read.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--model', nargs='?')
+    return bundle_lib.load(parser.parse_known_args(argv)[0].model)
+
+
+def expressions(bundle: bundle_lib.Bundle) -> list[str]:
+    """The expressions of a model, in alphabetic order."""
+    return sorted(bundle.statistics.counts)
+
+
+def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor':
+    """Imports JAX and returns the `Editor` of a model, for photos of at most `args.max_pixels`."""
+    runtime.prepare()
+    from fvae_jax.editing.editor import Editor
+
+    editor = Editor(bundle)
+    editor.max_pixels = args.max_pixels
+    return editor
+
+
+def progress(total: int) -> Callable[[Iterable], Iterable]:
+    """Returns what shows, on a terminal, how far a loop over frames is."""
+    from tqdm import tqdm
+
+    return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
+
+
+def option(expression: str) -> str:
+    """The option of an expression."""
+    return f'--{expression.replace("_", "-")}'
+
+
+def finite(text: str) -> float:
+    """Any number but infinity and NaN."""
+    return _number(text, lambda value: True, 'a finite number')
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    return _number(text, lambda value: value > 0, 'a positive number')
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    return int(_number(text, lambda value: value >= 1 and value % 1 == 0, 'a whole number from 1'))
+
+
+def face(text: str) -> int | str:
+    """The number of a face, or 'all'."""
+    return text if text == 'all' else count(text)
+
+
+def _destination(expression: str) -> str:
+    return f'strength of {expression}'  # cannot be the name of an option
+
+
+def _number(text: str, allows: Callable[[float], bool], words: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and allows(value)):
+        raise argparse.ArgumentTypeError(f'{text!r} is not {words}')
+    return value

@@ -1,0 +1,94 @@
+"""`fvae info`: what is in a model file and what is in a photo, as lines for people."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.cli import arguments
+from fvae_jax.data import align
+from fvae_jax.errors import printable
+from fvae_jax.photo import read
+from fvae_jax.photo.photo import Photo
+
+_EXAMPLES = """examples:
+  fvae info
+  fvae info RUN/model.safetensors
+  fvae info family.jpg"""
+_UNKNOWN = 'not stated'
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs `fvae info [MODEL|PHOTO]`."""
+    parser = arguments.Parser(
+        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.', _EXAMPLES
+    )
+    parser.add_argument(
+        'path',
+        nargs='?',
+        type=pathlib.Path,
+        metavar='MODEL|PHOTO',
+        help='a .safetensors file, or a photo (the built-in model)',
+    )
+    parser.add_limit()
+    args = parser.parse(argv)
+    path = args.path or bundle_lib.built_in()
+    if path.suffix == '.safetensors':
+        print(_describe_model(path, bundle_lib.load(path)))
+    else:
+        photo = read.read_photo(path, args.max_pixels)
+        print(_describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
+    return 0
+
+
+def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
+    """Returns a line for each fact of a model file."""
+    info, size = bundle.info, bundle.config.data.image_size
+    counts = sorted(bundle.statistics.counts.items())
+    edits = bundle.config.model.decoder == 'flow'
+    mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
+    use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
+    source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
+    return _table(
+        {
+            'model': f'{source}{path}, {path.stat().st_size / 1e6:.1f} MB, version {bundle_lib.VERSION}',
+            'experiment': f'{info.get("experiment", bundle.config.name)}, fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
+            'image size': f'{size}x{size} px ({use})',
+            'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
+            'mask': mask,
+            'content': 'yes, adds what a photo does not have'
+            if bundle.config.model.content
+            else 'no, moves pixels only',
+            'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
+            'data': info.get('data') or _UNKNOWN,
+            'licence': info.get('licence') or _UNKNOWN,
+        }
+    )
+
+
+def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
+    """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
+    width, height = photo.size
+    kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
+    extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
+    kinds += [name for name, value in extras.items() if value is not None]
+    lines = {
+        'photo': str(photo.source),
+        'size': f'{width}x{height} px, {", ".join(kinds)}',
+        'faces': str(len(faces)) if faces else 'none found',
+    }
+    main = align.main_face(faces)
+    for number, face in enumerate(faces, 1):
+        left, right = align.eye_centers(face.landmarks)
+        x0, y0, x1, y1 = (round(edge) for edge in face.box)
+        lines[f'--face {number}'] = (
+            f'x {x0} to {x1}, y {y0} to {y1}, eyes {np.hypot(*(right - left)):.0f} px apart, '
+            f'score {face.score:.1f}{", the main face" if face is main else ""}'
+        )
+    return _table(lines)
+
+
+def _table(facts: dict[str, str]) -> str:
+    # Some of it is from the files of strangers.
+    return '\n'.join(f'{name:<12} {printable(str(value))}' for name, value in facts.items())

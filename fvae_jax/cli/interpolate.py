@@ -1,0 +1,54 @@
+"""`fvae interpolate`: a film from one photo of a person to another."""
+
+import pathlib
+from collections.abc import Sequence
+
+from fvae_jax.cli import arguments
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs `fvae interpolate A B --out PATH`."""
+    parser = arguments.Parser(
+        'fvae interpolate',
+        'A B --out PATH',
+        'A film from one photo of a person to another.',
+        'example:\n  fvae interpolate calm.jpg laughing.jpg --out morph.mp4',
+    )
+    add = parser.add_argument
+    add(
+        'photos',
+        nargs=2,
+        metavar='A B',
+        type=pathlib.Path,
+        help='two photos of one person; A gives resolution and background',
+    )
+    add('--frames', type=arguments.count, default=30, metavar='N', help='frames, both ends included (30)')
+    add('--fps', type=arguments.positive, default=15.0, metavar='X', help='frames per second of a film (15)')
+    add('--crop', action='store_true', help='show the aligned face only, not the whole of photo A')
+    add(
+        '--blend',
+        default='logit',
+        metavar='NAME',
+        help='how the photos are mixed: logit (ends with the photos themselves), '
+        'softmax, or paper, the printed formula (logit)',
+    )
+    parser.add_anchor()
+    add(
+        '--out',
+        type=pathlib.Path,
+        required=True,
+        metavar='PATH',
+        help='.mp4, .gif or .webp; a name without suffix is a folder of PNGs',
+    )
+    parser.add_model()
+    parser.add_overwrite()
+    parser.add_limit()
+    bundle = arguments.open_model(argv)
+    args = parser.parse(argv)
+    from fvae_jax.photo import film
+
+    film.check_frames_output(args.out, overwrite=args.overwrite)
+    editor = arguments.open_editor(bundle, args)
+    morph = editor.interpolate(*args.photos, args.frames, args.blend, args.crop, args.anchor)
+    morph.save(args.out, args.fps, args.overwrite, arguments.progress(args.frames))
+    return 0

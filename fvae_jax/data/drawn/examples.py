@@ -1,0 +1,62 @@
+"""The embedded set: drawn people × the six Multi-PIE expressions, with true flow; nothing is downloaded."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ml_collections
+import numpy as np
+
+from fvae_jax.data.builder import Source
+from fvae_jax.data.drawn.expressions import EXPRESSIONS
+from fvae_jax.data.drawn.face import DrawnFace
+
+SEED = 0  # of the set; person i depends on (SEED, i) alone
+# Goes up whenever the same person gives other pictures: sets and reported results are per drawing.
+_DRAWING = 'drawing 1'
+
+
+def source(settings: ml_collections.ConfigDict) -> Source:
+    """Says which people to draw: `settings.identities` of them, with each expression at `settings.strengths`."""
+    identities, strengths, size = settings.identities, tuple(settings.strengths), settings.image_size
+    options = {'identities': identities, 'strengths': strengths}
+    return Source(
+        'synthetic',
+        'the synthetic set',
+        size,
+        options,
+        _DRAWING,
+        identities * (1 + (len(EXPRESSIONS) - 1) * len(strengths)),
+        lambda: draw(identities, size, strengths),
+    )
+
+
+def draw(identities: int, size: int, strengths: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """Draws a set, person by person: neutral once, then every other expression at each strength.
+
+    Args:
+      identities: Number of people; the first ones of a larger set are the same.
+      size: Width and height of the pictures, px.
+      strengths: In (0, 1].
+
+    Yields:
+      Examples as `builder.Source` describes them.
+    """
+    for index in range(identities):
+        face = DrawnFace(SEED, index, size)
+        identity = f'synthetic_{index:04d}'
+        frames = [('neutral', 0.0)]
+        frames += [(expression, float(strength)) for expression in EXPRESSIONS[1:] for strength in strengths]
+        for expression, strength in frames:
+            displacement, exposed = face.displacement(expression, strength)
+            yield {
+                'image': face.image(expression, strength),
+                'identity': identity,
+                'expression': expression,
+                'strength': strength,
+                'origin': 'synthetic',
+                'file': f'{identity}/{expression}_{round(100 * strength):03d}',
+                'reference': f'{identity}/neutral_000',
+                'displacement': displacement.astype(np.float16),
+                'exposed': exposed,
+                'made_from': _DRAWING,
+            }

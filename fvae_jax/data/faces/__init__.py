@@ -1,1 +1,0 @@
-"""The parts of a procedural face; `fvae_jax.data.drawing` puts them together."""

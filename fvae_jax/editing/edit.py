@@ -1,0 +1,322 @@
+"""Whole photos, edited at their own resolution (Algorithm 1, 4.3): what is asked of a face, and what comes of it."""
+
+import dataclasses
+import functools
+import numbers as numbers_lib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from fvae_jax.data import align
+from fvae_jax.editing import content, latent as latent_lib, overlay, portrait, steps as steps_lib
+from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.errors import InputError
+from fvae_jax.photo import write
+from fvae_jax.photo.photo import Photo
+from fvae_jax.version import __version__
+
+# Margin of a close-up, as a share of the region of the faces.
+_CLOSE_UP = 0.1
+# Full saturation in pictures of flow, as a share of the distance between the eyes. Relative to the
+# face, and not to the longest vector, so that pictures of two edits or two photos compare.
+_FLOW_MAXIMUM = 0.1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """An expression shown by a photo from outside the training set (the paper's "fear", 6.1).
+
+    Attributes:
+      expression: Z of the photo that shows it.
+      neutral: Z of the same person's neutral photo; None stands for the photo that is edited.
+      name: For people.
+    """
+
+    expression: np.ndarray
+    neutral: np.ndarray | None
+    name: str
+
+    def direction(self, latent: np.ndarray) -> np.ndarray:
+        """The direction for a face with Z(S) = `latent`; see `latent.example_direction`."""
+        neutral = latent if self.neutral is None else self.neutral
+        return latent_lib.example_direction(self.expression, neutral)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Edit:
+    """What is asked of a face: `strength` times the sum of its directions.
+
+    Attributes:
+      strengths: By expression; see `Model.edited_latent`.
+      source: The expression to come from.
+      like: An example whose direction is added.
+      strength: A factor for everything; anchored, 0 is the photo itself.
+      pixels_only: Whether the content layer is left out.
+      anchor: Whether the edit starts from the photo itself; see `Model`.
+    """
+
+    strengths: Mapping[str, float]
+    source: str = latent_lib.NEUTRAL
+    like: Example | None = None
+    strength: float = 1.0
+    pixels_only: bool = False
+    anchor: bool = True
+
+    def latent(self, model: Model, face: EncodedFace) -> np.ndarray:
+        """Z_edit, (4, 4, C).
+
+        Raises:
+          InputError: An expression is unknown or a strength is not finite.
+        """
+        if not np.isfinite(self.strength):
+            raise InputError(f'strength is {self.strength}; it must be a finite number')
+        strengths = {name: self.strength * value for name, value in self.strengths.items()}
+        edited = model.edited_latent(face, strengths, source=self.source)
+        if self.like is None:
+            return edited
+        return edited + np.float32(self.strength) * self.like.direction(face.latent)
+
+    def __str__(self) -> str:
+        start = '' if self.source == latent_lib.NEUTRAL else f'{self.source} to '
+        parts = [f'{start}{name} {self.strength * value:.4g}' for name, value in self.strengths.items()]
+        if self.like is not None:
+            parts.append(f'like {self.like.name} {self.strength:.4g}')
+        return (', '.join(parts) or 'nothing') + ('' if self.anchor else ', not anchored')
+
+
+class EditablePhoto:
+    """A photo with its faces, each encoded once, when it is first needed.
+
+    Args:
+      model: The model.
+      photo: The photo.
+      faces: As `align.detect_faces` returns them, at least one.
+
+    Attributes:
+      model: The model.
+      photo: The photo.
+      faces: Its faces, largest first; face N of `edit` is `faces[N - 1]`.
+    """
+
+    def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):
+        self.model = model
+        self.photo = photo
+        self.faces = tuple(faces)
+        self._encoded: dict[int, EncodedFace] = {}
+
+    def numbers(self, face: int | str | None) -> tuple[int, ...]:
+        """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
+
+        Raises:
+          InputError: There is no such face.
+        """
+        if face is None:
+            main = align.main_face(self.faces)
+            return (next(n for n, other in enumerate(self.faces, 1) if other is main),)
+        known = range(1, len(self.faces) + 1)
+        if face == 'all':
+            return tuple(known)
+        if not isinstance(face, numbers_lib.Integral):
+            raise InputError(f"face is {face!r}; give its number, 'all', or the strength of an expression as a mapping")
+        if face not in known:
+            found = '1 face' if len(known) == 1 else f'{len(known)} faces'
+            raise InputError(
+                f"photo '{self.photo.source}' has {found} and no face {face}; see "
+                f'`fvae info {self.photo.source}`, or take all'
+            )
+        return (face,)
+
+    def matrix(self, number: int) -> np.ndarray:
+        """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""
+        return align.crop_transform(self.faces[number - 1].landmarks, self.model.size)
+
+    def encoded(self, number: int) -> EncodedFace:
+        """A face as the model sees it: its aligned crop, Z(S) and features."""
+        if number not in self._encoded:
+            crop = align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+            self._encoded[number] = self.model.encode(crop)
+        return self._encoded[number]
+
+    def latent_of(self, face: int | None = None) -> np.ndarray:
+        """Z(S) of a face, (4, 4, C); of the main one by default."""
+        return self.encoded(self.numbers(face)[0]).latent
+
+    def edit(
+        self,
+        /,
+        *strengths: Mapping[str, float],
+        source: str = latent_lib.NEUTRAL,
+        face: int | str | None = None,
+        like: Example | None = None,
+        strength: float = 1.0,
+        pixels_only: bool = False,
+        anchor: bool = True,
+        **named: float,
+    ) -> 'EditedPhoto':
+        """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
+
+        Args:
+          *strengths: By expression, any real numbers: `{'smile': 1.0, 'surprise': 0.2}`. `neutral` takes out what the
+            face shows.
+          source: The expression to come from.
+          face: The face's number, 'all', or None for the main one.
+          like: See `Editor.example`.
+          strength: A factor for everything; anchored, 0 is the photo itself, pixel for pixel.
+          pixels_only: Leave out the content layer, so that every pixel is one of the photo's own.
+          anchor: Whether the edit starts from the photo itself; False is the printed form, see `Model`.
+          **named: Strengths of expressions whose names are not among the above: `smile=1.0`.
+
+        Raises:
+          InputError: An expression or a face is unknown, or a strength is not finite.
+        """
+        given = [*strengths, named]
+        if len(given) > 2 or not all(isinstance(values, Mapping) for values in given):
+            raise InputError(
+                f'edit({", ".join(map(repr, strengths))}): give strengths by expression, '
+                "as edit({'smile': 1.0}) or edit(smile=1.0)"
+            )
+        both = set(given[0]) & set(named) if strengths else ()
+        if both:
+            raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
+        edit = Edit({**given[0], **named}, source, like, strength, pixels_only, anchor)
+        return EditedPhoto(self, edit, self.numbers(face))
+
+    def sequence(
+        self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any
+    ) -> steps_lib.Steps:
+        """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
+
+        Args:
+          steps: K, at least 1.
+          *strengths: As for `edit`.
+          strength: That of the last step.
+          **options: As for `edit`.
+
+        Raises:
+          InputError: There are no steps.
+        """
+        if steps < 1:
+            raise InputError(f'{steps} steps; give at least 1')
+        return steps_lib.Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
+
+
+class EditedPhoto:
+    """An edit of a photo; the pixels are moved when they are first asked for.
+
+    Attributes:
+      original: What was edited.
+      edit: What was asked.
+      box: The region of the faces, (y0, y1, x0, x1), half open; everything outside stays.
+      field: (h, w, 2) float32, where the pixels of the box come from, photo px.
+    """
+
+    def __init__(self, original: EditablePhoto, edit: Edit, numbers: tuple[int, ...]):
+        self.original = original
+        self.edit = edit
+        self._numbers = numbers
+        model, shape = original.model, original.photo.pixels.shape
+        self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
+        fields, self._layers = [], []
+        for n, latent in self._latents.items():
+            displacement, new = model.change(original.encoded(n), latent, edit.anchor)
+            fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
+            if new is not None and not edit.pixels_only:
+                self._layers.append(content.photo_layer(new, original.matrix(n), shape))
+        self.box, self.field = _join(fields)
+
+    @functools.cached_property
+    def photo(self) -> Photo:
+        """The edited photo: the original's pixels, resampled once where they move, and what is new over them."""
+        return functools.reduce(
+            content.lay, self._layers, portrait.warp_photo(self.original.photo, self.box, self.field)
+        )
+
+    def close_up(self) -> np.ndarray:
+        """The edited faces and a little of what is around them, (h, w, 3) uint8."""
+        y0, y1, x0, x1 = self.box
+        y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
+        part = self.photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
+        return Photo(part).eight_bit().pixels
+
+    def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
+        """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
+
+        Args:
+          max_magnitude: Photo px of a fully saturated color; by default a tenth of the distance
+            between the eyes of the first edited face.
+        """
+        left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
+        maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))
+        return overlay.flow_overlay(self._region(), self.field, maximum)
+
+    def content_picture(self) -> np.ndarray:
+        """Draws what is new, if anything; see `overlay.content_overlay`."""
+        alpha, color = np.zeros(self.field.shape[:2], np.float32), np.ones((*self.field.shape[:2], 3), np.float32)
+        for layer in self._layers:
+            inside = _within(layer.box, self.box)
+            alpha[inside] = np.maximum(alpha[inside], layer.alpha)
+            color[inside] = layer.color
+        return overlay.content_overlay(self._region(), alpha, color)
+
+    def mask_picture(self) -> np.ndarray:
+        """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
+
+        Raises:
+          InputError: The model has no mask.
+        """
+        original = self.original
+        doubt = np.zeros(self.field.shape[:2], np.float32)
+        for n, latent in self._latents.items():
+            logits = original.model.mask_logits(original.encoded(n), latent)
+            box, part = portrait.photo_map(special.expit(-logits), original.matrix(n), original.photo.pixels.shape)
+            inside = _within(box, self.box)
+            doubt[inside] = np.maximum(doubt[inside], part)
+        return overlay.doubt_overlay(self._region(), doubt)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What a file notes about its making: the program, the model, the edit, the faces."""
+        bundle = self.original.model.bundle
+        return {
+            'Software': f'fvae_jax {__version__}',
+            'Model': str(bundle.info.get('experiment', bundle.config.name)),
+            'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})',
+        }
+
+    def save(self, path: str | os.PathLike, overwrite: bool = False, metadata: bool = True) -> None:
+        """Writes the photo in the format of the suffix; see `write.write_photo`.
+
+        Args:
+          path: The file.
+          overwrite: Whether a file may be replaced, be it the photo itself.
+          metadata: Whether the file notes its `provenance`.
+
+        Raises:
+          InputError: The file cannot be written.
+        """
+        write.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
+
+    def _region(self) -> np.ndarray:
+        y0, y1, x0, x1 = self.box
+        return Photo(self.original.photo.pixels[y0:y1, x0:x1]).eight_bit().pixels
+
+
+def _join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:
+    """One field for all faces, so that the photo is resampled once; overlapping ones add."""
+    if len(parts) == 1:
+        return parts[0]
+    y0, y1, x0, x1 = zip(*(box for box, _ in parts))
+    whole = min(y0), max(y1), min(x0), max(x1)
+    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], 2), np.float32)
+    for box, part in parts:
+        field[_within(box, whole)] += part
+    return whole, field
+
+
+def _within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:
+    y0, y1, x0, x1 = box
+    top, _, left, _ = whole
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)

@@ -1,0 +1,290 @@
+"""A model at work on aligned crops: a face is encoded once, and as many edits of it are decoded as wanted."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.errors
+import jax
+import numpy as np
+from scipy import special
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.editing import latent as latent_lib
+from fvae_jax.errors import InputError
+from fvae_jax.models import confidence, fvae
+from fvae_jax.ops import image as image_ops, warp
+
+# The FVAE's weights up to this size, bytes, are constants of the decoder's program: what is made of them alone is made
+# once, and a decode takes a sixth less time. Beyond it they are arguments, since a program with constants takes longer
+# to compile and its entry in the cache has 1.6 times the decoder's bytes: as long and 4 MB with weights of 7 MB (the
+# model that ships), twice as long and 14 MB with 23 MB, six times as long, a warning and 83 MB with 176 MB.
+LARGEST_CONSTANTS = 8 << 20
+
+
+class EncodedFace(NamedTuple):
+    """An aligned crop and all that does not depend on the edit.
+
+    Attributes:
+      crop: S, (size, size, 3) float32 in [-1, 1].
+      latent: Z(S) = μ(S), (4, 4, C).
+      features: The source pyramid of S.
+      mask_features: The mask's pyramid of S; empty without a mask.
+      own: F(Z(S)) and, with a content layer, alpha and C: what the decoder says of the photo unchanged, the anchor of
+        edits.
+    """
+
+    crop: np.ndarray
+    latent: np.ndarray
+    features: list[jax.Array]
+    mask_features: list[jax.Array]
+    own: fvae.Decoded
+
+
+class Content(NamedTuple):
+    """What an edit adds to the moved pixels (beyond the paper).
+
+    Attributes:
+      alpha: How much of a pixel is new, (size, size) float32 in [0, 1].
+      color: C, (size, size, 3) float32 in [-1, 1].
+    """
+
+    alpha: np.ndarray
+    color: np.ndarray
+
+
+class Between(NamedTuple):
+    """A frame between two faces (Algorithm 2).
+
+    Attributes:
+      displacements: Of both crops, (size, size, 2) each, px.
+      weights: Of both warps, (size, size) each.
+      content: What neither face has; None from a model without a content layer, and from the printed formula.
+    """
+
+    displacements: tuple[np.ndarray, np.ndarray]
+    weights: tuple[np.ndarray, np.ndarray]
+    content: Content | None
+
+
+class Model:
+    """Latents, flows, masks and pictures of aligned crops.
+
+    Every function is compiled once, on its first use, for a batch of one. `anchor` and `blend` mean the same in all of
+    them. Anchored, a flow is F(Z) − F(Z(S)) + grid, exactly the identity for the face's own latent; not anchored it is
+    F(Z), the printed form, which shows the face itself only as well as the model can. For `blend` see
+    `latent.blend_weights`.
+
+    Args:
+      bundle: The trained model.
+
+    Attributes:
+      bundle: The trained model.
+      size: Side of its crops, px.
+
+    Raises:
+      InputError: The model is a pixel VAE, or its expressions are not those of its network.
+    """
+
+    def __init__(self, bundle: bundle_lib.Bundle):
+        if bundle.config.model.decoder != 'flow':
+            raise InputError(
+                "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+                "photos are edited with a model of model.decoder = 'flow'"
+            )
+        self.bundle = bundle
+        self.size: int = bundle.config.data.image_size
+        network = fvae.from_config(bundle.config)
+        shape = (4, 4, network.latent_channels)
+        for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):
+            if np.shape(latent) != shape:
+                raise InputError(
+                    f'the latent of {name} has the shape {np.shape(latent)} and the network of this model '
+                    f'{shape}; take another copy of the model file'
+                )
+
+        def encode(variables, crop):
+            posterior = network.apply(variables, crop, method='encode')
+            return posterior.mean[0], network.apply(variables, crop, method='features')
+
+        def decode(variables, latent, features):
+            decoded = network.apply(variables, latent[None], features, method='decode')
+            return jax.tree.map(lambda x: x[0], decoded)
+
+        variables = jax.device_put(bundle.fvae)
+        self._encode = functools.partial(jax.jit(encode), variables)
+        small = sum(leaf.nbytes for leaf in jax.tree.leaves(bundle.fvae)) <= LARGEST_CONSTANTS
+        self._decode: Callable[..., fvae.Decoded] = (
+            jax.jit(functools.partial(decode, bundle.fvae)) if small else functools.partial(jax.jit(decode), variables)
+        )
+        self._mask_encode = self._mask_decode = None
+        if bundle.mask is not None:
+            judge = confidence.from_config(bundle.config)
+            variables = jax.device_put(bundle.mask)
+            mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
+            mask_decode = jax.jit(
+                lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0]
+            )
+            self._mask_encode = functools.partial(mask_encode, variables)
+            self._mask_decode = functools.partial(mask_decode, variables)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The expressions the model has seen, neutral among them."""
+        return tuple(sorted(self.bundle.statistics.class_means))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the model has a confidence mask, which interpolation needs."""
+        return self._mask_decode is not None
+
+    def encode(self, crop: np.ndarray) -> EncodedFace:
+        """Encodes an aligned crop.
+
+        Args:
+          crop: (size, size, 3), uint8, uint16 or float in [-1, 1].
+
+        Raises:
+          InputError: The crop has another size.
+        """
+        if crop.shape != (self.size, self.size, 3):
+            raise InputError(
+                f'a crop of shape {crop.shape} does not fit this model; it takes ({self.size}, {self.size}, 3)'
+            )
+        if crop.dtype == np.uint16:
+            crop = crop.astype(np.float32) / 32767.5 - 1
+        crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
+        try:
+            latent, features = self._encode(crop[None])
+            mask_features = self._mask_encode(crop[None]) if self.has_mask else []
+            own = jax.device_get(self._decode(latent, features))
+        except (flax.errors.FlaxError, KeyError, TypeError, ValueError) as error:
+            # A file may hold other tensors than its config asks for.
+            raise InputError(
+                'the weights of this model do not fit its config '
+                f'({" ".join(str(error).split())[:200]}); take another copy of the model file'
+            ) from error
+        if not all(np.isfinite(values).all() for values in jax.tree.leaves((latent, own))):
+            raise InputError(
+                'the weights of this model lead to numbers that are not finite; take another copy of the model '
+                'file, or train again'
+            )
+        return EncodedFace(crop, np.asarray(latent), features, mask_features, own)
+
+    def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
+        """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with a content layer alpha and C."""
+        if np.array_equal(latent, face.latent):
+            return face.own
+        return jax.device_get(self._decode(latent, face.features))
+
+    def edited_latent(
+        self,
+        face: EncodedFace,
+        strengths: Mapping[str, float],
+        source: str = latent_lib.NEUTRAL,
+        kind: str | None = None,
+    ) -> np.ndarray:
+        """Z_edit of Algorithm 1: Z(S) + Σ strength · (Z_target − Z_source).
+
+        Args:
+          face: The face.
+          strengths: By expression. `neutral` with the source `neutral` takes out what the face shows, by
+            `latent.neutralize`.
+          source: The expression to come from.
+          kind: See `latent.direction`; the model's own choice when None.
+
+        Returns:
+          (4, 4, C).
+
+        Raises:
+          InputError: An expression is unknown or a strength is not finite.
+        """
+        kind = kind or self.bundle.config.latent.direction
+        stats, strengths = self.bundle.statistics, dict(strengths)
+        change = np.zeros_like(face.latent)
+        if source == latent_lib.NEUTRAL and latent_lib.NEUTRAL in strengths:
+            relax = strengths.pop(latent_lib.NEUTRAL)
+            if not np.isfinite(relax):
+                raise InputError(f'strength of neutral is {relax}; it must be a finite number')
+            change += np.float32(relax) * latent_lib.neutralize(face.latent, stats, kind)
+        return face.latent + change + latent_lib.combine(stats, strengths, source, kind)
+
+    def displacement(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> np.ndarray:
+        """The flow of an edit as displacement in pixels of the crop, (size, size, 2) float32; see `change`."""
+        return self.change(face, latent, anchor)[0]
+
+    def change(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
+        """The displacement of an edit and what it adds, decoded at once.
+
+        Anchored, alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's own latent: what the
+        layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds nothing.
+
+        Args:
+          face: The face.
+          latent: Z_edit.
+          anchor: Whether the edit starts from the face itself; see the class.
+
+        Returns:
+          (size, size, 2) float32, px of the crop, and the content; None from a model without that layer.
+        """
+        decoded = self.decode(face, latent)
+        start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
+        displacement = (decoded.flow - start) * np.float32((self.size - 1) / 2)
+        if decoded.alpha_logit is None:
+            return displacement, None
+        # 1 − alpha, as logarithms: both may be too small for their quotient.
+        kept = special.log_expit(-decoded.alpha_logit)
+        if anchor:
+            kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
+        return displacement, Content(1 - np.exp(kept), decoded.color)
+
+    def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
+        """Logits of the confidence M(S, Z), (size, size) float32.
+
+        Raises:
+          InputError: The model was trained without a mask.
+        """
+        if self._mask_decode is None:
+            raise InputError('this model has no confidence mask; train it with --mode=mask')
+        return np.asarray(self._mask_decode(latent, face.mask_features))
+
+    def between(
+        self, first: EncodedFace, second: EncodedFace, t: float, blend: str = 'logit', anchor: bool = True
+    ) -> Between:
+        """Decodes the frame between two faces (Algorithm 2).
+
+        A photo counts less where the content layer would cover it, and content is left where both would be covered.
+        The blend 'paper' is without content, as printed.
+
+        Args:
+          first: The face at t = 0.
+          second: The face at t = 1.
+          t: How far from the first to the second, in [0, 1].
+          blend: See `latent.blend_weights`.
+          anchor: Whether both flows start from their own faces; see the class.
+
+        Raises:
+          InputError: The model has no mask, or the blend is unknown.
+        """
+        latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
+        logits = [self.mask_logits(face, latent) for face in (first, second)]
+        displacements, contents = zip(*(self.change(face, latent, anchor) for face in (first, second)))
+        content = None
+        if contents[0] is not None and blend != 'paper':
+            # alpha 1 is no confidence at all: what a photo does not have, the other one may.
+            logits = [logit + np.log(np.maximum(1 - new.alpha, 1e-6)) for logit, new in zip(logits, contents)]
+            alpha = np.minimum(*(new.alpha for new in contents))
+            content = Content(alpha, (1 - t) * contents[0].color + t * contents[1].color)
+        first_weight, second_weight = map(np.asarray, latent_lib.blend_weights(*logits, t, blend))
+        return Between(displacements, (first_weight, second_weight), content)
+
+    def edit(
+        self, face: EncodedFace, strengths: Mapping[str, float], *, anchor: bool = True, **options: Any
+    ) -> np.ndarray:
+        """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
+        displacement, content = self.change(face, self.edited_latent(face, strengths, **options), anchor)
+        warped = np.asarray(warp.warp_by_displacement(face.crop, displacement))
+        if content is None:
+            return warped
+        alpha = content.alpha[..., None]
+        return (1 - alpha) * warped + alpha * content.color

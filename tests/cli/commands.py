@@ -1,0 +1,42 @@
+"""What tests of the commands say and look at."""
+
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from fvae_jax.errors import InputError
+
+ASTRONAUT = skimage.data.astronaut()
+
+
+def edit(rest):
+    """The line of an edit by the small model."""
+    return f'edit @me.png --model @model.safetensors {rest}'
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def play(path):
+    """The frames of an MP4 of 512x512 pixels."""
+    played = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-i', path, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
+        capture_output=True,
+        check=True,
+    )
+    return np.frombuffer(played.stdout, np.uint8).reshape(-1, 512, 512, 3)
+
+
+def fails(run, tmp_path, line, *words):
+    """Expects one line that holds the words, and nothing written."""
+    with pytest.raises(InputError) as caught:
+        run(line)
+    message = str(caught.value)
+    assert '\n' not in message and all(word in message for word in words), message
+    assert not list(tmp_path.iterdir())

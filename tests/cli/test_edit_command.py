@@ -1,0 +1,243 @@
+"""`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
+
+import sys
+
+import numpy as np
+import pytest
+from cli.commands import ASTRONAUT, edit, fails, play, read
+from PIL import Image
+
+import fvae_jax
+from fvae_jax import bundle as bundle_lib, cli
+from fvae_jax.errors import InputError
+
+
+def test_an_edit(run, tmp_path):
+    assert run(edit('--smile 4 --surprise -2.5 --out out.png')) == 0
+    changed = (read(tmp_path / 'out.png') != ASTRONAUT).any(axis=-1)
+    assert changed.sum() > 1000 and not changed[300:].any()
+    with Image.open(tmp_path / 'out.png') as image:
+        assert image.text['Edit'] == 'smile 4, surprise -2.5 (face 1)'
+    assert [path.name for path in tmp_path.iterdir()] == ['out.png']
+
+
+def test_the_built_in_model_edits_in_one_line(run, tmp_path, things):
+    assert run('edit @me.png --smile 1 --out out.png') == 0
+    changed = np.abs(read(tmp_path / 'out.png').astype(int) - ASTRONAUT).max(axis=-1)
+    mouth, forehead = changed[130:160, 198:250].mean(), changed[60:85, 190:260].mean()
+    assert mouth > max(3, forehead) and not changed[300:].any()
+    with Image.open(tmp_path / 'out.png') as image:
+        assert image.text['Edit'] == 'smile 1 (face 1)' and image.text['Model'] == 'faces'
+    fvae_jax.load().open(things / 'me.png').edit(smile=1).save(tmp_path / 'same.png')
+    np.testing.assert_array_equal(read(tmp_path / 'same.png'), read(tmp_path / 'out.png'))
+
+
+def test_ways_to_say_it(run, tmp_path):
+    run(edit('--smile 0 --out zero.png --no-metadata'))
+    np.testing.assert_array_equal(read(tmp_path / 'zero.png'), ASTRONAUT)
+    run(edit('--smile 1.5 --out a.png'))
+    run(edit('--to smile --strength 1.5 --out b.png'))
+    run(edit('--from neutral --smile=3 --strength .5 --out c.png --overwrite --face 1'))
+    for name in ('b.png', 'c.png'):
+        np.testing.assert_array_equal(read(tmp_path / name), read(tmp_path / 'a.png'))
+    run(edit('--from surprise --to smile --out d.png'))
+    run(edit('--smile 1 --surprise -1 --out e.png'))
+    difference = read(tmp_path / 'd.png').astype(int) - read(tmp_path / 'e.png')
+    assert np.abs(difference).max() <= 1
+    run('edit --model @model.safetensors --out f.png --smile 1.5 @me.png')
+    np.testing.assert_array_equal(read(tmp_path / 'f.png'), read(tmp_path / 'a.png'))
+
+
+def test_like_a_photo(run, tmp_path, things):
+    mirrored = ASTRONAUT[:, ::-1]
+    Image.fromarray(mirrored).save(tmp_path / 'mirror.png')
+    run(edit('--out pair.png --strength 30 --like mirror.png @me.png'))
+    # Without a neutral photo, that is the photo itself.
+    run(edit('--out alone.png --strength 30 --like mirror.png'))
+    np.testing.assert_array_equal(read(tmp_path / 'pair.png'), read(tmp_path / 'alone.png'))
+    assert (read(tmp_path / 'pair.png') != ASTRONAUT).any()
+
+
+def test_faces_by_number(run, tmp_path):
+    for face in ('1', '2', 'all'):
+        run(f'edit @two.png --model @model.safetensors --smile 5 --face {face} --out {face}.png')
+    halves = {
+        face: [(half != ASTRONAUT).any() for half in np.split(read(tmp_path / f'{face}.png'), 2, axis=1)]
+        for face in ('1', '2', 'all')
+    }
+    assert sorted([halves['1'], halves['2']]) == [[False, True], [True, False]]
+    assert halves['all'] == [True, True]
+
+
+def test_pictures_beside_the_output(run, tmp_path):
+    run(edit('--smile 1 --out out.jpg --show-flow --show-mask'))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ['out.jpg', 'out_flow.png', 'out_mask.png']
+    with pytest.raises(InputError, match="'out_flow.png' exists"):
+        run(edit('--smile 1 --out out.webp --show-flow'))
+    assert not (tmp_path / 'out.webp').exists()
+
+
+def test_steps_as_a_film(run, tmp_path):
+    run(edit('--smile 3 --steps 3 --out film.mp4'))
+    frames = play(tmp_path / 'film.mp4')
+    assert len(frames) == 4 and np.abs(frames[0].astype(int) - ASTRONAUT).mean() < 4
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.webp'])
+def test_steps_as_an_animation(run, tmp_path, suffix):
+    run(edit(f'--smile 3 --steps 3 --fps 5 --out film{suffix}'))
+    with Image.open(tmp_path / f'film{suffix}') as film:
+        assert film.n_frames == 4 and film.size == (512, 512)
+        assert np.abs(np.asarray(film.convert('RGB')).astype(int) - ASTRONAUT).mean() < 8
+
+
+def test_steps_as_photos(run, tmp_path):
+    run(edit('--smile 3 --steps 2 --out steps'))
+    photos = [read(path) for path in sorted((tmp_path / 'steps').iterdir())]
+    assert len(photos) == 3
+    np.testing.assert_array_equal(photos[0], ASTRONAUT)
+    run(edit('--smile 3 --out full.png'))
+    np.testing.assert_array_equal(photos[2], read(tmp_path / 'full.png'))
+    assert (photos[1] != photos[0]).any() and (photos[1] != photos[2]).any()
+
+
+def test_steps_as_a_filmstrip(run, tmp_path):
+    run(edit('--smile 3 --steps 2 --out strip.png'))
+    height, width = read(tmp_path / 'strip.png').shape[:2]
+    assert 2.4 < width / height < 3.5
+
+
+def test_many_photos_with_a_bad_one(run, tmp_path, capsys):
+    names = '@me.png @me.jpg @text.jpg @suit.png'
+    assert run(f'edit {names} --smile 1 --model @model.safetensors --out-dir out') == 1
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['me.jpg', 'me.png']
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and lines[2] == '2 of 4 photos left out'
+    assert lines[0].startswith('error: photo ') and 'text.jpg' in lines[0]
+    assert lines[1].startswith('error: photo ') and 'suit.png' in lines[1]
+    # Again: those that are there are reported, too; with --overwrite all goes well.
+    assert run('edit @me.png @me.jpg --smile 1 --model @model.safetensors --out-dir out') == 1
+    assert capsys.readouterr().err.count('exists') == 2
+    again = '--smile 1 --model @model.safetensors --out-dir out --overwrite'
+    assert run(f'edit @me.png @me.jpg {again}') == 0
+
+
+def test_two_photos_of_one_name(run, tmp_path):
+    (tmp_path / 'other').mkdir()
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'other' / 'me.png')
+    with pytest.raises(InputError, match=r"2 photos would be written to 'out/me\.png'"):
+        run('edit @me.png other/me.png --smile 1 --model @model.safetensors --out-dir out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_cmyk_photo_works(run, tmp_path):
+    assert run('edit @cmyk.jpg --smile 1 --model @model.safetensors --out out.png') == 0
+    assert read(tmp_path / 'out.png').shape == (512, 512, 3)
+
+
+def test_overwriting_the_photo_when_it_is_allowed(run, tmp_path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'mine.png')
+    run('edit mine.png --smile 4 --model @model.safetensors --out mine.png --overwrite')
+    assert (read(tmp_path / 'mine.png') != ASTRONAUT).any()
+
+
+def with_names(things, path, **names):
+    """Writes the small model with other names of its expressions."""
+    model = bundle_lib.load(things / 'model.safetensors')
+    renamed = [{names.get(name, name): value for name, value in table.items()} for table in model.statistics]
+    bundle_lib.save(path, model._replace(statistics=bundle_lib.LatentStatistics(*renamed)))
+
+
+def test_an_expression_of_two_words(things, tmp_path):
+    with_names(things, tmp_path / 'm.safetensors', smile='big_smile')
+    common = ['edit', f'{things}/me.png', '--model', f'{tmp_path}/m.safetensors', '--out']
+    cli.main([*common, f'{tmp_path}/a.png', '--big-smile', '2'])
+    cli.main([*common, f'{tmp_path}/b.png', '--big_smile', '2'])
+    np.testing.assert_array_equal(read(tmp_path / 'a.png'), read(tmp_path / 'b.png'))
+
+
+@pytest.mark.parametrize(
+    'names', [('face', 'strength'), ('like', 'source'), ('pixels_only', 'out'), ('anchor', 'help')]
+)
+def test_expressions_named_like_options(run, things, tmp_path, capsys, names):
+    with_names(things, tmp_path / 'm.safetensors', smile=names[0], surprise=names[1])
+    run(edit('--smile 1.5 --out a.png --no-metadata'))
+    run(f'edit @me.png --model m.safetensors --to {names[0]} --strength 1.5 --face 1 --out b.png --no-metadata')
+    np.testing.assert_array_equal(read(tmp_path / 'a.png'), read(tmp_path / 'b.png'))
+    run(edit('--surprise -1 --smile 1 --out a.png --no-metadata --overwrite'))
+    run(f'edit @me.png --model m.safetensors --from {names[1]} --to {names[0]} --out b.png --overwrite')
+    assert np.abs(read(tmp_path / 'a.png').astype(int) - read(tmp_path / 'b.png')).max() <= 1
+    with pytest.raises(SystemExit):
+        run('edit --help --model m.safetensors')
+    words = ' '.join(capsys.readouterr().out.split())
+    taken = [name for name in sorted(names) if name not in ('source', 'anchor')]
+    assert f'Named like options, and so shown by --to alone: {", ".join(taken)}.' in words
+    free = ['--neutral', *(f'--{name}' for name in names if name not in taken)]
+    assert f'This model has {", ".join(sorted(free))}.' in words
+    with pytest.raises(InputError, match=f'this model has {", ".join(sorted(free))}$'):
+        run('edit @me.png --model m.safetensors --smirk 1 --out c.png')
+
+
+def test_without_an_anchor(run, things, tmp_path):
+    run(edit('--smile 0 --out zero.png --no-anchor'))
+    expected = fvae_jax.load(things / 'model.safetensors').open(things / 'me.png').edit(anchor=False)
+    np.testing.assert_array_equal(read(tmp_path / 'zero.png'), expected.photo.pixels)
+    assert (read(tmp_path / 'zero.png') != ASTRONAUT).any()
+    with Image.open(tmp_path / 'zero.png') as image:
+        assert image.text['Edit'] == 'smile 0, not anchored (face 1)'
+
+
+# WORKSPACE.md tells the way of an edit by these files. Beside them run pure functions, and what every command needs.
+WAY = {
+    'cli/__init__.py',
+    'cli/edit.py',
+    'cli/arguments.py',
+    'bundle.py',
+    'editing/editor.py',
+    'editing/edit.py',
+    'editing/model.py',
+}
+PURE = (
+    'config',
+    'cache',
+    'runtime',
+    'ops/',
+    'models/',
+    'photo/',
+    'data/align',
+    'editing/latent',
+    'editing/portrait',
+    'editing/content',
+)
+
+
+def test_the_way_from_the_arguments_to_the_file_is_short(run):
+    package, files = f'{cli.__path__[0].removesuffix("cli")}', set()
+
+    def note(frame, event, argument):
+        if frame.f_code.co_filename.startswith(package) and frame.f_code.co_name != '<module>':
+            files.add(frame.f_code.co_filename.removeprefix(package))
+
+    sys.setprofile(note)
+    try:
+        run('edit @me.png --smile 1 --out out.png')
+    finally:
+        sys.setprofile(None)
+    assert {file for file in files if not file.startswith(PURE)} == WAY
+
+
+BAD_PHOTOS = {
+    'suit.png': 'shows no face',
+    'cut.jpg': 'damaged or incomplete',
+    'text.jpg': 'not of a known format',
+    'empty.png': 'empty (0 bytes)',
+    'dot.png': 'shows no face',
+    'film.gif': 'animated',
+    'missing.jpg': 'does not exist',
+}
+
+
+@pytest.mark.parametrize('name, words', BAD_PHOTOS.items(), ids=BAD_PHOTOS)
+def test_bad_photos(run, tmp_path, name, words):
+    fails(run, tmp_path, f'edit @{name} --smile 1 --model @model.safetensors --out out.png', words, name)
