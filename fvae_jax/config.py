@@ -97,7 +97,6 @@ FIELDS: dict[str, Field] = {
         64, Rule('an even number, at least 4', lambda v: v >= 4 and v % 2 == 0), 'w; 64 gives the 4×4×1024 of the paper'
     ),
     'model.latent_channels': Field(0, _at_least(0), 'channels of Z; 0 means those of the last stage'),
-    'model.norm': Field('batch', _one_of('batch', 'group'), 'normalisation after convolutions'),
     'model.norm_momentum': Field(
         0.99, _between(0, 0.9999), 'of the running statistics; long runs 0.99, short runs less'
     ),
@@ -128,9 +127,7 @@ FIELDS: dict[str, Field] = {
     'loss.prior_weight': Field(0.003, _at_least(0), 'λ1 of Eq. 1'),
     'loss.flow_weight': Field(0.001, _at_least(0), 'λ2 of Eq. 1'),
     'loss.flow_alpha': Field(10.0, _at_least(0), 'α of Eq. 6'),
-    'loss.flow_window': Field(7, _one_of(3, 5, 7, 9), 'side of N(i) in Eq. 6, px'),
     'loss.flow_sigma': Field(1.0, _above(0), 'unit of the distance |i - j| in Eq. 6, px'),
-    'loss.reduction': Field('sum', _one_of('sum', 'mean'), 'over pixels, channels and latents'),
     # What trains the content layer, and what a set with true flow teaches (beyond the paper).
     'loss.content_price': Field(
         0.05, _at_least(0), 'model.content: per pixel of alpha, so that moved pixels come first'
@@ -177,6 +174,9 @@ FIELDS: dict[str, Field] = {
     'eval.batch_size': Field(64, _at_least(1), 'pairs at a time'),
     'eval.max_pairs': Field(2000, _at_least(1), 'pairs at most, spread evenly over all'),
 }
+
+# Fields of former versions, and the only value of each that still means the same.
+REMOVED: dict[str, Any] = {'model.norm': 'batch', 'loss.reduction': 'sum', 'loss.flow_window': 7}
 
 _FILE = 'config.json'  # of a run directory
 
@@ -350,10 +350,10 @@ def to_json(config: ml_collections.ConfigDict) -> str:
 
 
 def from_json(text: str) -> ml_collections.ConfigDict:
-    """Returns the config that `to_json` wrote. Fields added since then take their defaults.
+    """Returns the config that `to_json` wrote. Fields added since then take their defaults; see also `REMOVED`.
 
     Raises:
-      InputError: The text is no config.
+      InputError: The text is no config, or says what this version cannot do any more.
     """
     try:
         stored = json.loads(text)
@@ -364,6 +364,13 @@ def from_json(text: str) -> ml_collections.ConfigDict:
         raise InputError(f'this is no config.json ({error}); restore the file or use a new workdir') from error
     config = default_config()
     for path, value in stored.items():
+        if path in REMOVED:
+            if value != REMOVED[path]:
+                raise InputError(
+                    f'config.{path} = {value!r} was given up, only {REMOVED[path]!r} is left; use the version of '
+                    'fvae_jax that the run or model was made with'
+                )
+            continue
         if path not in FIELDS:
             raise InputError(f'config.{path} is not a field of this version of fvae_jax')
         group, _, name = path.rpartition('.')

@@ -34,6 +34,12 @@ class DiskFull(RuntimeError):
     exit_status = 1
 
 
+class OutOfMemory(RuntimeError):
+    """A training needs more memory than its devices or the machine have; the same start would end the same way."""
+
+    exit_status = 1
+
+
 class Stopped(RuntimeError):
     """A signal asked a training run to stop; its state is saved and the same command goes on with it."""
 

@@ -1,7 +1,7 @@
 """Eq. 1, 3, 4, 6, 7 and 8, each one number per example (Eq. 7: per pixel).
 
-Under `reduction='sum'` terms are summed over pixels, channels and latent dimensions, as printed, and the
-training step averages over the batch, so that the ratios of the λs are the paper's.
+Terms are summed over pixels, channels and latent dimensions, as printed, and the training step averages over the
+batch, so that the ratios of the λs are the paper's.
 """
 
 import functools
@@ -28,79 +28,62 @@ class Terms(NamedTuple):
     flow_error: jax.Array
 
 
-def _reduce(values: jax.Array, reduction: str) -> jax.Array:
-    axes = tuple(range(1, values.ndim))
-    return jnp.sum(values, axes) if reduction == 'sum' else jnp.mean(values, axes)
+def _sum(values: jax.Array) -> jax.Array:
+    return jnp.sum(values, tuple(range(1, values.ndim)))
 
 
-def reconstruction(target: jax.Array, output: jax.Array, reduction: str = 'sum') -> jax.Array:
+def reconstruction(target: jax.Array, output: jax.Array) -> jax.Array:
     """Eq. 4: ‖T − g(S, Z(T))‖².
 
     Args:
       target: T, (B, H, W, C).
       output: g, of the same shape.
-      reduction: 'sum' or 'mean' over pixels and channels.
 
     Returns:
       (B,).
     """
-    return _reduce(jnp.square(target - output), reduction)
+    return _sum(jnp.square(target - output))
 
 
-def prior(mean: jax.Array, log_variance: jax.Array, reduction: str = 'sum') -> jax.Array:
+def prior(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
     """Eq. 3: −Σ(1 + log σ² − μ² − σ²), without a factor ½, as printed.
 
     Args:
       mean: μ, (B, …).
       log_variance: log σ², of the same shape.
-      reduction: 'sum' or 'mean' over the dimensions of Z.
 
     Returns:
       (B,).
     """
-    return _reduce(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance, reduction)
+    return _sum(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance)
 
 
-def coherence(
-    displacement: jax.Array,
-    target: jax.Array,
-    *,
-    alpha: float = 10.0,
-    window: int = 7,
-    sigma: float = 1.0,
-    reduction: str = 'sum',
-) -> jax.Array:
-    """Eq. 6: neighbours of like colour should move alike.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def coherence(displacement: jax.Array, target: jax.Array, alpha: float = 10.0, sigma: float = 1.0) -> jax.Array:
+    """Eq. 6: neighbors of like color should move alike.
 
     Σ_i Σ_{j ∈ N(i)} ‖F_i − F_j‖² exp(−(α‖T_i − T_j‖² + ‖i − j‖²/σ²)). F is the displacement in pixels (on
-    absolute coordinates the term would punish the identity map). Pairs that leave the image are dropped; T is a
-    constant.
+    absolute coordinates the term would punish the identity map). N(i) is the 7×7 window around i; pairs that leave the
+    image are dropped; T is a constant.
 
     Args:
       displacement: (B, H, W, 2), pixels.
       target: T, (B, H, W, 3) in [-1, 1].
       alpha: α.
-      window: Side of N(i), odd, pixels.
       sigma: Unit of ‖i − j‖, pixels.
-      reduction: 'sum' over pixels, or 'mean' (the sum divided by H · W).
 
     Returns:
       (B,).
     """
-    total = _coherence(displacement, target, alpha, window, sigma)
-    return total if reduction == 'sum' else total / (displacement.shape[1] * displacement.shape[2])
+    return _coherence_and_gradient(displacement, target, alpha, sigma)[0]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _coherence(displacement: jax.Array, target: jax.Array, alpha: float, window: int, sigma: float) -> jax.Array:
-    return _coherence_and_gradient(displacement, target, alpha, window, sigma)[0]
-
-
+_RADIUS = 3  # of the window N(i)
 # The color of what lies outside, farther from any other than where exp is above zero.
 _OUTSIDE = 1e4
 
 
-def _coherence_and_gradient(displacement, target, alpha, window, sigma):
+def _coherence_and_gradient(displacement, target, alpha, sigma):
     """Both in one pass: half the gradient at i, 2 Σ_j w_ij (F_i − F_j), is also what the sum is made of.
 
     Every pixel looks at all its neighbours, each pair twice, because XLA makes one loop of that, which writes nothing
@@ -108,16 +91,16 @@ def _coherence_and_gradient(displacement, target, alpha, window, sigma):
     Channels are planes: a last axis of 2 or 3 would keep the CPU's vector units idle.
     """
     height, width = displacement.shape[1:3]
-    radius = window // 2
-    ring = (0, 0), (radius, radius), (radius, radius)
+    ring = (0, 0), (_RADIUS, _RADIUS), (_RADIUS, _RADIUS)
     colors = [jnp.pad(math.sqrt(alpha) * target[..., c], ring, constant_values=_OUTSIDE) for c in range(3)]
     flow = [jnp.pad(displacement[..., c], ring) for c in range(2)]
     # Without the barrier every read would ask whether it falls into the ring.
     colors, flow = jax.lax.optimization_barrier((colors, flow))
-    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1) if dy or dx]
+    reach = range(-_RADIUS, _RADIUS + 1)
+    offsets = [(dy, dx) for dy in reach for dx in reach if dy or dx]
 
     def shifted(plane, dy, dx):
-        return plane[:, radius + dy : radius + dy + height, radius + dx : radius + dx + width]
+        return plane[:, _RADIUS + dy : _RADIUS + dy + height, _RADIUS + dx : _RADIUS + dx + width]
 
     def pull(plane):
         total = jnp.zeros((), plane.dtype)
@@ -133,54 +116,46 @@ def _coherence_and_gradient(displacement, target, alpha, window, sigma):
     return 2 * jnp.sum(centered * pulls, (1, 2, 3)), 4 * pulls
 
 
-def _coherence_forward(displacement, target, alpha, window, sigma):
-    return _coherence_and_gradient(displacement, target, alpha, window, sigma)
-
-
-def _coherence_backward(alpha, window, sigma, gradient, cotangent):
+def _coherence_backward(alpha, sigma, gradient, cotangent):
     return cotangent[:, None, None, None] * gradient, None
 
 
-_coherence.defvjp(_coherence_forward, _coherence_backward)
+coherence.defvjp(_coherence_and_gradient, _coherence_backward)
 
 
-def content_price(alpha_logit: jax.Array, reduction: str = 'sum') -> jax.Array:
+def content_price(alpha_logit: jax.Array) -> jax.Array:
     """What new content costs: Σ a over pixels, (B,), for the logits (B, H, W) of a."""
-    return _reduce(jax.nn.sigmoid(alpha_logit), reduction)
+    return _sum(jax.nn.sigmoid(alpha_logit))
 
 
-def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array, reduction: str = 'sum') -> jax.Array:
+def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
     """Cross entropy of alpha from the pixels that the source truly lacks.
 
     Args:
       alpha_logit: (B, H, W).
       exposed: (B, H, W) bool.
       known: (B, H, W) bool: whether `exposed` is known of a pixel; those of which it is not are worth 0.
-      reduction: 'sum' or 'mean' over pixels.
 
     Returns:
       (B,), nats.
     """
     entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, exposed.astype(alpha_logit.dtype))
-    return _reduce(known * entropy, reduction)
+    return _sum(known * entropy)
 
 
-def flow_error(
-    displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array, reduction: str = 'sum'
-) -> jax.Array:
+def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
     """Squared distance from the true displacement over the pixels that have a source.
 
     Args:
       displacement, truth: (B, H, W, 2), px.
       exposed: (B, H, W) bool: pixels without a source.
       known: (B, H, W) bool: whether the truth is known of a pixel.
-      reduction: 'sum' or 'mean' over pixels.
 
     Returns:
       (B,), px².
     """
     squared = jnp.sum(jnp.square(displacement - truth), -1)
-    return _reduce(jnp.where(exposed | ~known, 0, squared), reduction)
+    return _sum(jnp.where(exposed | ~known, 0, squared))
 
 
 def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collections.ConfigDict) -> Terms:
@@ -191,37 +166,20 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collect
       output: Of `models.fvae.FVAE`, or of the pixel VAE, which has no flow.
       settings: `config.loss`. Terms that the output lacks are zero, and so are those of the true flow without weight.
     """
-    target, reduction = batch['target'], settings.reduction
+    target = batch['target']
     nothing = jnp.zeros(target.shape[0], target.dtype)
-    terms = Terms(
-        reconstruction(target, output.image, reduction),
-        prior(*output.latent, reduction),
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-    )
+    terms = Terms(reconstruction(target, output.image), prior(*output.latent), *[nothing] * 4)
     if output.decoded is None:
         return terms
     displacement, alpha_logit = warp.flow_to_displacement(output.decoded.flow), output.decoded.alpha_logit
-    terms = terms._replace(
-        coherence=coherence(
-            displacement,
-            target,
-            alpha=settings.flow_alpha,
-            window=settings.flow_window,
-            sigma=settings.flow_sigma,
-            reduction=reduction,
-        )
-    )
+    terms = terms._replace(coherence=coherence(displacement, target, settings.flow_alpha, settings.flow_sigma))
     if alpha_logit is not None:
-        terms = terms._replace(content=content_price(alpha_logit, reduction))
+        terms = terms._replace(content=content_price(alpha_logit))
     if alpha_logit is not None and settings.exposed_weight:
-        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['known'], reduction))
+        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['known']))
     if settings.true_flow_weight:
-        terms = terms._replace(
-            flow_error=flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'], reduction)
-        )
+        error = flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'])
+        terms = terms._replace(flow_error=error)
     return terms
 
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from fvae_jax import cache
-from fvae_jax.errors import DiskFull, Diverged, InputError, Stopped
+from fvae_jax.errors import DiskFull, Diverged, InputError, OutOfMemory, Stopped
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -132,18 +132,20 @@ def c_libraries_silent() -> Iterator[None]:
 def exit_on_error(work: Callable[[], None]) -> None:
     """Runs a command. What a user can mend is told in one line on stderr, without a traceback.
 
-    Exit status: 2 for bad input, 75 when a signal stopped a run that can go on, 1 for a full disk or a
-    training that diverged; other exceptions are bugs and keep their traceback.
+    Exit status: 2 for bad input, 75 when a signal stopped a run that can go on, 1 for a full disk, too
+    little memory or a training that diverged; other exceptions are bugs and keep their traceback.
     """
     try:
         with owned_process():
             work()
-    except (InputError, DiskFull, Diverged, Stopped) as error:
+    except (InputError, DiskFull, Diverged, OutOfMemory, Stopped) as error:
         _die(str(error), error.exit_status)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
         _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
+    except MemoryError as error:
+        _die(f'out of memory ({error or "the machine has no more"})', OutOfMemory.exit_status)
     except KeyboardInterrupt:
         _die('interrupted', 130)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Trains in several processes on this machine, joined over loopback: bash launch/local.sh -n 2 --config=… --workdir=RUN …
 # What follows -n N goes to `python -m fvae_jax.main --distributed`. Process 0 writes to the terminal, the others to
-# RUN/processes/N.log. When one process ends badly the others are ended too; the status is that of the first that did:
-# 75 means that the same command goes on with the run, also after a process was killed.
+# RUN/processes/N.log. When one process ends badly the others are ended too; the status is that of the one whose fault it
+# was: 75 means that the same command goes on with the run, also after a process was killed.
 set -euo pipefail
 
 usage() { sed -n '2,3p' "$0" | cut -c3- >&2; exit 2; }
@@ -33,7 +33,7 @@ for ((i = 0; i < count; i++)); do
 done
 
 # A signal interrupts `wait` and ends with a status above 128: then the processes are still saving.
-status=0
+status=0 first=0
 left=$count
 while [ "$left" -gt 0 ]; do
   ended=0
@@ -43,8 +43,12 @@ while [ "$left" -gt 0 ]; do
   remaining=()
   for process in "${processes[@]}"; do [ "$process" = "$which" ] || remaining+=("$process"); done
   processes=(${remaining[@]+"${remaining[@]}"})
-  if [ "$ended" != 0 ] && [ "$status" = 0 ]; then
-    status=$((ended < 128 ? ended : 75))
+  # One that lost another may be noticed before the one that it lost: whose end has another status than 75 tells the fault.
+  if [ "$first" = 75 ] && [ "$ended" != 0 ] && [ "$ended" -lt 128 ]; then
+    status=$ended
+  fi
+  if [ "$ended" != 0 ] && [ "$first" = 0 ]; then
+    first=$ended status=$((ended < 128 ? ended : 75))
     [ "$ended" -lt 128 ] || echo "local.sh: a process ended by signal $((ended - 128)); the others end, and the same command" \
       "goes on from the newest checkpoint" >&2
     # Those that can tell why they end do so within a minute; what hangs is ended.

@@ -34,7 +34,7 @@ case $what in
     archive=$(mktemp -d)/fvae_jax.tar.gz
     run git archive --format=tar.gz --output="$archive" HEAD
     tpu scp "$archive" "$name:fvae_jax.tar.gz" --worker=all
-    everywhere "mkdir -p fvae_jax && tar -xzf fvae_jax.tar.gz -C fvae_jax && cd fvae_jax && python3 -m venv .venv && .venv/bin/pip install --quiet --constraint launch/constraints.txt 'jax[tpu]' --editable ." ;;
+    everywhere "mkdir -p fvae_jax && tar -xzf fvae_jax.tar.gz -C fvae_jax && cd fvae_jax && bash launch/worker_setup.sh" ;;
   check)
     everywhere "cd fvae_jax && .venv/bin/python -c 'import jax; jax.distributed.initialize(); print(jax.process_index(), \"of\", jax.process_count(), \"sees\", jax.device_count(), \"devices\")'" ;;
   train)

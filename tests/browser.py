@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+HANGS = 600  # s, after which what is waited for will never come; a busy machine needs many times what an idle one does
+
 _ARGUMENTS = [
     '--no-sandbox',
     '--disable-quic',
@@ -27,8 +29,9 @@ def launched(graphics_card=NO_GRAPHICS_CARD):
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:
+        sync_api.expect.set_options(timeout=1000 * HANGS)
         browser = playwright.chromium.launch(
-            executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card]
+            executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card], timeout=1000 * HANGS
         )
         yield browser
         browser.close()
@@ -58,7 +61,7 @@ def open_page(chromium):
         address, own = (path, path) if isinstance(path, str) else (path.resolve().as_uri(), 'file:')
         context = chromium.new_context(viewport={'width': width, 'height': height}, **options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * HANGS)
         context.add_init_script(script)
         context.on(
             'request',

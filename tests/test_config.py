@@ -1,12 +1,15 @@
 """The table of fields: every config builds, every wrong value is refused by name."""
 
 import importlib.util
+import json
 import math
 import pathlib
 
+import ml_collections
 import pytest
+import safetensors
 
-from fvae_jax import config as config_lib
+from fvae_jax import bundle as bundle_lib, config as config_lib
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
@@ -87,7 +90,7 @@ def test_what_does_not_go_together_is_refused(changes, message):
 
 def test_the_defaults_are_the_paper_s_numbers():
     config = config_lib.default_config()
-    assert (config.loss.prior_weight, config.loss.flow_weight, config.loss.flow_window) == (0.003, 0.001, 7)
+    assert (config.loss.prior_weight, config.loss.flow_weight, config.loss.flow_alpha) == (0.003, 0.001, 10)
     train = config.train
     assert (train.learning_rate, train.beta1, train.beta2, train.batch_size, train.clip) == (3e-4, 0.9, 0.999, 64, 5.0)
     assert config.data.image_size == 128 and config.model.width == 64 and config.data.test_share == 0.2
@@ -98,11 +101,10 @@ WRONG = [
     ('train.learning_rate', float('nan')),
     ('train.learning_rate', float('inf')),
     ('data.image_size', 100),
-    ('model.norm', 'layer'),
+    ('model.decoder', 'layer'),
     ('flow.parameterization', 'tanh'),
     ('seed', -1),
     ('model.width', 15),
-    ('loss.flow_window', 4),
     ('data.strengths', ()),
     ('data.strengths', (0.0,)),
     ('data.exclude', (1,)),
@@ -216,3 +218,21 @@ def test_the_literal_variant_is_the_paper_as_printed():
     }
     flat = config_lib.flatten(literal)
     assert {path: flat[path] for path in printed} == printed
+
+
+def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is_left():
+    with safetensors.safe_open(bundle_lib.BUILT_IN, 'numpy') as file:
+        stored = json.loads(json.loads(file.metadata()[bundle_lib.KEY])['config'])
+    flat = config_lib.flatten(ml_collections.ConfigDict(stored))
+    assert config_lib.REMOVED.items() <= flat.items()  # the built-in model was made when all of them were there
+    config = config_lib.from_json(json.dumps(stored))
+    config_lib.check_fields(config)
+    assert config_lib.differences(config, config_lib.from_json(config_lib.to_json(config))) == []
+    for path, other in {'model.norm': 'group', 'loss.reduction': 'mean', 'loss.flow_window': 5}.items():
+        group, name = path.split('.')
+        changed = {**stored, group: {**stored[group], name: other}}
+        with pytest.raises(InputError, match=f'config.{path} = {other!r} was given up, only .* is left'):
+            config_lib.from_json(json.dumps(changed))
+    # A new run has none of them.
+    with pytest.raises(InputError, match='config.model.norm is no field'):
+        config_lib.check_name('model.norm')

@@ -64,7 +64,7 @@ def test_it_runs_to_the_end(tmp_path):
     }
     environment |= {'PYTHONPATH': str(ROOT), 'FVAE_CACHE': str(tmp_path / 'cache')}
     client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
+        notebook, timeout=3000, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
     )
     client.execute(env=environment)  # an error of a cell is one here
     for words, count in [

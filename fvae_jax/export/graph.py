@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 # The oldest set with all that is used here; onnxruntime-web's WebGPU part lags behind the newest.
 OPSET, IR_VERSION = 17, 8
 
-_BATCH_EPSILON, _GROUP_EPSILON = 1e-5, 1e-6  # Flax's
+_EPSILON = 1e-5  # of Flax's batch normalization
 
 
 class Graph:
@@ -182,16 +182,5 @@ def fold(
     kernel: np.ndarray, norm: Mapping[str, np.ndarray], running: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns kernel and bias of a convolution that does what kernel and batch normalisation did."""
-    gain = np.float64(norm['scale']) / np.sqrt(np.float64(running['var']) + _BATCH_EPSILON)
+    gain = np.float64(norm['scale']) / np.sqrt(np.float64(running['var']) + _EPSILON)
     return np.float32(kernel * gain), np.float32(norm['bias'] - running['mean'] * gain)
-
-
-def group_norm(graph: Graph, x: str, norm: Mapping[str, np.ndarray], groups: int, side: int) -> str:
-    """Group normalisation of (B, C, side, side). (An operator of that name came later, at first with other weights.)"""
-    channels = len(norm['scale'])
-    one, none = graph.constant(np.ones(groups, np.float32)), graph.constant(np.zeros(groups, np.float32))
-    grouped = graph.op('Reshape', x, graph.constant(np.int64([0, groups, -1])))
-    grouped = graph.op('InstanceNormalization', grouped, one, none, epsilon=_GROUP_EPSILON)
-    y = graph.op('Reshape', grouped, graph.constant(np.int64([0, channels, side, side])))
-    column = lambda value: graph.constant(np.float32(value).reshape(-1, 1, 1))
-    return graph.op('Add', graph.op('Mul', y, column(norm['scale'])), column(norm['bias']))

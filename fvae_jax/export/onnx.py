@@ -24,7 +24,7 @@ import onnxruntime
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.export import check, facts, functions, graph as graph_lib
 from fvae_jax.export.graph import Graph
-from fvae_jax.models import blocks, fvae
+from fvae_jax.models import fvae
 from fvae_jax.ops import warp
 
 _README = f"""# The networks of an fvae_jax model as ONNX (opset {graph_lib.OPSET})
@@ -104,16 +104,16 @@ def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.Model
 
 
 def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
-    shapes, config = functions.shapes(bundle), bundle.config
+    shapes = functions.shapes(bundle)
     image = graph.channels_first(graph.input('image', *shapes['image']))
     encoder = _part(bundle.fvae, 'encoder')
-    deepest = _stack(graph, image, _part(encoder, 'stack'), config)[-1]
+    deepest = _stack(graph, image, _part(encoder, 'stack'))[-1]
     head = encoder['params']['mean']['conv']
     latent = graph_lib.convolve(graph, deepest, head['kernel'], head['bias'])
     graph.output('latent', graph.channels_last(latent), *shapes['latent'])
     for prefix, variables in (('feature', bundle.fvae), ('mask_feature', bundle.mask)):
         if variables is not None:
-            for i, value in enumerate(_stack(graph, image, _part(variables, 'source_pyramid'), config)):
+            for i, value in enumerate(_stack(graph, image, _part(variables, 'source_pyramid'))):
                 name = f'{prefix}_{i}'
                 if name in shapes:
                     graph.output(name, value, *np.roll(shapes[name], 1))
@@ -140,12 +140,12 @@ def _part(variables: Any, name: str) -> dict[str, Any]:
     return {kind: variables[kind].get(name, {}) for kind in ('params', 'batch_stats')}
 
 
-def _stack(graph: Graph, x: str, variables: Any, config: ml_collections.ConfigDict) -> list[str]:
+def _stack(graph: Graph, x: str, variables: Any) -> list[str]:
     """The strided stack of Figure 3, `models.fvae.Stack`."""
     outputs = []
     for i in range(len(variables['params'])):
         convolve = lambda kernel, bias, x=x: graph_lib.convolve(graph, x, kernel, bias, stride=2)
-        x = _conv_norm_relu(graph, convolve, variables, f'down{i + 1}', config.data.image_size >> i + 1)
+        x = _conv_norm_relu(graph, convolve, variables, f'down{i + 1}')
         outputs.append(x)
     return outputs
 
@@ -160,7 +160,7 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     x = graph.op('Concat', x, features[deepest], axis=1)
     for i in reversed(range(deepest)):
         convolve = lambda kernel, bias, x=x: graph_lib.join(graph, graph_lib.convolve_upsampled(graph, x, kernel, bias))
-        x = _conv_norm_relu(graph, convolve, variables, f'up{i + 1}', bundle.config.data.image_size >> i + 1)
+        x = _conv_norm_relu(graph, convolve, variables, f'up{i + 1}')
         if i in features:
             x = graph.op('Concat', x, features[i], axis=1)
     last, out = params['up0']['conv'], params['out']['conv']
@@ -168,16 +168,11 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
 
 
-def _conv_norm_relu(
-    graph: Graph, convolve: Callable[[np.ndarray, np.ndarray | None], str], variables: Any, name: str, side: int
-) -> str:
-    """`models.blocks.ConvNormRelu`, whose result has `side` rows and columns."""
+def _conv_norm_relu(graph: Graph, convolve: Callable[[np.ndarray, np.ndarray], str], variables: Any, name: str) -> str:
+    """`models.blocks.ConvNormRelu`."""
     params = variables['params'][name]
-    kernel, norm = params['conv']['conv']['kernel'], params['norm']
-    if name in variables['batch_stats']:
-        return graph.op('Relu', convolve(*graph_lib.fold(kernel, norm, variables['batch_stats'][name]['norm'])))
-    groups = blocks.norm_groups(kernel.shape[-1])
-    return graph.op('Relu', graph_lib.group_norm(graph, convolve(kernel, None), norm, groups, side))
+    folded = graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
+    return graph.op('Relu', convolve(*folded))
 
 
 def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) -> str:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fvae_jax.models import blocks
-from fvae_jax.ops import warp
+from fvae_jax.ops import convolution, warp
 
 
 class Latent(NamedTuple):
@@ -134,10 +134,12 @@ class Decoder(nn.Module):
             x = blocks.ConvNormRelu(self.widths[i], upsample=True, style=self.style, name=f'up{i + 1}')(x, train)
             if features and self.source_concat == 'pyramid':
                 x = jnp.concatenate([x, features[i]], axis=-1)
-        # 5.3: no normalisation in the last two layers.
-        x = blocks.Conv(self.widths[0] // 2, upsample=True, blocks=True, dtype=self.style.dtype, name='up0')(x)
-        x = blocks.Conv(self.channels, kernel=5, dtype=self.style.dtype, name='out')(nn.relu(x))
-        return x.astype(blocks.parameter_dtype(self.style.dtype))
+        # 5.3: no normalization in the last two layers.
+        hidden, dtype = self.widths[0] // 2, self.style.dtype
+        up = blocks.Weights(hidden, 3, dtype, name='up0')(x.shape[-1])
+        out = blocks.Weights(self.channels, 5, dtype, name='out')(hidden)
+        x = convolution.last_layers(x.astype(dtype), *up, *out)
+        return x.astype(blocks.parameter_dtype(dtype))
 
 
 def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.Array:

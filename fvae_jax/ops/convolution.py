@@ -1,11 +1,12 @@
-"""Convolutions of full-size images, computed where the images are small.
+"""The convolutions of the networks ('SAME'), those of large images on a CPU computed where images are small.
 
 XLA's convolutions on a CPU are slow where images are large and channels few, and ten times as slow in their gradients.
-The first layer, the upsampling layers and the last layer of the networks are such. Here 2×2 pixels with C channels
-become one of 4 C channels, and a filter becomes one of 2×2 or 3×3 over these: the same sums, in another order.
+The first layer, the upsampling layers and the last layer of the networks are such. There 2×2 pixels with C channels
+become one of 4 C channels, and a filter becomes one of 2×2 or 3×3 over these: the same sums, in another order. Other
+platforms convolve as printed. Which of both is chosen when a program is lowered; an export for all platforms has both.
 
-*Blocks* are such an image: (B, H, W, 2, 2, C), the row within a 2×2 square before the column; `join` makes it
-(B, 2H, 2W, C), `split` is the way back.
+*Blocks* are such an image: (B, H, W, 2, 2, C), the row within a 2×2 square before the column; `_join` makes it
+(B, 2H, 2W, C), `_split` is the way back.
 """
 
 import jax
@@ -15,31 +16,93 @@ from jax import lax
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
 
 
-def split(x: jax.Array) -> jax.Array:
-    """(B, 2H, 2W, C) → blocks (B, H, W, 2, 2, C)."""
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+def convolve(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
+    """A convolution with zeros around ('SAME': of an odd number of them, the one more after the image).
 
+    Args:
+      x: (B, H, W, C), of even sides where the stride is 2.
+      kernel: (side, side, C, features).
+      stride: 1 or 2.
 
-def join(blocks: jax.Array) -> jax.Array:
-    """Blocks (B, H, W, 2, 2, C) → (B, 2H, 2W, C)."""
-    batch, height, width, _, _, channels = blocks.shape
-    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, channels)
+    Returns:
+      (B, H / stride, W / stride, features).
+    """
+
+    def printed(x, kernel):
+        return lax.conv_general_dilated(x, kernel, (stride, stride), 'SAME', dimension_numbers=_LAYOUT)
+
+    if (len(kernel), stride) == (5, 2):
+        return lax.platform_dependent(x, kernel, cpu=_convolve_halved, default=printed)
+    return printed(x, kernel)
 
 
 def convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Repeats every pixel twice in both directions, then convolves 3×3 with zeros around ('SAME').
-
-    The three taps of such a convolution fall on two pixels of the small image, on which two depends on the
-    parity of the output pixel: four 2×2 convolutions of the small image give the same numbers with 16 products
-    where the printed order takes 36, and without the large image (5.3; README, "Code vs paper").
+    """Repeats every pixel twice in both directions, then convolves 3×3 (5.3).
 
     Args:
       x: (B, H, W, C).
       kernel: (3, 3, C, features).
 
     Returns:
-      Blocks (B, H, W, 2, 2, features).
+      (B, 2H, 2W, features).
+    """
+    tuned = lambda x, kernel: _join(_convolve_upsampled(x, kernel))
+    return lax.platform_dependent(x, kernel, cpu=tuned, default=_upsample_and_convolve)
+
+
+def last_layers(
+    x: jax.Array, kernel: jax.Array, bias: jax.Array, last_kernel: jax.Array, last_bias: jax.Array
+) -> jax.Array:
+    """The last two layers of a decoder (5.3): upsampling, 3×3, ReLU, and a 5×5 convolution of the large image.
+
+    Args:
+      x: (B, H, W, C).
+      kernel: (3, 3, C, hidden).
+      bias: (hidden,).
+      last_kernel: (5, 5, hidden, features).
+      last_bias: (features,).
+
+    Returns:
+      (B, 2H, 2W, features).
+    """
+
+    def layers(first, second):
+        def run(x, kernel, bias, last_kernel, last_bias):
+            return add_bias(second(jax.nn.relu(add_bias(first(x, kernel), bias)), last_kernel), last_bias)
+
+        return run
+
+    tuned, printed = layers(_convolve_upsampled, _convolve_blocks), layers(_upsample_and_convolve, convolve)
+    return lax.platform_dependent(x, kernel, bias, last_kernel, last_bias, cpu=tuned, default=printed)
+
+
+def add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+    """Adds (C,) to (…, C)."""
+    return x + bias.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def _upsample_and_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return convolve(jnp.repeat(jnp.repeat(x, 2, 1), 2, 2), kernel)
+
+
+def _split(x: jax.Array) -> jax.Array:
+    """(B, 2H, 2W, C) → blocks (B, H, W, 2, 2, C)."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+
+
+def _join(blocks: jax.Array) -> jax.Array:
+    """Blocks (B, H, W, 2, 2, C) → (B, 2H, 2W, C)."""
+    batch, height, width, _, _, channels = blocks.shape
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, channels)
+
+
+def _convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """As `convolve_upsampled`, to blocks.
+
+    The three taps of such a convolution fall on two pixels of the small image, on which two depends on the
+    parity of the output pixel: four 2×2 convolutions of the small image give the same numbers with 16 products
+    where the printed order takes 36, and without the large image (README, "Code vs paper").
     """
     batch, height, width, _ = x.shape
     # All four at once: the window at (y, x) of the padded image serves output pixels of each parity.
@@ -49,38 +112,22 @@ def convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return jnp.stack(rows, 3)
 
 
-def convolve_halved(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A 5×5 convolution of stride 2 ('SAME': one zero before, two after), as 3×3 over blocks.
-
-    Args:
-      x: (B, 2H, 2W, C).
-      kernel: (5, 5, C, features).
-
-    Returns:
-      (B, H, W, features).
-    """
+def _convolve_halved(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A 5×5 convolution of stride 2, as 3×3 over blocks."""
     taps = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))  # output i reads pixels 2i - 1 … 2i + 3, blocks 2i - 2 …
     taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
-    return _convolve(_flat(split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
+    return _convolve(_flat(_split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
 
 
-def convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A 5×5 convolution with zeros around ('SAME') of the image that blocks stand for, as 3×3 over them.
-
-    Args:
-      blocks: (B, H, W, 2, 2, C).
-      kernel: (5, 5, C, features).
-
-    Returns:
-      (B, 2H, 2W, features).
-    """
+def _convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A 5×5 convolution of the image that blocks stand for, as 3×3 over them → (B, 2H, 2W, features)."""
     *_, channels, features = kernel.shape
     # Six taps around a block for each parity of the output pixel.
     spread = lambda k: jnp.stack([jnp.pad(k, ((odd, 1 - odd), *[(0, 0)] * (k.ndim - 1))) for odd in (0, 1)])
     taps = spread(jnp.moveaxis(spread(kernel), 2, 0))  # column parity, column tap, row parity, row tap, C, features
     taps = taps.reshape(2, 3, 2, 2, 3, 2, channels, features).transpose(4, 1, 5, 2, 6, 3, 0, 7)
     y = _convolve(_flat(blocks), taps.reshape(3, 3, 4 * channels, 4 * features))
-    return join(y.reshape(*y.shape[:3], 2, 2, features))
+    return _join(y.reshape(*y.shape[:3], 2, 2, features))
 
 
 def _flat(blocks: jax.Array) -> jax.Array:

@@ -17,8 +17,8 @@ Conventions, used by every other module:
   identity flow would never learn.)
 * A NaN position gives NaN pixels and never reads outside the image.
 * Positions are float32 at least, whatever the dtype of the image.
-* The image sampled from is a constant for differentiation unless `source_gradient=True`: its
-  gradient is a scatter-add, slow on every backend, and training does not need it.
+* The image sampled from is a constant for differentiation: its gradient would be a scatter-add, slow
+  on every backend, and training does not need it.
 """
 
 import functools
@@ -53,15 +53,14 @@ def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.flo
     )
 
 
-@functools.partial(jax.jit, static_argnames='source_gradient')
-def bilinear_sample(source: jax.Array, flow: jax.Array, *, source_gradient: bool = False) -> jax.Array:
+@jax.jit
+def bilinear_sample(source: jax.Array, flow: jax.Array) -> jax.Array:
     """Samples an image bilinearly where a normalised flow points (Eq. 5).
 
     Args:
       source: (..., Hs, Ws, C), floating, any number of channels.
       flow: (..., H, W, 2), normalised to the source, same leading axes as the source; H and W are
         free.
-      source_gradient: also differentiate with respect to the source.
 
     Returns:
       (..., H, W, C) in the dtype of the source.
@@ -73,11 +72,11 @@ def bilinear_sample(source: jax.Array, flow: jax.Array, *, source_gradient: bool
     height, width = source.shape[-3:-1]
     x = (flow[..., 0] + 1) * (0.5 * (width - 1))
     y = (flow[..., 1] + 1) * (0.5 * (height - 1))
-    return _sample(source, x, y, source_gradient)
+    return _sample(source, x, y)
 
 
-@functools.partial(jax.jit, static_argnames='source_gradient')
-def warp_by_displacement(source: jax.Array, displacement: jax.Array, *, source_gradient: bool = False) -> jax.Array:
+@jax.jit
+def warp_by_displacement(source: jax.Array, displacement: jax.Array) -> jax.Array:
     """Samples an image bilinearly at its own pixel grid plus a displacement (section 4.3).
 
     Zero displacement returns the source bit for bit, and whole pixels shift it exactly.
@@ -85,7 +84,6 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array, *, source_g
     Args:
       source: (..., H, W, C), floating, any number of channels.
       displacement: (..., H, W, 2), pixels, of the source's own size.
-      source_gradient: also differentiate with respect to the source.
 
     Returns:
       (..., H, W, C) in the dtype of the source.
@@ -103,7 +101,7 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array, *, source_g
     shape = displacement.shape[:-1]
     x = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 1) + displacement[..., 0]
     y = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 2) + displacement[..., 1]
-    return _sample(source, x, y, source_gradient)
+    return _sample(source, x, y)
 
 
 def flow_to_displacement(flow: jax.Array) -> jax.Array:
@@ -242,31 +240,25 @@ def _interpolate(source: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Arr
     return value.astype(source.dtype), slope_x.astype(x.dtype), slope_y.astype(y.dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _sample(source: jax.Array, x: jax.Array, y: jax.Array, source_gradient: bool) -> jax.Array:
+@jax.custom_vjp
+def _sample(source: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     """Bilinear samples at pixel positions, with the analytic gradient of `_interpolate`."""
     return _interpolate(source, x, y)[0]
 
 
-def _sample_forward(source, x, y, source_gradient):
-    value, slope_x, slope_y = _interpolate(source, x, y)
-    return value, (slope_x, slope_y, (source, x, y) if source_gradient else None)
+def _sample_forward(source, x, y):
+    value, *slopes = _interpolate(source, x, y)
+    return value, slopes
 
 
-def _sample_backward(source_gradient, residuals, cotangent):
-    slope_x, slope_y, primal = residuals
-
+def _sample_backward(slopes, cotangent):
     def over_channels(slope):
         # Written out, because XLA:CPU reduces a short last axis twice as slowly as it adds its
         # slices.
         terms = (cotangent[..., c] * slope[..., c] for c in range(cotangent.shape[-1]))
         return functools.reduce(jnp.add, terms).astype(slope.dtype)
 
-    if not source_gradient:
-        return None, over_channels(slope_x), over_channels(slope_y)
-    source, x, y = primal
-    _, transpose = jax.vjp(lambda image: _interpolate(image, x, y)[0], source)
-    return transpose(cotangent)[0], over_channels(slope_x), over_channels(slope_y)
+    return None, *map(over_channels, slopes)
 
 
 _sample.defvjp(_sample_forward, _sample_backward)

@@ -1,4 +1,5 @@
 """Evaluation on people kept out of training: means over pairs, and sample grids."""
+# ruff: noqa: D102 (the methods of an evaluator are told by `Evaluator`)
 
 import abc
 import json
@@ -14,7 +15,7 @@ from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
 from fvae_jax.ops import image as image_ops
 from fvae_jax.photo import output
-from fvae_jax.training import samples, steps
+from fvae_jax.training import devices, parallel, samples, steps
 
 _ROWS_SHOWN = 8
 
@@ -31,6 +32,7 @@ class Evaluator(abc.ABC):
         self._faces = faces
         self._config = config
         self._judge = jax.jit(self._make_judge())
+        self._strategy = devices.own_devices(config.eval.batch_size)
 
     @abc.abstractmethod
     def _make_judge(self) -> Callable:
@@ -59,23 +61,51 @@ class Evaluator(abc.ABC):
           state: A training state, on one device or replicated.
           pairs: (pairs, 2) indices into the set.
         """
-        sums: dict[str, float] = {}
-        for batch, valid in pipeline.evaluation_batches(self._faces, pairs, self._config):
-            scores, _ = self._judge(state, batch)
-            for name, values in jax.device_get(scores).items():
-                sums[name] = sums.get(name, 0.0) + float(np.sum(values[:valid], dtype=np.float64))
-        return self._finish({name: value / len(pairs) for name, value in sums.items()})
+        scores = over_pairs(lambda *given: self._judge(*given)[0], state, self._faces, pairs, self._config)
+        return self._finish({name: float(np.mean(values, dtype=np.float64)) for name, values in scores.items()})
 
     def samples(self, state: Any, pairs: np.ndarray) -> np.ndarray:
         """Returns a labelled grid of a few of the pairs, (h, w, 3) uint8."""
         shown = pipeline.thin(pairs, min(_ROWS_SHOWN, self._config.eval.batch_size))
         # A batch of the usual size, so that the same program serves.
         batch, valid = next(pipeline.evaluation_batches(self._faces, shown, self._config))
-        _, pictures = self._judge(state, batch)
+        _, pictures = self._judge(self._strategy.place(state), self._strategy.shard(batch))
         records = self._faces.records
         labels = [f'{records[s].expression} → {records[t].expression}' for s, t in shown]
         first = jax.tree.map(lambda x: np.asarray(x)[:valid], (batch['source'], batch['target'], pictures))
         return self._draw(*first, labels)
+
+
+def over_pairs(
+    score: Callable[[Any, dict[str, jax.Array]], dict[str, jax.Array]],
+    state: Any,
+    faces: pairs_lib.FaceSource,
+    pairs: np.ndarray,
+    config: ml_collections.ConfigDict,
+) -> dict[str, np.ndarray]:
+    """Scores pairs, spread over the devices of all processes, which all have to call this.
+
+    Args:
+      score: `(state, batch) -> {name: (B,)}`, compiled.
+      state: What it takes, on one device or replicated.
+      faces: The set.
+      pairs: (pairs, 2) indices into it, at least one pair.
+      config: The experiment.
+
+    Returns:
+      {name: (pairs,)}, the same in every process.
+    """
+    strategy = devices.own_devices(config.eval.batch_size)
+    state = strategy.place(state)
+
+    def work(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        found = [
+            {name: np.asarray(values)[:valid] for name, values in score(state, strategy.shard(batch)).items()}
+            for batch, valid in pipeline.evaluation_batches(faces, pairs[numbers], config)
+        ]
+        return {name: np.concatenate([scores[name] for scores in found]) for name in found[0]}
+
+    return parallel.divided(work, len(pairs))
 
 
 class FVAEEvaluator(Evaluator):

@@ -9,7 +9,7 @@ import shlex
 import sys
 from typing import Any
 
-from fvae_jax.training import parallel
+from fvae_jax.training import devices
 
 _NAME = 'history.jsonl'
 _PACKAGES = (
@@ -26,7 +26,7 @@ def note_start(workdir: pathlib.Path) -> None:
         'python': platform.python_version(),
         'versions': {name: _version(name) for name in _PACKAGES},
         'cpus': os.cpu_count(),
-        **parallel.describe_devices(),
+        **devices.describe_devices(),
     }
     # A full disk may have cut the last line short.
     torn = path.exists() and path.read_bytes()[-1:] not in (b'\n', b'')

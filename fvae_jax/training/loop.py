@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fvae_jax.errors import Diverged
 from fvae_jax.photo import write
-from fvae_jax.training import checkpoint, evaluate, parallel, signals, state as state_lib, writers
+from fvae_jax.training import checkpoint, devices, evaluate, parallel, signals, state as state_lib, writers
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -61,7 +61,7 @@ def fit(task: Task, config: ml_collections.ConfigDict, workdir: pathlib.Path) ->
     # Resume ladder: 1. the newest step whose files agree with its manifest; 2. the one before it, when that one is
     # damaged; 3. the first state. Weights, Adam, early stopping and the step come back, and with the step the place in
     # the input and every random stream, so a resumed run ends with the same bits.
-    strategy = parallel.make_strategy(config.parallel)
+    strategy = devices.make_strategy(config.parallel)
     checkpoints = checkpoint.Checkpoints(workdir)
     if steps := checkpoints.steps():
         state, known = checkpoints.restore(steps[-1], strategy.template(jax.eval_shape(task.create_state)))
@@ -89,7 +89,7 @@ def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, state_lib.TrainSt
     checkpoints = checkpoint.Checkpoints(workdir, read_only=True)
     try:
         step = checkpoints.best_step()
-        template = parallel.single_device().template(jax.eval_shape(task.create_state))
+        template = devices.single_device().template(jax.eval_shape(task.create_state))
         return step, checkpoints.restore(step, template)[0].replace(frozen=task.frozen)
     finally:
         checkpoints.close()

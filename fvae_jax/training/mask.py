@@ -1,4 +1,5 @@
 """Training the confidence mask on a frozen FVAE (3.2): soft labels of Eq. 7, cross entropy of Eq. 8."""
+# ruff: noqa: D102 (the methods of an evaluator are told by `Evaluator`)
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import losses
-from fvae_jax.data import pairs as pairs_lib, pipeline
+from fvae_jax.data import pairs as pairs_lib
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import grid, image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
@@ -27,13 +28,9 @@ def measure_beta(
     @jax.jit
     def error(variables, batch):
         output = forward(variables, batch['source'], batch['target'])
-        return jnp.mean(jnp.sum(jnp.square(batch['target'] - output.warped), -1), (1, 2))
+        return {'error': jnp.mean(jnp.sum(jnp.square(batch['target'] - output.warped), -1), (1, 2))}
 
-    errors = [
-        np.asarray(error(variables, batch), np.float64)[:valid]
-        for batch, valid in pipeline.evaluation_batches(faces, pairs, config)
-    ]
-    return float(np.concatenate(errors).mean())
+    return float(np.mean(evaluate.over_pairs(error, variables, faces, pairs, config)['error'], dtype=np.float64))
 
 
 def _make_judgement(config: ml_collections.ConfigDict) -> Callable:
@@ -71,7 +68,7 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
                     mutable=['batch_stats'],
                 )
                 loss = jnp.mean(losses.mask_cross_entropy(label, logits))
-                return loss, changed.get('batch_stats', {})
+                return loss, changed['batch_stats']
 
             (loss, batch_stats), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
             entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))

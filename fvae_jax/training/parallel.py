@@ -1,11 +1,7 @@
-"""Devices and hosts: where a state lives, how a batch is spread, how a step is compiled. Nobody else knows.
+"""Processes of one training (`join_hosts`): each runs the same training on its share of every batch.
 
-'jit' puts the state on every device of a one-axis mesh and shards the batch over it; the compiler sees one
-program with one global batch. 'pmap' runs one program per device and averages over the axis. States are
-handed in and out un-replicated, so checkpoints do not depend on the choice.
-
-With several processes (`join_hosts`) every one runs the same training on its share of each batch. The first, the main process,
-alone writes what people read; checkpoints are saved and restored by all together.
+The first, the main process, alone writes what people read; checkpoints are saved and restored by all together. What
+runs on which device is told in `devices`.
 """
 
 import ctypes
@@ -13,19 +9,17 @@ import itertools
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import ml_collections
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from fvae_jax.errors import InputError, Stopped
-
-AXIS = 'data'
+from fvae_jax.errors import InputError, OutOfMemory, Stopped
 
 # Set by launch/local.sh, or by hand; on Cloud TPU and under SLURM JAX finds out by itself.
 COORDINATOR, PROCESSES, PROCESS = 'FVAE_COORDINATOR', 'FVAE_PROCESSES', 'FVAE_PROCESS'
@@ -44,10 +38,9 @@ def join_hosts() -> None:
       InputError: This process does not know of the others, or not all of them come.
     """
     settings = _from_environment()
-    jax.config.update(
-        'jax_enable_preemption_service', False
-    )  # it would take the signals that the training loop answers
-    # On CPUs two computations may run at once, in another order in each process; what they send to each other then mixes.
+    # It would take the signals that the training loop answers.
+    jax.config.update('jax_enable_preemption_service', False)
+    # On CPUs two computations may run at once, in another order in each process; what they send then mixes.
     jax.config.update('jax_cpu_enable_async_dispatch', False)
     try:
         jax.distributed.initialize(
@@ -86,7 +79,7 @@ def _from_environment() -> dict[str, Any]:
             f'{COORDINATOR} = {given[COORDINATOR]!r} must be HOST:PORT, and {PROCESS} = {index} from 0 to '
             f'{PROCESSES} - 1 = {count - 1}'
         )
-    return dict(coordinator_address=given[COORDINATOR], num_processes=count, process_id=index)
+    return {'coordinator_address': given[COORDINATOR], 'num_processes': count, 'process_id': index}
 
 
 def _first_line(error: Exception) -> str:
@@ -107,23 +100,46 @@ def _on_abort(number: int) -> None:
 
 
 def _catch_aborts() -> None:
-    # When the coordinator is lost JAX's C++ side prints a stack trace and aborts, whatever Python does. abort() raises its
-    # signal in its own thread, where this handler may run Python code, as one of the module `signal` could not.
+    # When the coordinator is lost JAX's C++ side prints a stack trace and aborts, whatever Python does. abort() raises
+    # its signal in its own thread, where this handler may run Python code, as one of the module `signal` could not.
     ctypes.CDLL(None).signal(signal.SIGABRT.value, _on_abort)
 
 
-def with_hosts(work: Callable[[], Any]) -> Any:
-    """Does a part of a training of several processes; the loss of one of them ends this one at once, with status 75.
+# Errors of JAX in which no other process has a share: the same start would end the same way.
+_OWN_FAULTS = ('RESOURCE_EXHAUSTED', 'INVALID_ARGUMENT', 'UNIMPLEMENTED')
 
-    At once, because whatever an orderly end would close waits for the process that is gone.
+
+def with_hosts(work: Callable[[], Any]) -> Any:
+    """Does a part of a training.
+
+    With several processes the loss of one of them ends this one at once, with status 75, and a fault of this one with
+    another status: at once, because whatever an orderly end would close waits for the process that is gone.
+
+    Raises:
+      OutOfMemory: This process has no more, and is alone.
     """
     try:
         return work()
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        line = _first_line(error)
+        out_of_memory = isinstance(error, MemoryError) or 'out of memory' in line.lower()
+        words = (
+            f'out of memory ({line}); train on more devices, or, in a new --workdir, with a smaller train.batch_size '
+            'or more train.accumulate_steps'
+        )
         if jax.process_count() == 1:
+            if out_of_memory:
+                raise OutOfMemory(words) from error
             raise
-        print(_lost(f' ({_first_line(error)})'), file=sys.stderr, flush=True)
-        os._exit(Stopped.exit_status)
+        status = OutOfMemory.exit_status
+        if out_of_memory:
+            words = f'error: {words}'
+        elif line.startswith(_OWN_FAULTS):
+            words = traceback.format_exc()
+        else:
+            words, status = _lost(f' ({line})'), Stopped.exit_status
+        print(words, file=sys.stderr, flush=True)
+        os._exit(status)
 
 
 _barriers = itertools.count()
@@ -165,151 +181,24 @@ def any_process(asked: bool, step: int) -> bool:
     return bool(multihost_utils.process_allgather(np.asarray(asked)).any())
 
 
-class Strategy(Protocol):
-    """What training needs to know of the devices."""
+def divided(work: Callable[[np.ndarray], dict[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
+    """Lets every process do its share of a work on things numbered from 0 on.
 
-    def compile(self, step: Callable) -> Callable:
-        """Compiles `step(state, batch, *, axis_name)`; the state is donated."""
+    Args:
+      work: `numbers -> {name: values}`, for each number a value.
+      count: How many things there are, at least one.
 
-    def place(self, state: Any) -> Any:
-        """Puts a state on the devices."""
-
-    def fetch(self, state: Any) -> Any:
-        """Returns the state as one copy on a device of this process, to look at."""
-
-    def save_form(self, state: Any) -> Any:
-        """Returns the state as all processes together save it."""
-
-    def template(self, shapes: Any) -> Any:
-        """Adds to the shapes of a state where a checkpoint is to be restored to."""
-
-    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Spreads this host's part of the global batch over its devices."""
-
-    def first(self, metrics: Any) -> Any:
-        """Returns metrics as one copy on the host."""
-
-
-class JitStrategy(Strategy):
-    """jit over Mesh(('data',)): one program, one global batch."""
-
-    def __init__(self, devices: list[jax.Device] | None = None):
-        devices = devices or jax.devices()
-        # Explicit axes, make_mesh's default, would put shardings into the types of the models.
-        mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
-        self._replicated = NamedSharding(mesh, PartitionSpec())
-        self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
-
-    def compile(self, step: Callable) -> Callable:
-        return _compiled_together(
-            jax.jit(
-                step,
-                in_shardings=(self._replicated, self._sharded),
-                donate_argnums=0,
-                out_shardings=(self._replicated, self._replicated),
-            )
-        )
-
-    def place(self, state: Any) -> Any:
-        # By way of the host, a copy for each device: the compiled step donates what it is given, the caller keeps its own.
-        # device_put would ask all processes whether they give the same, array by array.
-        def replicate(x):
-            x = np.asarray(x)
-            return jax.make_array_from_callback(x.shape, self._replicated, lambda index: x[index].copy())
-
-        return jax.tree.map(replicate, state)
-
-    def fetch(self, state: Any) -> Any:
-        return jax.tree.map(lambda x: x.addressable_data(0), state)
-
-    def save_form(self, state: Any) -> Any:
-        return state
-
-    def template(self, shapes: Any) -> Any:
-        return _with_sharding(shapes, self._replicated)
-
-    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        return {name: jax.make_array_from_process_local_data(self._sharded, value) for name, value in batch.items()}
-
-    def first(self, metrics: Any) -> Any:
-        return jax.device_get(metrics)
-
-
-class PmapStrategy(Strategy):
-    """pmap over the local devices of every host, averages over the axis 'data'."""
-
-    def __init__(self, devices: list[jax.Device] | None = None):
-        self._devices = devices or jax.devices()
-        self._whole = JitStrategy(self._devices)
-        self._local = [d for d in self._devices if d.process_index == jax.process_index()]
-
-    def compile(self, step: Callable) -> Callable:
-        def mapped(state, batch):
-            return step(state, batch, axis_name=AXIS)
-
-        return _compiled_together(jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices))
-
-    def place(self, state: Any) -> Any:
-        def replicate(x):
-            x = np.asarray(x)
-            return np.broadcast_to(x, (len(self._local), *x.shape))
-
-        mesh = jax.make_mesh((len(self._local),), (AXIS,), axis_types=(AxisType.Auto,), devices=self._local)
-        return jax.device_put(jax.tree.map(replicate, state), NamedSharding(mesh, PartitionSpec(AXIS)))
-
-    def fetch(self, state: Any) -> Any:
-        # Not x[0], which is a computation that all processes would have to take part in.
-        return jax.tree.map(lambda x: x.addressable_data(0).reshape(x.shape[1:]), state)
-
-    def save_form(self, state: Any) -> Any:
-        return self._whole.place(self.fetch(state))
-
-    def template(self, shapes: Any) -> Any:
-        return self._whole.template(shapes)
-
-    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        count = len(self._local)
-        return {name: value.reshape(count, -1, *value.shape[1:]) for name, value in batch.items()}
-
-    def first(self, metrics: Any) -> Any:
-        return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), metrics)
-
-
-def _compiled_together(step: Callable) -> Callable:
-    """Lets no process begin with its first step before all of them have compiled it."""
-    if jax.process_count() == 1:
-        return step
-    compiled = False
-
-    def call(state, batch):
-        nonlocal compiled
-        if not compiled:
-            step.lower(state, batch).compile()  # which the cache keeps; of pmap it could not be called here
-            barrier('compiled')
-            compiled = True
-        return step(state, batch)
-
-    return call
-
-
-def _with_sharding(shapes: Any, sharding: jax.sharding.Sharding) -> Any:
-    return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
-
-
-def make_strategy(kind: str, devices: list[jax.Device] | None = None) -> Strategy:
-    """Returns the strategy named by `config.parallel`, over all devices unless some are given."""
-    return {'jit': JitStrategy, 'pmap': PmapStrategy}[kind](devices)
-
-
-def single_device() -> Strategy:
-    """Returns a strategy for work after training, on one device of this host."""
-    return JitStrategy(jax.local_devices()[:1])
-
-
-def describe_devices() -> dict[str, Any]:
-    """Returns what history.jsonl says of the devices."""
-    devices = jax.devices()
-    return {'devices': f'{len(devices)} × {devices[0].device_kind}', 'processes': jax.process_count()}
+    Returns:
+      The values of all of them in their order, (count,), the same in every process.
+    """
+    processes = jax.process_count()
+    if processes == 1:
+        return work(np.arange(count))
+    # Processes send equally much: the last number fills up.
+    rounds = np.arange(-(-count // processes))
+    found = work(np.minimum(rounds * processes + jax.process_index(), count - 1))
+    barrier('divided')
+    return {name: values.T.ravel()[:count] for name, values in multihost_utils.process_allgather(found).items()}
 
 
 def check_batch_size(config: ml_collections.ConfigDict) -> None:

@@ -19,7 +19,7 @@ class TrainState:
     Attributes:
       step: Steps done, int32 scalar.
       params: Weights.
-      batch_stats: Running statistics of the normalisations; empty for group norm.
+      batch_stats: Running statistics of the normalizations.
       opt_state: Adam's moments.
       frozen: What a step reads and never changes; for the mask 'fvae', the variables of the FVAE that it
         judges, and 'beta', β of Eq. 7.
@@ -94,4 +94,4 @@ def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
 
 def _state_of(variables: Any, optimizer: optax.GradientTransformation) -> TrainState:
     params = variables['params']
-    return TrainState(jnp.zeros((), jnp.int32), params, variables.get('batch_stats', {}), optimizer.init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, variables['batch_stats'], optimizer.init(params))

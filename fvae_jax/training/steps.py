@@ -39,9 +39,9 @@ def accumulate(
 ) -> tuple[Any, Any, Metrics]:
     """Goes through a batch in several parts, one after the other, so that only one has to fit into memory.
 
-    Part j holds rows j, j + parts, … of the batch: spread over devices in blocks of rows, every device has its share of every
-    part, and a part holds the same examples for any number of devices. Each part is normalised by its own statistics
-    (5.3), so a batch in parts is not quite the batch at once.
+    Part j holds rows j, j + parts, … of the batch: spread over devices in blocks of rows, every device has its share of
+    every part, and a part holds the same examples for any number of devices. Each part is normalized by its own
+    statistics (5.3), so a batch in parts is not quite the batch at once.
 
     Args:
       gradient_of: `(batch_stats, batch) -> (gradients, batch_stats, metrics)`, means over the batch.
@@ -101,7 +101,7 @@ def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[st
                 terms = losses.fvae_terms(batch, output, config.loss)
                 loss = jnp.mean(losses.total(terms, config.loss))
                 means = {name: jnp.mean(value) for name, value in terms._asdict().items()}
-                return loss, (changed.get('batch_stats', {}), means)
+                return loss, (changed['batch_stats'], means)
 
             (loss, (batch_stats, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
             return gradients, batch_stats, {'loss': loss, **metrics}

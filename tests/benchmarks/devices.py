@@ -1,4 +1,4 @@
-"""What spreading a step over devices costs: `PYTHONPATH=tests:. python -m benchmarks.devices` prints a table.
+"""What spreading a step over devices costs: `bash launch/bench_devices.sh` prints a table.
 
 The devices are made up: all share the cores of this machine, so that the work stays the same and what is added is overhead. Each
 way is a process of its own (two for the last rows), since the number of devices is fixed when JAX starts; ways are timed
@@ -28,7 +28,7 @@ def _measure(kind: str, accumulate: int) -> None:
     import jax
 
     from fvae_jax import runtime
-    from fvae_jax.training import experiment, parallel
+    from fvae_jax.training import devices, experiment, parallel
 
     runtime.prepare()
     spec = importlib.util.spec_from_file_location('synthetic', _ROOT / 'configs' / 'synthetic.py')
@@ -42,7 +42,7 @@ def _measure(kind: str, accumulate: int) -> None:
         parallel.join_hosts()
     faces = parallel.main_first(lambda: experiment.open_faces(config))
     task = experiment._fvae_task(config, faces)
-    strategy = parallel.make_strategy(kind)
+    strategy = devices.make_strategy(kind)
     step, batch = strategy.compile(task.train_step), next(experiment._batches(config, faces))
     state, times = strategy.place(task.create_state()), []
     for _ in range(_STEPS):
@@ -84,7 +84,7 @@ def _run(way: tuple[int, int, str, int]) -> float:
 
 def main() -> None:
     """Times all ways in turns and prints Markdown; with a way as arguments, measures that one."""
-    parser = argparse.ArgumentParser(prog='python -m benchmarks.devices', description=__doc__.partition('\n\n')[2])
+    parser = argparse.ArgumentParser(prog='bash launch/bench_devices.sh', description=__doc__.partition('\n\n')[2])
     parser.add_argument('--rounds', type=int, default=3, help='how often each way is timed (3)')
     parser.add_argument('way', nargs='*', help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -14,7 +14,7 @@ from fvae_jax import losses
 from fvae_jax.ops import warp
 
 _SHAPE = 64, 128, 128, 3
-_ALPHA, _WINDOW, _SIGMA = 10.0, 7, 1.0
+_ALPHA, _SIGMA = 10.0, 1.0
 
 
 def flows() -> np.ndarray:
@@ -76,11 +76,9 @@ def sampler_gradient() -> harness.Result:
     )
 
 
-def torch_coherence(
-    displacement: torch.Tensor, target: torch.Tensor, alpha: float, window: int, sigma: float
-) -> torch.Tensor:
+def torch_coherence(displacement: torch.Tensor, target: torch.Tensor, alpha: float, sigma: float) -> torch.Tensor:
     """Eq. 6 as `losses.coherence` has it: displacement (B, 2, H, W), px, and target (B, 3, H, W) → (B,)."""
-    radius, (height, width) = window // 2, target.shape[2:]
+    radius, (height, width) = 3, target.shape[2:]
     total = torch.zeros(len(target))
     for dy in range(radius + 1):
         for dx in range(-radius, radius + 1):
@@ -101,9 +99,7 @@ def coherence_gradient() -> harness.Result:
 
     @jax.jit
     def value_and_gradient(displacement, target):
-        terms, pull = jax.vjp(
-            lambda d: losses.coherence(d, target, alpha=_ALPHA, window=_WINDOW, sigma=_SIGMA), displacement
-        )
+        terms, pull = jax.vjp(lambda d: losses.coherence(d, target, _ALPHA, _SIGMA), displacement)
         return terms, pull(jnp.ones_like(terms))[0]
 
     ours_in = jax.device_put((displacement, target))
@@ -111,7 +107,7 @@ def coherence_gradient() -> harness.Result:
 
     def way(term):
         def call():
-            terms = term(field, images, _ALPHA, _WINDOW, _SIGMA)
+            terms = term(field, images, _ALPHA, _SIGMA)
             return terms.detach(), torch.autograd.grad(terms.sum(), field)[0]
 
         return call

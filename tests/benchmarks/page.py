@@ -1,4 +1,4 @@
-"""The web page in headless Chromium beside what is asked of it: PYTHONPATH=tests:. python -m benchmarks.page
+"""The web page in headless Chromium beside what is asked of it: bash launch/bench_page.sh
 
 Each cold load has a browser of its own, with empty caches. The networks run on one thread, the shaders on the processor.
 """
@@ -45,7 +45,7 @@ class Bar:
 
 def main() -> int:
     """Measures and prints; returns 1 if a bar is missed."""
-    argparse.ArgumentParser(prog='python -m benchmarks.page', description=__doc__.partition('\n')[0]).parse_args()
+    argparse.ArgumentParser(prog='bash launch/bench_page.sh', description=__doc__.partition('\n')[0]).parse_args()
     runtime.prepare()
     print(f'{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before', flush=True)
     with tempfile.TemporaryDirectory() as temporary:

@@ -186,7 +186,5 @@ class Step:
         reconstruction = (target - image).square().sum((1, 2, 3))
         prior = (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2, 3))
         displacement = (flow - self.network.grid) * (0.5 * (flow.shape[-1] - 1))
-        coherence = operations.torch_coherence(
-            displacement, target, settings.flow_alpha, settings.flow_window, settings.flow_sigma
-        )
+        coherence = operations.torch_coherence(displacement, target, settings.flow_alpha, settings.flow_sigma)
         return (reconstruction + settings.prior_weight * prior + settings.flow_weight * coherence).mean()

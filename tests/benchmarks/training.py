@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from configs import photos
-from fvae_jax.training import parallel, state as state_lib, steps
+from fvae_jax.training import devices, state as state_lib, steps
 
 
 def smooth(seed: int, *shape: int) -> np.ndarray:
@@ -47,7 +47,7 @@ class Training:
     """
 
     def __init__(self, config):
-        strategy = parallel.single_device()
+        strategy = devices.single_device()
         self._step = strategy.compile(steps.make_train_step(config))
         self._batch = strategy.shard(batch_of(config))
         self.initial = louder(jax.device_get(jax.jit(functools.partial(state_lib.create_state, config))()))

@@ -9,10 +9,10 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.models import confidence, fvae
 
 
-def random_bundle(mask=True, norm='batch', content=False):
+def random_bundle(mask=True, content=False):
     """Returns a Bundle with random weights and three expressions."""
     config = synthetic.get_config('tiny')
-    config.model.norm, config.model.content = norm, content
+    config.model.content = content
     image, z = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 4, 4, 8))
 
     def loud(variables):
@@ -28,6 +28,4 @@ def random_bundle(mask=True, norm='batch', content=False):
     means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'surprise')}
     within = {name: mean - means['neutral'] for name, mean in means.items()}
     stats = bundle_lib.LatentStatistics(means, within, dict.fromkeys(means, 5))
-    for variables in filter(None, (weights, judge)):
-        variables.setdefault('batch_stats', {})
     return bundle_lib.Bundle(config, weights, judge, stats, {'step': 12, 'licence': 'none'})

@@ -75,7 +75,7 @@ def test_the_page_is_served_until_it_is_interrupted(model, tmp_path, monkeypatch
         with pytest.raises(urllib.error.HTTPError, match='404'):
             urllib.request.urlopen(address + '../setup.cfg')
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0 and errors == ''
         (folder,) = (tmp_path / 'demo').iterdir()  # the second run made nothing
         stamp = folder.stat().st_ctime_ns

@@ -45,7 +45,7 @@ def opened(site, folder, changes):
     fetched, complaints = {}, []
     with served(folder) as address, browser.launched(browser.SOFTWARE_GRAPHICS_CARD) as chromium:
         page = chromium.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(1000 * browser.HANGS)
         page.on('console', lambda message: complaints.append(message.text))
         page.context.on('weberror', lambda error: complaints.append(str(error.error)))
         page.context.on(
@@ -66,11 +66,10 @@ def place(page, name='decode'):
 
 def tried(page):
     """Where the decoder runs once the card has been tried."""
-    for _ in range(600):
-        if (found := place(page)) != 'processor, card untried':
-            return found
-        page.wait_for_timeout(100)
-    return 'still untried'
+    page.wait_for_function(
+        "async () => (await (await import('/app/networks.js')).ask('place', 'decode')) !== 'processor, card untried'"
+    )
+    return place(page)
 
 
 def smiling(page):

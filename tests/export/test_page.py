@@ -253,7 +253,11 @@ def test_the_camera(address, open_page):
     assert page.evaluate('() => window.stream.getTracks().map(track => track.readyState)') == ['ended']
     page.click('#use-camera')
     told(page, 'Look into the camera')
-    page.wait_for_timeout(300)
+    page.wait_for_function("""() => {
+        const context = new OffscreenCanvas(1, 1).getContext('2d');
+        context.drawImage(document.getElementById('video'), 0, 0, 1, 1);
+        return context.getImageData(0, 0, 1, 1).data[0] > 0;
+    }""")
     page.click('#shoot')
     told(page, 'Face found')
     assert page.evaluate('() => window.stream.getTracks().map(track => track.readyState)') == ['ended']
@@ -273,8 +277,8 @@ def test_leaving_frees_and_coming_back_restores(address, open_page):
     assert call(page, 'main.state.running') is False and call(page, 'main.state.sitter') is None
     assert page.evaluate('() => document.getElementById("view").width') == 1
     page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    sync_api.expect(page.locator('#view')).not_to_have_attribute('width', '1', timeout=60_000)
-    sync_api.expect(page.locator('#slider-smile')).to_have_value('-0.5', timeout=60_000)
+    sync_api.expect(page.locator('#view')).not_to_have_attribute('width', '1')
+    sync_api.expect(page.locator('#slider-smile')).to_have_value('-0.5')
     told(page, 'Back again')
     np.testing.assert_allclose(call(page, 'main.state.sitter.eyes'), eyes)
     assert call(page, 'main.state.running') is True
@@ -386,10 +390,9 @@ def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
         tmp_path / 'large.jpg', quality=90
     )
     page = open_page(address)
-    page.context.set_default_timeout(120_000)
     page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', tmp_path / 'large.jpg')
-    told(page, 'Face found. Move a slider', 120)
+    told(page, 'Face found. Move a slider')
     small, large = np.array(eyes_of(sample)), np.array(call(page, 'main.state.sitter.eyes'))
     assert np.abs((large + 0.5) * 512 / side - 0.5 - small).max() < 3
     call(page, 'main.setStrengths({smile: -1})')
@@ -402,7 +405,7 @@ def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
         tmp_path / 'huge.jpg', quality=80
     )
     page.set_input_files('#file', tmp_path / 'huge.jpg')
-    told(page, r'The photo had 81\.0 megapixels and was reduced to 60\.0', 120)
+    told(page, r'The photo had 81\.0 megapixels and was reduced to 60\.0')
 
 
 def test_a_plain_model(tmp_path, open_page):

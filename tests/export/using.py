@@ -11,8 +11,6 @@ from fvae_jax.data import align
 from fvae_jax.editing import portrait
 from fvae_jax.export import demo
 
-PATIENCE = 60  # s
-
 
 @contextlib.contextmanager
 def served(folder):
@@ -27,11 +25,11 @@ def served(folder):
             thread.join()
 
 
-def told(page, text, timeout=PATIENCE):
+def told(page, text):
     """Waits until the live region says something."""
     from playwright import sync_api
 
-    sync_api.expect(page.locator('#status')).to_have_text(re.compile(text), timeout=1000 * timeout)
+    sync_api.expect(page.locator('#status')).to_have_text(re.compile(text))
 
 
 def take_sample(page):

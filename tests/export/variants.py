@@ -15,7 +15,6 @@ from fvae_jax.ops import image as image_ops
 FORMS = {
     'all': {'model': {'content': True}},
     'no mask': {'confidence': {'enabled': False}},
-    'group norm': {'model': {'content': True, 'norm': 'group'}},
     'absolute': {'flow': {'parameterization': 'absolute'}},
     'near identity': {'model': {'content': True}, 'flow': {'parameterization': 'near_identity'}},
     'bottleneck': {'model': {'content': True, 'source_concat': 'bottleneck'}},
@@ -42,7 +41,7 @@ def bundle(form, loudness=0.3):
 
     def weights(network, *inputs):
         drawn = jax.tree_util.tree_map_with_path(draw, jax.eval_shape(network.init, jax.random.key(0), *inputs))
-        return {'batch_stats': {}, **drawn}
+        return dict(drawn)
 
     size = config.data.image_size
     image, latent = jnp.zeros((1, size, size, 3)), jnp.zeros((1, 4, 4, 8))

@@ -1,4 +1,4 @@
-"""A run that is killed again and again: PYTHONPATH=tests:. python -m faults [--kills 200] [--seed 0]
+"""A run that is killed again and again: bash launch/faults.sh [--kills 200] [--seed 0]
 
 SIGKILL and SIGTERM at random times, many of them inside saves. Then the run is left to end, and must have the bytes of one that
 nobody disturbed, and nothing in its directory but what WORKSPACE.md lists. Prints a table as Markdown.
@@ -23,7 +23,7 @@ _STEPS_PER_KILL = 5  # about what a run gains before the next kill; a run that e
 
 def main(arguments: list[str] | None = None) -> dict[tuple[str, str], int]:
     """Kills, compares, prints; returns how often by signal and place."""
-    parser = argparse.ArgumentParser(prog='python -m faults', description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(prog='bash launch/faults.sh', description=__doc__.partition('\n')[0])
     parser.add_argument('--kills', type=int, default=200, help='how many (200)')
     parser.add_argument('--seed', type=int, default=0, help='of the times and signals (0)')
     args = parser.parse_args(arguments)

@@ -21,7 +21,7 @@ _LATE = 8.0  # seconds after a start up to which these come; training begins aft
 _SOON = 1.5  # seconds of training up to which the next save may be the one that is killed
 _IN_SAVE = 0.12  # seconds that a save takes, about
 _LOOK = 0.001  # seconds between looks at the run directory
-HANGS = 200.0  # seconds after which a start that has not ended never will
+HANGS = 3000.0  # seconds after which a start that has not ended never will, however busy the machine is
 
 # WORKSPACE.md, "A run directory"; `STEP` and `N` are numbers.
 _TABLE = re.compile(r'# A run directory\n(.*?)\n# ', re.DOTALL)

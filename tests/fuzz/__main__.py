@@ -1,7 +1,7 @@
-"""Damaged files at every door: PYTHONPATH=tests:. python -m fuzz [--count 20000] [--seed 0] [--out DIR]
+"""Damaged files at every door: bash launch/fuzz.sh [--count 20000] [--seed 0] [--out DIR]
 
 A file may be taken, or refused in one line (`InputError`, or exit status 2 of a command). Anything else is a failure:
-another exception, more than a line, more than ten seconds, a crash of the process, much memory, or a file outside the
+another exception, more than a line, more than ten seconds of the processor, a crash of the process, much memory, or a file outside the
 folder of the trial. Failures are kept in DIR with what is needed to see them again; the summary is printed as JSON.
 """
 
@@ -19,7 +19,7 @@ from fuzz import trial
 
 def main() -> int:
     """Runs the trials; returns 1 if one of them failed."""
-    parser = argparse.ArgumentParser(prog='python -m fuzz', description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(prog='bash launch/fuzz.sh', description=__doc__.partition('\n')[0])
     parser.add_argument('--count', type=int, default=20_000, help='trials (20000)')
     parser.add_argument('--seed', type=int, default=0, help='of the damages (0)')
     parser.add_argument('--out', type=pathlib.Path, help='a folder for what fails; a temporary one by default')

@@ -1,4 +1,4 @@
-"""What each process of tests/training/test_hosts.py does: python one_of_two.py OUT; trains on its share and saves OUT.npz."""
+"""What each process of tests/training/test_hosts.py does: python one_of_two.py OUT; trains and saves OUT.npz."""
 
 import itertools
 import sys

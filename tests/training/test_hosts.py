@@ -1,4 +1,4 @@
-"""Several processes over loopback: the same training as on one device, ends that say why, and the scripts that start them."""
+"""Several processes over loopback: the training of one device, ends that say why, and the scripts that start them."""
 
 import json
 import os
@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from training import test_parallel
 
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, OutOfMemory
 from fvae_jax.training import parallel
 
 ROOT = pathlib.Path(__file__).parents[2]
 LAUNCH = ROOT / 'launch'
+HANGS = 3000  # s, after which what is waited for will never come, however busy the machine is
 
 
 def _environment(**more):
@@ -48,7 +49,7 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
         )
         for i in range(2)
     ]
-    said = [process.communicate(timeout=3000)[1] for process in processes]
+    said = [process.communicate(timeout=HANGS)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     found = np.load(tmp_path / 'found.npz')
     for parts in (1, 2):
@@ -102,19 +103,19 @@ def _process(workdir, index):
 def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, victim):
     workdir = tmp_path / 'run'
     launcher = _start(workdir, '--config.train.steps=100000')
-    deadline = time.monotonic() + 900
+    deadline = time.monotonic() + HANGS
     while not (workdir / 'manifests' / '4.json').exists():
         assert time.monotonic() < deadline and launcher.poll() is None
         time.sleep(0.1)
     os.kill(_process(workdir, victim), signal.SIGKILL)
-    _, said = launcher.communicate(timeout=240)
+    _, said = launcher.communicate(timeout=HANGS)
     assert launcher.returncode == 75 and 'goes on from the newest checkpoint' in said
     log = said if victim == 1 else (workdir / 'processes' / '1.log').read_text()
     assert 'another process of this training is gone' in log
     last = max(int(path.stem) for path in (workdir / 'manifests').glob('*.json'))
 
     again = _start(workdir, f'--config.train.steps={last + 4}', '--config.confidence.steps=4')
-    _, said = again.communicate(timeout=900)
+    _, said = again.communicate(timeout=HANGS)
     assert again.returncode == 0, said
     assert f'resumed at step {last}' in said and 'wrote' in said
     # Only the main process writes: no line is there twice.
@@ -126,16 +127,86 @@ def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, v
     assert steps == sorted(set(steps)) and steps[-1] == last + 4
 
 
+@pytest.mark.parametrize(
+    'fault, words',
+    [
+        ('device memory', 'error: out of memory (RESOURCE_EXHAUSTED'),
+        ('host memory', 'error: out of memory (Unable to allocate'),
+        ('argument', 'INVALID_ARGUMENT: No such compile option'),
+    ],
+)
+def test_a_process_that_is_itself_at_fault_is_not_taken_for_a_lost_one(tmp_path, fault, words):
+    """Its status is 1, after which nothing starts again; the other one says that it lost a process."""
+    fake = tmp_path / 'python'
+    trial = ROOT / 'tests' / 'training' / 'at_fault.py'
+    fake.write_text(
+        f'#!/usr/bin/env bash\n[ "$1" != -c ] || exec {sys.executable} "$@"\nexec {sys.executable} {trial} "$@"\n'
+    )
+    fake.chmod(0o755)
+    run = ['bash', 'launch/local.sh', '-n', '2', f'--workdir={tmp_path}', fault]
+    found = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, env=_environment(PYTHON=str(fake)))
+    log = (tmp_path / 'processes' / '1.log').read_text()
+    assert found.returncode == 1, (found.stderr, log)
+    assert words in log and 'is gone' not in log
+    assert 'another process of this training is gone' in found.stderr
+
+
+def test_a_process_alone_says_that_memory_is_out():
+    from training import at_fault
+
+    for fault in ('device memory', 'host memory'):
+        with pytest.raises(OutOfMemory, match=r'out of memory \(.*\); train on more devices, or.* train.batch_size'):
+            parallel.with_hosts(at_fault.FAULTS[fault])
+    with pytest.raises(jax.errors.JaxRuntimeError, match='INVALID_ARGUMENT'):
+        parallel.with_hosts(at_fault.FAULTS['argument'])
+
+
+def test_a_command_ends_with_a_line_where_memory_is_out():
+    code = 'import numpy, fvae_jax.runtime as r; r.exit_on_error(lambda: numpy.zeros(1 << 50))'
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=_environment())
+    assert found.returncode == 1 and found.stderr.startswith('error: out of memory (Unable to allocate')
+    assert found.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    'statuses, status, again',
+    [((0, 0), 0, False), ((75, 75), 75, True), ((1, 75), 1, False), ((75, 2), 2, False), ((137, 75), 137, False)],
+)
+def test_slurm_queues_a_job_again_only_when_no_process_is_at_fault(tmp_path, statuses, status, again):
+    """Stand-ins: srun, which ends with the highest status of its tasks, scontrol, and a Python with a given status."""
+    scripts = {
+        'srun': 'shift; worst=0\nfor FAKE in $STATUSES; do\n'
+        '  export FAKE; "$@" || { s=$?; ((s <= worst)) || worst=$s; }\ndone\nexit $worst',
+        'scontrol': f'echo "$@" >> {tmp_path}/asked',
+        'python': 'exit $FAKE',
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f'#!/usr/bin/env bash\n{script}\n')
+        (tmp_path / name).chmod(0o755)
+    found = subprocess.run(
+        ['bash', 'launch/slurm.sbatch', '--workdir=x'],
+        cwd=ROOT,
+        env=_environment(
+            PATH=f'{tmp_path}:{os.environ["PATH"]}',
+            PYTHON=str(tmp_path / 'python'),
+            STATUSES=' '.join(map(str, statuses)),
+            SLURM_JOB_ID='17',
+        ),
+    )
+    assert found.returncode == status
+    assert (tmp_path / 'asked').exists() == again and (not again or (tmp_path / 'asked').read_text() == 'requeue 17\n')
+
+
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_at_the_same_step(tmp_path):
     workdir = tmp_path / 'run'
     launcher = _start(workdir, '--config.train.steps=100000', '--config.train.evaluate_every=100000')
-    deadline = time.monotonic() + 900
+    deadline = time.monotonic() + HANGS
     while not (workdir / 'metrics.jsonl').exists():
         assert time.monotonic() < deadline and launcher.poll() is None
         time.sleep(0.1)
     os.kill(_process(workdir, 1), signal.SIGTERM)
-    _, said = launcher.communicate(timeout=240)
+    _, said = launcher.communicate(timeout=HANGS)
     assert launcher.returncode == 75 and 'stopped by a signal to another process at step' in said
     assert list((workdir / 'manifests').glob('*.json'))
 
@@ -152,7 +223,7 @@ def test_a_run_goes_on_with_other_numbers_of_processes_and_devices(tmp_path):
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=HANGS,
             env=_environment(XLA_FLAGS=f'--xla_force_host_platform_device_count={devices}'),
         )
         assert found.returncode == 0, found.stderr
@@ -212,7 +283,7 @@ def _script(*command):
             ['create', 'faces', 'us-central2-b', 'v4-32'],
             ['tpu-vm create faces --zone=us-central2-b --accelerator-type=v4-32'],
         ),
-        (['setup', 'faces', 'z'], ['git archive', 'scp', '--worker=all', 'constraints.txt']),
+        (['setup', 'faces', 'z'], ['git archive', 'scp', '--worker=all', 'bash launch/worker_setup.sh']),
         (['check', 'faces', 'z'], ['jax.device_count']),
         (
             ['train', 'faces', 'z', '--config=configs/multipie.py', '--workdir=/mnt/runs/a'],

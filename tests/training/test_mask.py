@@ -6,7 +6,7 @@ import pytest
 
 from configs import synthetic
 from fvae_jax import losses
-from fvae_jax.training import experiment, mask, parallel, state as state_lib
+from fvae_jax.training import devices, experiment, mask, state as state_lib
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +35,7 @@ def test_beta_is_the_mean_squared_error_per_pixel(setting):
 def test_a_step_trains_the_mask_and_leaves_the_fvae_alone(setting):
     config, faces, fvae_state = setting
     frozen = {'fvae': jax.device_get(fvae_state.variables), 'beta': np.float32(0.02)}
-    strategy = parallel.make_strategy('jit')
+    strategy = devices.make_strategy('jit')
     before = state_lib.create_mask_state(config).replace(frozen=frozen)
     step = strategy.compile(mask.make_mask_train_step(config))
     state, losses_seen = strategy.place(before), []

@@ -1,15 +1,17 @@
-"""One device, eight with jit, eight with pmap: the same training, batch normalisation included."""
+"""One device, eight with jit, eight with pmap: the same training, batch normalization included."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from fvae_jax import config as config_lib
+from fvae_jax import config as config_lib, losses
 from fvae_jax.errors import InputError
-from fvae_jax.training import parallel, state as state_lib, steps
+from fvae_jax.models import networks
+from fvae_jax.training import devices as devices_lib, parallel, state as state_lib, steps
 
 
 def _config(dtype='float32', parts=1):
@@ -35,70 +37,121 @@ def _batches(count, dtype):
 @functools.cache
 def _train(kind, devices, count, dtype='float32', step_of=steps.make_train_step, parts=1):
     config = _config(dtype, parts)
-    strategy = parallel.make_strategy(kind, jax.devices()[:devices] if devices else None)
+    strategy = devices_lib.make_strategy(kind, jax.devices()[:devices] if devices else None)
     state = strategy.place(jax.jit(lambda: state_lib.create_state(config))())
     step = strategy.compile(step_of(config))
-    losses = []
+    found = []
     for batch in _batches(count, dtype):
         rows = parallel.local_rows(len(batch['index']))
         state, metrics = step(state, strategy.shard({name: value[rows] for name, value in batch.items()}))
-        losses.append(float(strategy.first(metrics)['loss']))
-    return np.asarray(losses), jax.device_get(strategy.fetch(state))
+        found.append(float(strategy.first(metrics)['loss']))
+    return np.asarray(found), jax.device_get(strategy.fetch(state))
 
 
-def _furthest(a, b):
-    differences = jax.tree.map(
-        lambda x, y: np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64)).max(),
-        (a.params, a.batch_stats),
-        (b.params, b.batch_stats),
-    )
-    return max(jax.tree.leaves(differences))
+def apart(trained, others):
+    """How far two trainings are apart: losses (relative), running statistics, weights, and Adam's first moments.
+
+    In single precision rounding decides on which side of its kink a ReLU is whose input is all but zero. Of the 350,000
+    of a step of this network one is 1.6e-6 from it: some processors and versions of XLA open it on one device and close
+    it on eight, which changes the gradient by a percent in all layers below, and Adam makes of each change of sign a
+    step of full length. So after one step losses and statistics, in which a kink shows nothing, are compared closely,
+    and the moments, a tenth of the clipped gradients, by length; weights, and further steps, in double precision.
+    """
+    (losses, state), (losses_n, state_n) = trained, others
+    furthest = lambda a, b: max(jax.tree.leaves(jax.tree.map(lambda x, y: np.abs(x - y).max(), a, b)))
+    moments, moments_n = (optax.tree.get(s.opt_state, 'mu') for s in (state, state_n))
+    relative = jax.tree.map(lambda x, y: np.linalg.norm(x - y) / np.linalg.norm(x), moments, moments_n)
+    return {
+        'losses': np.abs(losses_n / losses - 1).max(),
+        'statistics': furthest(state.batch_stats, state_n.batch_stats),
+        'weights': furthest(state.params, state_n.params),
+        'moments': max(jax.tree.leaves(relative)),
+    }
 
 
-@pytest.mark.parametrize('parts', [1, 2])
-@pytest.mark.parametrize('kind, devices', [('jit', 8), ('pmap', 8)])
-def test_many_devices_train_like_one_in_float32(kind, devices, parts):
-    losses, state = _train('jit', 1, 3, parts=parts)
-    losses_n, state_n = _train(kind, devices, 3, parts=parts)
-    np.testing.assert_allclose(losses_n, losses, rtol=1e-5)
-    assert _furthest(state, state_n) < 1e-5
+# What trainings that are the same differ by at most: one step in single precision, and several in double.
+SINGLE = {'losses': 1e-6, 'statistics': 1e-6, 'moments': 0.1}
+DOUBLE = {'losses': 1e-9, 'statistics': 1e-9, 'weights': 1e-9}
+
+
+def assert_alike(trained, others, limits):
+    """Fails if two trainings are further apart than by the limits."""
+    found = apart(trained, others)
+    assert all(found[name] < limit for name, limit in limits.items()), found
+
+
+MANY = [('jit', 8, 1), ('jit', 8, 2), ('pmap', 8, 1), ('pmap', 8, 2)]
+
+
+@pytest.mark.parametrize('kind, devices, parts', MANY)
+def test_many_devices_take_the_step_of_one_in_float32(kind, devices, parts):
+    assert_alike(_train('jit', 1, 1, parts=parts), _train(kind, devices, 1, parts=parts), SINGLE)
+
+
+@pytest.mark.parametrize('kind, devices, parts', MANY)
+def test_many_devices_train_like_one_in_float64(kind, devices, parts):
+    with jax.enable_x64(True):
+        assert_alike(
+            _train('jit', 1, 3, 'float64', parts=parts), _train(kind, devices, 3, 'float64', parts=parts), DOUBLE
+        )
 
 
 def test_a_batch_in_parts_is_the_mean_over_them():
-    """Without batch statistics a batch in four parts is the batch at once; with them it is not."""
+    """With running statistics a batch in four parts is the batch at once; with those of each part it is not."""
+    config = _config()
+    model = networks.from_config(config)
+    state = jax.jit(lambda: state_lib.create_state(config))()
+    batch = next(_batches(1, 'float32'))
 
-    def grouped(parts, norm):
-        config = _config(parts=parts)
-        config.model.norm = norm
-        strategy = parallel.make_strategy('jit', jax.devices()[:1])
-        state = strategy.place(jax.jit(lambda: state_lib.create_state(config))())
-        state, metrics = strategy.compile(steps.make_train_step(config))(
-            state, strategy.shard(next(_batches(1, 'float32')))
-        )
-        return {name: float(value) for name, value in metrics.items()}, jax.device_get(state)
+    @functools.partial(jax.jit, static_argnames=('parts', 'train'))
+    def gradients(batch, parts, train):
+        def gradient_of(stats, batch):
+            def objective(params):
+                variables = {'params': params, 'batch_stats': stats}
+                output, changed = model.apply(
+                    variables, batch['source'], batch['target'], train=train, mutable=['batch_stats']
+                )
+                terms = losses.fvae_terms(batch, output, config.loss)
+                return jnp.mean(losses.total(terms, config.loss)), changed['batch_stats']
 
-    (whole, state), (parted, state_4) = grouped(1, 'group'), grouped(4, 'group')
-    assert parted == pytest.approx(whole, rel=1e-4) and _furthest(state, state_4) < 1e-5
-    (whole, _), (parted, _) = grouped(1, 'batch'), grouped(4, 'batch')
-    assert parted['gradient_norm'] != pytest.approx(whole['gradient_norm'], rel=1e-3)
+            (loss, stats), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+            return gradient, stats, {'loss': loss}
+
+        gradient, _, metrics = steps.accumulate(gradient_of, state.batch_stats, batch, parts)
+        return gradient, metrics['loss']
+
+    def differ(train):
+        (whole, loss), (parted, loss_4) = (jax.device_get(gradients(batch, parts, train)) for parts in (1, 4))
+        relative = jax.tree.map(lambda x, y: np.linalg.norm(x - y) / max(np.linalg.norm(x), 1e-9), whole, parted)
+        return max(jax.tree.leaves(relative)), abs(loss_4 / loss - 1)
+
+    gradient, loss = differ(train=False)
+    assert gradient < 1e-3 and loss < 1e-5
+    gradient, loss = differ(train=True)
+    assert gradient > 0.1
 
 
-def _unsynchronised(config):
-    """The control: a step whose batch normalisation looks at its own device only."""
+def _unsynchronized(config):
+    """The control: a step whose batch normalization looks at its own device only."""
     step = steps.make_train_step(config)
 
     def train_step(state, batch, *, axis_name):
         state, metrics = step(state, batch)
-        params, stats, metrics = jax.lax.pmean((state.params, state.batch_stats, metrics), axis_name)
-        return state.replace(params=params, batch_stats=stats), metrics
+        moments = optax.tree.get(state.opt_state, 'mu')
+        params, stats, metrics, moments = jax.lax.pmean((state.params, state.batch_stats, metrics, moments), axis_name)
+        opt_state = optax.tree.set(state.opt_state, mu=moments)
+        return state.replace(params=params, batch_stats=stats, opt_state=opt_state), metrics
 
     return train_step
 
 
-def test_the_comparison_notices_batch_statistics_that_are_not_synchronised():
-    losses, state = _train('jit', 1, 3)
-    losses_8, state_8 = _train('pmap', 8, 3, step_of=_unsynchronised)
-    assert np.abs(losses_8 / losses - 1).max() > 1e-4 and _furthest(state, state_8) > 1e-4
+def test_the_comparisons_notice_batch_statistics_that_are_not_synchronized():
+    found = apart(_train('jit', 1, 1), _train('pmap', 8, 1, step_of=_unsynchronized))
+    print(found)
+    assert all(found[name] > 10 * limit for name, limit in SINGLE.items())
+    with jax.enable_x64(True):
+        found = apart(_train('jit', 1, 3, 'float64'), _train('pmap', 8, 3, 'float64', step_of=_unsynchronized))
+    assert all(found[name] > 1e5 * limit for name, limit in DOUBLE.items())
 
 
 @pytest.mark.slow
@@ -106,12 +159,10 @@ def test_the_comparison_notices_batch_statistics_that_are_not_synchronised():
 @pytest.mark.parametrize('kind', ['jit', 'pmap'])
 def test_many_devices_train_like_one_over_twenty_steps_in_float64(kind, parts):
     with jax.enable_x64(True):
-        losses, state = _train('jit', 1, 20, 'float64', parts=parts)
+        one = _train('jit', 1, 20, 'float64', parts=parts)
         for devices in (2, 4, 8):
-            losses_n, state_n = _train(kind, devices, 20, 'float64', parts=parts)
-            np.testing.assert_allclose(losses_n, losses, rtol=1e-9)
-            assert _furthest(state, state_n) < 1e-9
-        assert _furthest(state, _train('pmap', 8, 20, 'float64', _unsynchronised)[1]) > 1e-6
+            assert_alike(one, _train(kind, devices, 20, 'float64', parts=parts), DOUBLE)
+        assert apart(one, _train('pmap', 8, 20, 'float64', _unsynchronized))['weights'] > 1e-6
 
 
 def test_noise_belongs_to_the_example_and_not_to_its_place():

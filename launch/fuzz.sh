@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Tries damaged files at every door: bash launch/fuzz.sh [--count N] [--seed N] [--out DIR]
+# Prints a JSON summary; what fails is left in DIR.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source launch/environment.sh
+environment test
+
+PYTHONPATH=tests:. exec python -m fuzz "$@"
