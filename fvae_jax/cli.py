@@ -5,6 +5,7 @@ Arguments and outputs are checked before JAX is imported and a photo is read. Th
 """
 
 import argparse
+import importlib
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ Changes facial expressions in photos by moving the photo's own pixels.
   fvae info         what is in the model, or which faces are in a photo
   fvae report       a training run beside other methods: tables and figures
   fvae study        let people judge which faces are real
+  fvae card         what a model card tells of a training run
+  fvae figure7      flow against pixel upsampling on a photo (Figure 7 of the paper)
   fvae doctor       is a training run whole, and what would a restart do
   fvae export       the model for other programs, or as a web page
   fvae demo         that page, in your browser
@@ -70,10 +73,8 @@ def main(argv: Sequence[str]) -> int:
         _interpolate(rest)
     elif command == 'info':
         _info(rest)
-    elif command in ('report', 'study'):
-        from fvae_jax.evaluation import command as evaluation
-
-        {'report': evaluation.report, 'study': evaluation.study}[command](rest)
+    elif command in ('report', 'study', 'card', 'figure7'):
+        return importlib.import_module(f'fvae_jax.cli_new.{command}').run(rest)
     elif command == 'doctor':
         return _doctor(rest)
     elif command == 'export':
@@ -87,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         what = f'unknown command {command!r}' if command else 'no command'
         raise InputError(
-            f'{what}; use fvae edit, interpolate, info, report, study, doctor, export or demo (see fvae --help)'
+            f'{what}; use fvae edit, interpolate, info, report, study, card, figure7, doctor, export or demo (see fvae --help)'
         )
     return 0
 

@@ -245,7 +245,16 @@ class Editor:
             raise InputError('this model has no confidence mask; train it with --mode=mask')
         return np.asarray(self._mask_decode(jnp.asarray(latent), face.mask_features))
 
-    def between(self, first: Face, second: Face, t: float, blend: str = 'logit') -> Between:
+    def between(
+        self,
+        first: Face,
+        second: Face,
+        t: float,
+        blend: str = 'logit',
+        *,
+        masked: bool = True,
+        pixels_only: bool = False,
+    ) -> Between:
         """Decodes the frame between two faces (Algorithm 2).
 
         A photo counts less where the content layer would cover it, and content is left where both would be covered.
@@ -254,14 +263,17 @@ class Editor:
           first, second: The faces.
           t: How far from the first to the second, in [0, 1].
           blend: See `latent.blend_weights`.
+          masked: Whether to ask the mask; without it both warps are trusted alike.
+          pixels_only: Whether to leave out the content layer, as the paper does.
 
         Raises:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
-        logits = [self.mask_logits(face, latent) for face in (first, second)]
+        alike = np.zeros((self.size, self.size), np.float32)
+        logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
         displacements, contents = zip(*(self.change(face, latent) for face in (first, second)))
-        if contents[0] is None:
+        if contents[0] is None or pixels_only:
             return Between(displacements, _arrays(latent_lib.blend_weights(*logits, t, blend)), None)
         # alpha 1 is no confidence at all: what a photo does not have, the other one may.
         kept = [np.log(np.maximum(1 - content.alpha, 1e-6)) for content in contents]

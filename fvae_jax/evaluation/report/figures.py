@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fvae_jax.evaluation.report import Row, Table, number
+from fvae_jax.evaluation.tables import Row, Table, number
 from fvae_jax.photo import output
 
 # Inches of the page, which has 96 px for each.

@@ -5,7 +5,6 @@ import html
 import importlib.resources
 import itertools
 import json
-import math
 import os
 import pathlib
 import re
@@ -19,7 +18,7 @@ from xml.etree import ElementTree
 import PIL.Image
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.report import Cell, Column, Figure, Report, Section, Table, Value, number
+from fvae_jax.evaluation.tables import Cell, Column, Figure, Report, Section, Table, Value, exact, number, shown
 from fvae_jax.photo import output
 
 _SIGNS = {'higher': '↑', 'lower': '↓', 'nearest 1': '→ 1'}
@@ -108,16 +107,9 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
 def _as_json(report: Report) -> dict:
     """Everything the page says, numbers in full; infinite and undefined ones as 'inf' and 'nan'."""
 
-    def exact(part):
-        return part if part is None or math.isfinite(part) else repr(part)
-
-    def cell(content):
-        value = number(content)
-        return content if value is None else {name: exact(part) for name, part in value._asdict().items()}
-
     def table(content):
         rows = [
-            {**row._asdict(), 'cells': {column.name: cell(c) for column, c in zip(content.columns, row.cells)}}
+            {**row._asdict(), 'cells': {column.name: exact(c) for column, c in zip(content.columns, row.cells)}}
             for row in content.rows
         ]
         return {**content._asdict(), 'columns': [column._asdict() for column in content.columns], 'rows': rows}
@@ -307,20 +299,13 @@ def _cell(content: Cell, decimals: int, best: bool) -> ElementTree.Element:
     value = number(content)
     if value is None:
         return _tag('td', *_prose(content or '–'), class_='text')
-    mean = _shown(value.mean, decimals)
+    mean = shown(value.mean, decimals)
     interval = (
-        [_tag('span', f'[{_shown(value.low, decimals)}, {_shown(value.high, decimals)}]', class_='interval')]
+        [_tag('span', f'[{shown(value.low, decimals)}, {shown(value.high, decimals)}]', class_='interval')]
         if value.low is not None
         else []
     )
     return _tag('td', _tag('b', mean) if best else mean, *interval)
-
-
-def _shown(value: float, decimals: int) -> str:
-    """A number as the page shows it, with a real minus."""
-    if math.isnan(value):
-        return '–'
-    return f'{value:z.{decimals}f}'.replace('inf', '∞').replace('-', '−')
 
 
 def _legend(table: Table, best: set[tuple[int, int]]) -> list[ElementTree.Element]:

@@ -9,7 +9,7 @@ import numpy as np
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.study import interval
 from fvae_jax.evaluation.study.answers import Answers, Key, read_answers, read_key
-from fvae_jax.evaluation.study.build import REAL
+from fvae_jax.evaluation.study.page import REAL
 
 # Table 2 of the paper, % labelled real, by the names that its methods have here.
 PAPER = {REAL: 89.7, 'FVAE': 59.4, 'VAE': 35.6, 'average flow': 41.6}

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from fvae_jax.evaluation.baselines import base, fading
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.methods import base, fading
 from fvae_jax.ops import image as image_ops, warp
 
 # Chosen on real and synthetic expressions of 16 people, by the PSNR of the warped source and by the end-point error
@@ -37,7 +38,7 @@ class OpticalFlow(base.Method):
 
     name = f'optical flow ({KIND})'
 
-    def reconstruct(self, pair: base.Pair) -> np.ndarray:
+    def reconstruct(self, pair: cases.Pair) -> np.ndarray:
         """Warps S along the flow from the true T."""
         return base.warp_crop(pair.source, estimate(pair.source, pair.target))
 

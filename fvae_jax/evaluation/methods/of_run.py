@@ -4,16 +4,10 @@ import json
 import pathlib
 from typing import NamedTuple
 
-import ml_collections
-from tqdm import tqdm
-
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation import cases
-from fvae_jax.evaluation.baselines import average_flow, face_morph, fading, learned, mesh_morph, optical_flow
-from fvae_jax.evaluation.baselines.base import Method
-from fvae_jax.training import experiment
+from fvae_jax.evaluation import cases, runs
+from fvae_jax.evaluation.methods import average_flow, fading, fvae, morphs, optical_flow, vae
 
 # Where `configs/vae.py` says that the VAEs of a run are trained, by the names of their rows.
 VAES = {'VAE': ('vae', ''), 'VAE with source pyramid': ('vae_pyramid', ',pyramid')}
@@ -34,62 +28,62 @@ class Methods(NamedTuple):
       missing: {row: how to train it} of those that were not.
       average: The average flow over the training people.
       flow: Optical flow from the true target: it sees the answer.
-      others: Copying, cross-fading and the morphs.
+      copy, fade, mesh, face: Copying, cross-fading and the morphs.
     """
 
-    fvae: learned.FVAE
-    content: learned.FVAEWithContent | None
-    printed: learned.PrintedFVAE
-    confident: learned.FVAEWithConfidence
-    maskless: learned.FVAEWithoutMask
-    vaes: list[learned.VAE]
+    fvae: fvae.FVAE
+    content: fvae.FVAE | None
+    printed: fvae.FVAE
+    confident: fvae.Confident
+    maskless: fvae.FVAE
+    vaes: list[vae.VAE]
     missing: dict[str, str]
     average: average_flow.AverageFlow
     flow: optical_flow.OpticalFlow
-    others: list[Method]
+    copy: fading.Copy
+    fade: fading.CrossFade
+    mesh: morphs.MeshMorph
+    face: morphs.FaceMorph
 
     @property
-    def ours(self) -> list[learned.FVAE]:
-        """The run without and, if it has one, with its content layer."""
+    def ours(self) -> list[fvae.FVAE]:
+        """The run without, as the paper has it, and with its content layer, if it has one."""
         return [self.fvae, self.content] if self.content else [self.fvae]
 
 
-def open_methods(
-    workdir: pathlib.Path, faces: experiment.Faces, config: ml_collections.ConfigDict, editor: editor_lib.Editor
-) -> Methods:
+def open_methods(run: runs.Run) -> Methods:
     """Opens the run's VAEs and estimates the average flow.
 
     Raises:
       InputError: A VAE was trained on other people than the run.
     """
-    vaes, missing = [], {}
+    workdir, vaes, missing = run.workdir, [], {}
     for row, (folder, variant) in VAES.items():
         place = workdir / folder
         if (place / 'model.safetensors').exists():
             _check_same_people(workdir, place)
-            vaes.append(learned.VAE(bundle_lib.load(place / 'model.safetensors')))
+            vaes.append(vae.VAE(bundle_lib.load(place / 'model.safetensors')))
         else:
             missing[row] = (
                 f'missing; train it with `python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant}'
                 f' --workdir={place}`'
             )
-    pairs = cases.pairs(faces, 'train', config, _AVERAGED)
-    total = min(_AVERAGED, len(faces.pairs('train')))
-    average = average_flow.AverageFlow(
-        (pair.source, pair.target, pair.source_expression, pair.target_expression)
-        for pair in tqdm(pairs, 'average flow', total, unit=' pairs', delay=2, leave=False, disable=None)
-    )
-    content = learned.FVAEWithContent(editor) if config.model.content else None
-    variants = (learned.PrintedFVAE, learned.FVAEWithConfidence, learned.FVAEWithoutMask)
+    pairs = cases.pairs(run.faces, 'train', run.config).spread(_AVERAGED).map(lambda head: head._replace(second=None))
+    network = fvae.Network(run.editor)
     return Methods(
-        learned.FVAE(editor),
-        content,
-        *(method(editor) for method in variants),
-        vaes,
-        missing,
-        average,
-        optical_flow.OpticalFlow(),
-        [fading.Copy(), fading.CrossFade(), mesh_morph.MeshMorph(), face_morph.FaceMorph()],
+        fvae=fvae.FVAE(network),
+        content=fvae.FVAE(network, content=True) if run.config.model.content else None,
+        printed=fvae.FVAE(network, bilinear=True),
+        confident=fvae.Confident(network),
+        maskless=fvae.FVAE(network, masked=False),
+        vaes=vaes,
+        missing=missing,
+        average=average_flow.AverageFlow(pair for (pair,) in pairs.batches(1, 'average flow')),
+        flow=optical_flow.OpticalFlow(),
+        copy=fading.Copy(),
+        fade=fading.CrossFade(),
+        mesh=morphs.MeshMorph(),
+        face=morphs.FaceMorph(),
     )
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fvae_jax.evaluation.baselines import base
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.methods import base
 
 
 class Copy(base.Method):
@@ -10,7 +11,7 @@ class Copy(base.Method):
 
     name = 'copy'
 
-    def reconstruct(self, pair: base.Pair) -> np.ndarray:
+    def reconstruct(self, pair: cases.Pair) -> np.ndarray:
         """Returns S."""
         return pair.source
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from fvae_jax.data import pairs as pairs_lib
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation import statistics
-from fvae_jax.evaluation.report import Cell, Column, Row, Table, Value
+from fvae_jax.evaluation.statistics import Value, bootstrap_ratio
+from fvae_jax.evaluation.tables import Cell, Column, Row, Table
 
 COLUMNS = ('identity', 'age', 'gender', 'ethnicity')
 UNKNOWN = 'unknown'
@@ -58,7 +58,7 @@ class Measure(NamedTuple):
         if self.parts is None:
             return self.missing
         here = np.isin(self.people, sorted(chosen))
-        return Value(*statistics.bootstrap_ratio(self.parts[here], self.wholes[here], np.asarray(self.people)[here]))
+        return bootstrap_ratio(self.parts[here], self.wholes[here], np.asarray(self.people)[here])
 
 
 def read_people(path: pathlib.Path) -> dict[str, Person]:

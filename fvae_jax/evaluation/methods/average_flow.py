@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fvae_jax.evaluation.baselines import base, optical_flow
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.methods import base, optical_flow
 
 _REST = 'neutral'
 
@@ -16,17 +17,16 @@ class AverageFlow(base.Method):
     A pair that the training people do not have goes by way of neutral, if they have both ways.
 
     Args:
-      examples: (source crop, target crop, source expression, target expression) of training people; the crops are
-        (H, H, 3) float32 in [-1, 1], of one size and aligned alike.
+      pairs: Of training people, of one size and aligned alike.
     """
 
     name = f'average flow ({optical_flow.KIND})'
 
-    def __init__(self, examples: Iterable[tuple[np.ndarray, np.ndarray, str, str]]):
+    def __init__(self, pairs: Iterable[cases.Pair]):
         total, count = {}, collections.Counter()
-        for source, target, *labels in examples:
-            key = tuple(labels)
-            total[key] = total.get(key, 0) + optical_flow.estimate(source, target)
+        for pair in pairs:
+            key = pair.source_expression, pair.target_expression
+            total[key] = total.get(key, 0) + optical_flow.estimate(pair.source, pair.target)
             count[key] += 1
         self._flows = {key: (flow / count[key]).astype(np.float32) for key, flow in total.items()}
 
@@ -40,7 +40,7 @@ class AverageFlow(base.Method):
         to_rest, from_rest = ways
         return optical_flow.compose(from_rest, to_rest)
 
-    def reconstruct(self, pair: base.Pair) -> np.ndarray | None:
+    def reconstruct(self, pair: cases.Pair) -> np.ndarray | None:
         """Warps S along the average flow of its labels."""
         return self.edit(pair.source, pair.source_expression, pair.target_expression, 1.0)
 

@@ -5,7 +5,7 @@ import math
 import pathlib
 import re
 
-from fvae_jax.evaluation.report import Cell, Report, Section, Table, number
+from fvae_jax.evaluation.tables import Cell, Column, Report, Section, Table, exact, number, shown
 from fvae_jax.photo import output
 
 _SIGNS = {'higher': ' ↑', 'lower': ' ↓', 'nearest 1': ' → 1', None: ''}
@@ -43,18 +43,11 @@ def numbers(report: Report) -> dict:
       without an interval; 'inf' and 'nan' stand for what JSON cannot hold. A row with a note has that alone.
     """
 
-    def exact(part: float | None) -> float | str | None:
-        return part if part is None or math.isfinite(part) else repr(part)
-
-    def cell(content: Cell) -> dict | str | None:
-        value = number(content)
-        return content if value is None else {name: exact(part) for name, part in value._asdict().items()}
-
     def table(content: Table) -> dict:
         return {
             row.label: {'note': row.note}
             if row.note
-            else {_heading(column): cell(c) for column, c in zip(content.columns, row.cells, strict=True)}
+            else {_heading(column): exact(c) for column, c in zip(content.columns, row.cells, strict=True)}
             for row in content.rows
         }
 
@@ -88,7 +81,7 @@ def _table(table: Table) -> str:
     return f'### {table.title}\n\n{table.caption}\n\n{body}'
 
 
-def _heading(column) -> str:
+def _heading(column: Column) -> str:
     return f'{column.name}, {column.unit}' if column.unit else column.name
 
 
@@ -97,11 +90,5 @@ def _cell(content: Cell, decimals: int) -> str:
     if value is None:
         return content or '–'
     low_high = [part for part in value[1:] if part is not None and not math.isnan(part)]
-    interval = f' [{", ".join(_shown(part, decimals) for part in low_high)}]' if low_high else ''
-    return _shown(value.mean, decimals) + interval
-
-
-def _shown(value: float, decimals: int) -> str:
-    if math.isnan(value):
-        return '–'
-    return f'{value:z.{decimals}f}'.replace('inf', '∞').replace('-', '−')
+    interval = f' [{", ".join(shown(part, decimals) for part in low_high)}]' if low_high else ''
+    return shown(value.mean, decimals) + interval

@@ -1,30 +1,9 @@
 """What every method of the comparison is asked (section 6): the FVAE, the baselines of the paper, copying."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from fvae_jax.editing import portrait
-
-
-class Pair(NamedTuple):
-    """Two aligned crops of one person with different labels; what Table 1 is about.
-
-    Attributes:
-      identity: Who.
-      source_expression, target_expression: The labels.
-      source: S with T's color statistics where the run transfers colors (5.2), (H, W, 3) float32 in [-1, 1].
-      target: T, of the same shape.
-      second: Another image of the person, neither S nor T, with T's color statistics likewise; None where there
-        is none.
-    """
-
-    identity: str
-    source_expression: str
-    target_expression: str
-    source: np.ndarray
-    target: np.ndarray
-    second: np.ndarray | None = None
+from fvae_jax.evaluation.cases import Pair
 
 
 def warp_crop(crop: np.ndarray, displacement: np.ndarray) -> np.ndarray:

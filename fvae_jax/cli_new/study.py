@@ -1,13 +1,14 @@
-"""`fvae report` and `fvae study`: a run compared with other methods, by numbers and by people."""
+"""`fvae study`: the perception study of the paper (6.3)."""
 
 import pathlib
 from collections.abc import Sequence
 
-from fvae_jax import config as config_lib, runtime
+from fvae_jax import runtime
+from fvae_jax.cli_new import runs
 from fvae_jax.editing import arguments
 from fvae_jax.errors import InputError
 
-_STUDY_HELP = """usage: fvae study COMMAND ...
+_HELP = """usage: fvae study COMMAND ...
 
 The perception study of the paper (6.3): people say of each face whether it is a real photo.
 
@@ -17,29 +18,11 @@ The perception study of the paper (6.3): people say of each face whether it is a
 fvae study COMMAND --help tells more."""
 
 
-def report(argv: Sequence[str]) -> None:
-    """Runs `fvae report RUN`."""
-    parser = arguments.Parser(
-        'fvae report',
-        'RUN',
-        "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
-        'example:\n  fvae report runs/mine',
-    )
-    _add_run(parser)
-    args = parser.parse(argv)
-    config = _config(args)
-    runtime.prepare()
-    runtime.log_to_stderr()
-    from fvae_jax.evaluation.report import build
-
-    print(build.report(config, args.run))
-
-
-def study(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> int:
     """Runs `fvae study build` or `fvae study score`."""
     command, *rest = argv or ['']
     if command in ('-h', '--help'):
-        print(_STUDY_HELP)
+        print(_HELP)
     elif command == 'build':
         _build(rest)
     elif command == 'score':
@@ -47,16 +30,18 @@ def study(argv: Sequence[str]) -> None:
     else:
         what = f'unknown command {command!r}' if command else 'no command'
         raise InputError(f'{what}; use fvae study build or fvae study score (see fvae study --help)')
+    return 0
 
 
 def _build(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
         'fvae study build',
         'RUN --out DIR',
-        'One page with real photos and edits of people the run never saw, in random order.',
+        'One page with real photos and edits of people the run never saw, in random order. FVAE moves pixels alone, as '
+        'in the paper; a model with a content layer is also shown with what that adds, as FVAE with content.',
         'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.',
     )
-    _add_run(parser)
+    runs.add_run(parser)
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of names and choice of the images (0)')
     parser.add_argument(
@@ -67,15 +52,15 @@ def _build(argv: Sequence[str]) -> None:
         help='images of each method, and real ones (10, as in the paper)',
     )
     args = parser.parse(argv)
-    config = _config(args)
-    from fvae_jax.evaluation.study import build
+    config = runs.config_of(args)
+    from fvae_jax.evaluation.study import page
 
-    build.check_folder(args.out)
+    page.check_folder(args.out)
     runtime.prepare()
     runtime.log_to_stderr()
-    from fvae_jax.evaluation import study_images
+    from fvae_jax.evaluation.study import images
 
-    print(build.build(study_images.collect(config, args.run), args.out, args.seed, per_method=args.per_method))
+    print(page.build(images.collect(config, args.run), args.out, args.seed, per_method=args.per_method))
 
 
 def _score(argv: Sequence[str]) -> None:
@@ -93,16 +78,3 @@ def _score(argv: Sequence[str]) -> None:
     from fvae_jax.evaluation.study import score
 
     print(score.table(score.score(args.answers, args.key)))
-
-
-def _add_run(parser: arguments.Parser) -> None:
-    parser.add_argument('run', type=pathlib.Path, metavar='RUN', help='the directory of a training run')
-    parser.add_argument('--data', metavar='DIR', help='where the photos are now, if they have moved')
-
-
-def _config(args):
-    config = config_lib.of_run(args.run)
-    if args.data:
-        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
-    config_lib.validate(config)
-    return config

@@ -1,0 +1,1 @@
+"""Subcommands of `fvae` about training runs and Figure 7, a module for each."""
