@@ -219,10 +219,11 @@ def middle_frames(faces: experiment.Faces, config: ml_collections.ConfigDict) ->
 
 
 def _drawn_middles(faces: experiment.Faces, size: int) -> Cases[Middle]:
+    face = functools.lru_cache(1)(lambda name: drawing.Face(0, int(name.rpartition('_')[2]), size))
+
     @functools.lru_cache(_DRAWN)
     def draw(name: str, expression: str, strength: float) -> np.ndarray:
-        face = drawing.Face(0, int(name.rpartition('_')[2]), size)
-        return image_ops.to_float(face.image(expression, strength))
+        return image_ops.to_float(face(name).image(expression, strength))
 
     def read(head: Middle) -> Middle:
         name, expression = head.identity, head.expression

@@ -43,8 +43,8 @@ class Scores(NamedTuple):
 
     Attributes:
       people: Whose each case is, (cases,).
-      by_row: {row: {score: (cases,)}}, as `metrics.Judge.score` has them, and `metrics.IDENTITY`, if asked for: NaN where
-        it was not measured.
+      by_row: {row: {score: (cases,)}}, as `metrics.Judge.score` has them, and `metrics.IDENTITY`, if asked for: NaN
+        where it was not measured.
       pictures: {row: picture} of each case whose pictures were to be kept.
     """
 

@@ -16,12 +16,12 @@ from fvae_jax.training import experiment
 SMILE = 'smile'
 _BATCH = 8  # of pairs scored at a time: there are few
 
-_SUMMARY = """Measured on aligned crops of the model's own size, of people kept out of training. In brackets: 95 % intervals
-by resampling people. They hold for people like these, photographed like these."""
-_RECONSTRUCTION = """The network is given S and the latent of the true target T, so this says how well a known expression
-is carried over. Copying is S with the color statistics of T; optical flow is computed from T itself."""
-_EDITING = """From one image and a strength, as users have it. The measure is what the same person's own face did, though
-nobody smiles the same twice."""
+_SUMMARY = """Measured on aligned crops of the model's own size, of people kept out of training. In brackets: 95 %
+intervals by resampling people. They hold for people like these, photographed like these."""
+_RECONSTRUCTION = """The network is given S and the latent of the true target T, so this says how well a known
+expression is carried over. Copying is S with the color statistics of T; optical flow is computed from T itself."""
+_EDITING = """From one image and a strength, as users have it. The measure is what the same person's own face did,
+though nobody smiles the same twice."""
 _FLOW = """The set knows for some pairs where each pixel of T lies in S, and which pixels S does not have."""
 
 

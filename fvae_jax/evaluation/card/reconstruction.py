@@ -64,8 +64,8 @@ def reconstruction_table(scores: scoring.Scores, what: str) -> Table:
     caption = (
         f'{len(scores.people)} ordered pairs of {len(set(scores.people))} people: {what}. All but the bilinear '
         "rows read pixels with the photos' Lanczos kernel. The share of the way is that from copying to optical "
-        f'flow in PSNR. For its LPIPS the mouth is enlarged to {metrics.MOUTH_HEIGHT} px; it cannot be compared with that '
-        'of the whole.'
+        f'flow in PSNR. For its LPIPS the mouth is enlarged to {metrics.MOUTH_HEIGHT} px; it cannot be compared with '
+        'that of the whole.'
     )
     return Table('reconstruction', 'Reconstruction', caption, columns, rows)
 

@@ -55,7 +55,8 @@ class Method:
         """Makes the frame between two crops of one person (Algorithm 2, Fig. 6).
 
         Args:
-          first, second: S1 and S2, (H, W, 3) float32 in [-1, 1].
+          first: S1, (H, W, 3) float32 in [-1, 1].
+          second: S2, likewise.
           t: How far from S1 to S2, in [0, 1].
 
         Returns:

@@ -30,7 +30,8 @@ def fade(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> n
     """The mean of two images; weights 0 and 1 return them bit for bit.
 
     Args:
-      first, second: (H, W, 3) float32.
+      first: (H, W, 3) float32.
+      second: Likewise.
       weight: Of the second, in [0, 1]; a number, or (H, W, 1).
     """
     weight = np.asarray(weight, np.float32)
@@ -41,7 +42,8 @@ def meet(first: np.ndarray, second: np.ndarray, motion: np.ndarray, t: float) ->
     """Warps both ends to the frame at t.
 
     Args:
-      first, second: (H, W, 3) float32 in [-1, 1].
+      first: (H, W, 3) float32 in [-1, 1].
+      second: Likewise.
       motion: (H, W, 2), px (x, y): what frame t shows at p lies at p - t·motion(p) in the first image and at
         p + (1 - t)·motion(p) in the second.
       t: How far from the first to the second, in [0, 1].

@@ -1,4 +1,4 @@
-"""The morphs of 6.2: by a mesh of triangles that landmarks carry along (Wolberg, 1996, [26]), and face morphing ([29])."""
+"""The morphs of 6.2: by a mesh of triangles that landmarks carry (Wolberg, 1996, [26]), and face morphing ([29])."""
 
 import cv2
 import numpy as np
@@ -27,13 +27,13 @@ class MeshMorph(base.Method):
 class FaceMorph(base.Method):
     """Landmarks, then optical flow, then a blend in bands: Yang et al. (2012), approximated.
 
-    They fit a 3D face model with separate pose and expression to both photos, interpolate its geometry, warp both photos
-    by it, and then optimize all frames together, so that every patch of a frame resembles one of the warped photos and
-    its neighbor frames. Here nothing is three-dimensional and every frame is made alone: the landmarks' mesh brings the
-    faces together in place of the model, optical flow between the two warped faces corrects what the mesh leaves, and
-    details are not averaged but taken, band by band of a Laplacian pyramid (Burt and Adelson, 1983), from the face that
-    shows more of them there. Between two frontal crops of one person the 3D model has least to add; expect the original
-    to be sharper around teeth, and steadier over time.
+    They fit a 3D face model with separate pose and expression to both photos, interpolate its geometry, warp both
+    photos by it, and then optimize all frames together, so that every patch of a frame resembles one of the warped
+    photos and its neighbor frames. Here nothing is three-dimensional and every frame is made alone: the landmarks'
+    mesh brings the faces together in place of the model, optical flow between the two warped faces corrects what the
+    mesh leaves, and details are not averaged but taken, band by band of a Laplacian pyramid (Burt and Adelson, 1983),
+    from the face that shows more of them there. Between two frontal crops of one person the 3D model has least to
+    add; expect the original to be sharper around teeth, and steadier over time.
     """
 
     name = 'face morphing (approximated)'
@@ -58,7 +58,8 @@ def mesh_motion(first: np.ndarray, second: np.ndarray, shape: tuple[int, int], t
     The mesh is Delaunay's of the mean of both faces and 16 points of the frame, which stay.
 
     Args:
-      first, second: (n, 2), px: corresponding points of two crops.
+      first: (n, 2), px: points of a crop.
+      second: Likewise, the corresponding points of another.
       shape: (height, width) of the crops.
       t: How far from the first to the second, in [0, 1].
 

@@ -62,7 +62,8 @@ def estimate(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Estimates where each pixel of the target lies in the source.
 
     Args:
-      source, target: (H, W, 3) float32 in [-1, 1].
+      source: (H, W, 3) float32 in [-1, 1].
+      target: Likewise.
 
     Returns:
       (H, W, 2) float32, px (x, y): `warp.warp_by_displacement(source, displacement)` resembles the target.
@@ -83,7 +84,8 @@ def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backwa
     the flow the more a pixel counts; where none arrives, the nearest place that got one lends its own.
 
     Args:
-      first, second: (H, W, 3) float32 in [-1, 1].
+      first: (H, W, 3) float32 in [-1, 1].
+      second: Likewise.
       forward: (H, W, 2), px, `estimate(second, first)`.
       backward: (H, W, 2), px, `estimate(first, second)`.
       t: In [0, 1].

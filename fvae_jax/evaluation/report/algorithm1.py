@@ -14,9 +14,10 @@ _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness', metrics.IDENTITY)
 _TRUTH = scoring.Truth(target='truth', reference='start', person='start')
 _COPY, _OWN = 'the neutral photo', "the person's own expression"
 
-_TEXT = """From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that expression is
-the truth, though nobody smiles the same twice. The table scores the edits at strength 1 against it (identity distance
-and sharpness: against the neutral photo; the last row is how far the person's own two photos are apart).
+_TEXT = """From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that
+expression is the truth, though nobody smiles the same twice. The table scores the edits at strength 1 against it
+(identity distance and sharpness: against the neutral photo; the last row is how far the person's own two photos are
+apart).
 
 The plots tell how far the edit goes: the change of 68 landmarks from the neutral photo to the edit, as a share of the
 change to the person's own expression, sums over people divided by sums. The diagonal is an edit that does at strength

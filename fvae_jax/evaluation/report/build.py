@@ -51,9 +51,9 @@ def _summary(first: Section, methods: of_run.Methods) -> str:
     row = {r.label: dict(zip(names, map(number, r.cells))) for r in table.rows if not r.note}
     fvae, copy = row[methods.fvae.name], row[methods.copy.name]
     text = (
-        f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source has '
-        f'{copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is computed '
-        'from the true target.'
+        f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source '
+        f'has {copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is '
+        'computed from the true target.'
     )
     if fvae['LPIPS']:
         better = [name for name in row if row[name]['LPIPS'] and row[name]['LPIPS'].mean < fvae['LPIPS'].mean]

@@ -15,10 +15,10 @@ _STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _STRIPS = 3
 _TRUTH = scoring.Truth(target='truth', reference='truth', person='truth')
 
-_TEXT = """Algorithm 2 against the five methods of 6.2. Where a frame between neutral and the full expression is truly known,
-as on drawn faces and in sets with images of partial strength, each method is scored against it; sharpness is that of
-the frame against the true one. At t = 0 and 1 every method but the VAE shows the photos themselves. The strips show
-all methods on {shown}, so that the eye can judge what numbers cannot."""
+_TEXT = """Algorithm 2 against the five methods of 6.2. Where a frame between neutral and the full expression is truly
+known, as on drawn faces and in sets with images of partial strength, each method is scored against it; sharpness is
+that of the frame against the true one. At t = 0 and 1 every method but the VAE shows the photos themselves. The
+strips show all methods on {shown}, so that the eye can judge what numbers cannot."""
 
 
 def section(context: Context) -> Section:

@@ -46,8 +46,8 @@ class Upsampling(NamedTuple):
       source: The aligned crop, (S, S, 3) float32 in [-1, 1].
       displacement: The flow at the model's size, (s, s, 2), px of the model's crop.
       printed: As in 6.4: the flow enlarged bilinearly and pixels read bilinearly (Eq. 5), the output enlarged likewise.
-      ours: As photos are edited: the flow enlarged by a spline and pixels read with Lanczos's kernel, the output enlarged
-        bicubically.
+      ours: As photos are edited: the flow enlarged by a spline and pixels read with Lanczos's kernel, the output
+        enlarged bicubically.
     """
 
     source: np.ndarray
@@ -131,7 +131,7 @@ def of_photo(
 
 
 def draw(pictures: Upsampling) -> np.ndarray:
-    """Lays out Figure 7: source and flow above, then the edit enlarged in both ways, as printed and as photos are edited.
+    """Lays out Figure 7: source and flow, then the edit enlarged in both ways, as printed and as photos are edited.
 
     Returns:
       (H, W, 3) uint8 RGB.

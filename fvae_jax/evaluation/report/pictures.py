@@ -26,11 +26,11 @@ _WAYS = {
     ('ours', 1): 'as photos are edited: flow enlarged',
 }
 
-_TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks along each
-direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression away and
-exaggerates it. Figure 7 enlarges the output, or the flow.{content}"""
-_CONTENT = """ As in the paper, `FVAE` moves pixels alone; Figures 2 and 5 are shown a second time with what the content layer adds,
-which is beyond the paper."""
+_TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks
+along each direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression
+away and exaggerates it. Figure 7 enlarges the output, or the flow.{content}"""
+_CONTENT = """ As in the paper, `FVAE` moves pixels alone; Figures 2 and 5 are shown a second time with what the
+content layer lays over them, which is beyond the paper."""
 
 
 def section(context: Context) -> Section | None:
@@ -132,8 +132,8 @@ def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], lis
     table = Table(
         'upsampling',
         f'Figure 7 in numbers, {size} to {figure7.SIDE} px',
-        f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people; pixels are moved, and nothing '
-        f'is added. Printed, pixels should keep less than {figure7.PIXELS_KEEP_LESS_THAN}, flow '
+        f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people; pixels are moved, and '
+        f'nothing is added. Printed, pixels should keep less than {figure7.PIXELS_KEEP_LESS_THAN}, flow '
         f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.',
         [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
         rows,

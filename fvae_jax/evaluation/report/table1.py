@@ -20,17 +20,18 @@ _NO_ANSWER = (
     'alone, all of them'
 )
 
-_TEXT = """The network is given S and the latent of the true target, Z(T), as for the paper's Table 1, so these numbers say
-how well an expression that is known can be carried over, not how well one is guessed. S has the color statistics of T
-(5.2). Optical flow is computed from the true target: it sees the answer, and is the ceiling of what moving the pixels
-of S can do. The share of the way is (PSNR − PSNR of copying) / (PSNR of optical flow − PSNR of copying). The average
-flow over the training people, by labels alone, does not see the answer and is the fair flow row.
+_TEXT = """The network is given S and the latent of the true target, Z(T), as for the paper's Table 1, so these
+numbers say how well an expression that is known can be carried over, not how well one is guessed. S has the color
+statistics of T (5.2). Optical flow is computed from the true target: it sees the answer, and is the ceiling of what
+moving the pixels of S can do. The share of the way is (PSNR − PSNR of copying) / (PSNR of optical flow − PSNR of
+copying). The average flow over the training people, by labels alone, does not see the answer and is the fair flow
+row.
 
-All that moves pixels reads them with the Lanczos kernel that photos are edited with. Reading them bilinearly, as Eq. 5
-prints and the network is trained, gives a little more PSNR, because blur is safe, and costs a third of the sharpness
-(variance of the Laplacian, against the source) and LPIPS: the first of our rows. A VAE needs no source, and blurs too.
-Identity distance is that of dlib's face descriptors from the true target; photos less than 0.6 apart count as one
-person. On drawn faces it says nothing: dlib sees most of them as one."""
+All that moves pixels reads them with the Lanczos kernel that photos are edited with. Reading them bilinearly, as Eq.
+5 prints and the network is trained, gives a little more PSNR, because blur is safe, and costs a third of the
+sharpness (variance of the Laplacian, against the source) and LPIPS: the first of our rows. A VAE needs no source, and
+blurs too. Identity distance is that of dlib's face descriptors from the true target; photos less than 0.6 apart count
+as one person. On drawn faces it says nothing: dlib sees most of them as one."""
 
 
 def section(context: Context) -> Section:

@@ -6,11 +6,11 @@ from fvae_jax.evaluation.statistics import Value
 from fvae_jax.evaluation.study import score
 from fvae_jax.evaluation.tables import Column, Row, Section, Table
 
-_TEXT = """In the paper's study 25 people labelled 10 images of each method and 10 photos as real or fake; those below 50 % on the
-photos were dropped, and skipped images not counted. `fvae study build {run} --out {run}/study` makes the page for such a
-study from this run; with the files that participants send back in `{run}/study/answers/` this section has their
-answers, with intervals that allow for differences between people and between images. `FVAE` moves pixels alone, as in the
-paper; a model with a content layer has a row of its own, beyond the paper."""
+_TEXT = """In the paper's study 25 people labelled 10 images of each method and 10 photos as real or fake; those below
+50 % on the photos were dropped, and skipped images not counted. `fvae study build {run} --out {run}/study` makes the
+page for such a study from this run; with the files that participants send back in `{run}/study/answers/` this section
+has their answers, with intervals that allow for differences between people and between images. `FVAE` moves pixels
+alone, as in the paper; a model with a content layer has a row of its own, beyond the paper."""
 
 
 def section(context: Context) -> Section:

@@ -1,6 +1,5 @@
 """True flow: how far predicted and estimated flows are from the truth, and whether the mask knows what is new."""
 
-
 import numpy as np
 
 from fvae_jax.evaluation import cases, scoring
@@ -12,14 +11,14 @@ from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 _LIMIT = 200
 _THRESHOLDS = np.linspace(0, 1, 101)
 
-_TEXT = """The set knows for each pixel of T where it lies in S, and which pixels S does not have. The end-point error is the
-length of the difference from the true displacement, over pixels that have a source; copying stands for no flow at
-all. Optical flow sees the target. Flow is what moves colors right, not always what moved: on even skin many flows
+_TEXT = """The set knows for each pixel of T where it lies in S, and which pixels S does not have. The end-point error
+is the length of the difference from the true displacement, over pixels that have a source; copying stands for no flow
+at all. Optical flow sees the target. Flow is what moves colors right, not always what moved: on even skin many flows
 give the same picture.
 
-The confidence mask M is trained on Eq. 7, which asks where the warp is off by color, not which pixels are new; how well
-1 − M finds the truly exposed pixels is therefore a by-product: its precision and recall are below. A content layer's
-alpha is trained on them, where a set knows them."""
+The confidence mask M is trained on Eq. 7, which asks where the warp is off by color, not which pixels are new; how
+well 1 − M finds the truly exposed pixels is therefore a by-product: its precision and recall are below. A content
+layer's alpha is trained on them, where a set knows them."""
 
 
 def section(context: Context) -> Section | None:

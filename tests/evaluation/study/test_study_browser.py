@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fvae_jax.data.drawing import Face
-from fvae_jax.evaluation.study import build, score
+from fvae_jax.evaluation.study import page as page_lib, score
 
 pytest_plugins = ('browser',)
 
@@ -19,7 +19,7 @@ ANSWERS = ('real', 'fake', 'skip')
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
     real = [Face(0, i, 64).image('smile', 1.0) for i in range(10)]
-    return build.build(
+    return page_lib.build(
         {
             'real': real,
             'FVAE': [cv2.medianBlur(face, 3) for face in real],

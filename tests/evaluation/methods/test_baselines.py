@@ -6,12 +6,13 @@ import skimage.data
 from scipy import ndimage
 
 from fvae_jax.data import align
-from fvae_jax.evaluation.baselines import average_flow, base, face_morph, fading, mesh_morph, optical_flow
+from fvae_jax.evaluation.cases import Pair
+from fvae_jax.evaluation.methods import average_flow, base, fading, morphs, optical_flow
 from fvae_jax.ops import image as image_ops, warp
 
 SIZE = 64
 INSIDE = slice(6, -6)
-METHODS = [fading.CrossFade(), optical_flow.OpticalFlow(), mesh_morph.MeshMorph(), face_morph.FaceMorph()]
+METHODS = [fading.CrossFade(), optical_flow.OpticalFlow(), morphs.MeshMorph(), morphs.FaceMorph()]
 MOVING = METHODS[1:]
 
 
@@ -46,7 +47,7 @@ def psnr(a, b):
 
 
 def pair(source, target, labels=('neutral', 'smile')):
-    return base.Pair('astronaut', *labels, source, target)
+    return Pair('astronaut', *labels, source, target)
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -148,7 +149,7 @@ def average(portrait):
         for image in (portrait, portrait[:, ::-1]):
             for labels, field in FIELDS.items():
                 source = np.ascontiguousarray(image)
-                yield source, warped(source, field), *labels
+                yield pair(source, warped(source, field), labels)
 
     return average_flow.AverageFlow(examples())
 
@@ -165,7 +166,7 @@ def test_average_flow_is_the_mean_over_people(portrait, average):
     # Two people who move in opposite directions do not move on average.
     field = smooth_field(6)
     still = average_flow.AverageFlow(
-        [(portrait, warped(portrait, field), 'neutral', 'sad'), (portrait, warped(portrait, -field), 'neutral', 'sad')]
+        [pair(portrait, warped(portrait, sign * field), ('neutral', 'sad')) for sign in (1, -1)]
     )
     assert error(still.displacement('neutral', 'sad'), 0 * field) < 0.35 * error(field, 0 * field)
 
@@ -199,7 +200,7 @@ POINTS = np.array([[16, 20], [44, 18], [30, 30], [20, 46], [42, 44]], float)
 @pytest.mark.parametrize('t', [0.0, 0.25, 1.0])
 def test_the_mesh_moves_its_points_and_leaves_the_frame(t):
     moved = POINTS + [[2, 0], [2, 1], [-1, -1], [0, 3], [3, -2]]
-    motion = mesh_morph.mesh_motion(POINTS, moved, (SIZE, SIZE), t)
+    motion = morphs.mesh_motion(POINTS, moved, (SIZE, SIZE), t)
     between = np.rint((1 - t) * POINTS + t * moved).astype(int)
     np.testing.assert_allclose(motion[between[:, 1], between[:, 0]], moved - POINTS, atol=0.35)
     rim = np.concatenate([motion[[0, -1]], np.swapaxes(motion[:, [0, -1]], 0, 1)])
@@ -207,7 +208,7 @@ def test_the_mesh_moves_its_points_and_leaves_the_frame(t):
     # It is linear in triangles: hardly any second difference away from their edges.
     bend = np.abs(np.diff(motion, 2, axis=1)).max(axis=-1)
     assert np.mean(bend < 1e-4) > 0.7 and bend.max() > 1e-2
-    backward = mesh_morph.mesh_motion(moved, POINTS, (SIZE, SIZE), 1 - t)
+    backward = morphs.mesh_motion(moved, POINTS, (SIZE, SIZE), 1 - t)
     np.testing.assert_allclose(motion, -backward, atol=1e-4)
 
 
@@ -218,10 +219,10 @@ def test_the_mesh_never_extrapolates():
     crossed = np.concatenate([upper + [0, 1], upper - [0, 1]])
     for start, end in ((first, second), (crossed, second)):
         for t in (0.0, 0.1, 0.5, 1.0):
-            motion = mesh_morph.mesh_motion(start, end, (SIZE, SIZE), t)
+            motion = morphs.mesh_motion(start, end, (SIZE, SIZE), t)
             assert np.isfinite(motion).all()
             assert np.abs(motion).max() <= np.abs(end - start).max() + 1e-5
-    np.testing.assert_array_equal(mesh_morph.mesh_motion(first, first, (SIZE, SIZE), 0.5), 0)
+    np.testing.assert_array_equal(morphs.mesh_motion(first, first, (SIZE, SIZE), 0.5), 0)
 
 
 def test_methods_say_what_they_cannot_do(portrait, average):

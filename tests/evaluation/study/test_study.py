@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.study import answers as answers_lib, build, interval, score
+from fvae_jax.evaluation.study import answers as answers_lib, interval, page as page_lib, score
 
 METHODS = ('real', 'FVAE', 'VAE', 'average flow (DIS)')
 LATER = '2020-01-01T10:00:00.000Z'
@@ -47,7 +47,7 @@ def chunks(png):
 
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
-    return build.build(pictures(), tmp_path_factory.mktemp('study') / 'study', seed=3).parent
+    return page_lib.build(pictures(), tmp_path_factory.mktemp('study') / 'study', seed=3).parent
 
 
 def test_the_page_holds_ten_images_of_each_method_as_they_were(study):
@@ -82,7 +82,7 @@ def test_names_depend_on_what_the_participant_does_not_know(study, tmp_path):
 
     def names(images, seed=3):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        return read(build.build(images, folder, seed).parent)[2]['images']
+        return read(page_lib.build(images, folder, seed).parent)[2]['images']
 
     assert names(pictures()) == key['images']
     swapped = dict(zip(METHODS, (pictures()[method] for method in ('real', 'VAE', 'FVAE', METHODS[3]))))
@@ -92,11 +92,11 @@ def test_names_depend_on_what_the_participant_does_not_know(study, tmp_path):
 
 def test_floats_are_the_same_pictures(study, tmp_path):
     floats = {method: [np.float32(x) / 127.5 - 1 for x in given] for method, given in pictures().items()}
-    assert read(build.build(floats, tmp_path / 'study', seed=3).parent) == read(study)
+    assert read(page_lib.build(floats, tmp_path / 'study', seed=3).parent) == read(study)
 
 
 def test_a_title_is_text(tmp_path):
-    page = build.build(pictures(), tmp_path / 'study', title='<script>$x & "faces"').read_text()
+    page = page_lib.build(pictures(), tmp_path / 'study', title='<script>$x & "faces"').read_text()
     assert page.count('&lt;script&gt;$x &amp; &quot;faces&quot;') == 2 and '<script>$x' not in page
 
 
@@ -115,31 +115,31 @@ def test_a_title_is_text(tmp_path):
 )
 def test_images_that_cannot_be_compared(change, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        build.build({**pictures(), **change}, tmp_path / 'study')
+        page_lib.build({**pictures(), **change}, tmp_path / 'study')
     assert not list(tmp_path.iterdir())
 
 
 def test_a_study_compares_something_with_real_images(tmp_path):
     with pytest.raises(InputError, match="a study of FVAE, VAE; give 'real' images"):
-        build.build({'FVAE': noise(), 'VAE': noise()}, tmp_path / 'study')
+        page_lib.build({'FVAE': noise(), 'VAE': noise()}, tmp_path / 'study')
     with pytest.raises(InputError, match='a study of real; give'):
-        build.build({'real': noise()}, tmp_path / 'study')
+        page_lib.build({'real': noise()}, tmp_path / 'study')
     with pytest.raises(InputError, match='0 images per method'):
-        build.build(pictures(), tmp_path / 'study', per_method=0)
+        page_lib.build(pictures(), tmp_path / 'study', per_method=0)
 
 
 def test_a_study_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(UnicodeEncodeError):
-        build.build(pictures(), tmp_path / 'study', title='\ud800')
+        page_lib.build(pictures(), tmp_path / 'study', title='\ud800')
     assert not list(tmp_path.iterdir())
     (tmp_path / 'empty').mkdir()
-    build.build(pictures(), tmp_path / 'empty')
+    page_lib.build(pictures(), tmp_path / 'empty')
     before = read(tmp_path / 'empty')
     with pytest.raises(InputError, match='empty.* exists; name a new folder, the answers to that one need its key'):
-        build.build(pictures(), tmp_path / 'empty', seed=1)
+        page_lib.build(pictures(), tmp_path / 'empty', seed=1)
     assert read(tmp_path / 'empty') == before
     with pytest.raises(InputError, match="missing' does not exist"):
-        build.build(pictures(), tmp_path / 'missing' / 'study')
+        page_lib.build(pictures(), tmp_path / 'missing' / 'study')
 
 
 class Participants:
