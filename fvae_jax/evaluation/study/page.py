@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import html
 import json
 import pathlib
 import string
@@ -22,12 +21,7 @@ _ASSETS = pathlib.Path(__file__).parent
 
 
 def build(
-    images: Mapping[str, Sequence[np.ndarray]],
-    out: pathlib.Path,
-    seed: int = 0,
-    *,
-    per_method: int = 10,
-    title: str = 'Real or fake?',
+    images: Mapping[str, Sequence[np.ndarray]], out: pathlib.Path, seed: int = 0, *, per_method: int = 10
 ) -> pathlib.Path:
     """Writes a study: a page for the participants and the key, which they do not get.
 
@@ -42,7 +36,6 @@ def build(
       out: The folder to make, with index.html and key.json; its parent exists.
       seed: Draws which of a method's images are taken. The same images and seed give the same study.
       per_method: How many images of each method to take; 10 in the paper.
-      title: The heading of the page. Participants read it, so it should not name a method.
 
     Returns:
       The page.
@@ -63,7 +56,7 @@ def build(
     key = {'study': study, 'seed': seed, 'methods': list(chosen), 'images': dict(sorted(methods.items()))}
     with output.replacing(out) as temporary:
         temporary.mkdir()
-        (temporary / PAGE).write_text(_page(page, title), encoding='utf-8')
+        (temporary / PAGE).write_text(_page(page), encoding='utf-8')
         (temporary / KEY).write_text(json.dumps(key, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     return out / PAGE
 
@@ -145,10 +138,8 @@ def _data_uri(picture: np.ndarray) -> str:
     return 'data:image/png;base64,' + base64.b64encode(png).decode()
 
 
-def _page(study: Mapping[str, object], title: str) -> str:
+def _page(study: Mapping[str, object]) -> str:
     # In a script element, '</script' or '<!--' inside a string would end or change it.
     data = json.dumps(study).replace('<', '\\u003c')
     read = {name: (_ASSETS / f'page.{name}').read_text(encoding='utf-8') for name in ('html', 'css', 'js')}
-    return string.Template(read['html']).substitute(
-        title=html.escape(title), style=read['css'], script=read['js'], study=data
-    )
+    return string.Template(read['html']).substitute(style=read['css'], script=read['js'], study=data)
