@@ -35,7 +35,8 @@ def run(argv: Sequence[str]) -> int:
     output.check_output(args.out.with_suffix('.json'), ('.json',), overwrite=args.overwrite)
     runtime.prepare()
     runtime.log_to_stderr()
-    from fvae_jax.evaluation.card import build, markdown
+    from fvae_jax.evaluation import markdown
+    from fvae_jax.evaluation.card import build
 
     markdown.write(build.measure(config, args.run, args.people), args.out)
     print(args.out)

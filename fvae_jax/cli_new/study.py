@@ -75,6 +75,8 @@ def _score(argv: Sequence[str]) -> None:
     )
     parser.add_argument('--key', type=pathlib.Path, required=True, metavar='KEY', help='key.json of the study')
     args = parser.parse(argv)
+    from fvae_jax.evaluation import markdown
     from fvae_jax.evaluation.study import score
 
-    print(score.table(score.score(args.answers, args.key)))
+    result = score.score(args.answers, args.key)
+    print('\n'.join([markdown.table(score.table(result)), '', *score.left_out(result)]).rstrip())

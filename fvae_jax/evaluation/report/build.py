@@ -11,7 +11,7 @@ import ml_collections
 from fvae_jax.evaluation import metrics, runs
 from fvae_jax.evaluation.methods import of_run
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
-from fvae_jax.evaluation.tables import Report, Section, Table, number
+from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
 
 _LOG = logging.getLogger('fvae_jax')
 _SECTIONS = (table1, figure6, algorithm1, pictures, true_flow, table2)
@@ -52,8 +52,8 @@ def _summary(first: Section, methods: of_run.Methods) -> str:
     fvae, copy = row[methods.fvae.name], row[methods.copy.name]
     text = (
         f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source '
-        f'has {copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is '
-        'computed from the true target.'
+        f'has {copy["PSNR"].mean:.2f} dB, {shown(fvae["share of the way"].mean, 0)} % of the way to optical flow that '
+        'is computed from the true target.'
     )
     if fvae['LPIPS']:
         better = [name for name in row if row[name]['LPIPS'] and row[name]['LPIPS'].mean < fvae['LPIPS'].mean]

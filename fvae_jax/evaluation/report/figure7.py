@@ -146,11 +146,11 @@ def draw(pictures: Upsampling) -> np.ndarray:
             [f'source, {side} px', f'flow, {size} px (full color: {maximum:.1f} px of it)'],
         )
     ]
-    kernels = {'printed': ('as printed: bilinear', 'bilinear'), 'ours': ('as photos are edited: bicubic', 'Lanczos')}
+    kernels = {'printed': ('as printed (bilinear)',) * 2, 'ours': ('ours (bicubic)', 'ours (Lanczos)')}
     for kind, (pixels_keep, flow_keeps) in pictures.sharpness().items():
         labels = [
-            f'output of {size} px enlarged, {kernels[kind][0]}: keeps {pixels_keep:.2f} of the detail',
-            f'flow enlarged, source warped, {kernels[kind][1]}: keeps {flow_keeps:.2f}',
+            f'{kernels[kind][0]}: output enlarged, keeps {pixels_keep:.2f} of the detail',
+            f'{kernels[kind][1]}: flow enlarged, keeps {flow_keeps:.2f}',
         ]
         rows.append(([image_ops.to_uint8(picture) for picture in getattr(pictures, kind)], labels))
     return np.concatenate([image_ops.image_grid([cells], labels, scale=1) for cells, labels in rows])

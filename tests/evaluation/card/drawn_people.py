@@ -3,7 +3,7 @@
 import functools
 
 from fvae_jax.data import drawing
-from fvae_jax.evaluation.card import markdown
+from fvae_jax.evaluation import markdown
 from fvae_jax.evaluation.cases import Edit
 from fvae_jax.evaluation.tables import Report, Section
 from fvae_jax.ops import image as image_ops

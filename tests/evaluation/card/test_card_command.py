@@ -9,7 +9,7 @@ from editing import models
 from configs import synthetic
 from fvae_jax import bundle as bundle_lib, cli, config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.card import markdown
+from fvae_jax.evaluation import markdown
 from fvae_jax.evaluation.tables import Column, Report, Row, Section, Table, Value
 from fvae_jax.training import writers
 

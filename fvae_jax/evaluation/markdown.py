@@ -1,4 +1,4 @@
-"""A report as Markdown, for documents that are read as text, and its numbers as JSON beside it."""
+"""Reports and tables as Markdown, for what is read as text, and their numbers as JSON beside it."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def numbers(report: Report) -> dict:
       without an interval; 'inf' and 'nan' stand for what JSON cannot hold. A row with a note has that alone.
     """
 
-    def table(content: Table) -> dict:
+    def rows(content: Table) -> dict:
         return {
             row.label: {'note': row.note}
             if row.note
@@ -53,32 +53,33 @@ def numbers(report: Report) -> dict:
 
     return {
         'facts': dict(report.facts),
-        'tables': {content.name: table(content) for section in report.sections for content in section.tables},
+        'tables': {content.name: rows(content) for section in report.sections for content in section.tables},
     }
 
 
 def _section(section: Section) -> str:
     # Paragraphs are wrapped where they are written; a reader wraps them anew.
     paragraphs = [' '.join(text.split()) for text in re.split(r'\n\s*\n', section.text.strip()) if text]
-    return '\n\n'.join([f'## {section.title}', *paragraphs, *map(_table, section.tables)])
+    return '\n\n'.join([f'## {section.title}', *paragraphs, *map(table, section.tables)])
 
 
-def _table(table: Table) -> str:
-    signs = [_SIGNS[column.better] for column in table.columns]
+def table(content: Table) -> str:
+    """A table with its heading and caption."""
+    signs = [_SIGNS[column.better] for column in content.columns]
     lines = [
-        [table.row_heading, *(_heading(column) + sign for column, sign in zip(table.columns, signs))],
-        ['---', *('---:' for _ in table.columns)],
+        [content.row_heading, *(_heading(column) + sign for column, sign in zip(content.columns, signs))],
+        ['---', *('---:' for _ in content.columns)],
     ]
-    for row in table.rows:
+    for row in content.rows:
         label = f'{row.label} ({row.left_out})' if row.left_out else row.label
         cells = (
-            [row.note] + [''] * (len(table.columns) - 1)
+            [row.note] + [''] * (len(content.columns) - 1)
             if row.note
-            else [_cell(cell, column.decimals) for column, cell in zip(table.columns, row.cells, strict=True)]
+            else [_cell(cell, column.decimals) for column, cell in zip(content.columns, row.cells, strict=True)]
         )
         lines.append([f'**{label}**' if row.ours else label, *cells])
     body = '\n'.join(f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in line)} |' for line in lines)
-    return f'### {table.title}\n\n{table.caption}\n\n{body}'
+    return f'### {content.title}\n\n{content.caption}\n\n{body}'
 
 
 def _heading(column: Column) -> str:
