@@ -151,7 +151,7 @@ def test_commands_within_the_text(folder, command):
         'python -m fvae_jax.main --config=configs/synthetic.py:huge',
         'python -m fvae_jax.main --config=configs/photos.py --config.data.rot=x',
         'python -m fvae_jax.main',
-        'python -m fvae_jax.evaluation.upsampling me.jpg --smirk 1 --out x.png',
+        'fvae figure7 me.jpg --smirk 1 --out x.png',
         'python -m fvae_jax.nothing',
     ],
 )

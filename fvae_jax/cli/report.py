@@ -1,11 +1,25 @@
-"""`fvae report`."""
+"""`fvae report`: a run compared with other methods, by numbers and pictures."""
 
 from collections.abc import Sequence
 
-from fvae_jax.evaluation import command
+from fvae_jax import runtime
+from fvae_jax.cli import arguments, runs
 
 
 def run(argv: Sequence[str]) -> int:
-    """Runs `fvae report`."""
-    command.report(argv)
+    """Runs `fvae report RUN`."""
+    parser = arguments.Parser(
+        'fvae report',
+        'RUN',
+        "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
+        'example:\n  fvae report runs/mine',
+    )
+    runs.add_run(parser)
+    args = parser.parse(argv)
+    config = runs.config_of(args)
+    runtime.prepare()
+    runtime.log_to_stderr()
+    from fvae_jax.evaluation.report import build
+
+    print(build.report(config, args.run))
     return 0

@@ -249,7 +249,15 @@ class Model:
         return np.asarray(self._mask_decode(latent, face.mask_features))
 
     def between(
-        self, first: EncodedFace, second: EncodedFace, t: float, blend: str = 'logit', anchor: bool = True
+        self,
+        first: EncodedFace,
+        second: EncodedFace,
+        t: float,
+        blend: str = 'logit',
+        anchor: bool = True,
+        *,
+        masked: bool = True,
+        pixels_only: bool = False,
     ) -> Between:
         """Decodes the frame between two faces (Algorithm 2).
 
@@ -262,15 +270,18 @@ class Model:
           t: How far from the first to the second, in [0, 1].
           blend: See `latent.blend_weights`.
           anchor: Whether both flows start from their own faces; see the class.
+          masked: Whether to ask the mask; without it both warps are trusted alike.
+          pixels_only: Whether to leave out the content layer, as the paper does.
 
         Raises:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
-        logits = [self.mask_logits(face, latent) for face in (first, second)]
+        alike = np.zeros((self.size, self.size), np.float32)
+        logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
         displacements, contents = zip(*(self.change(face, latent, anchor) for face in (first, second)))
         content = None
-        if contents[0] is not None and blend != 'paper':
+        if contents[0] is not None and not pixels_only and blend != 'paper':
             # alpha 1 is no confidence at all: what a photo does not have, the other one may.
             logits = [logit + np.log(np.maximum(1 - new.alpha, 1e-6)) for logit, new in zip(logits, contents)]
             alpha = np.minimum(*(new.alpha for new in contents))

@@ -1,22 +1,49 @@
-"""What a report looks at: pairs, true middle frames and true flows of people kept out of training."""
+"""What methods are asked to make: pairs, edits, true middle frames and true flows of people kept out of training.
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+A set may hold more images than fit in memory, so cases are read when they are looked at, a batch at a time.
+"""
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import ml_collections
 import numpy as np
+from tqdm import tqdm
 
 from fvae_jax.data import index, pairs as pairs_lib, pipeline
-from fvae_jax.data.drawn import expressions
+from fvae_jax.data.drawn import expressions as drawn_expressions
 from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent
-from fvae_jax.evaluation.baselines.base import Pair
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import experiment
 
 MIDDLES = (0.25, 0.5, 0.75)
 # A frame whose strength is that close to one of them stands for it: sets are drawn with some scatter.
 _CLOSE = 0.02
+_DRAWN = 8  # drawn images that are kept: a face is drawn at several strengths, its ends are the same for all
+
+Case = TypeVar('Case', bound=tuple)
+
+
+class Pair(NamedTuple):
+    """Two aligned crops of one person with different labels; what Table 1 is about.
+
+    Attributes:
+      identity: Who.
+      source_expression, target_expression: The labels.
+      source: S with T's color statistics where the run transfers colors (5.2), (H, W, 3) float32 in [-1, 1].
+      target: T, of the same shape.
+      second: Another image of the person, neither S nor T, with T's color statistics likewise; None where there
+        is none.
+    """
+
+    identity: str
+    source_expression: str
+    target_expression: str
+    source: np.ndarray
+    target: np.ndarray
+    second: np.ndarray | None = None
 
 
 class Middle(NamedTuple):
@@ -52,137 +79,193 @@ class KnownFlow(NamedTuple):
     known: np.ndarray
 
 
-class Change(NamedTuple):
-    """A person's neutral photo and one with an expression, as they are: what Algorithm 1 should do.
+class Edit(NamedTuple):
+    """An edit to make from one photo as it is, and what the person's own face did: what Algorithm 1 is about.
 
     Attributes:
-      identity, expression: Who, and what.
-      neutral, expressive: (H, W, 3) float32 in [-1, 1].
+      identity: Who.
+      source, target: The expressions to come from and to go to.
+      start, truth: The person with either, (H, W, 3) float32 in [-1, 1].
     """
 
     identity: str
-    expression: str
-    neutral: np.ndarray
-    expressive: np.ndarray
+    source: str
+    target: str
+    start: np.ndarray
+    truth: np.ndarray
 
 
-def pairs(
-    faces: experiment.Faces, part: str, config: ml_collections.ConfigDict, limit: int | None = None
-) -> Iterator[Pair]:
-    """Yields ordered pairs of 'train' or 'test' people, at most `limit`, spread evenly over all.
+class Cases(Sequence, Generic[Case]):
+    """Cases in order. The images of one are read whenever it is taken, so that only those in use are in memory.
+
+    Args:
+      heads: What is known of each without its images: the case, with anything in place of the images.
+      read: Makes the case of its head; by default the heads are cases already.
+
+    Attributes:
+      heads: Likewise, (cases,).
+    """
+
+    def __init__(self, heads: Iterable[Case], read: Callable[[Any], Case] = lambda head: head):
+        self.heads = tuple(heads)
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __getitem__(self, i: int) -> Case:
+        return self._read(self.heads[i])
+
+    @property
+    def people(self) -> list[str]:
+        """Whose each case is."""
+        return [head.identity for head in self.heads]
+
+    def where(self, wanted: Callable[[Case], bool]) -> 'Cases[Case]':
+        """Those whose heads are wanted."""
+        return Cases(filter(wanted, self.heads), self._read)
+
+    def map(self, change: Callable[[Case], Case]) -> 'Cases[Case]':
+        """The cases of changed heads, whose images are read likewise."""
+        return Cases(map(change, self.heads), self._read)
+
+    def spread(self, limit: int) -> 'Cases[Case]':
+        """At most `limit` of them, spread evenly over all."""
+        return Cases([self.heads[i] for i in spread(len(self), limit)], self._read)
+
+    def batches(self, size: int, what: str) -> Iterator[list[Case]]:
+        """Reads `size` at a time, and shows how far one is if that takes more than two seconds."""
+        with tqdm(total=len(self), desc=what, delay=2, leave=False, disable=None) as bar:
+            for start in range(0, len(self), size):
+                yield [self[i] for i in range(start, min(start + size, len(self)))]
+                bar.update(size)
+
+
+def spread(count: int, limit: int) -> list[int]:
+    """At most `limit` of the numbers from 0 to `count` − 1, spread evenly."""
+    return pipeline.thin(np.arange(count), limit).tolist()
+
+
+def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict) -> Cases[Pair]:
+    """The ordered pairs of 'train' or 'test' people.
 
     Images of partial strength stay out: their labels do not say what they show, so that a method that knows labels
     alone, the average flow, could not be asked.
     """
-    config = config.copy_and_resolve_references()
-    config.data.true_flow = False
-    chosen = _whole_pairs(faces, part)
-    for source, target in pipeline.thin(chosen, limit or len(chosen)):
-        yield _pair(faces, int(source), int(target), config)[0]
+    load = _pair_loader(faces, config, true_flow=False)
+
+    def read(head: Pair) -> Pair:
+        second = None if head.second is None else load(head.second, head.target)['source']
+        example = load(head.source, head.target)
+        return head._replace(source=example['source'], target=example['target'], second=second)
+
+    return Cases(_pair_heads(faces, part), read)
 
 
-def _whole_pairs(faces: experiment.Faces, part: str) -> np.ndarray:
-    """The pairs of images that are neutral or of full strength, (pairs, 2)."""
-    whole = [r.expression == index.NEUTRAL or r.strength >= latent.FULL_STRENGTH for r in faces.data.records]
-    return np.asarray([pair for pair in faces.pairs(part) if all(whole[i] for i in pair)]).reshape(-1, 2)
+def known_flows(faces: Faces, config: ml_collections.ConfigDict) -> Cases[KnownFlow]:
+    """The test pairs of full strength with known flow; none if the set ships no flow."""
+    load, references = _pair_loader(faces, config, true_flow=True), [r.reference for r in faces.data.records]
+
+    def read(head: KnownFlow) -> KnownFlow:
+        example = load(head.pair.source, head.pair.target)
+        pair = head.pair._replace(source=example['source'], target=example['target'])
+        return KnownFlow(pair, example['displacement'], example['exposed'], example['known'])
+
+    heads = [head._replace(second=None) for head in _pair_heads(faces, 'test')]
+    known = [head for head in heads if references[head.source] and references[head.source] == references[head.target]]
+    return Cases([KnownFlow(head, *[None] * 3) for head in known], read)
 
 
-def known_flows(faces: experiment.Faces, config: ml_collections.ConfigDict, limit: int) -> Iterator[KnownFlow]:
-    """Yields test pairs of full strength with known flow, at most `limit`; none if the set ships no flow."""
-    config = config.copy_and_resolve_references()
-    config.data.true_flow = True
+def _pair_heads(faces: Faces, part: str) -> Iterator[Pair]:
+    """The pairs of images that are neutral or of full strength, with places in the set in place of images."""
     records = faces.data.records
-    chosen = np.asarray(
-        [
-            (s, t)
-            for s, t in _whole_pairs(faces, 'test')
-            if records[s].reference and records[s].reference == records[t].reference
-        ]
-    )
-    for source, target in pipeline.thin(chosen, limit):
-        pair, example = _pair(faces, int(source), int(target), config)
-        yield KnownFlow(pair, example['displacement'], example['exposed'], example['known'])
+    members: dict[str, list[int]] = {}
+    for i, record in enumerate(records):
+        members.setdefault(record.identity, []).append(i)
+    for source, target in faces.pairs(part).tolist():
+        if is_whole(records[source]) and is_whole(records[target]):
+            others = [i for i in members[records[target].identity] if i not in (source, target)]
+            # Which one does not matter, as long as it is always the same.
+            second = others[(source + target) % len(others)] if others else None
+            labels = (records[i].expression for i in (source, target))
+            yield Pair(records[source].identity, *labels, source, target, second)
 
 
-def _pair(
-    faces: experiment.Faces, source: int, target: int, config: ml_collections.ConfigDict
-) -> tuple[Pair, dict[str, np.ndarray]]:
-    records, plain = faces.data.records, pairs_lib.Augmentation()
-    example = pairs_lib.load_pair(faces.data, source, target, plain, config.data)
-    others = [
-        i
-        for i, record in enumerate(records)
-        if record.identity == records[target].identity and i not in (source, target)
-    ]
-    second = None
-    if others:
-        # Which one does not matter, as long as it is always the same.
-        other = others[(source + target) % len(others)]
-        second = pairs_lib.load_pair(faces.data, other, target, plain, config.data)['source']
-    names = (records[i].expression for i in (source, target))
-    return Pair(records[source].identity, *names, example['source'], example['target'], second), example
+def _pair_loader(faces: Faces, config: ml_collections.ConfigDict, *, true_flow: bool) -> Callable[..., dict]:
+    settings = config.data.copy_and_resolve_references()
+    settings.true_flow = true_flow
+    plain = pairs_lib.Augmentation()
+    return lambda source, target: pairs_lib.load_pair(faces.data, source, target, plain, settings)
 
 
-def middle_frames(faces: experiment.Faces, config: ml_collections.ConfigDict) -> Iterator[Middle]:
-    """Yields the true frames between neutral and full expressions of test people.
+def is_whole(record) -> bool:
+    """Whether an image is neutral or shows its expression at full strength."""
+    return record.expression == index.NEUTRAL or record.strength >= latent.FULL_STRENGTH
+
+
+def middle_frames(faces: Faces, config: ml_collections.ConfigDict) -> Cases[Middle]:
+    """The true frames between neutral and full expressions of test people.
 
     Drawn faces are drawn at the strengths wanted; other sets have them where someone's images show an expression at
     a quarter, a half or three quarters of its full strength.
     """
     if config.data.set == 'synthetic':
-        yield from _drawn_middles(faces, config)
-    else:
-        yield from _stored_middles(faces)
+        return _drawn_middles(faces, config.data.image_size)
+    heads = [
+        Middle(head.identity, head.target, t, head.start, head.truth, found[0])
+        for head, members in _expressive(faces)
+        for t in MIDDLES
+        if (found := [i for strength, i in members if abs(strength / max(members)[0] - t) < _CLOSE])
+    ]
+    return Cases(heads, functools.partial(_with_images, faces, ('first', 'second', 'truth')))
 
 
-def _drawn_middles(faces: experiment.Faces, config: ml_collections.ConfigDict) -> Iterator[Middle]:
-    for name in faces.split.test:
-        face = DrawnFace(0, int(name.rpartition('_')[2]), config.data.image_size)
-        neutral = image_ops.to_float(face.image(index.NEUTRAL, 0.0))
-        for expression in expressions.EXPRESSIONS:
-            if expression != index.NEUTRAL:
-                full = image_ops.to_float(face.image(expression, 1.0))
-                for t in MIDDLES:
-                    yield Middle(name, expression, t, neutral, full, image_ops.to_float(face.image(expression, t)))
+def _drawn_middles(faces: Faces, size: int) -> Cases[Middle]:
+    face = functools.lru_cache(1)(lambda name: DrawnFace(0, int(name.rpartition('_')[2]), size))
+
+    @functools.lru_cache(_DRAWN)
+    def draw(name: str, expression: str, strength: float) -> np.ndarray:
+        return image_ops.to_float(face(name).image(expression, strength))
+
+    def read(head: Middle) -> Middle:
+        name, expression = head.identity, head.expression
+        ends = draw(name, index.NEUTRAL, 0.0), draw(name, expression, 1.0)
+        return Middle(name, expression, head.t, *ends, draw(name, expression, head.t))
+
+    shown = [expression for expression in drawn_expressions.EXPRESSIONS if expression != index.NEUTRAL]
+    return Cases([Middle(name, e, t, *[None] * 3) for name in faces.split.test for e in shown for t in MIDDLES], read)
 
 
-def _stored_middles(faces: experiment.Faces) -> Iterator[Middle]:
-    for name, shown in _by_person(faces).items():
-        neutral = shown.pop(index.NEUTRAL, None)
-        for expression, members in shown.items():
-            strength, full = max(members)
-            if not neutral or strength < latent.FULL_STRENGTH:
-                continue
-            for t in MIDDLES:
-                between = [i for s, i in members if abs(s / strength - t) < _CLOSE]
-                if between:
-                    images = (_image(faces, i) for i in (neutral[0][1], full, between[0]))
-                    yield Middle(name, expression, t, *images)
-
-
-def changes(faces: experiment.Faces, expressions: Collection[str]) -> Iterator[Change]:
-    """Yields every full expression of every test person, beside the person's neutral photo.
+def edits(faces: Faces, expressions: Collection[str]) -> Cases[Edit]:
+    """From the neutral photo of every test person to each of the person's full expressions.
 
     Args:
       faces: The set and its division.
       expressions: Those that the model knows; a rare one may be shown by test people alone.
     """
-    for name, shown in _by_person(faces).items():
-        neutral = shown.pop(index.NEUTRAL, None)
-        for expression, members in shown.items():
-            strength, full = max(members)
-            if neutral and strength >= latent.FULL_STRENGTH and {expression, index.NEUTRAL} <= set(expressions):
-                yield Change(name, expression, _image(faces, neutral[0][1]), _image(faces, full))
+    heads = [head for head, _ in _expressive(faces) if {head.target, index.NEUTRAL} <= set(expressions)]
+    return Cases(heads, functools.partial(_with_images, faces, ('start', 'truth')))
 
 
-def _by_person(faces: experiment.Faces) -> dict[str, dict[str, list[tuple[float, int]]]]:
-    """{test person: {expression: [(strength, index of the image)]}}."""
+def back(edit: Edit) -> Edit:
+    """The edit the other way, of a case or of its head."""
+    return Edit(edit.identity, edit.target, edit.source, edit.truth, edit.start)
+
+
+def _expressive(faces: Faces) -> Iterator[tuple[Edit, list[tuple[float, int]]]]:
+    """Yields the head of an edit for each full expression of a test person, and [(strength, place)] of its images."""
     people: dict[str, dict[str, list[tuple[float, int]]]] = {name: {} for name in faces.split.test}
     for i, record in enumerate(faces.data.records):
         if record.identity in people:
             people[record.identity].setdefault(record.expression, []).append((float(record.strength), i))
-    return people
+    for name, shown in people.items():
+        neutral = shown.pop(index.NEUTRAL, None)
+        for expression, members in shown.items():
+            strength, full = max(members)
+            if neutral and strength >= latent.FULL_STRENGTH:
+                yield Edit(name, index.NEUTRAL, expression, neutral[0][1], full), members
 
 
-def _image(faces: experiment.Faces, i: int) -> np.ndarray:
-    return image_ops.to_float(faces.data[i]['image'])
+def _with_images(faces: Faces, fields: Sequence[str], head: Case) -> Case:
+    images = {name: image_ops.to_float(faces.data[getattr(head, name)]['image']) for name in fields}
+    return head._replace(**images)

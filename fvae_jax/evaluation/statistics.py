@@ -1,15 +1,26 @@
 """Intervals around what was measured: means over pairs of people, and ratios of means."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 _CONFIDENCE = 0.95
 
 
-def bootstrap_interval(
-    values: np.ndarray, people: Sequence[str], seed: int = 0, resamples: int = 2000
-) -> tuple[float, float, float]:
+class Value(NamedTuple):
+    """A number with its 95 % interval, if it has one."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+    def percent(self) -> 'Value':
+        """A share as per cent."""
+        return Value(*(None if part is None else 100 * part for part in self))
+
+
+def bootstrap_interval(values: np.ndarray, people: Sequence[str], seed: int = 0, resamples: int = 2000) -> Value:
     """The mean over pairs and its 95 % percentile interval over people (cluster bootstrap).
 
     Pairs of one person resemble each other, so people are drawn with replacement, each with all pairs, and the mean
@@ -23,7 +34,7 @@ def bootstrap_interval(
       resamples: Number of draws.
 
     Returns:
-      mean, low and high; low and high are nan with fewer than two people, all three without pairs.
+      The mean; low and high are nan with fewer than two people, all three without pairs.
 
     Raises:
       ValueError: There are not as many people as values.
@@ -33,7 +44,7 @@ def bootstrap_interval(
 
 def bootstrap_ratio(
     parts: np.ndarray, wholes: np.ndarray, people: Sequence[str], seed: int = 0, resamples: int = 2000
-) -> tuple[float, float, float]:
+) -> Value:
     """The mean of the parts over that of the wholes, with an interval as that of `bootstrap_interval`.
 
     A mean of ratios would hang on the pairs whose whole is next to nothing.
@@ -46,7 +57,7 @@ def bootstrap_ratio(
       resamples: Number of draws.
 
     Returns:
-      ratio, low and high, nan as there.
+      The ratio; low and high are nan as there.
 
     Raises:
       ValueError: The three differ in length.
@@ -58,14 +69,25 @@ def bootstrap_ratio(
             f'values of shape {parts.shape} and {wholes.shape} for {len(person)} people; each value needs one person'
         )
     if not len(names):
-        return np.nan, np.nan, np.nan
+        return Value(np.nan, np.nan, np.nan)
     ratio = float(parts.sum() / wholes.sum())
     if len(names) < 2:
-        return ratio, np.nan, np.nan
+        return Value(ratio, np.nan, np.nan)
     sums = np.stack([np.bincount(person, parts), np.bincount(person, wholes)])
     drawn = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
     part, whole = sums[:, drawn].sum(-1)
     ratios = np.sort(part / whole)
     # Order statistics: between two infinite means there is nothing to interpolate.
     tail = int((1 - _CONFIDENCE) / 2 * resamples)
-    return ratio, float(ratios[tail]), float(ratios[-1 - tail])
+    return Value(ratio, float(ratios[tail]), float(ratios[-1 - tail]))
+
+
+def share_interval(held: np.ndarray, people: Sequence[str]) -> Value:
+    """In how many cases something holds, %, with an interval as that of `bootstrap_interval`."""
+    return bootstrap_interval(np.asarray(held, float), people).percent()
+
+
+def known_interval(values: np.ndarray, people: Sequence[str]) -> Value:
+    """`bootstrap_interval` of the values that are not NaN."""
+    known = ~np.isnan(values)
+    return bootstrap_interval(np.asarray(values)[known], np.asarray(people)[known])

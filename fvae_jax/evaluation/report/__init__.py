@@ -1,155 +1,24 @@
-"""What a report is made of: tables with intervals, figures, sections.
+"""The report of a run: a section for each table or figure of the paper, which measures, draws and tells."""
 
-`page` writes it as one page with its numbers beside it, `figures` and `grids` draw its pictures.
-"""
+import pathlib
+from typing import NamedTuple
 
-import math
-import os
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
-
-Better = Literal['higher', 'lower', 'nearest 1']
+from fvae_jax.evaluation.methods.of_run import Methods
+from fvae_jax.evaluation.metrics import Judge
+from fvae_jax.evaluation.runs import Run
 
 
-class Value(NamedTuple):
-    """A number with its 95 % interval, if it has one."""
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-
-
-# None is a blank; what is not a number is text in place of one.
-Cell = Value | float | str | None
-
-
-class Column(NamedTuple):
-    """A column of a table.
+class Context(NamedTuple):
+    """What every section may look at.
 
     Attributes:
-      heading: What it measures; unique within its group.
-      unit: Of its numbers, or what they are counted over.
-      decimals: How many the page shows; files hold full precision.
-      better: Which number wins, if the column is a contest.
-      group: A heading above this and the neighbours of the same group.
+      run: The run.
+      methods: What it is compared with.
+      judge: Scores images.
+      drawings: A folder for the figures.
     """
 
-    heading: str
-    unit: str = ''
-    decimals: int = 2
-    better: Better | None = None
-    group: str = ''
-
-    @property
-    def name(self) -> str:
-        """Its name in files and figures."""
-        return f'{self.group}, {self.heading}' if self.group else self.heading
-
-
-class Row(NamedTuple):
-    """A row of a table.
-
-    Attributes:
-      label: The heading of the row.
-      cells: One for each column, unless there is a note.
-      note: What stands in place of the numbers: 'missing: train it with `COMMAND`'.
-      ours: Whether to set the row off as the method that the report is about.
-      left_out: Why the row takes no part in the contests ('sees the answer'); shown with the label.
-    """
-
-    label: str
-    cells: Sequence[Cell] = ()
-    note: str = ''
-    ours: bool = False
-    left_out: str = ''
-
-
-class Table(NamedTuple):
-    """Rows of numbers.
-
-    Attributes:
-      name: Of its file and its anchor: letters, digits, hyphens, underscores; unique in the report.
-      title, caption: What stands above it.
-      columns, rows: What it holds.
-      row_heading: What the labels of the rows are.
-    """
-
-    name: str
-    title: str
-    caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
-    row_heading: str = 'method'
-
-    def best(self) -> set[tuple[int, int]]:
-        """Finds the winners of every contest between at least two rows.
-
-        Returns:
-          Their (row, column). Numbers that look the same on the page share the win; NaN never wins.
-        """
-        winners = set()
-        for j, column in enumerate(self.columns):
-            values = {i: number(row.cells[j]) for i, row in enumerate(self.rows) if not row.note and not row.left_out}
-            distances = {
-                i: _distance(value.mean, column)
-                for i, value in values.items()
-                if value is not None and not math.isnan(value.mean)
-            }
-            if column.better and len(distances) > 1:
-                winners |= {(i, j) for i in distances if distances[i] == min(distances.values())}
-        return winners
-
-
-class Figure(NamedTuple):
-    """A picture.
-
-    Attributes:
-      title, caption: What stands below it.
-      file: A PNG, already drawn, anywhere; its name, unique in the report, is kept. It is shown 96 pixels of
-        the page for each of its inches.
-      alt: What it shows, for those who cannot see it.
-    """
-
-    title: str
-    caption: str
-    file: str | os.PathLike
-    alt: str
-
-
-class Section(NamedTuple):
-    """A part of the report; in its text blank lines part paragraphs, and backticks enclose code."""
-
-    title: str
-    text: str
-    tables: Sequence[Table] = ()
-    figures: Sequence[Figure] = ()
-
-
-class Report(NamedTuple):
-    """A page and its numbers.
-
-    Attributes:
-      title: Of the page.
-      summary: The result in one paragraph.
-      facts: What the numbers depend on: config, seed, steps, people, hardware.
-      sections: The rest, with unique titles.
-    """
-
-    title: str
-    summary: str
-    facts: Mapping[str, str | int | float]
-    sections: Sequence[Section]
-
-
-def number(cell: Cell) -> Value | None:
-    """A cell as Python floats, or None where it holds none."""
-    if cell is None or isinstance(cell, str):
-        return None
-    parts = cell if isinstance(cell, Value) else Value(cell)
-    return Value(*(None if part is None else float(part) for part in parts))
-
-
-def _distance(mean: float, column: Column) -> float:
-    """How far a number, as the page shows it, is from what its column asks for; the least wins."""
-    shown = round(mean, column.decimals)
-    return {'higher': -shown, 'lower': shown}.get(column.better, round(abs(shown - 1), column.decimals))
+    run: Run
+    methods: Methods
+    judge: Judge
+    drawings: pathlib.Path

@@ -8,17 +8,13 @@ import tempfile
 
 import ml_collections
 
-import fvae_jax
-from fvae_jax.editing import editor as editor_lib
-from fvae_jax.errors import InputError
-from fvae_jax.evaluation import methods as methods_lib, metrics
-from fvae_jax.evaluation.baselines import fading, learned
-from fvae_jax.evaluation.report import Report, Section, Table, number, page
-from fvae_jax.evaluation.sections import Context, editing, flow, gallery, interpolation, perception, reconstruction
-from fvae_jax.training import experiment
+from fvae_jax.evaluation import metrics, runs
+from fvae_jax.evaluation.methods import of_run
+from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
+from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
 
 _LOG = logging.getLogger('fvae_jax')
-_SECTIONS = (reconstruction, interpolation, editing, gallery, flow, perception)
+_SECTIONS = (table1, figure6, algorithm1, pictures, true_flow, table2)
 
 
 def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
@@ -34,34 +30,30 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
     Raises:
       InputError: There is no finished run, or its images are not there.
     """
-    workdir, faces = experiment.open_run(config, workdir)
-    model = workdir / 'model.safetensors'
-    if not model.exists():
-        raise InputError(f'{model} is missing; let the training of {workdir} end first')
-    editor = editor_lib.load(model)
-    methods = methods_lib.open_methods(workdir, faces, config, editor)
-    with tempfile.TemporaryDirectory(dir=workdir, prefix='.report') as drawings:
-        context = Context(workdir, config, faces, editor, methods, metrics.Judge(), pathlib.Path(drawings))
+    run = runs.open_run(config, workdir)
+    methods = of_run.open_methods(run)
+    with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
+        context = Context(run, methods, metrics.Judge(), pathlib.Path(drawings))
         sections = []
         for module in _SECTIONS:
             found = module.section(context)
             if found is not None:
                 _LOG.info('%s: done', found.title)
                 sections.append(found)
-        result = Report(f'FVAE report: {config.name}', _summary(sections[0]), _facts(context), sections)
-        return page.write(result, workdir / 'report')
+        result = Report(f'FVAE report: {config.name}', _summary(sections[0], methods), _facts(run), sections)
+        return page.write(result, run.workdir / 'report')
 
 
-def _summary(first: Section) -> str:
+def _summary(first: Section, methods: of_run.Methods) -> str:
     """One paragraph from Table 1."""
     table: Table = first.tables[0]
     names = [column.name for column in table.columns]
     row = {r.label: dict(zip(names, map(number, r.cells))) for r in table.rows if not r.note}
-    fvae, copy = row[learned.FVAE.name], row[fading.Copy.name]
+    fvae, copy = row[methods.fvae.name], row[methods.copy.name]
     text = (
-        f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source has '
-        f'{copy["PSNR"].mean:.2f} dB, {fvae["share of the way"].mean:.0f} % of the way to optical flow that is computed '
-        'from the true target.'
+        f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source '
+        f'has {copy["PSNR"].mean:.2f} dB, {shown(fvae["share of the way"].mean, 0)} % of the way to optical flow that '
+        'is computed from the true target.'
     )
     if fvae['LPIPS']:
         better = [name for name in row if row[name]['LPIPS'] and row[name]['LPIPS'].mean < fvae['LPIPS'].mean]
@@ -71,18 +63,12 @@ def _summary(first: Section) -> str:
     return text
 
 
-def _facts(context: Context) -> dict[str, str | int | float]:
-    config, split = context.config, context.faces.split
-    info = context.editor.bundle.info
+def _facts(run: runs.Run) -> dict[str, str | int | float]:
     packages = ' '.join(f'{name} {__import__(name).__version__}' for name in ('jax', 'flax', 'cv2'))
+    facts = run.facts()
     return {
-        'run': config.name,
-        'data': f'{config.data.set} {info.get("data") or ""}'.strip(),
-        'people': f'{len(split.train)} to train, {len(split.validation)} to validate, {len(split.test)} to test',
-        'size': f'{config.data.image_size} px, width {config.model.width}',
-        'seed': config.seed,
-        'steps': f'{info["step"]} (the best of {config.train.steps})',
+        **facts,
+        'software': f'{facts["software"]}, {packages}',
         'machine': f'{os.cpu_count()} × {platform.machine()}, {platform.system()}, Python {platform.python_version()}',
-        'software': f'fvae_jax {fvae_jax.__version__}, {packages}',
-        'made by': f'`fvae report {context.workdir}`',
+        'made by': f'`fvae report {run.workdir}`',
     }

@@ -1,4 +1,4 @@
-"""Plots of the report: one style, colors that the colour-blind tell apart, markers and lines for grey prints.
+"""Plots of the report: one style, colors that the color-blind tell apart, markers and lines for gray prints.
 
 All write a PNG as wide as the report's page, the same bytes for the same numbers.
 """
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fvae_jax.evaluation.report import Row, Table, number
+from fvae_jax.evaluation.tables import Row, Table, number
 from fvae_jax.photo import output
 
 # Inches of the page, which has 96 px for each.
@@ -71,17 +71,14 @@ class Detection(NamedTuple):
     recalls: Sequence[float]
 
 
-def dots_with_intervals(
-    table: Table, columns: Sequence[str], path: str | os.PathLike, reference: str | None = None
-) -> None:
+def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.PathLike) -> None:
     """Draws columns of a table side by side, a dot with its interval for each method (Table 1).
 
     Args:
-      table: where the numbers are; rows without any in these columns are not drawn, those left out of the
+      table: Where the numbers are; rows without any in these columns are not drawn, those left out of the
         contest are hollow.
-      columns: names of columns; those without any number are not drawn.
-      path: the PNG to write or replace.
-      reference: label of the row, such as copying, whose numbers go through the panels as lines.
+      columns: Names of columns; those without any number are not drawn.
+      path: The PNG to write or replace.
     """
     rows = [row for row in table.rows if not row.note]
     chosen = [[column.name for column in table.columns].index(name) for name in columns]
@@ -102,8 +99,6 @@ def dots_with_intervals(
                 panel.axvline(1, color=_INK, linewidth=1)
             for y, row in enumerate(rows):
                 value = number(row.cells[j])
-                if value and row.label == reference:
-                    panel.axvline(value.mean, label=reference, **_REFERENCE)
                 if value and value.low is not None:
                     panel.hlines(
                         y, value.low, value.high, color=_dot_style(row)['color'], linewidth=2.2, label='95 % interval'
@@ -117,19 +112,13 @@ def dots_with_intervals(
         _add_legend(figure, 'outside lower right', ncols=4)
 
 
-def strength_plot(
-    strengths: Sequence[float],
-    series: Mapping[str, Curve],
-    path: str | os.PathLike,
-    y_label: str = "change, % of the person's real change",
-) -> None:
+def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path: str | os.PathLike) -> None:
     """Draws how far Algorithm 1 goes at each strength, beside the ideal: at strength 1 the real change.
 
     Args:
-      strengths: n numbers, increasing.
-      series: what is measured at each (mouth-corner lift, mouth width), %.
-      path: the PNG to write or replace.
-      y_label: what the numbers are.
+      strengths: N numbers, increasing.
+      series: What is measured at each (mouth-corner lift, mouth width), %.
+      path: The PNG to write or replace.
     """
     with _canvas(path, 4.9) as figure:
         axes = figure.subplots()
@@ -139,7 +128,8 @@ def strength_plot(
         for (name, curve), style in zip(series.items(), _curve_styles()):
             axes.fill_between(strengths, curve.lows, curve.highs, color=style['color'], alpha=0.15, linewidth=0)
             axes.plot(strengths, curve.means, label=name, **style)
-        axes.set(xlabel='strength of the edit', ylabel=y_label, xticks=list(strengths))
+        axes.set(xlabel='strength of the edit', xticks=list(strengths))
+        axes.set_ylabel("change, % of the person's real change")
         _add_legend(figure, 'outside right upper')
 
 
@@ -147,9 +137,9 @@ def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Cu
     """Draws one panel per metric: the methods against the position between two crops (Algorithm 2).
 
     Args:
-      ts: n positions in (0, 1), increasing.
-      panels: for the title of each panel, its methods.
-      path: the PNG to write or replace.
+      ts: N positions in (0, 1), increasing.
+      panels: For the title of each panel, its methods.
+      path: The PNG to write or replace.
     """
     names = dict.fromkeys(name for methods in panels.values() for name in methods)
     styles = dict(zip(names, _curve_styles()))
@@ -174,9 +164,9 @@ def precision_recall_plot(curves: Mapping[str, Detection], base_rate: float, pat
     """Draws precision against recall over thresholds, with a marker where the threshold is nearest to 0.5.
 
     Args:
-      curves: one for each map; a map that only says yes or no has one threshold and is a marker.
-      base_rate: share of the pixels that are to be found, which is the precision of chance.
-      path: the PNG to write or replace.
+      curves: One for each map; a map that only says yes or no has one threshold and is a marker.
+      base_rate: Share of the pixels that are to be found, which is the precision of chance.
+      path: The PNG to write or replace.
     """
     with _canvas(path, 4.9) as figure:
         axes = figure.subplots()

@@ -5,21 +5,19 @@ import html
 import importlib.resources
 import itertools
 import json
-import math
 import os
 import pathlib
 import re
 import shutil
 import string
 import urllib.parse
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import PIL.Image
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.report import Cell, Column, Figure, Report, Section, Table, Value, number
+from fvae_jax.evaluation.tables import Cell, Column, Figure, Report, Section, Table, Value, exact, number, shown
 from fvae_jax.photo import output
 
 _SIGNS = {'higher': '↑', 'lower': '↓', 'nearest 1': '→ 1'}
@@ -30,30 +28,29 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
     """Writes a report: all of it or, when something fails, nothing, so that an older one stays whole.
 
     Args:
-      report: what to write; its figures are copied.
-      folder: where to, in an existing folder; an older report there is replaced, with all its files.
+      report: What to write; its figures are copied.
+      folder: Where to, in an existing folder; an older report there is replaced, with all its files.
 
     Returns:
       The page, `folder/index.html`. Beside it: `report.json`, `tables/NAME.csv`, `figures/`.
 
     Raises:
-      InputError: the folder holds something else or cannot be written, a figure cannot be read, or names
-        are not unique.
+      InputError: The folder holds something else or cannot be written, or a figure cannot be read.
     """
     folder = pathlib.Path(os.path.abspath(folder))
     output.check_folder(folder.parent)
     if folder.exists() and not (folder.is_dir() and (_is_report(folder) or not any(folder.iterdir()))):
         raise InputError(f"'{folder}' is no report and would be replaced; choose another folder")
-    _check(report)
     rendered = _render(report)
     with output.replacing_folder(folder) as temporary:
         for name in ('figures', 'tables'):
             (temporary / name).mkdir()
-        for figure in _figures(report):
-            shutil.copyfile(figure.file, temporary / 'figures' / pathlib.Path(figure.file).name)
-        for table in _tables(report):
-            with open(temporary / 'tables' / f'{table.name}.csv', 'w', encoding='utf-8', newline='') as file:
-                csv.writer(file).writerows(_csv_rows(table))
+        for section in report.sections:
+            for figure in section.figures:
+                shutil.copyfile(figure.file, temporary / 'figures' / pathlib.Path(figure.file).name)
+            for table in section.tables:
+                with open(temporary / 'tables' / f'{table.name}.csv', 'x', encoding='utf-8', newline='') as file:
+                    csv.writer(file).writerows(_csv_rows(table))
         _write_text(temporary / 'report.json', json.dumps(_as_json(report), indent=1, ensure_ascii=False) + '\n')
         _write_text(temporary / 'index.html', rendered)
     return folder / 'index.html'
@@ -68,56 +65,12 @@ def _write_text(path: pathlib.Path, text: str) -> None:
     path.write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
-def _tables(report: Report) -> Iterator[Table]:
-    return itertools.chain.from_iterable(section.tables for section in report.sections)
-
-
-def _figures(report: Report) -> Iterator[Figure]:
-    return itertools.chain.from_iterable(section.figures for section in report.sections)
-
-
-def _check(report: Report) -> None:
-    """Raises `InputError` where a name is taken twice, or a row and its columns disagree."""
-    _check_unique('sections', map(_anchor, report.sections))
-    _check_unique('tables', (table.name for table in _tables(report)))
-    _check_unique('figures', (pathlib.Path(figure.file).name for figure in _figures(report)))
-    for table in _tables(report):
-        if not re.fullmatch(r'[\w-]+', table.name):
-            raise InputError(f"table '{table.name}' names a file; use letters, digits, - and _")
-        _check_unique(f"columns of table '{table.name}'", (column.name for column in table.columns))
-        for column in table.columns:
-            if column.better not in (None, *_SIGNS):
-                raise InputError(
-                    f"column '{column.name}' of table '{table.name}' is better when "
-                    f"'{column.better}'; use one of {', '.join(_SIGNS)}, or None"
-                )
-        for row in table.rows:
-            if not row.note and len(row.cells) != len(table.columns):
-                raise InputError(
-                    f"row '{row.label}' of table '{table.name}' has {len(row.cells)} cells for "
-                    f'{len(table.columns)} columns; give one each, or a note'
-                )
-
-
-def _check_unique(what: str, names: Iterable[str]) -> None:
-    name, count = max(Counter(names).items(), key=lambda item: item[1], default=('', 0))
-    if count > 1:
-        raise InputError(f"{count} {what} of the report have the name '{name}'; give each its own")
-
-
 def _as_json(report: Report) -> dict:
     """Everything the page says, numbers in full; infinite and undefined ones as 'inf' and 'nan'."""
 
-    def exact(part):
-        return part if part is None or math.isfinite(part) else repr(part)
-
-    def cell(content):
-        value = number(content)
-        return content if value is None else {name: exact(part) for name, part in value._asdict().items()}
-
     def table(content):
         rows = [
-            {**row._asdict(), 'cells': {column.name: cell(c) for column, c in zip(content.columns, row.cells)}}
+            {**row._asdict(), 'cells': {column.name: exact(c) for column, c in zip(content.columns, row.cells)}}
             for row in content.rows
         ]
         return {**content._asdict(), 'columns': [column._asdict() for column in content.columns], 'rows': rows}
@@ -125,18 +78,11 @@ def _as_json(report: Report) -> dict:
     def figure(content):
         return {**content._asdict(), 'file': f'figures/{pathlib.Path(content.file).name}'}
 
-    return {
-        **report._asdict(),
-        'facts': dict(report.facts),
-        'sections': [
-            {
-                **section._asdict(),
-                'tables': [table(t) for t in section.tables],
-                'figures': [figure(f) for f in section.figures],
-            }
-            for section in report.sections
-        ],
-    }
+    def section(content):
+        parts = {'tables': [*map(table, content.tables)], 'figures': [*map(figure, content.figures)]}
+        return {**content._asdict(), **parts}
+
+    return {**report._asdict(), 'facts': dict(report.facts), 'sections': [*map(section, report.sections)]}
 
 
 def _csv_rows(table: Table) -> Iterator[list]:
@@ -179,10 +125,9 @@ def _text(*nodes: ElementTree.Element | str) -> str:
 
 
 def _tag(name: str, *children: ElementTree.Element | str, **attributes: object) -> ElementTree.Element:
-    """An element; `class_` is the attribute class, `aria_label` is aria-label."""
-    element = ElementTree.Element(
-        name, {key.rstrip('_').replace('_', '-'): str(value) for key, value in attributes.items()}
-    )
+    """An element without its empty attributes; `class_` is the attribute class, `aria_label` is aria-label."""
+    given = {key.rstrip('_').replace('_', '-'): str(value) for key, value in attributes.items() if value}
+    element = ElementTree.Element(name, given)
     for child in children:
         if not isinstance(child, str):
             element.append(child)
@@ -207,15 +152,8 @@ def _section(section: Section) -> ElementTree.Element:
     anchor = _anchor(section)
     paragraphs = [_tag('p', *_prose(text)) for text in re.split(r'\n\s*\n', section.text.strip()) if text]
     heading = _tag('h2', _tag('a', section.title, href=f'#{anchor}'), id=f'{anchor}-title')
-    return _tag(
-        'section',
-        heading,
-        *paragraphs,
-        *map(_table, section.tables),
-        *map(_figure, section.figures),
-        id=anchor,
-        aria_labelledby=f'{anchor}-title',
-    )
+    shown_below = [*map(_table, section.tables), *map(_figure, section.figures)]
+    return _tag('section', heading, *paragraphs, *shown_below, id=anchor, aria_labelledby=f'{anchor}-title')
 
 
 def _figure(figure: Figure) -> ElementTree.Element:
@@ -230,26 +168,16 @@ def _figure(figure: Figure) -> ElementTree.Element:
             f"figure '{file}' cannot be read ({error.strerror or error}); draw it before the page is written"
         ) from error
     image = _tag('img', src=address, alt=figure.alt, width=width, height=height, loading='lazy', decoding='async')
-    return _tag(
-        'figure',
-        _tag('a', image, href=address, class_='card', title='Open at full size'),
-        _tag('figcaption', _tag('strong', figure.title), ' ', *_prose(figure.caption)),
-        id=f'figure-{file.stem}',
-    )
+    link = _tag('a', image, href=address, class_='card', title='Open at full size')
+    caption = _tag('figcaption', _tag('strong', figure.title), ' ', *_prose(figure.caption))
+    return _tag('figure', link, caption, id=f'figure-{file.stem}')
 
 
 def _table(table: Table) -> ElementTree.Element:
     anchor = f'table-{table.name}'
-    csv_link = _tag('a', 'CSV', href=f'tables/{table.name}.csv', title='The table in full precision')
-    caption = _tag(
-        'figcaption',
-        _tag('strong', table.title, id=f'{anchor}-title'),
-        ' ',
-        *_prose(table.caption),
-        ' ',
-        csv_link,
-        class_='above',
-    )
+    title = _tag('strong', table.title, id=f'{anchor}-title')
+    numbers = _tag('a', 'CSV', href=f'tables/{table.name}.csv', title='The table in full precision')
+    caption = _tag('figcaption', title, ' ', *_prose(table.caption), ' ', numbers, class_='above')
     best = table.best()
     body = _tag('tbody', *(_row(table, i, best) for i in range(len(table.rows))))
     grid = _tag('table', _head(table), body, aria_labelledby=f'{anchor}-title')
@@ -261,7 +189,7 @@ def _head(table: Table) -> ElementTree.Element:
     """The headings, and above them the groups if there are any."""
     groups = [(group, len(list(columns))) for group, columns in itertools.groupby(table.columns, lambda c: c.group)]
     grouped = any(group for group, _ in groups)
-    first = _tag('th', table.row_heading, scope='col', class_='label', **({'rowspan': 2} if grouped else {}))
+    first = _tag('th', table.row_heading, scope='col', class_='label', rowspan=2 if grouped else None)
     headings = [_heading(column) for column in table.columns]
     if not grouped:
         return _tag('thead', _tag('tr', first, *headings))
@@ -285,42 +213,26 @@ def _heading(column: Column) -> ElementTree.Element:
 
 def _row(table: Table, i: int, best: set[tuple[int, int]]) -> ElementTree.Element:
     row = table.rows[i]
-    label = _tag(
-        'th',
-        row.label,
-        *([_tag('span', row.left_out, class_='reason')] if row.left_out else []),
-        scope='row',
-        class_='label',
-    )
+    reason = _tag('span', row.left_out, class_='reason') if row.left_out else ''
+    label = _tag('th', row.label, reason, scope='row', class_='label')
     if row.note:
         cells = [_tag('td', *_prose(row.note), class_='note', colspan=len(table.columns))]
     else:
         cells = [
             _cell(cell, column.decimals, (i, j) in best)
-            for j, (cell, column) in enumerate(zip(row.cells, table.columns))
+            for j, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True))
         ]
     kind = 'ours' if row.ours else 'left-out' if row.left_out else ''
-    return _tag('tr', label, *cells, **({'class_': kind} if kind else {}))
+    return _tag('tr', label, *cells, class_=kind)
 
 
 def _cell(content: Cell, decimals: int, best: bool) -> ElementTree.Element:
     value = number(content)
     if value is None:
         return _tag('td', *_prose(content or '–'), class_='text')
-    mean = _shown(value.mean, decimals)
-    interval = (
-        [_tag('span', f'[{_shown(value.low, decimals)}, {_shown(value.high, decimals)}]', class_='interval')]
-        if value.low is not None
-        else []
-    )
-    return _tag('td', _tag('b', mean) if best else mean, *interval)
-
-
-def _shown(value: float, decimals: int) -> str:
-    """A number as the page shows it, with a real minus."""
-    if math.isnan(value):
-        return '–'
-    return f'{value:z.{decimals}f}'.replace('inf', '∞').replace('-', '−')
+    mean, *ends = (shown(part, decimals) for part in value if part is not None)
+    interval = _tag('span', f'[{", ".join(ends)}]', class_='interval') if ends else ''
+    return _tag('td', _tag('b', mean) if best else mean, interval)
 
 
 def _legend(table: Table, best: set[tuple[int, int]]) -> list[ElementTree.Element]:

@@ -9,7 +9,7 @@ import reprlib
 from typing import Any, NamedTuple
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.study.build import KEY, REAL
+from fvae_jax.evaluation.study.page import KEY, REAL
 
 # A file of 40 answers has 3 kB.
 _LARGEST = 5 * 2**20

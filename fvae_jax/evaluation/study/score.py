@@ -7,18 +7,24 @@ from typing import NamedTuple
 import numpy as np
 
 from fvae_jax.errors import InputError
+from fvae_jax.evaluation.statistics import Value
 from fvae_jax.evaluation.study import interval
 from fvae_jax.evaluation.study.answers import Answers, Key, read_answers, read_key
-from fvae_jax.evaluation.study.build import REAL
+from fvae_jax.evaluation.study.page import REAL
+from fvae_jax.evaluation.tables import Cell, Column, Row, Table, shown
 
 # Table 2 of the paper, % labelled real, by the names that its methods have here.
 PAPER = {REAL: 89.7, 'FVAE': 59.4, 'VAE': 35.6, 'average flow': 41.6}
 
 # "Users performing below 50% accuracy on the real images are dropped" (6.3).
 _LEAST_ACCURACY = 0.5
+_INTERVALS = (
+    'The 95 % interval (Wilson) is for other participants and other images of the method; "if independent" counts all '
+    'answers as independent: too narrow where people or images differ.'
+)
 
 
-class Row(NamedTuple):
+class MethodAnswers(NamedTuple):
     """One method of Table 2.
 
     Attributes:
@@ -66,7 +72,7 @@ class StudyResult(NamedTuple):
 
     study: str
     participants: int
-    rows: tuple[Row, ...]
+    rows: tuple[MethodAnswers, ...]
     dropped: tuple[Dropped, ...]
     replaced: tuple[str, ...]
 
@@ -115,33 +121,41 @@ def tally(answers: Sequence[Answers], key: Key) -> StudyResult:
     return StudyResult(key.study, len(kept), rows, tuple(dropped), replaced)
 
 
-def _row(method: str, labels: np.ndarray) -> Row:
+def _row(method: str, labels: np.ndarray) -> MethodAnswers:
     judged = int(np.sum(~np.isnan(labels)))
     if not judged:
-        return Row(method, 0, 0, None, None)
-    return Row(method, judged, int(np.nansum(labels)), interval.crossed(labels), interval.independent(labels))
+        return MethodAnswers(method, 0, 0, None, None)
+    return MethodAnswers(method, judged, int(np.nansum(labels)), interval.crossed(labels), interval.independent(labels))
 
 
-def table(result: StudyResult) -> str:
-    """Prints Table 2 as text, the paper's numbers beside it and the dropped participants below."""
-    width = max(len('method'), *(len(row.method) for row in result.rows))
-    lines = [
-        f'Table 2 (section 6.3), {_count(result.participants, "participant")}, study {result.study}',
-        '',
-        f'{"method":<{width}}  judged  % labelled real  95 % interval  if independent  paper',
+def table(result: StudyResult | None) -> Table:
+    """Table 2, the paper's numbers beside it; None for the paper's alone."""
+    if result:
+        caption = f'{_count(result.participants, "participant")}, {len(result.dropped)} dropped; study {result.study}.'
+        rows = [Row(row.method, [*_cells(row), PAPER.get(row.method.partition(' (')[0])]) for row in result.rows]
+    else:
+        caption = "No answers yet; the paper's numbers."
+        rows = [Row(method, [None, None, None, share]) for method, share in PAPER.items()]
+    columns = [
+        Column('judged', '', 0),
+        Column('labelled real', '%', 1),
+        Column('if independent', '%', 1),
+        Column('paper', '%', 1),
     ]
-    for row in result.rows:
-        share = f'{100 * row.real / row.judged:.1f}' if row.judged else 'n/a'
-        paper = PAPER.get(row.method.partition(' (')[0])
-        lines.append(
-            f'{row.method:<{width}}  {row.judged:>6}  {share:>15}  {_percent(row.interval):>13}  '
-            f'{_percent(row.independent):>14}  {"" if paper is None else paper:>5}'.rstrip()
-        )
-    lines += [
-        '',
-        'The 95 % interval (Wilson) is for other participants and other images of the method;',
-        '"if independent" counts all answers as independent: too narrow where people or images differ.',
-    ]
+    return Table('table2', 'Table 2', f'{caption} {_INTERVALS}', columns, rows)
+
+
+def _cells(row: MethodAnswers) -> list[Cell]:
+    if not row.judged:
+        return [0, 'n/a', 'n/a']
+    share = row.real / row.judged
+    alone = Value(share, *row.independent).percent()
+    return [row.judged, Value(share, *row.interval).percent(), f'{shown(alone.low, 1)} – {shown(alone.high, 1)}']
+
+
+def left_out(result: StudyResult) -> list[str]:
+    """Tells, a line for each file, whose answers do not count, and why."""
+    lines = []
     for dropped in result.dropped:
         why = (
             f'labelled {dropped.correct} of {dropped.judged} real images real, below {100 * _LEAST_ACCURACY:.0f} %'
@@ -149,12 +163,7 @@ def table(result: StudyResult) -> str:
             else 'judged no real image'
         )
         lines.append(f'dropped: participant {dropped.participant} ({dropped.file}) {why}')
-    lines += [f'left out: {file}, a later file of the same participant counts' for file in result.replaced]
-    return '\n'.join(lines)
-
-
-def _percent(bounds: tuple[float, float] | None) -> str:
-    return 'n/a' if bounds is None else f'{100 * bounds[0]:.1f} – {100 * bounds[1]:.1f}'
+    return lines + [f'left out: {file}, a later file of the same participant counts' for file in result.replaced]
 
 
 def _count(number: int, what: str) -> str:

@@ -1,0 +1,42 @@
+"""`fvae card`: what a model card tells of a run."""
+
+import pathlib
+from collections.abc import Sequence
+
+from fvae_jax import runtime
+from fvae_jax.cli import arguments, runs
+from fvae_jax.photo import output
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs `fvae card RUN --people CSV --out FILE.md`."""
+    parser = arguments.Parser(
+        'fvae card',
+        'RUN --people CSV --out FILE.md',
+        'What a model card needs, as Markdown tables and JSON, on the people that a run never saw.',
+        'example:\n  fvae card runs/mine --people people.csv --out card.md',
+    )
+    runs.add_run(parser)
+    parser.add_argument(
+        '--people',
+        type=pathlib.Path,
+        required=True,
+        metavar='CSV',
+        help='who the people are: columns identity, age, gender, ethnicity',
+    )
+    parser.add_argument(
+        '--out', type=pathlib.Path, required=True, metavar='FILE.md', help='the tables; FILE.json will have the numbers'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='allow to replace files')
+    args = parser.parse(argv)
+    config = runs.config_of(args)
+    output.check_output(args.out, ('.md',), overwrite=args.overwrite)
+    output.check_output(args.out.with_suffix('.json'), ('.json',), overwrite=args.overwrite)
+    runtime.prepare()
+    runtime.log_to_stderr()
+    from fvae_jax.evaluation import markdown
+    from fvae_jax.evaluation.card import build
+
+    markdown.write(build.measure(config, args.run, args.people), args.out)
+    print(args.out)
+    return 0

@@ -1,1 +1,0 @@
-"""The methods that the paper compares the FVAE with (section 6), one module each."""

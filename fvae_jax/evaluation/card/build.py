@@ -1,0 +1,120 @@
+"""The numbers that a model card needs, measured on the people that a training run never saw."""
+
+import pathlib
+
+import ml_collections
+import numpy as np
+
+from fvae_jax.data import index
+from fvae_jax.data.people import Faces
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation import cases, metrics, runs, scoring
+from fvae_jax.evaluation.card import edits as edits_lib, groups, reconstruction
+from fvae_jax.evaluation.methods.fvae import Network
+from fvae_jax.evaluation.tables import Column, Report, Section
+
+SMILE = 'smile'
+_BATCH = 8  # of pairs scored at a time: there are few
+
+_SUMMARY = """Measured on aligned crops of the model's own size, of people kept out of training. In brackets: 95 %
+intervals by resampling people. They hold for people like these, photographed like these."""
+_RECONSTRUCTION = """The network is given S and the latent of the true target T, so this says how well a known
+expression is carried over. Copying is S with the color statistics of T; optical flow is computed from T itself."""
+_EDITING = """From one image and a strength, as users have it. The measure is what the same person's own face did,
+though nobody smiles the same twice."""
+_FLOW = """The set knows for some pairs where each pixel of T lies in S, and which pixels S does not have."""
+
+
+def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_file: pathlib.Path) -> Report:
+    """Measures everything.
+
+    Args:
+      config: The experiment, as the run's config.json has it.
+      workdir: The run directory.
+      people_file: A table of people, for `groups.read_people`.
+
+    Raises:
+      InputError: There is no finished run, a person of it is not in the table, or no test person has a neutral image
+        and a smile.
+    """
+    people = groups.read_people(people_file)
+    run = runs.open_run(config, workdir)
+    faces, editor, network = run.faces, run.editor, Network(run.editor)
+    groups.check(people, faces.split, people_file)
+    judge, origins = metrics.Judge(_BATCH, mouths=True), _origins(faces)
+    edits = cases.edits(faces, editor.expressions)
+    smiles = edits.where(lambda edit: edit.target == SMILE)
+    if not len(smiles):
+        raise InputError(
+            f'no test person of {workdir} has both a {index.NEUTRAL} image and a {SMILE} of full strength '
+            'that the model knows; a model card needs them'
+        )
+    entries, ways = reconstruction.methods(network), edits_lib.both_ways(smiles)
+    ours = entries[-2]
+
+    pairs = cases.pairs(faces, 'test', config).where(
+        lambda pair: {pair.source_expression, pair.target_expression} == {index.NEUTRAL, SMILE}
+    )
+    scores = reconstruction.score(judge, entries, pairs)
+    what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
+    moved = edits_lib.movements(ours, ways)
+    sections = [
+        Section(
+            "Reconstruction with the target's latent",
+            _RECONSTRUCTION,
+            [reconstruction.reconstruction_table(scores, what)],
+        ),
+        Section(
+            'Editing (Algorithm 1)',
+            f'{_EDITING} What edits is {ours.name}.',
+            [
+                edits_lib.strength_table(moved),
+                edits_lib.identity_table(judge, ours, ways),
+                edits_lib.texture_table(ours, network, ways),
+                edits_lib.expression_table(ours, edits, origins),
+            ],
+        ),
+        Section(
+            'Groups of people',
+            f'What is measured is {ours.name}: the reconstructions of the first table, and how '
+            'far neutral faces smile.',
+            [
+                groups.composition(people, faces.split),
+                groups.comparison(people, faces.split, _by_group(scores, ours.name, moved)),
+            ],
+        ),
+    ]
+    known = cases.known_flows(faces, config).where(lambda case: case.pair.source_expression == index.NEUTRAL)
+    if len(known):
+        sections.append(Section('True flow', _FLOW, reconstruction.flow_tables(known, network, origins)))
+    facts = {**run.facts(), 'made by': '`fvae card RUN --people CSV --out FILE.md`'}
+    return Report(f'Measured: {config.name}', ' '.join(_SUMMARY.split()), facts, sections)
+
+
+def _origins(faces: Faces) -> dict[str, str]:
+    """Whether the test people's full expressions are real images or synthetic ones."""
+    seen: dict[str, set[str]] = {}
+    for record in faces.data.records:
+        if record.identity in faces.split.test and cases.is_whole(record):
+            seen.setdefault(record.expression, set()).add(record.origin)
+    return {expression: ' and '.join(sorted(kinds)) for expression, kinds in seen.items()}
+
+
+def _by_group(scores: scoring.Scores, ours: str, moved: edits_lib.Movements) -> list[groups.Measure]:
+    """What groups of people are compared in."""
+    copy, own = next(iter(scores.by_row.values())), scores.by_row[ours]
+    once = np.ones(len(scores.people))
+    gains = [
+        groups.Measure(Column(heading, 'dB over copying', 2, 'higher'), scores.people, own[name] - copy[name], once)
+        for name, heading in (('psnr', 'PSNR'), ('psnr_mouth', 'mouth PSNR'))
+    ]
+    lpips = groups.Measure(metrics.COLUMNS['lpips'], scores.people, own.get('lpips'), once, metrics.LPIPS_MISSING)
+    # From neutral to the smile comes first.
+    wanted, real, made = next(iter(moved.values()))
+    lift = groups.Measure(
+        Column('mouth-corner lift', '% of the own smile at strength 1', 0),
+        wanted.people,
+        100 * made[:, edits_lib.FULL, edits_lib.LIFT],
+        real[:, edits_lib.LIFT],
+    )
+    return [*gains, lpips, lift]

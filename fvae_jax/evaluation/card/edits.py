@@ -1,0 +1,186 @@
+"""Tables of what Algorithm 1 does to people kept out of training: how far it goes, who it still is, what skin keeps."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from fvae_jax.data import index
+from fvae_jax.evaluation import cases, landmarks, metrics, scoring
+from fvae_jax.evaluation.cases import Cases, Edit
+from fvae_jax.evaluation.methods.base import Method
+from fvae_jax.evaluation.methods.fvae import Network
+from fvae_jax.evaluation.statistics import bootstrap_interval, bootstrap_ratio, share_interval
+from fvae_jax.evaluation.tables import Cell, Column, Row, Table
+
+STRENGTHS = (0.5, 1.0, 1.5)
+FULL = STRENGTHS.index(1.0)
+LIFT = landmarks.Measures._fields.index('mouth_corner_lift')
+_WIDTH = landmarks.Measures._fields.index('mouth_width')
+_TEXTURE_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
+
+Ways = Mapping[str, Cases[Edit]]
+# {what is edited: (edits, real changes, changes of the edits at `STRENGTHS`)}, as `scoring.movements` measures them.
+Movements = Mapping[str, tuple[Cases[Edit], np.ndarray, np.ndarray]]
+
+
+def both_ways(smiles: Cases[Edit]) -> Ways:
+    """The edits from neutral to an expression, and those back."""
+    ways = (smiles, smiles.map(cases.back))
+    return {f'{way.heads[0].source} → {way.heads[0].target}': way for way in ways}
+
+
+def movements(method: Method, ways: Ways) -> Movements:
+    """Measures the edits at `STRENGTHS`."""
+    return {way: (edits, *scoring.movements(method, edits, STRENGTHS)) for way, edits in ways.items()}
+
+
+def strength_table(moved: Movements) -> Table:
+    """How far mouth corners and the width of the mouth follow the strength."""
+    rows = []
+    for way, (edits, real, made) in moved.items():
+        people, count = edits.people, len(set(edits.people))
+        for j, label in ((LIFT, 'mouth-corner lift'), (_WIDTH, 'mouth width')):
+            shares = [bootstrap_ratio(column, real[:, j], people).percent() for column in made[:, :, j].T]
+            right = [scoring.right_way(column, real[:, j]) for column in made[:, :, j].T]
+            sizes = np.sign(real[:, j].mean()) * made[:, :, j]
+            cells: list[Cell] = [
+                count,
+                bootstrap_interval(real[:, j], people).percent(),
+                *shares,
+                *(share_interval(held, people) for held in right),
+                'yes' if np.all(np.diff(sizes.mean(axis=0)) > 0) else 'no',
+                share_interval(np.all(np.diff(sizes, axis=1) > 0, axis=1), people),
+            ]
+            rows.append(Row(f'{way}: {label}', cells))
+    columns = [
+        Column('people', '', 0),
+        Column('own change', '% of the distance of the eyes', 1),
+        *(Column(f'at {s:g}', '% of the own change', 0, group='edit') for s in STRENGTHS),
+        *(Column(f'at {s:g}', '% of people', 0, group='right way') for s in STRENGTHS),
+        Column('grows', 'means'),
+        Column('grows', '% of people', 0),
+    ]
+    ordered = ' > '.join(f'{s:g}' for s in reversed(STRENGTHS))
+    caption = (
+        'Algorithm 1, one edit of each person and strength. Own: from one image of the person to the other. Change of '
+        '68 landmarks as a share of the own change, sums over people divided by sums; the right way is that of the '
+        f'mean own change; what grows has {ordered}, in the means and in each person.'
+    )
+    return Table('strengths', 'How far a smile goes', caption, columns, rows, row_heading='edit and measure')
+
+
+def identity_table(judge: metrics.Judge, method: Method, ways: Ways) -> Table:
+    """How far dlib sees an edit at strength 1 from its source, beside the person's own two images."""
+    rows = []
+    for way, edits in ways.items():
+        changed, own = [], []
+        for (edit,) in edits.batches(1, f'identity, {way}'):
+            made = method.edit(edit.start, edit.source, edit.target, 1.0)
+            start, *others = judge.descriptors([edit.start, made, edit.truth])
+            for distances, other in zip((changed, own), others):
+                distances.append(metrics.identity_distance(other, start))
+        people = edits.people
+        distances = [bootstrap_interval(values, people) for values in (changed, own)]
+        within = share_interval(np.less_equal(changed, own), people)
+        rows.append(Row(way, [len(set(people)), *distances, within]))
+    columns = [
+        Column('people', '', 0),
+        Column('source to edit', '', 3, group='distance'),
+        Column("the person's own two images", '', 3, group='distance'),
+        Column('edit ≤ own', '% of people', 0),
+    ]
+    caption = (
+        "Algorithm 1 at strength 1. Distances of dlib's face descriptors; images less than 0.6 apart count as "
+        'one person.'
+    )
+    return Table('identity', 'Identity', caption, columns, rows, row_heading='edit')
+
+
+def texture_table(method: Method, network: Network, ways: Ways) -> Table:
+    """What is left of the detail of skin, and what a content layer lays over it."""
+    rows = []
+    for way, edits in ways.items():
+        found = np.asarray(
+            [
+                [_outside(method, network, edit, strength) for strength in _TEXTURE_STRENGTHS]
+                for (edit,) in edits.batches(1, f'texture, {way}')
+            ]
+        )
+        for k, strength in enumerate(_TEXTURE_STRENGTHS):
+            cells = [bootstrap_interval(column, edits.people) for column in found[:, k].T]
+            rows.append(Row(f'{way}, strength {strength:g}'.replace('-', '−'), [len(set(edits.people)), *cells]))
+    columns = [
+        Column('people', '', 0),
+        *(Column(place, '× source', 2, 'nearest 1', 'texture') for place in ('face', 'crop')),
+    ]
+    caption = (
+        'Outside mouth and eyes (68 landmarks of the source and of the edit, and a tenth of the distance of the '
+        'eyes around), in the face from the brows down to the chin, and in the whole crop. Texture: variance of '
+        'the Laplacian, edit by source.'
+    )
+    if network.editor.bundle.config.model.content:
+        columns += [Column(place, 'mean', 4, 'lower', 'alpha') for place in ('face', 'crop')]
+        caption += ' Alpha: how much the content layer covers.'
+    return Table('texture', 'Texture', caption, columns, rows, row_heading='edit')
+
+
+def _outside(method: Method, network: Network, edit: Edit, strength: float) -> list[float]:
+    """Texture of face and crop outside mouth and eyes; with a content layer also its mean alpha there."""
+    made = method.edit(edit.start, edit.source, edit.target, strength)
+    before, after = landmarks.landmarks(edit.start), landmarks.landmarks(made)
+    side = len(made)
+    crop = ~(landmarks.features_area(before, side) | landmarks.features_area(after, side))
+    areas = (crop & landmarks.face_area(before, side), crop)
+    values = [texture(made, area) / texture(edit.start, area) for area in areas]
+    latent = network.editor.edited_latent(network.encode(edit.start), {edit.target: strength}, source=edit.source)
+    content = network.change(edit.start, latent)[1]
+    return values if content is None else [*values, *(float(content.alpha[area].mean()) for area in areas)]
+
+
+def texture(image: np.ndarray, area: np.ndarray) -> float:
+    """`image_ops.laplacian_variance` of an area of any shape.
+
+    Args:
+      image: (H, W, 3) float32 in [-1, 1].
+      area: (H, W) bool; the outermost pixels, of which nothing lies beyond, never count.
+    """
+    laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F, ksize=1)
+    return float(np.var(laplacian[1:-1, 1:-1][area[1:-1, 1:-1]]))
+
+
+def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, str]) -> Table:
+    """What every expression moves at strength 1.
+
+    Args:
+      method: Makes the edits.
+      edits: From neutral to all expressions of the test people.
+      origins: Whether images of an expression are real or synthetic.
+    """
+    rows = []
+    for expression in sorted({edit.target for edit in edits.heads}):
+        chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
+        real, made = scoring.movements(method, chosen, (1.0,))
+        people, count = chosen.people, len(set(chosen.people))
+        label = f'{expression} ({origins[expression]})'
+        own = [bootstrap_interval(column, people) for column in real.T]
+        moving = [j for j, (_, low, high) in enumerate(own) if scoring.moves(real[:, j]) and not low <= 0 <= high]
+        if not moving:
+            rows.append(Row(label, note=f'no measure moves in the own images of {count} people'))
+        for j in moving:
+            ratio = bootstrap_ratio(made[:, 0, j], real[:, j], people).percent()
+            right = share_interval(scoring.right_way(made[:, 0, j], real[:, j]), people)
+            measure = landmarks.Measures._fields[j].replace('_', ' ')
+            rows.append(Row(f'{label}: {measure}', [count, own[j].percent(), ratio, right]))
+    columns = [
+        Column('people', '', 0),
+        Column('own change', '% of the distance of the eyes', 1),
+        Column('edit', '% of the own change', 0),
+        Column('the right way', '% of people', 0),
+    ]
+    caption = (
+        f"Algorithm 1 from {index.NEUTRAL}, strength 1, against the person's own image of the expression: change "
+        f'of 68 landmarks, sums over people divided by sums. Shown is what moves: {scoring.MOVES}, and 0 is '
+        'outside the interval.'
+    )
+    return Table('expressions', 'Every expression', caption, columns, rows, row_heading='expression and measure')

@@ -1,0 +1,194 @@
+"""Who the people of a run are, by gender, ethnicity and age, and how a model does on each group of them."""
+
+import csv
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fvae_jax.data.people import Split
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation.statistics import Value, bootstrap_ratio
+from fvae_jax.evaluation.tables import Cell, Column, Row, Table
+
+COLUMNS = ('identity', 'age', 'gender', 'ethnicity')
+UNKNOWN = 'unknown'
+TOO_FEW = 'too few to judge'
+FEWEST = 3  # test people of a group that is judged
+
+_EXPECTED = f'expected columns {", ".join(COLUMNS)}'
+_BLANKS = {'', 'na', 'n/a', 'nan', 'none', UNKNOWN}
+_BANDS = ((0, 17), (18, 29), (30, 44), (45, 150))  # years
+_NAMED = 10  # people in an error, at most
+
+
+class Person(NamedTuple):
+    """What a table of people says of one of them; `UNKNOWN` where it says nothing.
+
+    Attributes:
+      gender, ethnicity: As the table has them, in lower case.
+      age: The band, '18–29'.
+    """
+
+    gender: str
+    ethnicity: str
+    age: str
+
+
+class Measure(NamedTuple):
+    """What is compared between groups: a mean over cases, or a ratio of two means.
+
+    Attributes:
+      column: Its place in the table.
+      people: Whose each case is, (cases,).
+      parts: (cases,); None if it could not be measured.
+      wholes: (cases,); ones for a mean.
+      missing: Why it could not be measured.
+    """
+
+    column: Column
+    people: Sequence[str]
+    parts: np.ndarray | None
+    wholes: np.ndarray
+    missing: str = ''
+
+    def of(self, chosen: set[str]) -> Value | str:
+        """The mean over some people's cases, with its 95 % interval over people."""
+        if self.parts is None:
+            return self.missing
+        here = np.isin(self.people, sorted(chosen))
+        return bootstrap_ratio(self.parts[here], self.wholes[here], np.asarray(self.people)[here])
+
+
+def read_people(path: pathlib.Path) -> dict[str, Person]:
+    """Reads a table of people.
+
+    Args:
+      path: A CSV with `COLUMNS`; others do not count. A person may have several rows if they agree.
+
+    Returns:
+      People by name.
+
+    Raises:
+      InputError: The file is missing, is no such table, or says two things of a person.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    try:
+        # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
+        with open(path, newline='', encoding='utf-8-sig') as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            for column in COLUMNS:
+                if column not in (reader.fieldnames or ()):
+                    raise InputError(f"people '{path}' has no column '{column}'; {_EXPECTED}")
+            for row in reader:
+                facts = {column: (row[column] or '').strip() for column in COLUMNS}
+                facts.update({column: facts[column].lower() for column in COLUMNS[1:]})
+                _note(rows, facts, f"people '{path}', line {reader.line_num}")
+    except OSError as error:
+        raise InputError(
+            f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"people '{path}' is not a UTF-8 table with commas ({error}); {_EXPECTED}") from None
+    return {name: Person(facts['gender'], facts['ethnicity'], facts['age']) for name, facts in rows.items()}
+
+
+def _note(rows: dict[str, dict[str, str]], facts: dict[str, str], where: str) -> None:
+    if not facts['identity']:
+        raise InputError(f"{where}: the column 'identity' is empty")
+    for column in COLUMNS[1:]:
+        if facts[column] in _BLANKS:
+            facts[column] = UNKNOWN
+    facts['age'] = _band(facts['age'], where)
+    known = rows.setdefault(facts['identity'], facts)
+    for column, value in facts.items():
+        if UNKNOWN not in (value, known[column]) and value != known[column]:
+            raise InputError(
+                f"{where}: {column} of '{facts['identity']}' is '{value}', and '{known[column]}' in a row "
+                'above; give every row of a person the same'
+            )
+        known[column] = value if known[column] == UNKNOWN else known[column]
+
+
+def _band(age: str, where: str) -> str:
+    if age == UNKNOWN:
+        return age
+    for youngest, oldest in _BANDS:
+        if age.replace('.', '', 1).isdecimal() and youngest <= int(float(age)) <= oldest:
+            return f'{youngest}+' if oldest == _BANDS[-1][1] else f'{youngest}–{oldest}'
+    raise InputError(f"{where}: age is '{age}'; give years, or NA where it is not known")
+
+
+def check(people: Mapping[str, Person], split: Split, path: pathlib.Path) -> None:
+    """Raises `InputError` if a person of the run is not in the table."""
+    missing = sorted({name for part in split for name in part} - set(people))
+    if missing:
+        more = f' and {len(missing) - _NAMED} more' if len(missing) > _NAMED else ''
+        raise InputError(
+            f"people '{path}' lacks {', '.join(missing[:_NAMED])}{more}, who are people of the run; give each a row"
+        )
+
+
+def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[str]]:
+    """Divides people in every way.
+
+    Returns:
+      {'gender: female': their names}, ordered by gender, ethnicity, age; what is unknown comes last.
+    """
+    groups: dict[str, set[str]] = {}
+    for field in Person._fields:
+
+        def order(value: str) -> tuple:
+            digits = value.partition('–')[0].rstrip('+')
+            return value == UNKNOWN, int(digits) if digits.isdecimal() else 0, value
+
+        for value in sorted({getattr(people[name], field) for name in names}, key=order):
+            groups[f'{field}: {value}'] = {name for name in names if getattr(people[name], field) == value}
+    return groups
+
+
+def composition(people: Mapping[str, Person], split: Split) -> Table:
+    """Counts the people of each part by groups."""
+    groups = divide(people, [name for part in split for name in part])
+    rows = []
+    for label, members in groups.items():
+        counts: list[Cell] = [len(members & set(part)) for part in split]
+        rows.append(Row(label, [100 * counts[0] / len(split.train), *counts]))
+    columns = [Column('share', '% of the training people', 0), *(Column(name, 'people', 0) for name in split._fields)]
+    return Table(
+        'composition',
+        'Who the people are',
+        'Everyone of the set, as its table of people says.',
+        columns,
+        rows,
+        row_heading='group',
+    )
+
+
+def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Measure]) -> Table:
+    """Compares groups of test people.
+
+    Args:
+      people: Their facts.
+      split: The division of the set; groups that only train are shown, and not judged.
+      measures: One or more, the first tells how many people and pairs there are.
+    """
+    measured = set(measures[0].people)
+    groups = {'everyone': measured, **divide(people, [name for part in split for name in part])}
+    rows = []
+    for label, members in groups.items():
+        chosen = members & measured
+        counts: list[Cell] = [len(chosen), int(np.isin(measures[0].people, sorted(chosen)).sum())]
+        values = (
+            [measure.of(chosen) for measure in measures]
+            if len(chosen) >= FEWEST
+            else [TOO_FEW] + [None] * (len(measures) - 1)
+        )
+        rows.append(Row(label, [*counts, *values]))
+    columns = [Column('people', '', 0), Column('pairs', '', 0), *(measure.column for measure in measures)]
+    caption = (
+        f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '
+        f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.'
+    )
+    return Table('groups', 'Groups', caption, columns, rows, row_heading='group')

@@ -1,0 +1,133 @@
+"""Ours: the FVAE as a method, alone, with its confidence mask, with its content layer, and read as Eq. 5 prints."""
+
+import functools
+
+import jax
+import numpy as np
+
+from fvae_jax.editing import content as content_lib, editor as editor_lib, latent as latent_lib, morph
+from fvae_jax.editing.model import Content, EncodedFace
+from fvae_jax.evaluation.cases import Pair
+from fvae_jax.evaluation.methods.base import Method, warp_crop
+from fvae_jax.ops import warp
+
+# Faces and changes that are kept: the images of a pair, and those that the next pairs share with it.
+_FACES, _CHANGES = 16, 8
+
+
+class Network:
+    """The trained model. What was last asked of it is kept: several methods ask the same of the same images.
+
+    Args:
+      editor: The model.
+
+    Attributes:
+      editor: Likewise.
+    """
+
+    def __init__(self, editor: editor_lib.Editor):
+        self.editor = editor
+
+        @functools.lru_cache(_FACES)
+        def encode(crop: bytes) -> EncodedFace:
+            return editor.encode(np.frombuffer(crop, np.float32).reshape(editor.size, editor.size, 3))
+
+        @functools.lru_cache(_CHANGES)
+        def change(crop: bytes, latent: bytes, anchor: bool) -> tuple[np.ndarray, Content | None]:
+            face = encode(crop)
+            return editor.change(face, np.frombuffer(latent, np.float32).reshape(face.latent.shape), anchor)
+
+        self._encode, self._change = encode, change
+
+    def encode(self, crop: np.ndarray) -> EncodedFace:
+        """Encodes a crop, (size, size, 3) float32 in [-1, 1]."""
+        return self._encode(np.asarray(crop, np.float32).tobytes())
+
+    def change(self, crop: np.ndarray, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
+        """Decodes a latent for a crop; see `editor.Editor.change`."""
+        return self._change(np.asarray(crop, np.float32).tobytes(), np.asarray(latent, np.float32).tobytes(), anchor)
+
+    def carry(self, pair: Pair) -> tuple[np.ndarray, Content | None]:
+        """Decodes Z(T) for S: the printed form, without an anchor."""
+        return self.change(pair.source, self.encode(pair.target).latent, anchor=False)
+
+
+class FVAE(Method):
+    """g(S, Z), Algorithm 1 and, with a mask, Algorithm 2: by default moved pixels alone, whatever the model predicts.
+
+    Args:
+      network: The trained model.
+      content: Whether the content layer is laid over the moved pixels (beyond the paper).
+      bilinear: Whether pixels are read as the network is trained (Eq. 5), and so less sharp.
+      masked: Whether interpolation asks the mask, if there is one, or mixes the two warps by t alone.
+    """
+
+    def __init__(self, network: Network, *, content: bool = False, bilinear: bool = False, masked: bool = True):
+        self._network, self._content, self._masked = network, content, masked and network.editor.has_mask
+        self._warp = (lambda *args: np.asarray(warp.warp_by_displacement(*args))) if bilinear else warp_crop
+        how = ('as trained' if content else 'Eq. 5') if bilinear else ''
+        self.name = 'FVAE with content' if content else 'FVAE'
+        self.name += (f', bilinear ({how})' if how else '') + ('' if masked else ' without mask')
+
+    def flow(self, pair: Pair) -> np.ndarray:
+        """F(S, Z(T)) as displacement, (H, W, 2), px: the printed form, without an anchor."""
+        return self._network.carry(pair)[0]
+
+    def alpha(self, pair: Pair) -> np.ndarray:
+        """Where the content layer lays something over S at Z(T), (H, W) in [0, 1]."""
+        return self._network.carry(pair)[1].alpha
+
+    def confidence(self, pair: Pair) -> np.ndarray:
+        """M(S, Z(T)), (H, W) in [0, 1]."""
+        latent = self._network.encode(pair.target).latent
+        return np.asarray(jax.nn.sigmoid(self._network.editor.mask_logits(self._network.encode(pair.source), latent)))
+
+    def reconstruct(self, pair: Pair) -> np.ndarray:
+        """S moved by F(S, Z(T)); with content O = (1 − a) ⊙ warp + a ⊙ C."""
+        return self._apply(pair.source, *self._network.carry(pair))
+
+    def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray:
+        """Algorithm 1, anchored."""
+        face = self._network.encode(crop)
+        latent = self._network.editor.edited_latent(face, {target: strength}, source=source)
+        return self._apply(crop, *self._network.change(crop, latent))
+
+    def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
+        """Algorithm 2; with content also what neither photo has."""
+        faces = [self._network.encode(crop) for crop in (first, second)]
+        frame = self._network.editor.between(*faces, t, masked=self._masked, pixels_only=not self._content)
+        warps = [self._warp(crop, field) for crop, field in zip((first, second), frame.displacements)]
+        mixed = morph.mix(*warps, np.asarray(frame.weights[1], np.float32)[..., None])
+        return np.clip(self._laid(mixed, frame.content), -1, 1)
+
+    def _apply(self, crop: np.ndarray, displacement: np.ndarray, content: Content | None) -> np.ndarray:
+        return self._laid(self._warp(crop, displacement), content)
+
+    def _laid(self, moved: np.ndarray, content: Content | None) -> np.ndarray:
+        return content_lib.lay_on_crop(moved, content, texture=False) if self._content else moved
+
+
+class Confident(Method):
+    """Table 1's "Ours w/ Confidence": g(S1, Z(T)) and g(S2, Z(T)) mixed by the softmax of their masks.
+
+    Beside S it needs another image of the person, so it has no answer for people with fewer than three.
+
+    Args:
+      network: The trained model.
+    """
+
+    name = 'FVAE with confidence'
+
+    def __init__(self, network: Network):
+        self._network = network
+
+    def reconstruct(self, pair: Pair) -> np.ndarray | None:
+        """The softmax-of-M blend of the warps of both sources."""
+        editor = self._network.editor
+        if pair.second is None or not editor.has_mask:
+            return None
+        latent, crops = self._network.encode(pair.target).latent, (pair.source, pair.second)
+        warps = [warp_crop(crop, self._network.change(crop, latent, anchor=False)[0]) for crop in crops]
+        logits = [editor.mask_logits(self._network.encode(crop), latent) for crop in crops]
+        weights = [np.asarray(weight)[..., None] for weight in latent_lib.blend_weights(*logits, 0.5, 'softmax')]
+        return weights[0] * warps[0] + weights[1] * warps[1]

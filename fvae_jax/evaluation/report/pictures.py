@@ -1,0 +1,173 @@
+"""Figures 2, 4, 5 and 7 of the paper, on people kept out of training."""
+
+import os
+import pathlib
+
+import cv2
+import numpy as np
+
+from fvae_jax.data import crops, index
+from fvae_jax.data.drawn.face import DrawnFace
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.cases import Cases, Edit
+from fvae_jax.evaluation.methods.fvae import FVAE
+from fvae_jax.evaluation.report import Context, figure7, grids
+from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
+from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import read, write
+
+_TRAVERSAL = (0.0, 0.5, 1.0, 1.5)
+_FACTORS = (-0.8, 0.0, 0.8)
+_PEOPLE = 4
+_ENLARGED = 16  # people of Figure 7's numbers: each photo is read and aligned again
+_SAME = 0.1  # of [-1, 1]: a photo whose crop differs by more is another photo of that name
+_WAYS = {
+    ('printed', 0): 'printed: output enlarged',
+    ('printed', 1): 'printed: flow enlarged',
+    ('ours', 0): 'as photos are edited: output enlarged',
+    ('ours', 1): 'as photos are edited: flow enlarged',
+}
+
+_TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks
+along each direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression
+away and exaggerates it. Figure 7 enlarges the output, or the flow.{content}"""
+_CONTENT = """ As in the paper, `FVAE` moves pixels alone; Figures 2 and 5 are shown a second time with what the
+content layer lays over them, which is beyond the paper."""
+
+
+def section(context: Context) -> Section | None:
+    """Draws the figures; None if no test person has a neutral photo and another."""
+    edits = cases.edits(context.run.faces, context.run.editor.expressions)
+    if not len(edits):
+        return None
+    # The paper's two blocks are disgust, and smile back to neutral; a set may lack either.
+    expressions = sorted({edit.target for edit in edits.heads})
+    strong = next((name for name in ('disgust', 'surprise', 'smile') if name in expressions), expressions[0])
+    weak = 'smile' if 'smile' in expressions else strong
+    to_strong, to_weak = (edits.where(lambda e, name=name: e.target == name) for name in (strong, weak))
+    ours = context.methods.ours
+    drawn = [
+        *(_traversal(context, method, edits, expressions) for method in ours),
+        _comparison(context, 'a', to_strong),
+        _comparison(context, 'b', to_weak.map(cases.back)),
+        *(_magnify(context, method, to_weak) for method in ours),
+    ]
+    figure, tables = _upsampling(context, to_weak.spread(_ENLARGED))
+    text = _TEXT.format(content=_CONTENT if context.methods.content else '')
+    return Section('Edited faces (Figures 2, 4, 5 and 7)', text, tables, [*drawn, *figure])
+
+
+def _file(context: Context, figure: str, method: FVAE) -> pathlib.Path:
+    """Where a figure is drawn: the paper's form, or the one with content beside it."""
+    return context.drawings / (f'{figure}-content.png' if method is context.methods.content else f'{figure}.png')
+
+
+def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: list[str]) -> Figure:
+    rows = []
+    for i, expression in enumerate(expressions):
+        people = edits.where(lambda edit, expression=expression: edit.target == expression).spread(len(expressions))
+        edit = people[i % len(people)]
+        made = [method.edit(edit.start, edit.source, expression, strength) for strength in _TRAVERSAL]
+        rows.append([*made, edit.truth])
+    path = _file(context, 'figure2', method)
+    grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
+    return Figure(
+        f'Figure 2, traversal along each direction, {method.name}',
+        'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.',
+        path,
+        f'A row of edits of growing strength for each expression, by {method.name}.',
+    )
+
+
+def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
+    methods = [*context.methods.vaes, context.methods.average, *context.methods.ours]
+    source, target = edits.heads[0].source, edits.heads[0].target
+    rows = [
+        [edit.start, *(method.edit(edit.start, source, target, 1.0) for method in methods), edit.truth]
+        for edit in edits.spread(_PEOPLE)
+    ]
+    path = context.drawings / f'figure4{block}.png'
+    grids.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
+    return Figure(
+        f'Figure 4{block}, {source} → {target}',
+        'From the source alone, strength 1; the last column is the person, for comparison.',
+        path,
+        f'Faces edited from {source} to {target} by each method.',
+    )
+
+
+def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
+    expression = edits.heads[0].target
+    rows = [
+        [method.edit(edit.truth, edit.source, expression, factor) for factor in _FACTORS]
+        for edit in edits.spread(_PEOPLE)
+    ]
+    path = _file(context, 'figure5', method)
+    columns = [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}']
+    grids.grid(rows, columns, None, path)
+    return Figure(
+        f'Figure 5, {expression} suppressed and magnified, {method.name}',
+        'The photo is in the middle.',
+        path,
+        f'Faces with less and with more {expression} than in the photo, by {method.name}.',
+    )
+
+
+def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], list[Table]]:
+    path, kept = context.drawings / 'figure7.png', []
+    for (edit,) in edits.batches(1, 'Figure 7'):
+        large = _large_crop(context, edit)
+        if large is not None:
+            face = context.run.editor.encode(edit.start)
+            latent = context.run.editor.edited_latent(face, {edit.target: 1.0})
+            pictures = figure7.upsample(large, face.crop, context.run.editor.displacement(face, latent))
+            if not kept:
+                write.write_png(path, figure7.draw(pictures))
+            kept.append(pictures.sharpness())
+    if not kept:
+        return [], []
+    rows = []
+    for (kind, way), label in _WAYS.items():
+        values = np.asarray([sharpness[kind][way] for sharpness in kept])
+        rows.append(Row(label, [float(values.mean()), float(values.min()), float(values.max())], ours=way == 1))
+    size = context.run.config.data.image_size
+    table = Table(
+        'upsampling',
+        f'Figure 7 in numbers, {size} to {figure7.SIDE} px',
+        f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people; pixels are moved, and '
+        f'nothing is added. Printed, pixels should keep less than {figure7.PIXELS_KEEP_LESS_THAN}, flow '
+        f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.',
+        [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
+        rows,
+        row_heading='way',
+    )
+    figure = Figure(
+        'Figure 7, enlarging pixels or flow',
+        'Source and flow above; below, the same edit with its output enlarged, and with its flow enlarged: first as '
+        'printed, all of it bilinear, then as photos are edited.',
+        path,
+        'A face, its flow, and the edit enlarged in two ways with two kinds of kernels.',
+    )
+    return [figure], [table]
+
+
+def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
+    """A person's neutral photo as a crop of `figure7.SIDE`, float32 in [-1, 1]; None if the file is gone."""
+    identity, size = edit.identity, len(edit.start)
+    data, side = context.run.config.data, figure7.SIDE
+    if data.set == 'synthetic':
+        return image_ops.to_float(DrawnFace(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
+    record = next(r for r in context.run.faces.data.records if r.identity == identity and r.expression == index.NEUTRAL)
+    for root in (data.root or data.manual_dir).split(','):
+        file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
+        try:
+            image = read.read_photo(file).eight_bit().pixels
+            crop = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
+        except (crops.UnusablePhoto, InputError):
+            continue
+        small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))
+        if np.abs(small - edit.start).mean() < _SAME:
+            # Smaller than wanted: enlarged, which is what the photo is.
+            return image_ops.to_float(cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC))
+    return None

@@ -1,0 +1,51 @@
+"""The faces of a perception study (6.3): real photos of test people, and edits of them by each method."""
+
+import collections
+import os
+
+import ml_collections
+import numpy as np
+
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation import cases, runs
+from fvae_jax.evaluation.methods import of_run
+from fvae_jax.evaluation.study.page import REAL
+
+# Enough for a study to choose from, without editing every photo of a large set.
+_COUNT = 40
+
+
+def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict[str, list[np.ndarray]]:
+    """Makes the images.
+
+    Args:
+      config: The experiment, as the run's config.json has it.
+      workdir: The run directory.
+
+    Returns:
+      {'real', and the name of each method: crops (H, W, 3) float32 in [-1, 1]}: photos with an expression, and edits
+      from neutral to those expressions at strength 1, spread over the test people. 'FVAE' moves pixels alone, as in the
+      paper; a model with a content layer has that form beside it, as 'FVAE with content'.
+
+    Raises:
+      InputError: The run has no model, or no test person has a neutral photo and another.
+    """
+    run = runs.open_run(config, workdir)
+    edits = cases.edits(run.faces, run.editor.expressions)
+    if not len(edits):
+        raise InputError(f'no test person of {workdir} has a neutral photo and one with an expression')
+    methods = of_run.open_methods(run)
+    # Person by person, so that the first images show as many people as there are.
+    seen: collections.Counter[str] = collections.Counter()
+    turns = []
+    for edit in edits.heads:
+        turns.append(seen[edit.identity])
+        seen[edit.identity] += 1
+    order = sorted(range(len(edits)), key=turns.__getitem__)
+    images: dict[str, list[np.ndarray]] = {REAL: []}
+    for edit in (edits[i] for i in order[:_COUNT]):
+        images[REAL].append(edit.truth)
+        for method in (*methods.ours, *methods.vaes, methods.average):
+            made = method.edit(edit.start, edit.source, edit.target, 1.0)
+            images.setdefault(method.name, []).extend([] if made is None else [made])
+    return images

@@ -1,0 +1,145 @@
+"""The page that shows a participant real and generated images, and the key to it (section 6.3)."""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+import string
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from fvae_jax.errors import InputError
+from fvae_jax.ops import image as image_ops
+from fvae_jax.photo import output
+
+REAL = 'real'
+PAGE, KEY = 'index.html', 'key.json'
+_ASSETS = pathlib.Path(__file__).parent
+
+
+def build(
+    images: Mapping[str, Sequence[np.ndarray]], out: pathlib.Path, seed: int = 0, *, per_method: int = 10
+) -> pathlib.Path:
+    """Writes a study: a page for the participants and the key, which they do not get.
+
+    The page is one file that loads nothing. What tells methods apart is in the key alone: an image's name is a keyed
+    hash, the page holds the images in the order of these names, each participant's browser shuffles them anew, and
+    all are PNGs without compression, whose length depends on the number of pixels only (a blurred picture would be a
+    smaller file).
+
+    Args:
+      images: For every method its images, and under 'real' the real ones; (H, W, 3), uint8 or float32 in [-1, 1],
+        all of one size.
+      out: The folder to make, with index.html and key.json; its parent exists.
+      seed: Draws which of a method's images are taken. The same images and seed give the same study.
+      per_method: How many images of each method to take; 10 in the paper.
+
+    Returns:
+      The page.
+
+    Raises:
+      InputError: Too few images, images of different sizes or of another kind, or the folder holds something.
+    """
+    out = check_folder(out)
+    chosen = _choose(images, seed, per_method)
+    secret = _secret(chosen, seed)
+    methods, data_uris = {}, {}
+    for method, pictures in chosen.items():
+        for i, picture in enumerate(pictures):
+            name = _name(secret, f'{method} {i}')
+            methods[name], data_uris[name] = method, _data_uri(picture)
+    study = _name(secret, 'study')
+    page = {'id': study, 'images': dict(sorted(data_uris.items()))}
+    key = {'study': study, 'seed': seed, 'methods': list(chosen), 'images': dict(sorted(methods.items()))}
+    with output.replacing(out) as temporary:
+        temporary.mkdir()
+        (temporary / PAGE).write_text(_page(page), encoding='utf-8')
+        (temporary / KEY).write_text(json.dumps(key, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    return out / PAGE
+
+
+def check_folder(out: pathlib.Path) -> pathlib.Path:
+    """Finds out before the work whether a study can be written.
+
+    Args:
+      out: The folder to make.
+
+    Returns:
+      Its absolute path.
+
+    Raises:
+      InputError: It exists and holds something, or cannot be made.
+    """
+    # A new key in the place of an old one would leave the answers collected so far without theirs.
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"study '{out}' exists; name a new folder, the answers to that one need its key")
+    output.check_folder(out.resolve().parent)
+    return out.resolve()
+
+
+def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -> dict[str, list[np.ndarray]]:
+    if REAL not in images or len(images) < 2:
+        raise InputError(f"a study of {', '.join(images) or 'nothing'}; give '{REAL}' images and those of a method")
+    if count < 1:
+        raise InputError(f'{count} images per method; a study needs at least 1')
+    rng = np.random.default_rng(seed)
+    chosen = {}
+    for method, candidates in images.items():
+        if len(candidates) < count:
+            raise InputError(
+                f"'{method}' has {len(candidates)} images, the study takes {count} per method; give "
+                'more images, or take fewer with --per-method'
+            )
+        taken = rng.choice(len(candidates), count, replace=False)
+        chosen[method] = [_as_uint8(candidates[i], method) for i in taken]
+    shapes = {method: {picture.shape for picture in pictures} for method, pictures in chosen.items()}
+    if len(set.union(*shapes.values())) > 1:
+        told = '; '.join(
+            f'{method} {" and ".join(f"{w}x{h}" for h, w, _ in sorted(sizes))}' for method, sizes in shapes.items()
+        )
+        raise InputError(f'images differ in size ({told}), which would tell methods apart; resize them to one size')
+    return chosen
+
+
+def _as_uint8(image: np.ndarray, method: str) -> np.ndarray:
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
+        raise InputError(
+            f"'{method}' has an image that is {image.dtype} {image.shape}; give (H, W, 3) RGB, uint8 or "
+            'float32 in [-1, 1]'
+        )
+    if image.dtype == np.uint8:
+        return image
+    if not np.abs(image).max() <= 2:  # lets resampling overshoot, not other ranges, not NaN
+        raise InputError(
+            f"'{method}' has an image with values from {image.min():g} to {image.max():g}; give float32 in [-1, 1]"
+        )
+    return image_ops.to_uint8(image)
+
+
+def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:
+    """A key to names that nobody can work out from the page: it takes knowing which image is of which method."""
+    digest = hashlib.sha256(repr((seed, [(method, len(pictures)) for method, pictures in chosen.items()])).encode())
+    for pictures in chosen.values():
+        for picture in pictures:
+            digest.update(picture.tobytes())
+    return digest.digest()
+
+
+def _name(secret: bytes, what: str) -> str:
+    return hmac.new(secret, what.encode(), 'sha256').hexdigest()[:16]
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    return 'data:image/png;base64,' + base64.b64encode(png).decode()
+
+
+def _page(study: Mapping[str, object]) -> str:
+    # In a script element, '</script' or '<!--' inside a string would end or change it.
+    data = json.dumps(study).replace('<', '\\u003c')
+    read = {name: (_ASSETS / f'page.{name}').read_text(encoding='utf-8') for name in ('html', 'css', 'js')}
+    return string.Template(read['html']).substitute(style=read['css'], script=read['js'], study=data)

@@ -1,0 +1,124 @@
+"""`fvae card` on a run of drawn faces, and the Markdown that it writes."""
+
+import json
+
+import numpy as np
+import pytest
+from editing import models
+
+from configs import synthetic
+from fvae_jax import bundle as bundle_lib, cli, config as config_lib
+from fvae_jax.errors import InputError
+from fvae_jax.evaluation import markdown
+from fvae_jax.evaluation.tables import Column, Report, Row, Section, Table, Value
+from fvae_jax.training import writers
+
+
+def test_markdown_holds_what_a_table_holds(tmp_path):
+    columns = [Column('PSNR', 'dB', 1, 'higher', 'whole'), Column('n', '', 0), Column('x')]
+    table = Table(
+        't',
+        'Title',
+        'Caption.',
+        columns,
+        [
+            Row('a|b', [Value(-1.25, -2, np.nan), 3, None], ours=True),
+            Row('c', [Value(np.inf, -2, 1), 4, 'text'], left_out='why'),
+            Row('d', note='not done'),
+        ],
+    )
+    report = Report('T', 'S.', {'fact': 1}, [Section('One', 'First\nline.\n\nSecond.', [table])])
+    markdown.write(report, tmp_path / 'card.md')
+    lines = (tmp_path / 'card.md').read_text().splitlines()
+    assert lines[lines.index('### Title') + 4 :] == [
+        '| method | whole, PSNR, dB ↑ | n | x |',
+        '| --- | ---: | ---: | ---: |',
+        '| **a\\|b** | −1.2 [−2.0] | 3 | – |',
+        '| c (why) | ∞ [−2.0, 1.0] | 4 | text |',
+        '| d | not done |  |  |',
+    ]
+    assert 'First line.' in lines and '- fact: 1' in lines
+    rows = json.loads((tmp_path / 'card.json').read_text())['tables']['t']
+    assert rows['a|b']['whole, PSNR, dB'] == {'mean': -1.25, 'low': -2, 'high': 'nan'}
+    assert rows['d'] == {'note': 'not done'}
+    assert {path.name for path in tmp_path.iterdir()} == {'card.md', 'card.json'}
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory, drawn_config):
+    """A run of drawn faces whose model is untrained."""
+    folder = tmp_path_factory.mktemp('run')
+    config = synthetic.get_config('tiny,content')
+    config.data.cache, config.data.strengths = drawn_config.data.cache, drawn_config.data.strengths
+    writers.open_workdir(folder / 'run', config)
+    bundle_lib.save(folder / 'run' / 'model.safetensors', models.random_bundle(content=True))
+    rows = [f'synthetic_{i:04d},{20 + i},{("female", "male")[i % 2]},drawn,more' for i in range(config.data.identities)]
+    (folder / 'people.csv').write_text('identity,age,gender,ethnicity,more\n' + '\n'.join(rows))
+    return folder
+
+
+def command(folder, out, run=None, people=None):
+    line = ['card', str(run or folder / 'run'), '--people', str(people or folder / 'people.csv'), '--out', str(out)]
+    assert cli.main(line) == 0
+
+
+def test_the_command(run, tmp_path, capsys):
+    command(run, tmp_path / 'card.md')
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / 'card.md')
+    text = (tmp_path / 'card.md').read_text()
+    assert str(tmp_path) not in text and str(run) not in text and 'nan' not in text
+    content = json.loads((tmp_path / 'card.json').read_text())
+    tables = content['tables']
+    assert list(tables) == [
+        'reconstruction',
+        'strengths',
+        'identity',
+        'texture',
+        'expressions',
+        'composition',
+        'groups',
+        'true-flow',
+        'exposed',
+    ]
+    rows = tables['reconstruction']
+    assert {
+        'copy',
+        'FVAE',
+        'FVAE, bilinear (Eq. 5)',
+        'FVAE with content',
+        'FVAE with content, bilinear (as trained)',
+    } < set(rows)
+    assert '4 ordered pairs of 2 people: neutral (synthetic) ↔ smile (synthetic)' in text
+    assert rows['copy']['PSNR, whole, dB']['mean'] > rows['FVAE']['PSNR, whole, dB']['mean']
+    assert 'alpha, face, mean' in tables['texture']['smile → neutral, strength −1']
+    assert (
+        tables['groups']['everyone']['people']['mean'] == 2 == tables['identity']['smile → neutral']['people']['mean']
+    )
+    assert (tables['exposed']['all']['people']['mean'], tables['exposed']['all']['pairs']['mean']) == (2, 10)
+    before = (tmp_path / 'card.json').read_bytes()
+    with pytest.raises(InputError, match='card.md. exists'):
+        command(run, tmp_path / 'card.md')
+    (tmp_path / 'card.md').unlink()
+    with pytest.raises(InputError, match='card.json. exists'):
+        command(run, tmp_path / 'card.md')
+    assert (tmp_path / 'card.json').read_bytes() == before
+
+
+def test_runs_that_cannot_be_measured(run, tmp_path):
+    with pytest.raises(InputError, match='holds no run'):
+        command(run, tmp_path / 'card.md', run=tmp_path)
+    (tmp_path / 'people.csv').write_text('identity,age,gender,ethnicity\nsynthetic_0000,20,male,drawn\n')
+    with pytest.raises(InputError, match='lacks synthetic_0001, synthetic_0002'):
+        command(run, tmp_path / 'card.md', people=tmp_path / 'people.csv')
+    with pytest.raises(InputError, match='use one of .md'):
+        command(run, tmp_path / 'card.html')
+    writers.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
+    with pytest.raises(InputError, match='let the training of .* end first'):
+        command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
+    bundle = models.random_bundle(content=True)
+    for kept in (bundle.statistics.class_means, bundle.statistics.counts, bundle.statistics.within_identity):
+        kept.pop('smile', None)
+    bundle_lib.save(tmp_path / 'unfinished' / 'model.safetensors', bundle)
+    with pytest.raises(InputError, match='has both a neutral image and a smile'):
+        command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
+    assert not (tmp_path / 'card.md').exists()

@@ -1,0 +1,49 @@
+"""What the tests of the evaluation share: drawn people, and a tiny run of each kind, trained once."""
+
+import pytest
+
+from configs import synthetic
+from fvae_jax.training import experiment
+
+
+@pytest.fixture(scope='session')
+def cache(tmp_path_factory):
+    """Where sets are built: equal ones once."""
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture(scope='session')
+def drawn_config(cache):
+    """Settings of twelve drawn people at half and full strength, two of whom are for the test."""
+    config = synthetic.get_config('tiny')
+    config.data.cache, config.data.strengths = str(cache), (0.5, 1.0)
+    return config
+
+
+@pytest.fixture(scope='session')
+def drawn_people(drawn_config):
+    """The people, (data, split)."""
+    return experiment.open_faces(drawn_config)
+
+
+@pytest.fixture(scope='session')
+def tiny_run(tmp_path_factory, cache):
+    """A trained run with one of its two VAEs."""
+    folder = tmp_path_factory.mktemp('tiny') / 'run'
+    config = synthetic.get_config('tiny')
+    config.data.cache = str(cache)
+    experiment.train(config, folder)
+    config.model.decoder, config.model.source_concat, config.confidence.enabled = 'pixels', 'none', False
+    experiment.train(config, folder / 'vae')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def content_run(tmp_path_factory, drawn_config):
+    """A trained run with a content layer."""
+    folder = tmp_path_factory.mktemp('content') / 'run'
+    config = synthetic.get_config('tiny,content')
+    config.data.cache, config.data.strengths = drawn_config.data.cache, drawn_config.data.strengths
+    config.train.steps = config.train.evaluate_every = 6
+    experiment.train(config, folder)
+    return folder
