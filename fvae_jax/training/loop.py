@@ -126,7 +126,7 @@ class _Run:
     task: Task
     config: ml_collections.ConfigDict
     workdir: pathlib.Path
-    strategy: parallel.Strategy
+    strategy: devices.Strategy
     checkpoints: checkpoint.Checkpoints
     writer: writers.MetricsWriter | None
 
