@@ -11,7 +11,7 @@ from fvae_jax import bundle as bundle_lib, cli, config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import markdown
 from fvae_jax.evaluation.tables import Column, Report, Row, Section, Table, Value
-from fvae_jax.training import writers
+from fvae_jax.training import rundir
 
 
 def test_markdown_holds_what_a_table_holds(tmp_path):
@@ -50,7 +50,7 @@ def run(tmp_path_factory, drawn_config):
     folder = tmp_path_factory.mktemp('run')
     config = synthetic.get_config('tiny,content')
     config.data.cache, config.data.strengths = drawn_config.data.cache, drawn_config.data.strengths
-    writers.open_workdir(folder / 'run', config)
+    rundir.open_workdir(folder / 'run', config)
     bundle_lib.save(folder / 'run' / 'model.safetensors', models.random_bundle(content=True))
     rows = [f'synthetic_{i:04d},{20 + i},{("female", "male")[i % 2]},drawn,more' for i in range(config.data.identities)]
     (folder / 'people.csv').write_text('identity,age,gender,ethnicity,more\n' + '\n'.join(rows))
@@ -112,7 +112,7 @@ def test_runs_that_cannot_be_measured(run, tmp_path):
         command(run, tmp_path / 'card.md', people=tmp_path / 'people.csv')
     with pytest.raises(InputError, match='use one of .md'):
         command(run, tmp_path / 'card.html')
-    writers.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
+    rundir.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
     with pytest.raises(InputError, match='let the training of .* end first'):
         command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
     bundle = models.random_bundle(content=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation.card.drawn_people import cells
 
-from fvae_jax.data.pairs import Split
+from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.card import groups
 from fvae_jax.evaluation.tables import Column
