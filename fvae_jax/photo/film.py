@@ -35,14 +35,14 @@ def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> 
     """Finds out before the work whether a film or a folder of numbered files can be written.
 
     Args:
-      path: the file, or a folder that is created if need be.
-      overwrite: whether a file may be replaced, or a folder have files.
+      path: The file, or a folder that is created if need be.
+      overwrite: Whether a file may be replaced, or a folder have files.
 
     Returns:
       The path.
 
     Raises:
-      InputError: unknown suffix, not writable, or exists already.
+      InputError: Unknown suffix, not writable, or exists already.
     """
     path = pathlib.Path(path)
     if not is_folder(path):
@@ -66,13 +66,13 @@ def write_animation(
     Frames are taken one at a time. A film of odd width or height gets its last column or row twice.
 
     Args:
-      path: the file, or a folder that is created if need be.
+      path: The file, or a folder that is created if need be.
       frames: (H, W, 3) uint8 RGB, all of one size, at least one.
-      fps: frames per second; of no meaning in a folder. GIF rounds to hundredths of a second.
-      overwrite: whether a file may be replaced, or a folder have files.
+      fps: Frames per second; of no meaning in a folder. GIF rounds to hundredths of a second.
+      overwrite: Whether a file may be replaced, or a folder have files.
 
     Raises:
-      InputError: unknown suffix, not writable, exists already, or no or unequal frames.
+      InputError: Unknown suffix, not writable, exists already, or no or unequal frames.
     """
     if not 0 < fps < np.inf:
         raise InputError(f'{fps} frames per second; give a positive number')
@@ -102,14 +102,14 @@ def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int =
 
     Args:
       frames: (H, W, 3) uint8 RGB.
-      labels: one for each frame.
-      height: px; higher frames are reduced to it.
+      labels: One for each frame.
+      height: Pixels; higher frames are reduced to it.
 
     Returns:
       (H', W', 3) uint8 RGB.
 
     Raises:
-      InputError: labels and frames differ in number.
+      InputError: Labels and frames differ in number.
     """
     return image_grid([[_reduce(frame, height) for frame in frames]], labels)
 

@@ -19,16 +19,16 @@ def check_output(
     """Finds out before the work whether a file can be written.
 
     Args:
-      path: the file.
-      suffixes: the known ones, in lower case, with their dots.
-      source: the photo that is edited, if there is one.
-      overwrite: whether a file may be replaced, be it the source.
+      path: The file.
+      suffixes: The known ones, in lower case, with their dots.
+      source: The photo that is edited, if there is one.
+      overwrite: Whether a file may be replaced, be it the source.
 
     Returns:
       The path.
 
     Raises:
-      InputError: unknown suffix, no such folder, not writable, or a file that may not be replaced.
+      InputError: Unknown suffix, no such folder, not writable, or a file that may not be replaced.
     """
     path = pathlib.Path(path)
     if os.path.isdir(path):  # pathlib raises for names that are too long

@@ -14,10 +14,10 @@ class Photo:
       pixels: (H, W, 3) uint8 or uint16 RGB, turned upright as EXIF says; three equal channels if
         the file is gray.
       alpha: (H, W) of the same type, or None if the file has no transparency.
-      icc_profile: the profile of the colors, or None.
+      icc_profile: The profile of the colors, or None.
       exif: EXIF data, the orientation set to upright and the thumbnail left out, or None.
-      was_gray: whether the file has one channel of brightness.
-      source: the file.
+      was_gray: Whether the file has one channel of brightness.
+      source: The file.
     """
 
     pixels: np.ndarray

@@ -114,10 +114,12 @@ def _in_command() -> Iterator[None]:
 
 def _identified(file: BinaryIO) -> Image.Image:
     """What `Image.open` returns, without its limit on pixels, which is one for the whole process."""
-    Image.init()
+    Image.preinit()
     file.seek(0)
     start = file.read(16)
     for name in _FORMATS:
+        if name not in Image.OPEN:
+            Image.init()
         opened, accepts = Image.OPEN[name]
         if accepts(start) is True:  # or a text that says what Pillow lacks
             file.seek(0)

@@ -15,6 +15,8 @@ from PIL import Image
 from fvae_jax import config as config_lib
 from fvae_jax.data import align, crops, index, pairs, sets
 from fvae_jax.errors import InputError
+from fvae_jax.photo.photo import Photo
+from fvae_jax.photo.write import write_photo
 
 FACE = skimage.data.astronaut()[0:260, 90:350]
 
@@ -152,6 +154,20 @@ def test_aligned_crops_are_taken_as_they_are(tmp_path, open_photos):
     np.testing.assert_allclose(example['image'], means, atol=0.51)
     same = open_photos(tmp_path / 'photos', aligned=True, size=192)[0]['image']
     np.testing.assert_array_equal(same, crop)
+
+
+def test_photos_are_read_as_edits_read_them(tmp_path, open_photos):
+    """16 bits are rounded, not cut off; a file of several pictures is left out, not taken for its first."""
+    root = tmp_path / 'photos' / 'ann'
+    root.mkdir(parents=True)
+    deep = (FACE // 2).astype(np.uint16) * 257 + np.uint16(200)  # nearer to the next of 256 levels
+    write_photo(root / 'smile.png', Photo(deep))
+    still = Image.fromarray(FACE)
+    still.save(root / 'neutral.tif', save_all=True, append_images=[still])
+    faces = open_photos(tmp_path / 'photos', aligned=True, size=len(FACE))
+    np.testing.assert_array_equal(faces[0]['image'], FACE // 2 + 1)
+    [skipped] = faces.report['skipped']
+    assert skipped['file'] == 'ann/neutral.tif' and 'several pages' in skipped['reason']
 
 
 def test_oblong_aligned_crop_is_skipped(tmp_path, open_photos):
