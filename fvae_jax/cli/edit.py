@@ -6,20 +6,23 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.cli import arguments
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output, write
 
-if TYPE_CHECKING:
-    from fvae_jax.editing.editor import Editor
-
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
   fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
   fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
+
+
+class _Job(NamedTuple):
+    photo: pathlib.Path
+    target: pathlib.Path
+    pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
 def run(argv: Sequence[str]) -> int:
@@ -28,101 +31,66 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser(arguments.expressions(bundle))
     args = parser.parse(argv)
     strengths = _strengths(args, parser)
-    kinds = _kinds(args, bundle)
-    targets = _targets(args)
-    alone = len(args.photos) == 1
-    if alone:
-        _check(args.photos[0], targets[0], args, kinds)
+    jobs = _jobs(args, _kinds(args, bundle))
+    if len(jobs) == 1:
+        _check(jobs[0], args)
     editor = arguments.open_editor(bundle, args)
-    options = {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, 'anchor': args.anchor}
+    asked = {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, 'anchor': args.anchor}
     if args.source is not None:
-        options['source'] = args.source
+        asked['source'] = args.source
     if args.like:
-        options['like'] = editor.example(*args.like)
-
-    def edit(photo: pathlib.Path, target: pathlib.Path, progress: Callable[[Iterable], Iterable] = iter) -> None:
-        _edit(editor, photo, target, strengths, options, args, kinds, progress)
-
-    if alone:
-        edit(args.photos[0], targets[0], arguments.progress((args.steps or 0) + 1))
+        asked['like'] = editor.example(*args.like)
+    if len(jobs) == 1:
+        _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
 
     from tqdm import tqdm
 
     failures = 0
-    for photo, target in zip(tqdm(args.photos, unit='photo', disable=None), targets):
+    for job in tqdm(jobs, unit='photo', disable=None):
         try:
-            _check(photo, target, args, kinds)
-            edit(photo, target)
+            _check(job, args)
+            _edit(editor, job, strengths, asked, args)
         except InputError as error:
             failures += 1
             tqdm.write(f'error: {error}', file=sys.stderr)
     if failures:
-        print(f'{failures} of {len(args.photos)} photos left out', file=sys.stderr)
+        print(f'{failures} of {len(jobs)} photos left out', file=sys.stderr)
     return int(failures > 0)
 
 
 def _parser(expressions: Sequence[str]) -> arguments.Parser:
-    parser = arguments.Parser(
-        'fvae edit',
-        'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)',
-        'Changes the expression of a face, at the resolution of the photo.',
-        _EXAMPLES,
-        expressions,
-    )
+    usage = 'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)'
+    words = 'Changes the expression of a face, at the resolution of the photo.'
+    parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
     parser.add_argument('photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF', **path)
-    asked = parser.add_expressions()
-    asked.add_argument('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
-    asked.add_argument('--to', metavar='NAME', help='the same as --NAME 1')
-    asked.add_argument(
-        '--like',
-        nargs='+',
-        metavar='PHOTO',
-        help='the expression of another photo; a second one shows the same person neutral',
-        **path,
-    )
-    asked.add_argument(
-        '--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)'
-    )
-    asked.add_argument(
-        '--pixels-only',
-        action='store_true',
-        help="move the photo's own pixels and add nothing, also where the model could",
-    )
-    parser.add_anchor(asked)
-    asked.add_argument(
-        '--face',
-        type=arguments.face,
-        metavar='N|all',
-        help='which face, as `fvae info PHOTO` numbers them (the main one)',
-    )
-    written = parser.add_argument_group('what to write')
-    place = written.add_mutually_exclusive_group(required=True)
+    group = parser.add_expressions()
+    add = group.add_argument
+    add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
+    add('--to', metavar='NAME', help='the same as --NAME 1')
+    words = 'the expression of another photo; a second one shows the same person neutral'
+    add('--like', nargs='+', metavar='PHOTO', help=words, **path)
+    add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
+    words = "move the photo's own pixels and add nothing, also where the model could"
+    add('--pixels-only', action='store_true', help=words)
+    parser.add_anchor(group)
+    words = 'which face, as `fvae info PHOTO` numbers them (the main one)'
+    add('--face', type=arguments.face, metavar='N|all', help=words)
+    group = parser.add_argument_group('what to write')
+    place = group.add_mutually_exclusive_group(required=True)
     place.add_argument('--out', metavar='PATH', help='.png, .jpg, .webp or .tif', **path)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
-    written.add_argument(
-        '--steps',
-        type=arguments.count,
-        metavar='K',
-        help='K steps from the photo to full strength: .mp4, .gif and .webp are '
-        'films, a name without suffix is a folder, another suffix a '
-        'filmstrip',
-    )
-    written.add_argument(
-        '--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)'
-    )
-    written.add_argument(
-        '--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from'
-    )
-    written.add_argument(
-        '--show-mask',
-        action='store_true',
-        help='also write NAME_mask.png: how sure the model is; and NAME_content.png: what it adds, if it can',
-    )
-    written.add_argument(
-        '--no-metadata', dest='metadata', action='store_false', help='do not note program, model and edit in the file'
-    )
+    add = group.add_argument
+    words = """K steps from the photo to full strength: .mp4, .gif and .webp are films, a name without suffix is a
+        folder, another suffix a filmstrip"""
+    add('--steps', type=arguments.count, metavar='K', help=words)
+    add('--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)')
+    add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
+    words = 'also write NAME_mask.png: how sure the model is; and NAME_content.png: what it adds, if it can'
+    add('--show-mask', action='store_true', help=words)
+    words = 'do not note program, model and edit in the file'
+    add('--no-metadata', dest='metadata', action='store_false', help=words)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()
@@ -158,8 +126,8 @@ def _kinds(args: argparse.Namespace, bundle: bundle_lib.Bundle) -> list[str]:
     return [kind for kind, is_wanted in wanted.items() if is_wanted]
 
 
-def _targets(args: argparse.Namespace) -> list[pathlib.Path]:
-    """Where the edit of each photo goes; makes the folder if need be.
+def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
+    """What to make of each photo; makes the folder if need be.
 
     In a folder an output is called like its photo; it is a PNG where the photo's format cannot be written, and a
     folder where steps are asked for.
@@ -167,65 +135,62 @@ def _targets(args: argparse.Namespace) -> list[pathlib.Path]:
     Raises:
       InputError: The folder cannot be written, or two photos have one name.
     """
-    photos, folder = args.photos, args.out_dir
-    if args.out is not None:
-        if len(photos) > 1:
-            raise InputError(f'--out names one file and there are {len(photos)} photos; use --out-dir DIR')
-        return [args.out]
 
     def name(photo: pathlib.Path) -> str:
         if args.steps is not None:
             return photo.stem
         return photo.name if photo.suffix.lower() in write.ENCODERS else f'{photo.stem}.png'
 
-    targets = [folder / name(photo) for photo in photos]
+    photos, folder = args.photos, args.out_dir
+    if folder is not None:
+        targets = [folder / name(photo) for photo in photos]
+    elif len(photos) > 1:
+        raise InputError(f'--out names one file and there are {len(photos)} photos; use --out-dir DIR')
+    else:
+        targets = [args.out]
     twice, count = collections.Counter(targets).most_common(1)[0]
     if count > 1:
         raise InputError(
             f"{count} photos would be written to '{twice}'; write those of each folder to a folder of their own"
         )
-    if not os.path.exists(folder):
-        output.check_folder(folder.parent)
-        folder.mkdir()
-    output.check_folder(folder)
-    return targets
+    if folder is not None:
+        if not os.path.exists(folder):
+            output.check_folder(folder.parent)
+            folder.mkdir()
+        output.check_folder(folder)
+    pictures = [{kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds} for target in targets]
+    return list(map(_Job, photos, targets, pictures))
 
 
-def _beside(target: pathlib.Path, kind: str) -> pathlib.Path:
-    return target.with_name(f'{target.stem}_{kind}.png')
-
-
-def _check(photo: pathlib.Path, target: pathlib.Path, args: argparse.Namespace, kinds: Sequence[str]) -> None:
+def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
     if args.steps is None:
-        output.check_output(target, write.ENCODERS, source=photo, overwrite=args.overwrite)
+        output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
         from fvae_jax.editing import steps  # with JAX, which the check above does without
 
-        steps.check_output(target, source=photo, overwrite=args.overwrite)
-    for kind in kinds:
-        output.check_output(_beside(target, kind), ('.png',), overwrite=args.overwrite)
+        steps.check_output(job.target, source=job.photo, overwrite=args.overwrite)
+    for path in job.pictures.values():
+        output.check_output(path, ('.png',), overwrite=args.overwrite)
 
 
 def _edit(
-    editor: 'Editor',
-    photo: pathlib.Path,
-    target: pathlib.Path,
+    editor,
+    job: _Job,
     strengths: Mapping[str, float],
-    options: Mapping[str, Any],
+    asked: Mapping[str, Any],
     args: argparse.Namespace,
-    kinds: Sequence[str],
-    progress: Callable[[Iterable], Iterable],
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
     """Edits a photo and writes all that is asked for."""
-    opened = editor.open(photo)
-    edited = opened.edit(strengths, **options)
+    opened = editor.open(job.photo)
+    edited = opened.edit(strengths, **asked)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
-    pictures = {kind: draw[kind]() for kind in kinds}
+    pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
     if args.steps is None:
-        edited.save(target, args.overwrite, args.metadata)
+        edited.save(job.target, args.overwrite, args.metadata)
     else:
-        steps = opened.sequence(args.steps, strengths, **options)
-        steps.save(target, args.fps, args.overwrite, args.metadata, progress)
-    for kind, picture in pictures.items():
-        write.write_png(_beside(target, kind), picture)
+        steps = opened.sequence(args.steps, strengths, **asked)
+        steps.save(job.target, args.fps, args.overwrite, args.metadata, progress)
+    for path, picture in pictures.items():
+        write.write_png(path, picture)

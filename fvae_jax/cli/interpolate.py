@@ -14,32 +14,18 @@ def run(argv: Sequence[str]) -> int:
         'A film from one photo of a person to another.',
         'example:\n  fvae interpolate calm.jpg laughing.jpg --out morph.mp4',
     )
-    add = parser.add_argument
-    add(
-        'photos',
-        nargs=2,
-        metavar='A B',
-        type=pathlib.Path,
-        help='two photos of one person; A gives resolution and background',
-    )
+    add, path = parser.add_argument, {'type': pathlib.Path}
+    words = 'two photos of one person; A gives resolution and background'
+    add('photos', nargs=2, metavar='A B', help=words, **path)
     add('--frames', type=arguments.count, default=30, metavar='N', help='frames, both ends included (30)')
     add('--fps', type=arguments.positive, default=15.0, metavar='X', help='frames per second of a film (15)')
     add('--crop', action='store_true', help='show the aligned face only, not the whole of photo A')
-    add(
-        '--blend',
-        default='logit',
-        metavar='NAME',
-        help='how the photos are mixed: logit (ends with the photos themselves), '
-        'softmax, or paper, the printed formula (logit)',
-    )
+    words = """how the photos are mixed: logit (ends with the photos themselves), softmax, or paper, the printed formula
+        (logit)"""
+    add('--blend', default='logit', metavar='NAME', help=words)
     parser.add_anchor()
-    add(
-        '--out',
-        type=pathlib.Path,
-        required=True,
-        metavar='PATH',
-        help='.mp4, .gif or .webp; a name without suffix is a folder of PNGs',
-    )
+    words = '.mp4, .gif or .webp; a name without suffix is a folder of PNGs'
+    add('--out', required=True, metavar='PATH', help=words, **path)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()

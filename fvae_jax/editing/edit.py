@@ -31,7 +31,8 @@ class Example:
 
     Attributes:
       expression: Z of the photo that shows it.
-      neutral: Z of the same person's neutral photo; None stands for the photo that is edited.
+      neutral: Z of the same person's neutral photo; None stands for the photo that is edited, the paper's
+        Z_source ≈ Z(S), which also moves whatever else distinguishes the two photos.
       name: For people.
     """
 
@@ -40,9 +41,8 @@ class Example:
     name: str
 
     def direction(self, latent: np.ndarray) -> np.ndarray:
-        """The direction for a face with Z(S) = `latent`; see `latent.example_direction`."""
-        neutral = latent if self.neutral is None else self.neutral
-        return latent_lib.example_direction(self.expression, neutral)
+        """The direction for a face with Z(S) = `latent`, (4, 4, C)."""
+        return self.expression - (latent if self.neutral is None else self.neutral)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

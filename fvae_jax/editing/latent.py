@@ -102,20 +102,6 @@ def combine(
     return functools.reduce(np.add, terms, np.zeros_like(shape)).astype(np.float32)
 
 
-def example_direction(expression: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """A direction from outside examples (the paper's "fear", 6.1).
-
-    Args:
-      expression: Z of a photo of the expression.
-      neutral: Z of the same person's neutral photo, or, where there is none, of the photo to edit: the paper's
-        Z_source ≈ Z(S), which also moves whatever else distinguishes the two photos.
-
-    Returns:
-      (4, 4, C).
-    """
-    return expression - neutral
-
-
 def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> np.ndarray:
     """The direction that takes the expression out of a photo.
 

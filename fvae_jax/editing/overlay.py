@@ -43,8 +43,7 @@ def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     Returns:
       (H, W, 3) uint8 RGB, with its legend.
     """
-    share = _fit(doubt)[..., None]
-    picture = (1 - share) * _gray(pixels) + share * _DOUBT
+    picture = _reddened(pixels, _fit(doubt)[..., None])
     ramp = np.broadcast_to(np.linspace(1, 0, _WHEEL)[:, None, None], (_WHEEL, _WHEEL // 4, 1))
     legend = (1 - ramp) * 255 + ramp * _DOUBT
     return grid.image_grid(
@@ -66,13 +65,17 @@ def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) ->
       (H, W, 3) uint8 RGB.
     """
     share = _fit(alpha)[..., None]
-    where = (1 - share) * _gray(pixels) + share * _DOUBT
+    where = _reddened(pixels, share)
     new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
     return grid.image_grid(
         [[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
         ['new content, red: alpha 1', 'the content'],
         scale=1,
     )
+
+
+def _reddened(pixels: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return (1 - share) * _gray(pixels) + share * _DOUBT
 
 
 def _gray(pixels: np.ndarray) -> np.ndarray:
