@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         '--out', type=pathlib.Path, required=True, metavar='FILE.md', help='the tables; FILE.json will have the numbers'
     )
-    parser.add_argument('--overwrite', action='store_true', help='allow to replace files')
+    parser.add_overwrite()
     args = parser.parse(argv)
     config = runs.config_of(args)
     output.check_output(args.out, ('.md',), overwrite=args.overwrite)

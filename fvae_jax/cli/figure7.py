@@ -14,24 +14,19 @@ def run(argv: Sequence[str]) -> int:
     parser = arguments.Parser(
         'fvae figure7',
         'PHOTO --EXPRESSION X --out FIGURE.png',
-        "Figure 7 of the paper: enlarging the flow keeps the photo's detail, enlarging the output loses it. First as "
-        'printed, all of it bilinear, then as photos are edited here.',
+        "Figure 7 of the paper: enlarging the flow keeps the photo's detail, enlarging the output loses it.\n"
+        'First as printed, all of it bilinear, then as photos are edited here.',
         'example:\n  fvae figure7 me.jpg --smile 1 --out figure7.png',
         arguments.expressions(bundle),
     )
     parser.add_argument('photo', metavar='PHOTO', type=pathlib.Path, help='a photo with a face')
     parser.add_expressions()
-    parser.add_argument(
-        '--model',
-        type=pathlib.Path,
-        metavar='FILE',
-        help='RUN/model.safetensors of a training run (the built-in model)',
-    )
+    parser.add_model()
     parser.add_argument(
         '--side', default=512, type=arguments.count, metavar='PX', help='of the enlarged crop (512, as in the paper)'
     )
     parser.add_argument('--out', required=True, type=pathlib.Path, metavar='PNG', help='the figure')
-    parser.add_argument('--overwrite', action='store_true', help='allow to replace a file')
+    parser.add_overwrite('a file')
     args = parser.parse(argv)
     output.check_output(args.out, ('.png',), overwrite=args.overwrite)
     runtime.prepare()

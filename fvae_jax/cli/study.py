@@ -36,8 +36,9 @@ def _build(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
         'fvae study build',
         'RUN --out DIR',
-        'One page with real photos and edits of people the run never saw, in random order. FVAE moves pixels alone, as '
-        'in the paper; a model with a content layer is also shown with what that adds, as FVAE with content.',
+        'One page with real photos and edits of people the run never saw, in random order. FVAE moves\n'
+        'pixels alone, as in the paper; a model with a content layer is also shown with what that adds, as\n'
+        'FVAE with content.',
         'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.',
     )
     runs.add_run(parser)

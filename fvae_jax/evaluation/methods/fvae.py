@@ -35,7 +35,7 @@ class Network:
         @functools.lru_cache(_CHANGES)
         def change(crop: bytes, latent: bytes, anchor: bool) -> tuple[np.ndarray, Content | None]:
             face = encode(crop)
-            return editor.change(face, np.frombuffer(latent, np.float32).reshape(face.latent.shape), anchor)
+            return editor.change(face, np.frombuffer(latent, face.latent.dtype).reshape(face.latent.shape), anchor)
 
         self._encode, self._change = encode, change
 
@@ -45,7 +45,8 @@ class Network:
 
     def change(self, crop: np.ndarray, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
         """Decodes a latent for a crop; see `editor.Editor.change`."""
-        return self._change(np.asarray(crop, np.float32).tobytes(), np.asarray(latent, np.float32).tobytes(), anchor)
+        latent = np.asarray(latent, self.encode(crop).latent.dtype)
+        return self._change(np.asarray(crop, np.float32).tobytes(), latent.tobytes(), anchor)
 
     def carry(self, pair: Pair) -> tuple[np.ndarray, Content | None]:
         """Decodes Z(T) for S: the printed form, without an anchor."""
