@@ -25,10 +25,10 @@ def parameter_table(config: ml_collections.ConfigDict) -> str:
         weights = variables['params']
         for name in path:
             weights = weights.get(name, {}) if isinstance(weights, Mapping) else {}
-        kernel = weights.get('kernel')
+        kernel = weights.get('conv', {}).get('kernel')  # of `blocks.Conv`, or of `blocks.Weights`, which draws nothing
         if kernel is not None:
-            shapes = ('×'.join(map(str, shape)) for shape in (kernel.shape, outputs[0].shape[1:]))
-            rows.append(('.'.join(path).removesuffix('.conv'), *shapes, _count(weights)))
+            shapes = kernel.shape, getattr(outputs[0], 'shape', ())[1:]
+            rows.append(('.'.join(path), *('×'.join(map(str, shape)) for shape in shapes), _count(weights)))
     width = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f'{"layer":<{width[0]}}  {"filter":<{width[1]}}  {"output":<{width[2]}}  {"weights":>12}']
     lines += [f'{a:<{width[0]}}  {b:<{width[1]}}  {c:<{width[2]}}  {d:>12,}' for a, b, c, d in rows]
