@@ -120,7 +120,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     try:
         with safetensors.safe_open(path, 'numpy') as file:
             facts = _facts(path, file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
     except InputError:
         raise
     except (safetensors.SafetensorError, OSError, ValueError) as error:

@@ -147,7 +147,8 @@ def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, kn
     """Squared distance from the true displacement over the pixels that have a source.
 
     Args:
-      displacement, truth: (B, H, W, 2), px.
+      displacement: (B, H, W, 2), px.
+      truth: The same of the true flow.
       exposed: (B, H, W) bool: pixels without a source.
       known: (B, H, W) bool: whether the truth is known of a pixel.
 

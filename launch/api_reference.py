@@ -1,6 +1,6 @@
 """Writes the API reference, HTML pages made from the docstrings: python launch/api_reference.py [FOLDER]
 
-The folder, build/api unless given, is made new. Pages need no network and no server. What pdoc complains of is an error.
+The folder, build/api unless given, is made new. Pages need no network, no server. What pdoc complains of is an error.
 """
 
 import importlib
@@ -20,8 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def write(folder: pathlib.Path) -> list[str]:
     """Writes the pages and returns what pdoc complains of."""
-    # Before pdoc looks: it would take warnings of other libraries at their import for its own, and it does not see names
-    # that are imported only when asked for.
+    # Before pdoc looks: it would take warnings of other libraries at their import for its own, and does not see names
+    # that are imported only on demand.
     for name in fvae_jax.__all__:
         setattr(fvae_jax, name, getattr(fvae_jax, name))
     packages = [fvae_jax]

@@ -1,4 +1,4 @@
-"""Writes launch/lower-bounds.txt, the lowest version of each dependency that setup.cfg allows: python launch/lower_bounds.py"""
+"""Writes launch/lower-bounds.txt, the lowest versions that setup.cfg allows: python launch/lower_bounds.py"""
 
 import configparser
 import pathlib

@@ -2,7 +2,8 @@
 
 RUN/model.safetensors goes to fvae_jax/assets/faces.safetensors in half precision, provided that pictures stay what they
 are: NASA's portrait of Eileen Collins (scikit-image's `astronaut`), edited with each expression of the model at
-strength 1, must come out the same with both files, but for rounding. `--without` is for expressions that turned out badly.
+strength 1, must come out the same with both files, but for rounding. `--without` leaves out expressions that turned
+out badly.
 """
 
 import argparse

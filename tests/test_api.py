@@ -42,9 +42,9 @@ def _is_documented(node, owner, classes):
             return True
         for parent in classes.get(base, []):
             for inherited in parent.body:
-                if isinstance(inherited, ast.FunctionDef) and inherited.name == node.name:
-                    if _is_documented(inherited, parent, classes):
-                        return True
+                same = isinstance(inherited, ast.FunctionDef) and inherited.name == node.name
+                if same and _is_documented(inherited, parent, classes):
+                    return True
     return False
 
 

@@ -46,7 +46,7 @@ def test_reading_needs_neither_orbax_nor_tfds_nor_grain(tmp_path):
 
 def _rewrite(path, key=bundle_lib.KEY, **changed):
     with safetensors.safe_open(path, 'numpy') as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         facts = {**json.loads(file.metadata()[bundle_lib.KEY]), **changed}
     kept = {name: value for name, value in facts.items() if value is not None}
     safetensors.numpy.save_file(tensors, path, {key: json.dumps(kept)})

@@ -66,6 +66,14 @@ def _modules():
     return sorted(PACKAGE.rglob('*.py'))
 
 
+def test_every_file_is_formatted_and_clean_by_ruff():
+    for command in (['format', '--check'], ['check']):
+        found = subprocess.run(
+            [sys.executable, '-m', 'ruff', *command, '--no-cache', '.'], capture_output=True, text=True, cwd=ROOT
+        )
+        assert found.returncode == 0, found.stdout
+
+
 def test_everything_compiles():
     for folder in ('fvae_jax', 'configs', 'launch', 'tests'):
         assert compileall.compile_dir(ROOT / folder, quiet=1, force=True)

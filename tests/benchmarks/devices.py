@@ -1,8 +1,8 @@
 """What spreading a step over devices costs: `bash launch/bench_devices.sh` prints a table.
 
-The devices are made up: all share the cores of this machine, so that the work stays the same and what is added is overhead. Each
-way is a process of its own (two for the last rows), since the number of devices is fixed when JAX starts; ways are timed
-in turns, and each is compared with one device under the same setting.
+The devices are made up: all share the cores of this machine, so that the work stays the same and what is added is
+overhead. Each way is a process of its own (two for the last rows), since the number of devices is fixed when JAX
+starts; ways are timed in turns, and each is compared with one device under the same setting.
 """
 
 import argparse
@@ -98,7 +98,8 @@ def main() -> None:
             print(way, f'{times[way][-1]:.1f} ms', file=sys.stderr)
     middle = {way: statistics.median(values) for way, values in times.items()}
     print(
-        '| devices | `parallel` | one batch, ms a step | added | two parts, ms a step | added |\n|---|---|---|---|---|---|'
+        '| devices | `parallel` | one batch, ms a step | added | two parts, ms a step | added |\n'
+        '|---|---|---|---|---|---|'
     )
     for processes, devices, kind, accumulate in _WAYS:
         if accumulate > 1:

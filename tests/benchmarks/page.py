@@ -1,6 +1,6 @@
 """The web page in headless Chromium beside what is asked of it: bash launch/bench_page.sh
 
-Each cold load has a browser of its own, with empty caches. The networks run on one thread, the shaders on the processor.
+Each cold load has a browser of its own, with empty caches. The networks run on one thread, shaders on the processor.
 """
 
 import argparse
@@ -156,9 +156,9 @@ def _editing(address: str, sample: pathlib.Path) -> list[Bar]:
 
 
 def _leaving(address: str) -> list[Bar]:
-    """Memory of all of the browser's processes with a photo open, once the page is left, and with a page of text in its place.
+    """Memory of the browser's processes with a photo open, once the page is left, and with a page of text in its place.
 
-    The page is left as a browser leaves one to which it may come back: it stays, and must give its memory back by itself.
+    The page is left as a browser leaves one to which it may return: it stays, and must give its memory back by itself.
     """
     with browser.launched() as chromium, tempfile.TemporaryDirectory() as temporary:
         large = pathlib.Path(temporary) / 'large.jpg'

@@ -1,4 +1,4 @@
-"""Editing a photo of 1920×1080 px: the warp beside OpenCV, and a whole change of strength beside the time of a frame."""
+"""Editing a photo of 1920×1080 px: the warp beside OpenCV, a whole change of strength beside the time of a frame."""
 
 import os
 import pathlib

@@ -379,7 +379,7 @@ def test_between_two_photos(address, sample, smiling, editor, open_page):
     for t in (0.5, 1):
         got, wanted = frame(t), film.frame(t)
         own = difference(wanted, source, face)
-        # The package makes an upright crop of both photos, mixes those, and resamples once more on the way into the photo.
+        # The package makes upright crops of both photos, mixes them, and resamples once more on the way into the photo.
         assert difference(got, wanted, face) < min(3, own / 3), t
 
 

@@ -1,7 +1,7 @@
 """A run that is killed again and again: bash launch/faults.sh [--kills 200] [--seed 0]
 
-SIGKILL and SIGTERM at random times, many of them inside saves. Then the run is left to end, and must have the bytes of one that
-nobody disturbed, and nothing in its directory but what WORKSPACE.md lists. Prints a table as Markdown.
+SIGKILL and SIGTERM at random times, many of them inside saves. Then the run is left to end, and must have the bytes
+of one that nobody disturbed, and nothing in its directory but what WORKSPACE.md lists. Prints a table as Markdown.
 """
 
 import argparse
@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> dict[tuple[str, str], int]:
     counts = collections.Counter((kill.number.name, kill.place) for kill in kills)
     print(_table(counts))
     print(
-        f'\n{len(kills)} kills in {len(runs)} run(s) of {steps} steps, seed {args.seed}, {(time.monotonic() - begin) / 60:.0f} minutes '
+        f'\n{len(kills)} kills in {len(runs)} run(s) of {steps} steps, seed {args.seed}, '
+        f'{(time.monotonic() - begin) / 60:.0f} minutes '
         f'(undisturbed: {took / 60:.1f}): {len(expected)} arrays and files with the same bits, nothing left behind'
     )
     return counts

@@ -1,4 +1,4 @@
-"""A disk that is full, for real: a small tmpfs. One line, what was saved is whole, and the run goes on when there is space."""
+"""A full disk, for real: a small tmpfs. One line, what was saved is whole, the run goes on when there is space."""
 
 import contextlib
 import os

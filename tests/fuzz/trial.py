@@ -184,7 +184,7 @@ def _attempt(target: targets_lib.Target, name: str, content: bytes) -> tuple[str
         file = folder / name
         file.write_bytes(content)
         before = os.listdir('.')
-        told = tempfile.TemporaryFile('w+', buffering=1, errors='replace')
+        told = tempfile.TemporaryFile('w+', buffering=1, errors='replace')  # noqa: SIM115 (closed with the trial)
         # The terminal's encoding, which a lone surrogate does not have.
         shown = io.TextIOWrapper(io.BytesIO(), encoding='utf-8')
         try:

@@ -1,4 +1,4 @@
-"""The convolutions as a CPU computes them, over blocks, against those that other platforms get, over the large images."""
+"""The convolutions as a CPU computes them, over blocks, against those of other platforms, over the large images."""
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ def _convolutions(program, form, platforms):
 
 @pytest.mark.parametrize('form', _FORMS)
 def test_only_a_cpu_gets_the_tuned_form(form):
-    """Elsewhere value and gradients are lowered to the convolutions of the printed form; an export for both has both."""
+    """Elsewhere value and gradients become the convolutions of the printed form; an export for both has both."""
     ours, printed, *_ = _FORMS[form]
     for program in (lambda f: f, lambda f: jax.grad(lambda *arrays: jnp.sum(jnp.sin(f(*arrays))), argnums=(0, 1))):
         expected = _convolutions(program(printed), form, ['cpu'])
