@@ -1,1 +1,1 @@
-"""Edits: Algorithms 1 and 2 on crops (`editor`) and whole photos (`studio`), and files for the results."""
+"""Algorithms 1 and 2: on crops (`model`), in whole photos (`edit`, `morph`), and `editor`, the door to them."""

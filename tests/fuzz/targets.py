@@ -16,6 +16,7 @@ from editing import models
 from PIL import Image, ImageCms
 
 from fvae_jax import bundle as bundle_lib, cli
+from fvae_jax.cli import arguments
 from fvae_jax.data import builder, crops, index
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
@@ -136,11 +137,11 @@ def _edit(editor, model, folder, file):
     path = folder / 'model' / 'model.safetensors'
     path.write_bytes(model)
     # The command as it is, but for an editor that need not be compiled each time.
-    real, cli._editor = cli._editor, lambda bundle: editor
+    real, arguments.open_editor = arguments.open_editor, lambda bundle, args: editor
     try:
         cli.main(['edit', str(file), '--smile', '1', '--model', str(path), '--out', str(folder / 'out' / 'edited.png')])
     finally:
-        cli._editor = real
+        arguments.open_editor = real
 
 
 def _load(folder, file):
