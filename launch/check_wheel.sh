@@ -37,5 +37,5 @@ import pathlib, sys, fvae_jax
 assert pathlib.Path(fvae_jax.__file__).is_relative_to(sys.prefix), fvae_jax.__file__
 print("expressions:", ", ".join(fvae_jax.load().expressions))'
 "$folder/venv/bin/fvae" --version
-"$folder/venv/bin/python" -m pytest -q -n 2 -m "not slow" -p no:cacheprovider tests/ops tests/models tests/editing \
-  tests/test_bundle.py tests/test_cli.py tests/test_config.py tests/test_losses.py tests/test_main.py tests/test_runtime.py
+"$folder/venv/bin/python" -m pytest -q -n 2 -m "not slow" -p no:cacheprovider tests/ops tests/models tests/editing tests/cli \
+  tests/test_bundle.py tests/test_cache.py tests/test_config.py tests/test_losses.py tests/test_main.py tests/test_runtime.py

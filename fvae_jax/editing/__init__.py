@@ -1,1 +1,1 @@
-"""Edits: Algorithms 1 and 2 on aligned crops (`model`, `latent`) and on whole photos (`editor`)."""
+"""Algorithms 1 and 2: on crops (`model`), in whole photos (`edit`, `morph`), and `editor`, the door to them."""
