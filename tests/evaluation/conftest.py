@@ -1,9 +1,11 @@
-"""What the tests of the evaluation share: drawn people, and a tiny run of each kind, trained once."""
+"""What the tests of the evaluation share: drawn people, a tiny run that is trained, and one with a content layer."""
 
 import pytest
+from editing import models
 
 from configs import synthetic
-from fvae_jax.training import experiment
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.training import experiment, rundir
 
 
 @pytest.fixture(scope='session')
@@ -40,10 +42,10 @@ def tiny_run(tmp_path_factory, cache):
 
 @pytest.fixture(scope='session')
 def content_run(tmp_path_factory, drawn_config):
-    """A trained run with a content layer."""
+    """A run whose model has a content layer and is untrained, so loud that what it lays over a photo shows."""
     folder = tmp_path_factory.mktemp('content') / 'run'
     config = synthetic.get_config('tiny,content')
     config.data.cache, config.data.strengths = drawn_config.data.cache, drawn_config.data.strengths
-    config.train.steps = config.train.evaluate_every = 6
-    experiment.train(config, folder)
+    rundir.open_workdir(folder, config)
+    bundle_lib.save(folder / 'model.safetensors', models.random_bundle(content=True))
     return folder

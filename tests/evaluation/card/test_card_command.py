@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from editing import models
 
-from configs import synthetic
 from fvae_jax import bundle as bundle_lib, cli, config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import markdown
@@ -45,28 +44,26 @@ def test_markdown_holds_what_a_table_holds(tmp_path):
 
 
 @pytest.fixture(scope='module')
-def run(tmp_path_factory, drawn_config):
-    """A run of drawn faces whose model is untrained."""
-    folder = tmp_path_factory.mktemp('run')
-    config = synthetic.get_config('tiny,content')
-    config.data.cache, config.data.strengths = drawn_config.data.cache, drawn_config.data.strengths
-    rundir.open_workdir(folder / 'run', config)
-    bundle_lib.save(folder / 'run' / 'model.safetensors', models.random_bundle(content=True))
-    rows = [f'synthetic_{i:04d},{20 + i},{("female", "male")[i % 2]},drawn,more' for i in range(config.data.identities)]
-    (folder / 'people.csv').write_text('identity,age,gender,ethnicity,more\n' + '\n'.join(rows))
-    return folder
+def people(tmp_path_factory, drawn_config):
+    """A table of the drawn people."""
+    path = tmp_path_factory.mktemp('people') / 'people.csv'
+    rows = [
+        f'synthetic_{i:04d},{20 + i},{("female", "male")[i % 2]},drawn,more'
+        for i in range(drawn_config.data.identities)
+    ]
+    path.write_text('identity,age,gender,ethnicity,more\n' + '\n'.join(rows))
+    return path
 
 
-def command(folder, out, run=None, people=None):
-    line = ['card', str(run or folder / 'run'), '--people', str(people or folder / 'people.csv'), '--out', str(out)]
-    assert cli.main(line) == 0
+def command(run, people, out):
+    assert cli.main(['card', str(run), '--people', str(people), '--out', str(out)]) == 0
 
 
-def test_the_command(run, tmp_path, capsys):
-    command(run, tmp_path / 'card.md')
+def test_the_command(content_run, people, tmp_path, capsys):
+    command(content_run, people, tmp_path / 'card.md')
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / 'card.md')
     text = (tmp_path / 'card.md').read_text()
-    assert str(tmp_path) not in text and str(run) not in text and 'nan' not in text
+    assert str(tmp_path) not in text and str(content_run) not in text and 'nan' not in text
     content = json.loads((tmp_path / 'card.json').read_text())
     tables = content['tables']
     assert list(tables) == [
@@ -97,28 +94,28 @@ def test_the_command(run, tmp_path, capsys):
     assert (tables['exposed']['all']['people']['mean'], tables['exposed']['all']['pairs']['mean']) == (2, 10)
     before = (tmp_path / 'card.json').read_bytes()
     with pytest.raises(InputError, match='card.md. exists'):
-        command(run, tmp_path / 'card.md')
+        command(content_run, people, tmp_path / 'card.md')
     (tmp_path / 'card.md').unlink()
     with pytest.raises(InputError, match='card.json. exists'):
-        command(run, tmp_path / 'card.md')
+        command(content_run, people, tmp_path / 'card.md')
     assert (tmp_path / 'card.json').read_bytes() == before
 
 
-def test_runs_that_cannot_be_measured(run, tmp_path):
+def test_runs_that_cannot_be_measured(content_run, people, tmp_path):
     with pytest.raises(InputError, match='holds no run'):
-        command(run, tmp_path / 'card.md', run=tmp_path)
+        command(tmp_path, people, tmp_path / 'card.md')
     (tmp_path / 'people.csv').write_text('identity,age,gender,ethnicity\nsynthetic_0000,20,male,drawn\n')
     with pytest.raises(InputError, match='lacks synthetic_0001, synthetic_0002'):
-        command(run, tmp_path / 'card.md', people=tmp_path / 'people.csv')
+        command(content_run, tmp_path / 'people.csv', tmp_path / 'card.md')
     with pytest.raises(InputError, match='use one of .md'):
-        command(run, tmp_path / 'card.html')
-    rundir.open_workdir(tmp_path / 'unfinished', config_lib.of_run(run / 'run'))
+        command(content_run, people, tmp_path / 'card.html')
+    rundir.open_workdir(tmp_path / 'unfinished', config_lib.of_run(content_run))
     with pytest.raises(InputError, match='let the training of .* end first'):
-        command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
+        command(tmp_path / 'unfinished', people, tmp_path / 'card.md')
     bundle = models.random_bundle(content=True)
     for kept in (bundle.statistics.class_means, bundle.statistics.counts, bundle.statistics.within_identity):
         kept.pop('smile', None)
     bundle_lib.save(tmp_path / 'unfinished' / 'model.safetensors', bundle)
     with pytest.raises(InputError, match='has both a neutral image and a smile'):
-        command(run, tmp_path / 'card.md', run=tmp_path / 'unfinished')
+        command(tmp_path / 'unfinished', people, tmp_path / 'card.md')
     assert not (tmp_path / 'card.md').exists()
