@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fvae_jax.data import index, pairs as pairs_lib, pipeline
+from fvae_jax.data.builder import Record
 from fvae_jax.data.drawn import expressions as drawn_expressions
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.data.people import Faces
@@ -198,7 +199,7 @@ def _pair_loader(faces: Faces, config: ml_collections.ConfigDict, *, true_flow: 
     return lambda source, target: pairs_lib.load_pair(faces.data, source, target, plain, settings)
 
 
-def is_whole(record) -> bool:
+def is_whole(record: Record) -> bool:
     """Whether an image is neutral or shows its expression at full strength."""
     return record.expression == index.NEUTRAL or record.strength >= latent.FULL_STRENGTH
 

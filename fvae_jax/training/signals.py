@@ -18,7 +18,7 @@ class StopSignal:
         self._since = 0.0
         self._before: dict[int, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> 'StopSignal':
         for number in (signal.SIGTERM, signal.SIGINT):
             try:
                 self._before[number] = signal.signal(number, self._remember)
@@ -27,7 +27,7 @@ class StopSignal:
                 break
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
