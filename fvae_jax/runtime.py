@@ -138,8 +138,13 @@ def exit_on_error(work: Callable[[], None]) -> None:
     try:
         with owned_process():
             work()
-    except (InputError, DiskFull, Diverged, OutOfMemory, Stopped) as error:
+    except (InputError, Diverged, OutOfMemory, Stopped) as error:
         _die(str(error), error.exit_status)
+    except DiskFull as error:
+        # At once: the threads of a library that was writing go on to tell of it until the interpreter ends in order.
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(error.exit_status)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
