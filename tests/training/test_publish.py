@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from configs import synthetic
+from fvae_jax.data.people import Faces, Split
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import publish
@@ -43,6 +44,6 @@ def test_class_means_are_those_of_the_training_people_and_their_mirror_images():
     assert np.abs(plain - mirrored).max() > 1e-3  # else neither test below could fail
     for mirror, expected in ((False, plain), (True, (plain + mirrored) / 2)):
         config.latent.mirror = mirror
-        statistics = publish.training_latents(faces, ('a', 'b'), config, variables)
+        statistics = publish.training_latents(config, Faces(faces, Split(('a', 'b'), (), ('c',))), variables)
         assert statistics.counts == {'neutral': 2, 'smile': 2}
         np.testing.assert_allclose(statistics.class_means['smile'], expected, atol=1e-5 * np.abs(expected).max())
