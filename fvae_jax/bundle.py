@@ -208,7 +208,7 @@ def _unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
         if name in node:
             raise ValueError(f'{path!r} holds other tensors')
         node[name] = value
-    # A network with group normalisation has no running statistics and so no tensors of that name.
+    # Running statistics that a file lacks are missed where the network meets them, which says so.
     for network in ('fvae', 'mask'):
         if network in tree:
             tree[network].setdefault('batch_stats', {})
