@@ -96,7 +96,7 @@ def test_the_report_has_the_papers_form_beside_that_with_content(content_run):
 def test_the_study_shows_the_papers_form(tiny_run, content_run, tmp_path, capsys):
     for run, ours in ((tiny_run, {'FVAE'}), (content_run, {'FVAE', 'FVAE with content'})):
         folder = tmp_path / run.parent.name
-        assert cli.main(['study', 'build', str(run), '--out', str(folder)]) == 0
+        assert cli.main(['study', 'build', str(run), '--out', str(folder), '--per-method', '4']) == 0
         assert capsys.readouterr().out.strip() == str(folder / 'index.html')
         key = json.loads((folder / 'key.json').read_text())
         assert {name for name in key['methods'] if name.startswith('FVAE')} == ours
