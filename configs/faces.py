@@ -15,6 +15,7 @@ def get_config(arg=None):
     config.name = 'faces'
     config.data.set = 'photos'
     config.data.aligned = True
+    config.data.frame = 'wide'
     config.data.note = (
         'Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5): real '
         'neutral and smiling photos, and other expressions made from the neutral ones through a 3D face model '

@@ -20,6 +20,8 @@ def get_config(arg=None):
     config.data.set = 'multipie'
     config.data.note = 'CMU Multi-PIE (Gross et al. 2010), camera 05_1, illumination 06'
     config.data.licence = 'licensed by CMU, research use'
+    # Screams are among the expressions.
+    config.data.frame = 'wide'
     config.flow.parameterization = 'near_identity'
     if 'literal' in variants:
         config.flow.parameterization = 'absolute'

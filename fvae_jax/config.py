@@ -69,6 +69,11 @@ FIELDS: dict[str, Field] = {
     'data.aligned': Field(False, _ANY, 'photos: the images are aligned crops, take them as they are'),
     'data.exclude': Field((), _each(str, _NAME), 'photos: expressions to leave out'),
     'data.cache': Field('', _ANY, 'where built sets are kept; default $FVAE_CACHE or ~/.cache/fvae_jax'),
+    'data.frame': Field(
+        'tight',
+        _one_of('tight', 'wide'),
+        'eye centers at 0.33 and 0.67 across, 0.40 down the crop, or at 0.37 and 0.63, 0.37 down, with room for a jaw',
+    ),
     'data.image_size': Field(128, _one_of(64, 128, 256), 'side of the crops and of the network, px'),
     'data.identities': Field(150, _at_least(10), 'synthetic: number of people'),
     'data.strengths': Field(

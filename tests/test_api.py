@@ -13,6 +13,7 @@ from PIL import Image
 import fvae_jax
 from configs import synthetic
 from fvae_jax.data import align
+from fvae_jax.ops.frame import TIGHT
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / 'fvae_jax'
@@ -161,7 +162,7 @@ def test_the_lines_in_help_run(tmp_path, monkeypatch):
     config.train.steps, config.confidence.enabled = 4, False
     config.data.cache = str(tmp_path / 'cache')
     face = align.main_face(align.detect_faces(photo))
-    names = {'crop': align.align_crop(photo, align.crop_transform(face.landmarks, 128), 128), 'config': config}
+    names = {'crop': align.align_crop(photo, align.crop_transform(face.landmarks, 128, TIGHT), 128), 'config': config}
     monkeypatch.chdir(tmp_path)
     exec(compile('\n'.join(lines).replace('frames=30', 'frames=2'), 'help(fvae_jax)', 'exec'), names)
     assert names['displacement'].shape == (128, 128, 2)

@@ -23,16 +23,14 @@ import cv2
 import numpy as np
 
 from fvae_jax.errors import InputError
-
-EYE_X = 0.33  # left eye center across the crop; the right one mirrors it at 0.67
-EYE_Y = 0.40  # eye centers down the crop
+from fvae_jax.ops.frame import Frame
 
 _DETECTION_SIDE = 1000  # px; larger photos are searched on a reduced copy
 # dlib rounds landmarks to whole pixels and reads single ones. Reading them on an upright patch in
 # which the eyes are 120 px apart, from nine shifted boxes, puts the eye centers of a rotated or
 # scaled photo within 0.1 px (median, in a crop of 128) of where they were; one reading is 0.35 off.
 _PATCH_SIDE = 600
-_PATCH_EYE_X = 0.40
+_PATCH_FRAME = Frame(0.40, 0.40)
 _BOX_SHIFTS = (-0.04, 0.0, 0.04)
 # The mean box of dlib's frontal detector, in eye distances: side, and center below the eyes.
 _BOX_SIDE = 2.45
@@ -106,19 +104,13 @@ def eye_centers(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([landmarks[2:4].mean(axis=0), landmarks[0:2].mean(axis=0)])
 
 
-def crop_eye_centers(size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> np.ndarray:
-    """Where the eye centers of an aligned crop lie: (2, 2), px, left of the picture first."""
-    return np.array([[eye_x, eye_y], [1 - eye_x, eye_y]]) * size - 0.5
-
-
-def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X, eye_y: float = EYE_Y) -> np.ndarray:
+def crop_transform(landmarks: np.ndarray, size: int, frame: Frame) -> np.ndarray:
     """The similarity that takes a face to its aligned crop (5.2).
 
     Args:
       landmarks: (5, 2), photo px.
       size: Side of the crop, px.
-      eye_x: Where the left eye center goes, as a fraction of the side; the right one mirrors it.
-      eye_y: Where both eye centers go, as a fraction of the side from the top.
+      frame: Where the eye centers go.
 
     Returns:
       2×3 float64 matrix [A | t], photo px to crop px.
@@ -127,7 +119,7 @@ def crop_transform(landmarks: np.ndarray, size: int, eye_x: float = EYE_X, eye_y
       InputError: The two eye centers coincide.
     """
     left, right = eye_centers(landmarks)
-    goal_left, goal_right = crop_eye_centers(size, eye_x, eye_y)
+    goal_left, goal_right = frame.eye_centers(size)
     span = complex(*(right - left))
     if abs(span) < 1e-6:
         raise InputError('both eyes were found at one place; use a larger or sharper photo')
@@ -192,9 +184,9 @@ def _landmarks(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     left, right = middle - [side / 2, 0.0], middle + [side / 2, 0.0]
     points = np.stack([right, right, left, left, middle])  # the eyes where the box expects them
     for _ in range(1 + _REFINEMENTS):
-        matrix = crop_transform(points, _PATCH_SIDE, _PATCH_EYE_X, EYE_Y)
+        matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
         patch = align_crop(image, matrix, _PATCH_SIDE)
-        eyes = crop_eye_centers(_PATCH_SIDE, _PATCH_EYE_X, EYE_Y)
+        eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
         points = transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
     return points
 

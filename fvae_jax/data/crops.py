@@ -13,6 +13,7 @@ from fvae_jax.data import align
 from fvae_jax.data.builder import Skipped
 from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import Frame
 from fvae_jax.photo import read
 
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
@@ -22,12 +23,13 @@ class UnusablePhoto(Exception):
     """A photo that has to be left out; the message is the reason."""
 
 
-def find_crop(image: np.ndarray, size: int) -> np.ndarray:
+def find_crop(image: np.ndarray, size: int, frame: Frame) -> np.ndarray:
     """Aligns the main face of a photo (5.2).
 
     Args:
       image: (H, W, 3) uint8 RGB.
       size: Side of the crop, px.
+      frame: Where its eyes lie.
 
     Returns:
       The crop, (size, size, 3) uint8.
@@ -39,7 +41,7 @@ def find_crop(image: np.ndarray, size: int) -> np.ndarray:
     if face is None:
         raise UnusablePhoto('no face found')
     try:
-        return align.align_crop(image, align.crop_transform(face.landmarks, size), size)
+        return align.align_crop(image, align.crop_transform(face.landmarks, size, frame), size)
     except InputError as error:
         raise UnusablePhoto(str(error)) from None
 
@@ -103,19 +105,19 @@ def _longest(flow: np.ndarray) -> float:
         return np.abs(flow.astype(np.float64)).max()
 
 
-def face_examples(entries: Sequence[Entry], size: int, aligned: bool) -> Iterator[dict[str, Any] | Skipped]:
+def face_examples(entries: Sequence[Entry], size: int, frame: Frame | None) -> Iterator[dict[str, Any] | Skipped]:
     """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
     Args:
       entries: The photos.
       size: Side of the crops, px.
-      aligned: Whether the photos are aligned crops, taken as they are.
+      frame: Where the eyes shall lie; None takes the photos as they are, as aligned crops.
     """
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
             example = {
-                'image': (take_crop if aligned else find_crop)(image, size),
+                'image': take_crop(image, size) if frame is None else find_crop(image, size, frame),
                 'identity': entry.identity,
                 'expression': entry.expression,
                 'strength': entry.strength,

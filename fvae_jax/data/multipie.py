@@ -7,6 +7,7 @@ import ml_collections
 from fvae_jax.data import crops, index
 from fvae_jax.data.builder import Source
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import FRAMES
 
 # What each subject was asked for, by session and recording.
 EXPRESSIONS = {
@@ -32,15 +33,15 @@ def source(settings: ml_collections.ConfigDict) -> Source:
     Raises:
       InputError: The photos are not there; says how to get them and where to put them.
     """
-    entries, size = find_photos(settings.manual_dir), settings.image_size
+    entries, size, frame = find_photos(settings.manual_dir), settings.image_size, FRAMES[settings.frame]
     return Source(
         'multipie',
         f"data.manual_dir '{settings.manual_dir}'",
         size,
-        {},
+        {'frame': frame},
         index.fingerprint(entries),
         len(entries),
-        lambda: crops.face_examples(entries, size, aligned=False),
+        lambda: crops.face_examples(entries, size, frame),
     )
 
 

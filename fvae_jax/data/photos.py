@@ -5,6 +5,7 @@ import ml_collections
 from fvae_jax.data import crops, index
 from fvae_jax.data.builder import Source
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import FRAMES
 
 
 def source(settings: ml_collections.ConfigDict) -> Source:
@@ -19,6 +20,7 @@ def source(settings: ml_collections.ConfigDict) -> Source:
       InputError: A folder is missing, its index.csv cannot be read, or it has flows for crops that are not taken.
     """
     root, aligned, size = settings.root, settings.aligned, settings.image_size
+    frame = None if aligned else FRAMES[settings.frame]
     entries = index.read_roots(root, settings.exclude)
     if not aligned and any(entry.flow for entry in entries):
         raise InputError(
@@ -29,8 +31,8 @@ def source(settings: ml_collections.ConfigDict) -> Source:
         'photos',
         f"data.root '{root}'",
         size,
-        {'aligned': aligned},
+        {'aligned': aligned, 'frame': frame},
         index.fingerprint(entries),
         len(entries),
-        lambda: crops.face_examples(entries, size, aligned),
+        lambda: crops.face_examples(entries, size, frame),
     )

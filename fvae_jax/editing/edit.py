@@ -131,7 +131,7 @@ class EditablePhoto:
 
     def matrix(self, number: int) -> np.ndarray:
         """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""
-        return align.crop_transform(self.faces[number - 1].landmarks, self.model.size)
+        return align.crop_transform(self.faces[number - 1].landmarks, self.model.size, self.model.frame)
 
     def encoded(self, number: int) -> EncodedFace:
         """A face as the model sees it: its aligned crop, Z(S) and features."""

@@ -13,7 +13,7 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent as latent_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
-from fvae_jax.ops import image as image_ops, warp
+from fvae_jax.ops import frame, image as image_ops, warp
 
 # The FVAE's weights up to this size, bytes, are constants of the decoder's program: what is made of them alone is made
 # once, and a decode takes a sixth less time. Beyond it they are arguments, since a program with constants takes longer
@@ -81,6 +81,7 @@ class Model:
     Attributes:
       bundle: The trained model.
       size: Side of its crops, px.
+      frame: Where the eyes lie in them.
 
     Raises:
       InputError: The model is a pixel VAE, or its expressions are not those of its network.
@@ -94,6 +95,7 @@ class Model:
             )
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
+        self.frame = frame.of(bundle.config)
         network = fvae.from_config(bundle.config)
         shape = (4, 4, network.latent_channels)
         for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):

@@ -15,6 +15,7 @@ import numpy as np
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import Frame
 
 # The model reads an enlarged copy, because dlib rounds landmarks to whole pixels, and is given boxes instead of a
 # detection: the eyes of an aligned crop are where they are. The mean of nine readings is steadier than one; it is
@@ -57,11 +58,12 @@ class Measures(NamedTuple):
     brow_height: float
 
 
-def landmarks(crop: np.ndarray) -> np.ndarray:
+def landmarks(crop: np.ndarray, frame: Frame) -> np.ndarray:
     """Finds the landmarks of the face of an aligned crop.
 
     Args:
       crop: (H, H, 3), uint8 RGB, or floats in [-1, 1].
+      frame: Where its eyes lie.
 
     Returns:
       (68, 2) float32, px of the crop.
@@ -71,7 +73,7 @@ def landmarks(crop: np.ndarray) -> np.ndarray:
     if crop.dtype != np.uint8:
         crop = image_ops.to_uint8(np.asarray(crop))
     patch = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
-    readings = align.read_landmarks(_predictor(), patch, *align.crop_eye_centers(_SIDE), _BOX_SIDE, _BOX_DROP)
+    readings = align.read_landmarks(_predictor(), patch, *frame.eye_centers(_SIDE), _BOX_SIDE, _BOX_DROP)
     points = (readings + 0.5) * len(crop) / _SIDE - 0.5
     return points.astype(np.float32)
 

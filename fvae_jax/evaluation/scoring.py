@@ -11,6 +11,7 @@ from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.statistics import known_interval
 from fvae_jax.evaluation.tables import Column, Row, Table
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import Frame, Region
 
 SEES = 'sees the answer'
 # Where nothing moves every flow is right, so pixels that move are also looked at alone.
@@ -109,13 +110,16 @@ def score(
     return Scores(cases.people, joined, pictures)
 
 
-def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def movements(
+    method: Method, edits: Cases[Edit], strengths: Sequence[float], frame: Frame
+) -> tuple[np.ndarray, np.ndarray]:
     """Measures how far faces move.
 
     Args:
       method: Makes the edits.
       edits: All to one expression.
       strengths: Of each edit.
+      frame: Where the eyes lie in the crops.
 
     Returns:
       What `landmarks.Measures` change from the start to the truth, (edits, measures), and to the edits,
@@ -123,7 +127,7 @@ def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float]) ->
     """
 
     def of(crop: np.ndarray) -> np.ndarray:
-        return np.asarray(landmarks.measure(landmarks.landmarks(crop)))
+        return np.asarray(landmarks.measure(landmarks.landmarks(crop, frame)))
 
     real, made = [], []
     for (edit,) in edits.batches(1, f'landmarks of {edits.heads[0].target}'):
@@ -149,7 +153,12 @@ def no_flow(pair: Pair) -> np.ndarray:
 
 
 def end_points(
-    flows: Mapping[str, Callable[[Pair], np.ndarray | None]], known: Cases[KnownFlow], size: int, ours: str, answer: str
+    flows: Mapping[str, Callable[[Pair], np.ndarray | None]],
+    known: Cases[KnownFlow],
+    size: int,
+    frame: Frame,
+    ours: str,
+    answer: str,
 ) -> Table:
     """Measures how far flows are from the true ones.
 
@@ -157,6 +166,7 @@ def end_points(
       flows: What gives the flow of a pair, (H, W, 2), px, by the names of the rows; None where it has none.
       known: The pairs.
       size: Of their crops, px.
+      frame: Where the eyes lie in them.
       ours: The row that the table is about.
       answer: The row that sees the answer.
     """
@@ -167,7 +177,7 @@ def end_points(
             if found is None:
                 del errors[name]
             else:
-                errors[name].append(_errors(found, case))
+                errors[name].append(_errors(found, case, frame.mouth))
     rows = []
     for name in flows:
         if name not in errors:
@@ -184,14 +194,14 @@ def end_points(
     return Table('true-flow', 'End-point error', caption, columns, rows)
 
 
-def _errors(flow: np.ndarray, case: KnownFlow) -> tuple[float, float, float]:
+def _errors(flow: np.ndarray, case: KnownFlow, mouth: Region) -> tuple[float, float, float]:
     """Mean end-point errors over all pixels with a source, over those that move, over those of the mouth, px."""
     error = np.linalg.norm(flow - case.displacement, axis=-1)
     sourced = case.known & ~case.exposed
     moving = sourced & (np.linalg.norm(case.displacement, axis=-1) > _MOVES)
-    mouth = image_ops.crop_region(np.where(sourced, error, np.nan)[..., None], *image_ops.MOUTH)
+    there = image_ops.crop_region(np.where(sourced, error, np.nan)[..., None], *mouth)
     return (
         float(error[sourced].mean()),
         float(error[moving].mean()) if moving.any() else np.nan,
-        float(np.nanmean(mouth)) if np.isfinite(mouth).any() else np.nan,
+        float(np.nanmean(there)) if np.isfinite(there).any() else np.nan,
     )

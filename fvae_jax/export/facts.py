@@ -14,10 +14,10 @@ import numpy as np
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.data import align
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import functions
+from fvae_jax.ops import frame
 
 VERSION = 1
 FILE, LATENTS = 'model.json', 'latents.bin'
@@ -69,7 +69,7 @@ def write(
         'name': info.get('experiment', config.name),
         'size': size,
         'image': {'layout': 'NHWC', 'channels': 'RGB', 'range': [-1, 1], 'of_bytes': 'byte / 127.5 - 1'},
-        'eyes': align.crop_eye_centers(size).tolist(),
+        'eyes': frame.of(config).eye_centers(size).tolist(),
         'latents': {
             'file': LATENTS,
             'type': 'float32, little endian',

@@ -5,8 +5,9 @@ The conventions for images, flows and displacements stand in `fvae_jax.ops.warp`
 
 from fvae_jax.ops.color import lab_to_rgb, rgb_to_lab, transfer_color
 from fvae_jax.ops.flow_color import color_wheel, flow_to_color
+from fvae_jax.ops.frame import FRAMES, Frame
 from fvae_jax.ops.grid import image_grid
-from fvae_jax.ops.image import MOUTH, crop_region, laplacian_variance, psnr, ssim, to_float, to_uint8
+from fvae_jax.ops.image import crop_region, laplacian_variance, psnr, ssim, to_float, to_uint8
 from fvae_jax.ops.warp import (
     bilinear_sample,
     displacement_to_flow,
@@ -17,7 +18,8 @@ from fvae_jax.ops.warp import (
 )
 
 __all__ = [
-    'MOUTH',
+    'FRAMES',
+    'Frame',
     'bilinear_sample',
     'color_wheel',
     'crop_region',

@@ -8,9 +8,6 @@ from fvae_jax.errors import InputError
 
 Array = np.ndarray | jax.Array
 
-# Rows and columns of an aligned crop, as fractions, in which the mouth lies.
-MOUTH = ((0.62, 0.85), (0.30, 0.70))
-
 # Gaussian window of Wang et al. (2004): deviation 1.5 pixels, cut at 3.5 deviations, 11 taps.
 _SSIM_TAPS = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
 _SSIM_TAPS /= _SSIM_TAPS.sum()
@@ -99,8 +96,8 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.mean(similarity, axis=(-3, -2, -1))
 
 
-def crop_region(image: Array, rows: tuple[float, float] = MOUTH[0], columns: tuple[float, float] = MOUTH[1]) -> Array:
-    """Cuts out a region given by fractions of the image; the mouth of an aligned crop by default.
+def crop_region(image: Array, rows: tuple[float, float], columns: tuple[float, float]) -> Array:
+    """Cuts out a region given by fractions of the image; see also `frame.Frame.region`.
 
     Args:
       image: (..., H, W, C), NumPy or JAX.

@@ -13,7 +13,7 @@ import numpy as np
 
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import frame as frame_lib, image as image_ops
 from fvae_jax.photo import output
 from fvae_jax.training import devices, parallel, samples, steps
 
@@ -113,13 +113,14 @@ class FVAEEvaluator(Evaluator):
 
     def _make_judge(self) -> Callable:
         forward, settings = steps.make_forward(self._config), self._config.loss
+        mouth = frame_lib.of(self._config).mouth
 
         def judge(state, batch):
             output = forward(state.variables, batch['source'], batch['target'])
             terms = losses.fvae_terms(batch, output, settings)
             scores = {
                 'loss': losses.total(terms, settings),
-                **pair_scores(batch['source'], batch['target'], output.image),
+                **pair_scores(batch['source'], batch['target'], output.image, mouth),
             }
             return scores, output
 
@@ -136,22 +137,25 @@ class FVAEEvaluator(Evaluator):
         )
 
 
-def pair_scores(source: jax.Array, target: jax.Array, image: jax.Array) -> dict[str, jax.Array]:
+def pair_scores(
+    source: jax.Array, target: jax.Array, image: jax.Array, mouth: frame_lib.Region
+) -> dict[str, jax.Array]:
     """Scores g(S, Z(T)) and, under `_copy`, S itself against T.
 
     Args:
       source: S after colour transfer, (B, H, W, 3) in [-1, 1].
       target: T.
       image: g(S, Z(T)).
+      mouth: The mouth region of the crop.
 
     Returns:
-      psnr, psnr_mouth (the mouth region of the crop) and ssim, each (B,), and the same with `_copy`.
+      psnr, psnr_mouth and ssim, each (B,), and the same with `_copy`.
     """
     scores = {}
     for suffix, candidate in (('', image), ('_copy', source)):
         scores['psnr' + suffix] = image_ops.psnr(candidate, target)
         scores['psnr_mouth' + suffix] = image_ops.psnr(
-            image_ops.crop_region(candidate, *image_ops.MOUTH), image_ops.crop_region(target, *image_ops.MOUTH)
+            image_ops.crop_region(candidate, *mouth), image_ops.crop_region(target, *mouth)
         )
         scores['ssim' + suffix] = image_ops.ssim(candidate, target)
     return scores

@@ -12,11 +12,8 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib
 from fvae_jax.models import confidence, fvae
-from fvae_jax.ops import grid, image as image_ops
+from fvae_jax.ops import frame as frame_lib, grid, image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
-
-# Rows and columns of an aligned crop where little moves and little is hidden.
-_FOREHEAD = ((0.14, 0.28), (0.35, 0.65))
 
 
 def measure_beta(
@@ -95,6 +92,7 @@ class MaskEvaluator(evaluate.Evaluator):
 
     def _make_judge(self) -> Callable:
         judge_pair, model = _make_judgement(self._config), confidence.from_config(self._config)
+        frame = frame_lib.of(self._config)
 
         def judge(state, batch):
             source = batch['source']
@@ -108,8 +106,8 @@ class MaskEvaluator(evaluate.Evaluator):
             mask = jax.nn.sigmoid(logits)
             for name, region in (
                 ('mask', ((0, 1), (0, 1))),
-                ('mask_mouth', image_ops.MOUTH),
-                ('mask_forehead', _FOREHEAD),
+                ('mask_mouth', frame.mouth),
+                ('mask_forehead', frame.forehead),
             ):
                 scores[name] = jnp.mean(image_ops.crop_region(mask[..., None], *region), (1, 2, 3))
             return scores, (image, label, mask)

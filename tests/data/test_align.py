@@ -6,6 +6,7 @@ import pytest
 import skimage.data
 
 from fvae_jax.data import align
+from fvae_jax.ops.frame import TIGHT
 
 FACE = (slice(20, 260), slice(100, 340))
 
@@ -35,7 +36,7 @@ def test_landmarks_come_in_dlibs_order(face):
 
 @pytest.mark.parametrize('size', [64, 128, 256])
 def test_eyes_of_the_crop_are_found_again_where_the_paper_wants_them(photo, face, size):
-    crop = align.align_crop(photo, align.crop_transform(face.landmarks, size), size)
+    crop = align.align_crop(photo, align.crop_transform(face.landmarks, size, TIGHT), size)
     again = align.main_face(align.detect_faces(crop))
     wanted = np.array([[0.33, 0.40], [0.67, 0.40]]) * size - 0.5
     np.testing.assert_allclose(align.eye_centers(again.landmarks), wanted, atol=0.5)
@@ -44,7 +45,7 @@ def test_eyes_of_the_crop_are_found_again_where_the_paper_wants_them(photo, face
 def test_eyes_of_a_plain_cut_are_elsewhere(photo):
     cut = cv2.resize(photo[FACE], (128, 128), interpolation=cv2.INTER_AREA)
     eyes = align.eye_centers(align.main_face(align.detect_faces(cut)).landmarks)
-    assert np.abs(eyes - align.crop_eye_centers(128)).max() > 3
+    assert np.abs(eyes - TIGHT.eye_centers(128)).max() > 3
 
 
 @pytest.mark.parametrize('degrees, scale', [(12, 0.8), (-10, 1.4), (0, 0.6)])
@@ -52,8 +53,8 @@ def test_crop_does_not_depend_on_rotation_and_scale_of_the_photo(photo, face, de
     moved = align.align_crop(photo, similarity(degrees, scale, (60, 40)), 600)
     moved_face = align.main_face(align.detect_faces(moved))
     assert moved_face is not None
-    crop = align.align_crop(photo, align.crop_transform(face.landmarks, 64), 64).astype(float)
-    matrix = align.crop_transform(moved_face.landmarks, 64)
+    crop = align.align_crop(photo, align.crop_transform(face.landmarks, 64, TIGHT), 64).astype(float)
+    matrix = align.crop_transform(moved_face.landmarks, 64, TIGHT)
     moved_crop = align.align_crop(moved, matrix, 64).astype(float)
     difference = np.abs(crop - moved_crop).mean()
     shifted_by_two = np.abs(crop[:, 2:] - crop[:, :-2]).mean()
@@ -63,7 +64,7 @@ def test_crop_does_not_depend_on_rotation_and_scale_of_the_photo(photo, face, de
 def test_a_large_photo_gives_the_landmarks_of_the_small_one(photo, face):
     large = cv2.resize(photo, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     found = align.main_face(align.detect_faces(large)).landmarks
-    matrix = align.crop_transform(face.landmarks, 128)
+    matrix = align.crop_transform(face.landmarks, 128, TIGHT)
     expected = align.transform_points(matrix, face.landmarks)
     got = align.transform_points(matrix, (found + 0.5) / 4 - 0.5)
     np.testing.assert_allclose(got, expected, atol=0.7)
@@ -89,9 +90,9 @@ def test_crop_transform_is_the_similarity_that_places_the_eyes():
     for _ in range(20):
         landmarks = generator.uniform(-100, 900, (5, 2))
         size = int(generator.integers(32, 512))
-        matrix = align.crop_transform(landmarks, size)
+        matrix = align.crop_transform(landmarks, size, TIGHT)
         np.testing.assert_allclose(
-            align.transform_points(matrix, align.eye_centers(landmarks)), align.crop_eye_centers(size), atol=1e-6
+            align.transform_points(matrix, align.eye_centers(landmarks)), TIGHT.eye_centers(size), atol=1e-6
         )
         gram = matrix[:, :2].T @ matrix[:, :2]
         np.testing.assert_allclose(gram, gram[0, 0] * np.eye(2), atol=1e-9 * gram[0, 0])
@@ -102,7 +103,7 @@ def test_crop_transform_is_the_similarity_that_places_the_eyes():
             atol=1e-6,
         )
     with pytest.raises(ValueError, match='one place'):
-        align.crop_transform(np.zeros((5, 2)), 64)
+        align.crop_transform(np.zeros((5, 2)), 64, TIGHT)
 
 
 @pytest.mark.parametrize('scale', [0.13, 0.5, 1.0, 2.3])

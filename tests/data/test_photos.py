@@ -15,6 +15,7 @@ from PIL import Image
 from fvae_jax import config as config_lib
 from fvae_jax.data import align, crops, index, pairs, sets
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo.photo import Photo
 from fvae_jax.photo.write import write_photo
 
@@ -72,7 +73,7 @@ def test_folder_with_an_index(tmp_path, open_photos):
     assert not example['displacement'].any() and not example['exposed'].any()
     # A colour in the wrong place, or BGR for RGB, would show here.
     found = align.main_face(align.detect_faces(FACE))
-    expected = align.align_crop(FACE, align.crop_transform(found.landmarks, 64), 64)
+    expected = align.align_crop(FACE, align.crop_transform(found.landmarks, 64, TIGHT), 64)
     np.testing.assert_array_equal(example['image'], expected)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import align
 from fvae_jax.data.drawn import examples as drawn, expressions
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.data.drawn.paint import grid
 from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, UNITS
 from fvae_jax.data.sets import open_set
+from fvae_jax.ops.frame import TIGHT
 
 MOVED = expressions.EXPRESSIONS[1:]
 
@@ -165,7 +165,7 @@ def test_eyes_are_where_alignment_puts_them(people):
     for face in people:
         x, y = grid(128)
         inside = face.traits.eye_opening(x, y) > 0
-        for half, (eye_x, eye_y) in zip((np.s_[:, :64], np.s_[:, 64:]), align.crop_eye_centers(128)):
+        for half, (eye_x, eye_y) in zip((np.s_[:, :64], np.s_[:, 64:]), TIGHT.eye_centers(128)):
             rows, columns = np.nonzero(inside[half])
             middle = (columns.min() + columns.max()) / 2 + half[1].indices(128)[0], (rows.min() + rows.max()) / 2
             np.testing.assert_allclose(middle, (eye_x, eye_y), atol=1.5)

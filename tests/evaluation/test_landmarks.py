@@ -9,6 +9,7 @@ from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import landmarks as landmarks_lib
 from fvae_jax.ops import image as image_ops, warp
+from fvae_jax.ops.frame import TIGHT
 
 SIZE = 128
 CORNERS = [48, 54]  # of the mouth
@@ -18,12 +19,14 @@ CORNERS = [48, 54]  # of the mouth
 def crops():
     photo = skimage.data.astronaut()
     face = align.main_face(align.detect_faces(photo))
-    return {size: align.align_crop(photo, align.crop_transform(face.landmarks, size), size) for size in (64, SIZE)}
+    return {
+        size: align.align_crop(photo, align.crop_transform(face.landmarks, size, TIGHT), size) for size in (64, SIZE)
+    }
 
 
 @pytest.fixture(scope='module')
 def points(crops):
-    return landmarks_lib.landmarks(crops[SIZE])
+    return landmarks_lib.landmarks(crops[SIZE], TIGHT)
 
 
 def bump(center, radius):
@@ -40,7 +43,7 @@ def moved_up(crop, centers, pixels, radius=5.0):
 
 
 def test_the_groups_are_where_they_belong(points):
-    left, right = align.crop_eye_centers(SIZE)
+    left, right = TIGHT.eye_centers(SIZE)
     np.testing.assert_allclose(points[36:42].mean(axis=0), left, atol=2)
     np.testing.assert_allclose(points[42:48].mean(axis=0), right, atol=2)
     brows, nose, mouth, chin = points[17:27, 1], points[27:36, 1], points[48:, 1], points[8, 1]
@@ -51,30 +54,30 @@ def test_the_groups_are_where_they_belong(points):
 
 def test_they_move_with_the_picture(crops, points):
     still = points[17:]  # the jaw is a guess along a line
-    right = landmarks_lib.landmarks(np.pad(crops[SIZE], ((0, 0), (3, 0), (0, 0)), 'edge')[:, :-3])[17:]
-    down = landmarks_lib.landmarks(np.pad(crops[SIZE], ((3, 0), (0, 0), (0, 0)), 'edge')[:-3])[17:]
+    right = landmarks_lib.landmarks(np.pad(crops[SIZE], ((0, 0), (3, 0), (0, 0)), 'edge')[:, :-3], TIGHT)[17:]
+    down = landmarks_lib.landmarks(np.pad(crops[SIZE], ((3, 0), (0, 0), (0, 0)), 'edge')[:-3], TIGHT)[17:]
     np.testing.assert_allclose((right - still).mean(axis=0), [3, 0], atol=0.5)
     np.testing.assert_allclose((down - still).mean(axis=0), [0, 3], atol=0.5)
     assert np.median(np.linalg.norm(right - still - [3, 0], axis=1)) < 0.6
 
 
 def test_size_and_type_of_the_crop_do_not_matter(crops, points):
-    small = (landmarks_lib.landmarks(crops[64]) + 0.5) * 2 - 0.5
+    small = (landmarks_lib.landmarks(crops[64], TIGHT) + 0.5) * 2 - 0.5
     assert np.linalg.norm(small - points, axis=1)[17:].mean() < 0.7
     # Without half-pixel centers they would be off by more than what is left.
     assert np.abs(np.mean(small[17:] - points[17:], axis=0)).max() < 0.25
-    np.testing.assert_array_equal(landmarks_lib.landmarks(image_ops.to_float(crops[SIZE])), points)
+    np.testing.assert_array_equal(landmarks_lib.landmarks(image_ops.to_float(crops[SIZE]), TIGHT), points)
 
 
 def test_only_square_crops():
     with pytest.raises(InputError, match='aligned crop'):
-        landmarks_lib.landmarks(np.zeros((64, 48, 3), np.uint8))
+        landmarks_lib.landmarks(np.zeros((64, 48, 3), np.uint8), TIGHT)
 
 
 def test_measures_answer_to_what_moves_in_the_picture(crops, points):
     before = landmarks_lib.measure(points)
     smile, frown, nothing = (
-        landmarks_lib.Measures(*np.subtract(landmarks_lib.measure(landmarks_lib.landmarks(picture)), before))
+        landmarks_lib.Measures(*np.subtract(landmarks_lib.measure(landmarks_lib.landmarks(picture, TIGHT)), before))
         for picture in (moved_up(crops[SIZE], points[CORNERS], pixels) for pixels in (4.0, -4.0, 0.0))
     )
     assert smile.mouth_corner_lift > 0.03 > -0.03 > frown.mouth_corner_lift
@@ -96,7 +99,7 @@ def test_measures_know_drawn_expressions(expression, more, less):
     for number in range(3):
         face = DrawnFace(0, number, 64)
         drawn = [
-            landmarks_lib.measure(landmarks_lib.landmarks(face.image(*which)))
+            landmarks_lib.measure(landmarks_lib.landmarks(face.image(*which), TIGHT))
             for which in (('neutral', 0.0), (expression, 1.0))
         ]
         changes.append(np.subtract(drawn[1], drawn[0]))

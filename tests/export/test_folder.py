@@ -12,10 +12,10 @@ import pytest
 from export import variants
 
 from fvae_jax import bundle as bundle_lib, cli
-from fvae_jax.data import align
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import facts, folder as folder_lib, graph, onnx, web
+from fvae_jax.ops.frame import TIGHT
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -79,7 +79,7 @@ def test_facts(model, tmp_path, capsys):
     for value, name in zip(values[1:], ('smile', 'surprise')):
         np.testing.assert_array_equal(value, latent.direction(bundle.statistics, name))
     assert told['expressions'] == [{'name': 'smile', 'images': 5}, {'name': 'surprise', 'images': 5}]
-    np.testing.assert_allclose(told['eyes'], align.crop_eye_centers(64))
+    np.testing.assert_allclose(told['eyes'], TIGHT.eye_centers(64))
     features = [f'mask_feature_{i}' for i in range(4)]
     assert told['networks']['mask'] == {'file': 'mask.onnx', 'inputs': ['latent', *features], 'outputs': ['mask_logit']}
     assert told['data'] == 'dice' and told['licence'] == 'none' and told['card'] == {'step': 12}

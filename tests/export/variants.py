@@ -11,6 +11,7 @@ from fvae_jax.data import align
 from fvae_jax.export import check
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import TIGHT
 
 FORMS = {
     'all': {'model': {'content': True}},
@@ -56,7 +57,7 @@ def crops(size):
     """The astronaut, and drawn faces."""
     photo = skimage.data.astronaut()
     face = align.main_face(align.detect_faces(photo))
-    crop = align.align_crop(photo, align.crop_transform(face.landmarks, size), size)
+    crop = align.align_crop(photo, align.crop_transform(face.landmarks, size, TIGHT), size)
     return np.concatenate([image_ops.to_float(crop)[None], check.drawn_crops(size)])
 
 

@@ -20,6 +20,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.data import builder, crops, index
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo import write
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
@@ -157,7 +158,7 @@ def _read_index(folder, file):
 
 
 def _crop(folder, file):
-    [example] = crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, False)
+    [example] = crops.face_examples([index.Entry(folder, file.name, 'ann', 'neutral', 0.0)], 64, TIGHT)
     if isinstance(example, builder.Skipped):
         raise InputError(example.reason)
 

@@ -41,7 +41,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     run = runs.open_run(config, workdir)
     faces, editor, network = run.faces, run.editor, Network(run.editor)
     groups.check(people, faces.split, people_file)
-    judge, origins = metrics.Judge(_BATCH, mouths=True), _origins(faces)
+    judge, origins = metrics.Judge(editor.frame, _BATCH, mouths=True), _origins(faces)
     edits = cases.edits(faces, editor.expressions)
     smiles = edits.where(lambda edit: edit.target == SMILE)
     if not len(smiles):
@@ -57,7 +57,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     )
     scores = reconstruction.score(judge, entries, pairs)
     what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
-    moved = edits_lib.movements(ours, ways)
+    moved = edits_lib.movements(ours, ways, editor.frame)
     sections = [
         Section(
             "Reconstruction with the target's latent",
@@ -71,7 +71,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
                 edits_lib.strength_table(moved),
                 edits_lib.identity_table(judge, ours, ways),
                 edits_lib.texture_table(ours, network, ways),
-                edits_lib.expression_table(ours, edits, origins),
+                edits_lib.expression_table(ours, edits, origins, editor.frame),
             ],
         ),
         Section(

@@ -12,6 +12,7 @@ from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import Network
 from fvae_jax.evaluation.statistics import bootstrap_interval, bootstrap_ratio, share_interval
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table
+from fvae_jax.ops.frame import Frame
 
 STRENGTHS = (0.5, 1.0, 1.5)
 FULL = STRENGTHS.index(1.0)
@@ -30,9 +31,9 @@ def both_ways(smiles: Cases[Edit]) -> Ways:
     return {f'{way.heads[0].source} → {way.heads[0].target}': way for way in ways}
 
 
-def movements(method: Method, ways: Ways) -> Movements:
+def movements(method: Method, ways: Ways, frame: Frame) -> Movements:
     """Measures the edits at `STRENGTHS`."""
-    return {way: (edits, *scoring.movements(method, edits, STRENGTHS)) for way, edits in ways.items()}
+    return {way: (edits, *scoring.movements(method, edits, STRENGTHS, frame)) for way, edits in ways.items()}
 
 
 def strength_table(moved: Movements) -> Table:
@@ -128,7 +129,7 @@ def texture_table(method: Method, network: Network, ways: Ways) -> Table:
 def _outside(method: Method, network: Network, edit: Edit, strength: float) -> list[float]:
     """Texture of face and crop outside mouth and eyes; with a content layer also its mean alpha there."""
     made = method.edit(edit.start, edit.source, edit.target, strength)
-    before, after = landmarks.landmarks(edit.start), landmarks.landmarks(made)
+    before, after = (landmarks.landmarks(crop, network.editor.frame) for crop in (edit.start, made))
     side = len(made)
     crop = ~(landmarks.features_area(before, side) | landmarks.features_area(after, side))
     areas = (crop & landmarks.face_area(before, side), crop)
@@ -149,18 +150,19 @@ def texture(image: np.ndarray, area: np.ndarray) -> float:
     return float(np.var(laplacian[1:-1, 1:-1][area[1:-1, 1:-1]]))
 
 
-def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, str]) -> Table:
+def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, str], frame: Frame) -> Table:
     """What every expression moves at strength 1.
 
     Args:
       method: Makes the edits.
       edits: From neutral to all expressions of the test people.
       origins: Whether images of an expression are real or synthetic.
+      frame: Where the eyes lie in the crops.
     """
     rows = []
     for expression in sorted({edit.target for edit in edits.heads}):
         chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
-        real, made = scoring.movements(method, chosen, (1.0,))
+        real, made = scoring.movements(method, chosen, (1.0,), frame)
         people, count = chosen.people, len(set(chosen.people))
         label = f'{expression} ({origins[expression]})'
         own = [bootstrap_interval(column, people) for column in real.T]

@@ -84,7 +84,7 @@ def flow_tables(known: Cases[KnownFlow], network: Network, origins: Mapping[str,
         fvae.name: fvae.flow,
         answer.name: lambda pair: optical_flow.estimate(pair.source, pair.target),
     }
-    table = scoring.end_points(flows, known, network.editor.size, fvae.name, answer.name)
+    table = scoring.end_points(flows, known, network.editor.size, network.editor.frame, fvae.name, answer.name)
     what = f'Pairs {index.NEUTRAL} → expression of full strength whose true flow is known: '
     tables = [table._replace(caption=what + table.caption)]
     if not network.editor.bundle.config.model.content:

@@ -65,7 +65,7 @@ def _landmarks(context: Context, edits: Cases[Edit]) -> tuple[list[Table], list[
     rows, drawn, method = [], [], context.methods.ours[-1]
     for number, expression in enumerate(sorted({edit.target for edit in edits.heads})):
         chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
-        real, made = scoring.movements(method, chosen, STRENGTHS)
+        real, made = scoring.movements(method, chosen, STRENGTHS, context.judge.frame)
         curves = {}
         for j, name in enumerate(landmarks.Measures._fields):
             if not scoring.moves(real[:, j]):

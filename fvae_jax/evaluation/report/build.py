@@ -33,7 +33,7 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
     run = runs.open_run(config, workdir)
     methods = of_run.open_methods(run)
     with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
-        context = Context(run, methods, metrics.Judge(), pathlib.Path(drawings))
+        context = Context(run, methods, metrics.Judge(run.editor.frame), pathlib.Path(drawings))
         sections = []
         for module in _SECTIONS:
             found = module.section(context)

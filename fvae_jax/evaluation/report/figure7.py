@@ -11,10 +11,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.data import align
 from fvae_jax.editing import editor as editor_lib, morph, portrait
 from fvae_jax.evaluation.methods.base import warp_crop
 from fvae_jax.ops import flow_color, grid, image as image_ops, warp
+from fvae_jax.ops.frame import Frame
 from fvae_jax.photo import write
 
 SIDE = 512  # px, as in the paper
@@ -22,8 +22,8 @@ SIDE = 512  # px, as in the paper
 FLOW_KEEPS = (0.95, 1.1)
 PIXELS_KEEP_LESS_THAN = 0.5
 
-# Rows and columns of an aligned crop, as fractions, without hair and background.
-_FACE = ((0.22, 0.92), (0.2, 0.8))
+# The face without hair and background, for `Frame.region`.
+_FACE = (-0.529, 1.529, 0.882)
 # Of the distance between the eyes: full saturation of the flow's colors.
 _FLOW_MAXIMUM = 0.1
 
@@ -45,6 +45,7 @@ class Upsampling(NamedTuple):
 
     Attributes:
       source: The aligned crop, (S, S, 3) float32 in [-1, 1].
+      frame: Where the eyes lie in the crops.
       displacement: The flow at the model's size, (s, s, 2), px of the model's crop.
       printed: As in 6.4: the flow enlarged bilinearly and pixels read bilinearly (Eq. 5), the output enlarged likewise.
       ours: As photos are edited: the flow enlarged by a spline and pixels read with Lanczos's kernel, the output
@@ -52,24 +53,28 @@ class Upsampling(NamedTuple):
     """
 
     source: np.ndarray
+    frame: Frame
     displacement: np.ndarray
     printed: Enlarged
     ours: Enlarged
 
     def sharpness(self) -> dict[str, tuple[float, float]]:
         """What both ways, pixels and flow, keep of the source's sharpness, by 'printed' and 'ours'."""
-        whole = face_sharpness(self.source)
+        whole = face_sharpness(self.source, self.frame)
         kinds = {'printed': self.printed, 'ours': self.ours}
-        return {kind: tuple(face_sharpness(picture) / whole for picture in ways) for kind, ways in kinds.items()}
+        return {
+            kind: tuple(face_sharpness(picture, self.frame) / whole for picture in ways) for kind, ways in kinds.items()
+        }
 
 
-def upsample(source: np.ndarray, crop: np.ndarray, displacement: np.ndarray) -> Upsampling:
+def upsample(source: np.ndarray, crop: np.ndarray, displacement: np.ndarray, frame: Frame) -> Upsampling:
     """Applies a displacement of the model's crop to a larger crop.
 
     Args:
       source: The larger crop, (S, S, 3) float32 in [-1, 1].
       crop: The model's crop, (s, s, 3), likewise.
       displacement: (s, s, 2), px of the model's crop.
+      frame: Where the eyes lie in both.
     """
     side, displacement = len(source), np.asarray(displacement, np.float32)
 
@@ -84,14 +89,14 @@ def upsample(source: np.ndarray, crop: np.ndarray, displacement: np.ndarray) -> 
     field = portrait.enlarge(displacement, side) * np.float32(side / len(crop))
     sharp = portrait.warp_region(crop, (0, len(crop), 0, len(crop)), displacement)
     ours = Enlarged(enlarged(sharp, cv2.INTER_CUBIC), warp_crop(source, field))
-    return Upsampling(source, displacement, printed, ours)
+    return Upsampling(source, frame, displacement, printed, ours)
 
 
-def face_sharpness(image: np.ndarray) -> float:
+def face_sharpness(image: np.ndarray, frame: Frame) -> float:
     """Laplacian variance over the face of an aligned crop (S, S, 3), after halving it by area."""
     side = len(image) // 2
     half = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    return float(image_ops.laplacian_variance(image_ops.crop_region(half, *_FACE)))
+    return float(image_ops.laplacian_variance(image_ops.crop_region(half, *frame.region(*_FACE))))
 
 
 def of_photo(
@@ -120,7 +125,8 @@ def of_photo(
     (number,) = photo.numbers(None)
     face = photo.encoded(number)
     source, _ = morph.native_crop(photo.photo.pixels, photo.matrix(number), editor.size, side)
-    pictures = upsample(source, face.crop, editor.displacement(face, editor.edited_latent(face, strengths)))
+    displacement = editor.displacement(face, editor.edited_latent(face, strengths))
+    pictures = upsample(source, face.crop, displacement, editor.frame)
     write.write_png(out, draw(pictures))
     lines = ['of the detail of the source, enlarging the output keeps / enlarging the flow keeps']
     low, high = FLOW_KEEPS
@@ -138,7 +144,7 @@ def draw(pictures: Upsampling) -> np.ndarray:
       (H, W, 3) uint8 RGB.
     """
     side, size = len(pictures.source), len(pictures.displacement)
-    maximum = _FLOW_MAXIMUM * (1 - 2 * align.EYE_X) * size
+    maximum = _FLOW_MAXIMUM * pictures.frame.eye_distance * size
     colors = flow_color.flow_to_color(pictures.displacement, maximum)
     colors = cv2.resize(colors, (side, side), interpolation=cv2.INTER_NEAREST)
     rows = [

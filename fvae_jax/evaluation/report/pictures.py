@@ -115,13 +115,13 @@ def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
 
 
 def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], list[Table]]:
-    path, kept = context.drawings / 'figure7.png', []
+    editor, path, kept = context.run.editor, context.drawings / 'figure7.png', []
     for (edit,) in edits.batches(1, 'Figure 7'):
         large = _large_crop(context, edit)
         if large is not None:
-            face = context.run.editor.encode(edit.start)
-            latent = context.run.editor.edited_latent(face, {edit.target: 1.0})
-            pictures = figure7.upsample(large, face.crop, context.run.editor.displacement(face, latent))
+            face = editor.encode(edit.start)
+            latent = editor.edited_latent(face, {edit.target: 1.0})
+            pictures = figure7.upsample(large, face.crop, editor.displacement(face, latent), editor.frame)
             if not kept:
                 write.write_png(path, figure7.draw(pictures))
             kept.append(pictures.sharpness())
@@ -163,7 +163,9 @@ def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
         try:
             image = read.read_photo(file).eight_bit().pixels
-            crop = (crops.take_crop if data.aligned else crops.find_crop)(image, min(side, *image.shape[:2]))
+            largest = min(side, *image.shape[:2])
+            frame = context.run.editor.frame
+            crop = crops.take_crop(image, largest) if data.aligned else crops.find_crop(image, largest, frame)
         except (crops.UnusablePhoto, InputError):
             continue
         small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))

@@ -33,8 +33,9 @@ def section(context: Context) -> Section | None:
         methods.fvae.name: methods.fvae.flow,
         methods.flow.name: lambda pair: optical_flow.estimate(pair.source, pair.target),
     }
-    size = context.run.config.data.image_size
-    tables, drawn = [scoring.end_points(flows, known, size, methods.fvae.name, methods.flow.name)], []
+    editor = context.run.editor
+    table = scoring.end_points(flows, known, editor.size, editor.frame, methods.fvae.name, methods.flow.name)
+    tables, drawn = [table], []
     if context.run.editor.has_mask or methods.content:
         table, figure = _maps(context, known)
         tables.append(table)

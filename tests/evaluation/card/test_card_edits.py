@@ -13,6 +13,7 @@ from fvae_jax.evaluation.cases import Cases
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import Network
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import TIGHT
 
 
 @pytest.fixture(scope='module')
@@ -52,7 +53,7 @@ class Changed(Method):
 def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
     ways = edits.both_ways(smiles)
     assert list(ways) == ['neutral → smile', 'smile → neutral']
-    perfect = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: min(s, 1)), ways)))
+    perfect = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: min(s, 1)), ways, TIGHT)))
     for way in ways:
         row = perfect[f'{way}: mouth-corner lift']
         assert row['people']['mean'] == PEOPLE
@@ -64,18 +65,18 @@ def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
         assert row['grows, means'] == 'no' and row['grows, % of people']['mean'] == 0
     assert perfect['neutral → smile: mouth width']['own change, % of the distance of the eyes']['mean'] > 2
     ways = {'smile → neutral': ways['smile → neutral']}
-    growing = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: s / 1.5), ways)))
+    growing = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: s / 1.5), ways, TIGHT)))
     for row in growing.values():
         assert row['grows, means'] == 'yes' and row['grows, % of people']['mean'] > 50
         assert row['edit, at 1.5, % of the own change']['mean'] == pytest.approx(100)
-    still = cells(edits.strength_table(edits.movements(Copy(), ways)))
+    still = cells(edits.strength_table(edits.movements(Copy(), ways, TIGHT)))
     for row in still.values():
         assert row['edit, at 1, % of the own change']['mean'] == row['right way, at 1, % of people']['mean'] == 0
         assert row['grows, means'] == 'no'
 
 
 def test_identity_of_the_person_and_of_nobody(smiles):
-    judge, ways = metrics.Judge(), {'way': Cases(smiles.heads[:2])}
+    judge, ways = metrics.Judge(TIGHT), {'way': Cases(smiles.heads[:2])}
     own, copied, nobody = (
         cells(edits.identity_table(judge, method, ways))['way']
         for method in (Artist(smiles, lambda s: s), Copy(), Changed(lambda crop: -crop[::-1]))
@@ -92,7 +93,7 @@ def test_texture_is_that_of_skin(smiles):
     assert edits.texture(image, np.ones((SIZE, SIZE), bool)) == pytest.approx(
         float(image_ops.laplacian_variance(image)), rel=1e-4
     )
-    features = landmarks.features_area(landmarks.landmarks(image), SIZE)
+    features = landmarks.features_area(landmarks.landmarks(image, TIGHT), SIZE)
 
     def blurred(crop):
         return cv2.GaussianBlur(crop, (0, 0), 0.8)
@@ -121,7 +122,7 @@ def test_alpha_is_counted_outside_mouth_and_eyes(smiles):
     row = cells(edits.texture_table(Copy(), Network(editor), {'way': wanted}))['way, strength 1.5']
     face = editor.encode(wanted[0].start)
     alpha = editor.change(face, editor.edited_latent(face, {'smile': 1.5}))[1].alpha
-    points = landmarks.landmarks(wanted[0].start)
+    points = landmarks.landmarks(wanted[0].start, TIGHT)
     area = ~landmarks.features_area(points, SIZE)
     assert 0.5 < area.mean() < 0.95
     assert row['alpha, crop, mean']['mean'] == pytest.approx(float(alpha[area].mean()), rel=1e-5)
@@ -131,7 +132,7 @@ def test_alpha_is_counted_outside_mouth_and_eyes(smiles):
 
 
 def test_mouth_and_eyes_are_where_the_landmarks_are(smiles):
-    points = landmarks.landmarks(smiles[0].truth)
+    points = landmarks.landmarks(smiles[0].truth, TIGHT)
     features, face = landmarks.features_area(points, SIZE), landmarks.face_area(points, SIZE)
     marked = [features[tuple(np.rint(points[i]).astype(int)[::-1])] for i in range(68)]
     assert all(marked[36:]) and not any(marked[:36])
@@ -144,7 +145,7 @@ def test_only_what_moves_is_told_of_an_expression(smiles):
     bored = [edit._replace(target='bored', truth=edit.start) for edit in smiles]
     origins = {'smile': 'real', 'surprise': 'synthetic', 'bored': 'real'}
     perfect = Artist(smiles, lambda s: s)
-    found = cells(edits.expression_table(perfect, Cases([*smiles, *surprised]), origins))
+    found = cells(edits.expression_table(perfect, Cases([*smiles, *surprised]), origins, TIGHT))
     assert {
         'smile (real): mouth corner lift',
         'smile (real): mouth width',
@@ -154,6 +155,6 @@ def test_only_what_moves_is_told_of_an_expression(smiles):
     assert 'smile (real): brow height' not in found
     for row in found.values():
         assert row['edit, % of the own change']['mean'] == pytest.approx(100)
-    copied = cells(edits.expression_table(Copy(), Cases([*smiles, *bored]), origins))
+    copied = cells(edits.expression_table(Copy(), Cases([*smiles, *bored]), origins, TIGHT))
     assert 'no measure moves' in copied.pop('bored (real)')['note']
     assert {row['edit, % of the own change']['mean'] for row in copied.values()} == {0}

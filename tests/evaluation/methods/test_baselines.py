@@ -9,6 +9,7 @@ from fvae_jax.data import align
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods import average_flow, base, fading, morphs, optical_flow
 from fvae_jax.ops import image as image_ops, warp
+from fvae_jax.ops.frame import TIGHT
 
 SIZE = 64
 INSIDE = slice(6, -6)
@@ -24,7 +25,7 @@ def name(method):
 def portrait():
     photo = skimage.data.astronaut()
     face = align.main_face(align.detect_faces(photo))
-    return image_ops.to_float(align.align_crop(photo, align.crop_transform(face.landmarks, SIZE), SIZE))
+    return image_ops.to_float(align.align_crop(photo, align.crop_transform(face.landmarks, SIZE, TIGHT), SIZE))
 
 
 def smooth_field(seed, largest=2.0):

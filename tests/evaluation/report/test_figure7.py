@@ -14,6 +14,7 @@ from fvae_jax.editing import morph
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.report import figure7
 from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import TIGHT
 
 ASTRONAUT = skimage.data.astronaut()
 SIZE = 128
@@ -32,10 +33,10 @@ def smile():
 @pytest.fixture(scope='module')
 def pictures():
     (face,) = align.detect_faces(ASTRONAUT)
-    matrix = align.crop_transform(face.landmarks, SIZE)
+    matrix = align.crop_transform(face.landmarks, SIZE, TIGHT)
     source, _ = morph.native_crop(ASTRONAUT, matrix, SIZE, figure7.SIDE)
     crop = image_ops.to_float(align.align_crop(ASTRONAUT, matrix, SIZE))
-    return figure7.upsample(source, crop, smile())
+    return figure7.upsample(source, crop, smile(), TIGHT)
 
 
 def test_the_printed_flow_keeps_the_detail_and_the_output_does_not(pictures):
@@ -49,7 +50,7 @@ def test_the_printed_form_is_bilinear_throughout():
     """Against OpenCV, on noise: half-pixel centers, the border repeated."""
     source = np.random.default_rng(0).uniform(-1, 1, (512, 512, 3)).astype(np.float32)
     crop = cv2.resize(source, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    made = figure7.upsample(source, crop, smile())
+    made = figure7.upsample(source, crop, smile(), TIGHT)
 
     def remapped(image, field, kernel):
         y, x = np.mgrid[: len(image), : len(image)].astype(np.float32)
@@ -103,7 +104,7 @@ def test_both_show_the_same_edit(pictures, kind):
 
 def test_without_displacement_the_source_stays(pictures):
     crop = np.ascontiguousarray(pictures.source[::4, ::4])
-    still = figure7.upsample(pictures.source, crop, np.zeros((SIZE, SIZE, 2)))
+    still = figure7.upsample(pictures.source, crop, np.zeros((SIZE, SIZE, 2)), TIGHT)
     for ways in (still.printed, still.ours):
         np.testing.assert_array_equal(ways.by_flow, pictures.source)
     assert [flow for _, flow in still.sharpness().values()] == [1, 1]
@@ -113,7 +114,8 @@ def test_blur_and_sharpening_would_be_seen(pictures):
     blurred = cv2.GaussianBlur(pictures.source, (0, 0), 1.5)
     sharpened = np.clip(2 * pictures.source - blurred, -1, 1)
     soft, hard = (
-        figure7.face_sharpness(image) / figure7.face_sharpness(pictures.source) for image in (blurred, sharpened)
+        figure7.face_sharpness(image, TIGHT) / figure7.face_sharpness(pictures.source, TIGHT)
+        for image in (blurred, sharpened)
     )
     assert soft < figure7.FLOW_KEEPS[0] and hard > figure7.FLOW_KEEPS[1]
 
