@@ -96,7 +96,10 @@ FIELDS: dict[str, Field] = {
     'data.jitter_shift': Field(0.0, _between(0, 0.5), 'joint shift, ± share of the side'),
     'data.jitter_color': Field(0.0, _between(0, 0.5), 'joint gain of each color channel, ± share'),
     'data.emphasized': Field((), _each(str, _NAME), 'expressions whose images make a training pair count four times'),
-    'data.true_flow': Field(False, _ANY, 'add the true displacement and exposed mask to each pair'),
+    'data.true_flow': Field(False, _ANY, 'add what is known of each pair: displacement, exposed pixels, shading, lips'),
+    'data.shading': Field(
+        1.0, _SHARE, 'photos: how much of the known shading is left in synthetic images; the rest is taken out of them'
+    ),
     # Networks (Figure 3, 5.3).
     'model.width': Field(
         64, Rule('an even number, at least 4', lambda v: v >= 4 and v % 2 == 0), 'w; 64 gives the 4×4×1024 of the paper'
@@ -116,6 +119,9 @@ FIELDS: dict[str, Field] = {
         'where the decoder sees S: at every scale, at 4×4 only, or nowhere (pixels only)',
     ),
     'model.content': Field(False, _ANY, 'beyond the paper: predict alpha and color of what the source does not have'),
+    'model.shading': Field(
+        False, _ANY, 'beyond the paper: predict how much lighter or darker moved pixels become, as folds and light do'
+    ),
     'model.dtype': Field(
         'float32',
         _one_of('float32', 'bfloat16', 'float64'),
@@ -141,6 +147,10 @@ FIELDS: dict[str, Field] = {
         0.0, _at_least(0), 'model.content: of the cross entropy of alpha from the truly exposed pixels'
     ),
     'loss.true_flow_weight': Field(0.0, _at_least(0), 'of the squared distance from the true displacement, px²'),
+    'loss.shading_price': Field(
+        0.1, _at_least(0), 'model.shading: of its square and of the squares of its steps from pixel to pixel'
+    ),
+    'loss.shading_weight': Field(0.0, _at_least(0), 'model.shading: of the squared distance from the true shading'),
     # Confidence mask (3.2).
     'confidence.enabled': Field(True, _ANY, 'train the mask after the FVAE'),
     'confidence.width': Field(
@@ -302,7 +312,7 @@ def check_fields(config: ml_collections.ConfigDict) -> None:
             "config.model.source_concat = 'none' needs config.model.decoder = 'pixels'; a flow is "
             'predicted from the source'
         )
-    for field in ('exposed_weight', 'true_flow_weight'):
+    for field in ('exposed_weight', 'true_flow_weight', 'shading_weight'):
         if config.loss[field] and not config.data.true_flow:
             raise InputError(f'config.loss.{field} = {config.loss[field]:g} needs config.data.true_flow = True')
 
@@ -320,10 +330,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
             f'config.train.accumulate_steps = {config.train.accumulate_steps} does not divide '
             f'config.train.batch_size = {config.train.batch_size}; take a divisor of it'
         )
-    if config.model.content and config.model.decoder == 'pixels':
-        raise InputError(
-            "config.model.content = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to add to"
-        )
+    for field in ('content', 'shading'):
+        if config.model[field] and config.model.decoder == 'pixels':
+            raise InputError(
+                f"config.model.{field} = True needs config.model.decoder = 'flow'; a pixel decoder has nothing to "
+                'add to'
+            )
     if config.model.decoder == 'pixels' and config.confidence.enabled:
         raise InputError(
             "config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask judges a flow"

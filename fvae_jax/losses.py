@@ -26,6 +26,8 @@ class Terms(NamedTuple):
     content: jax.Array
     exposure: jax.Array
     flow_error: jax.Array
+    shading: jax.Array
+    shading_error: jax.Array
 
 
 def _sum(values: jax.Array) -> jax.Array:
@@ -128,18 +130,18 @@ def content_price(alpha_logit: jax.Array) -> jax.Array:
     return _sum(jax.nn.sigmoid(alpha_logit))
 
 
-def exposure(alpha_logit: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
-    """Cross entropy of alpha from the pixels that the source truly lacks.
+def exposure(alpha_logit: jax.Array, opening: jax.Array, known: jax.Array) -> jax.Array:
+    """Cross entropy of alpha from what the source truly lacks.
 
     Args:
       alpha_logit: (B, H, W).
-      exposed: (B, H, W) bool.
-      known: (B, H, W) bool: whether `exposed` is known of a pixel; those of which it is not are worth 0.
+      opening: (B, H, W), how much of each pixel is new, in [0, 1].
+      known: (B, H, W) bool: whether `opening` is known of a pixel; those of which it is not are worth 0.
 
     Returns:
       (B,), nats.
     """
-    entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, exposed.astype(alpha_logit.dtype))
+    entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, opening.astype(alpha_logit.dtype))
     return _sum(known * entropy)
 
 
@@ -159,17 +161,45 @@ def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, kn
     return _sum(jnp.where(exposed | ~known, 0, squared))
 
 
+def shading_price(shading: jax.Array) -> jax.Array:
+    """What shading costs: Σ r² and four times the squares of its steps to the next pixels, so that it stays soft.
+
+    Args:
+      shading: r, (B, H, W).
+
+    Returns:
+      (B,).
+    """
+    steps = jnp.diff(shading, axis=1), jnp.diff(shading, axis=2)
+    return _sum(jnp.square(shading)) + 4 * sum(_sum(jnp.square(step)) for step in steps)
+
+
+def shading_error(shading: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
+    """Squared distance from the true shading over the pixels that have a source.
+
+    Args:
+      shading: r, (B, H, W).
+      truth: The same of the true one.
+      exposed: (B, H, W) bool: pixels without a source.
+      known: (B, H, W) bool: whether the truth is known of a pixel.
+
+    Returns:
+      (B,).
+    """
+    return _sum(jnp.where(exposed | ~known, 0, jnp.square(shading - truth)))
+
+
 def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collections.ConfigDict) -> Terms:
     """The terms of Eq. 1, and those beyond it, from a forward pass.
 
     Args:
-      batch: `target`, and with known flow `displacement`, `exposed` and `known`, as `data.pairs.load_pair` has them.
+      batch: `target`, and with known flow the other fields that `data.pairs.load_pair` names.
       output: Of `models.fvae.FVAE`, or of the pixel VAE, which has no flow.
       settings: `config.loss`. Terms that the output lacks are zero, and so are those of the true flow without weight.
     """
     target = batch['target']
     nothing = jnp.zeros(target.shape[0], target.dtype)
-    terms = Terms(reconstruction(target, output.image), prior(*output.latent), *[nothing] * 4)
+    terms = Terms(reconstruction(target, output.image), prior(*output.latent), *[nothing] * 6)
     if output.decoded is None:
         return terms
     displacement, alpha_logit = warp.flow_to_displacement(output.decoded.flow), output.decoded.alpha_logit
@@ -177,10 +207,16 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collect
     if alpha_logit is not None:
         terms = terms._replace(content=content_price(alpha_logit))
     if alpha_logit is not None and settings.exposed_weight:
-        terms = terms._replace(exposure=exposure(alpha_logit, batch['exposed'], batch['known']))
+        terms = terms._replace(exposure=exposure(alpha_logit, batch['opening'], batch['opening_known']))
     if settings.true_flow_weight:
         error = flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'])
         terms = terms._replace(flow_error=error)
+    shading = output.decoded.shading
+    if shading is not None:
+        terms = terms._replace(shading=shading_price(shading))
+    if shading is not None and settings.shading_weight:
+        error = shading_error(shading, batch['shade'], batch['exposed'], batch['known'])
+        terms = terms._replace(shading_error=error)
     return terms
 
 
@@ -193,6 +229,8 @@ def total(terms: Terms, settings: ml_collections.ConfigDict) -> jax.Array:
         + settings.content_price * terms.content
         + settings.exposed_weight * terms.exposure
         + settings.true_flow_weight * terms.flow_error
+        + settings.shading_price * terms.shading
+        + settings.shading_weight * terms.shading_error
     )
 
 

@@ -17,10 +17,11 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from fvae_jax import cache as cache_lib
+from fvae_jax.data import lips
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
-_SCHEMA = 2  # part of the place; goes up when fields or crops change
+_SCHEMA = 3  # part of the place; goes up when fields or crops change
 _SPLIT = 'faces'  # people are divided when pairs are made, by a hash of their names
 _RECORDS = 'records.json'
 _REPORT = 'build_report.json'
@@ -63,6 +64,9 @@ class Source(NamedTuple):
         from it, or '' where no flow is known. As a rule it is the neutral picture.
       displacement: (size, size, 2) float16, crop pixels: out(p) ≈ reference(p + displacement(p)); may be left out.
       exposed: (size, size) bool, pixels that the reference does not have; may be left out.
+      shade: (size, size) float16, log of the ratio by which the moved pixels were made lighter or darker, counted from
+        black; may be left out, and is 0 then.
+      lips: (n, 2) float32, crop px, the inner contour of the lips; may be left out, and is NaN then.
       made_from: Changes with the content of the files that the example is made from; not stored.
 
     Attributes:
@@ -174,6 +178,8 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
         'reference': '',
         'displacement': np.zeros((source.size, source.size, 2), np.float16),
         'exposed': np.zeros((source.size, source.size), bool),
+        'shade': np.zeros((source.size, source.size), np.float16),
+        'lips': np.full((lips.POINTS, 2), np.nan, np.float32),
     }
     writer = _writer(source.size, folder)
     bar = {'desc': f'building {source.name}', 'unit': ' faces', 'delay': 2, 'leave': False, 'disable': None}
@@ -213,6 +219,8 @@ def _writer(size: int, folder: pathlib.Path) -> tfds.core.SequentialWriter:
         'strength': np.float32,
         'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
         'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
+        'shade': tfds.features.Tensor(shape=(size, size), dtype=np.float16, encoding=raw),
+        'lips': tfds.features.Tensor(shape=(lips.POINTS, 2), dtype=np.float32, encoding=raw),
         **{key: tfds.features.Text() for key in _TEXTS},
     }
     identity = tfds.core.DatasetIdentity(_SPLIT, tfds.core.Version(f'{_SCHEMA}.0.0'), str(folder), __name__)

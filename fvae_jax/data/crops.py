@@ -16,6 +16,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import Frame
 from fvae_jax.photo import read
 
+_DARKEST = 1000  # hundredths; e^±10 is no light on a face
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
@@ -23,7 +24,7 @@ class UnusablePhoto(Exception):
     """A photo that has to be left out; the message is the reason."""
 
 
-def find_crop(image: np.ndarray, size: int, frame: Frame) -> np.ndarray:
+def find_crop(image: np.ndarray, size: int, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Aligns the main face of a photo (5.2).
 
     Args:
@@ -32,7 +33,7 @@ def find_crop(image: np.ndarray, size: int, frame: Frame) -> np.ndarray:
       frame: Where its eyes lie.
 
     Returns:
-      The crop, (size, size, 3) uint8.
+      The crop, (size, size, 3) uint8, and the 2×3 matrix that takes points of the photo to it.
 
     Raises:
       UnusablePhoto: No face is found.
@@ -41,13 +42,14 @@ def find_crop(image: np.ndarray, size: int, frame: Frame) -> np.ndarray:
     if face is None:
         raise UnusablePhoto('no face found')
     try:
-        return align.align_crop(image, align.crop_transform(face.landmarks, size, frame), size)
+        matrix = align.crop_transform(face.landmarks, size, frame)
     except InputError as error:
         raise UnusablePhoto(str(error)) from None
+    return align.align_crop(image, matrix, size), matrix
 
 
-def take_crop(image: np.ndarray, size: int) -> np.ndarray:
-    """Takes an image (N, N, 3) uint8 RGB that is an aligned crop already, and only resizes it.
+def take_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Takes an image (N, N, 3) uint8 RGB that is an aligned crop already, and only resizes it; see `find_crop`.
 
     Raises:
       UnusablePhoto: The image is not square.
@@ -55,19 +57,23 @@ def take_crop(image: np.ndarray, size: int) -> np.ndarray:
     height, width = image.shape[:2]
     if height != width:
         raise UnusablePhoto(f'an aligned crop is square, not {width}×{height}')
-    return _resize(image, size, cv2.INTER_CUBIC)
+    ratio = size / width
+    shift = (ratio - 1) / 2  # pixel centers lie at whole numbers
+    return _resize(image, size, cv2.INTER_CUBIC), np.array([[ratio, 0, shift], [0, ratio, shift]])
 
 
-def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a true displacement and brings it to the size of the crop.
+def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
+    """Reads a true flow and brings it to the size of the crop.
 
     Args:
-      path: An .npz with flow (h, w, 2), pixels of an h×w crop, and exposed (h, w) bool.
+      path: An .npz with flow (h, w, 2), pixels of an h×w crop, exposed (h, w) bool and, if known, shade (h, w),
+        hundredths of the log of a ratio.
       size: Side of the crop, px.
 
     Returns:
       displacement (size, size, 2) float16, crop pixels, resized half-pixel-centered and multiplied
-      by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is.
+      by the ratio of each axis; exposed (size, size) bool, where at least half of a pixel is; shade (size, size)
+      float16, the log of the ratio.
 
     Raises:
       UnusablePhoto: The file is missing or something else.
@@ -78,6 +84,7 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
                 raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
         with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
+            shade = file['shade'] if 'shade' in file else np.zeros(exposed.shape, np.int8)
     except FileNotFoundError:
         raise UnusablePhoto(f'its flow {path.name} is missing') from None
     except UnusablePhoto:
@@ -88,15 +95,35 @@ def read_flow(path: pathlib.Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     if (
         flow.dtype.kind not in 'fiu'
         or exposed.dtype.kind not in 'bfiu'
+        or shade.dtype.kind not in 'fiu'
         or not shapes_fit
+        or shade.shape != exposed.shape
+        or not (np.abs(shade.astype(np.float64)) <= _DARKEST).all()
         or not np.isfinite(exposed).all()
         or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max
     ):
-        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed (h, w)')
+        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
     height, width = exposed.shape
     ratio = np.array([size / width, size / height], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
-    return displacement.astype(np.float16), _resize(exposed.astype(np.float32), size, cv2.INTER_LINEAR) >= 0.5
+    return {
+        'displacement': displacement.astype(np.float16),
+        'exposed': _resize(exposed.astype(np.float32), size, cv2.INTER_LINEAR) >= 0.5,
+        'shade': (_resize(shade.astype(np.float32), size, cv2.INTER_LINEAR) / 100).astype(np.float16),
+    }
+
+
+def soften(example: dict[str, Any], share: float) -> None:
+    """Takes a part of the known shading out of an image, and of what is known of it.
+
+    Args:
+      example: With image, exposed and shade, as `builder.Source` has them.
+      share: What is left.
+    """
+    taken = np.where(example['exposed'], 0, (share - 1) * example['shade'].astype(np.float32))
+    image = example['image'] * np.exp(taken)[..., None]
+    example['image'] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    example['shade'] = (share * example['shade'].astype(np.float32)).astype(np.float16)
 
 
 def _longest(flow: np.ndarray) -> float:
@@ -105,19 +132,23 @@ def _longest(flow: np.ndarray) -> float:
         return np.abs(flow.astype(np.float64)).max()
 
 
-def face_examples(entries: Sequence[Entry], size: int, frame: Frame | None) -> Iterator[dict[str, Any] | Skipped]:
+def face_examples(
+    entries: Sequence[Entry], size: int, frame: Frame | None, shading: float = 1.0
+) -> Iterator[dict[str, Any] | Skipped]:
     """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
     Args:
       entries: The photos.
       size: Side of the crops, px.
       frame: Where the eyes shall lie; None takes the photos as they are, as aligned crops.
+      shading: How much of the known shading synthetic images keep.
     """
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
+            crop, matrix = take_crop(image, size) if frame is None else find_crop(image, size, frame)
             example = {
-                'image': take_crop(image, size) if frame is None else find_crop(image, size, frame),
+                'image': crop,
                 'identity': entry.identity,
                 'expression': entry.expression,
                 'strength': entry.strength,
@@ -125,13 +156,19 @@ def face_examples(entries: Sequence[Entry], size: int, frame: Frame | None) -> I
                 'file': entry.file,
                 'reference': entry.reference,
             }
+            if entry.lips:
+                points = align.transform_points(matrix, np.reshape(entry.lips, (-1, 2)))
+                example['lips'] = points.astype(np.float32)
             if entry.flow:
-                example['displacement'], example['exposed'] = read_flow(entry.root / entry.flow, size)
+                example |= read_flow(entry.root / entry.flow, size)
+                if shading != 1:
+                    soften(example, shading)
         except (UnusablePhoto, InputError) as reason:
             yield Skipped(entry.file, str(reason))
         else:
             files = [entry.root / file for file in (entry.file, entry.flow) if file]
-            example['made_from'] = ' '.join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+            contents = [*(file.read_bytes() for file in files), repr(entry.lips).encode()]
+            example['made_from'] = ' '.join(hashlib.sha256(content).hexdigest() for content in contents)
             yield example
 
 

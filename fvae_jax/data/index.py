@@ -8,8 +8,9 @@ import math
 import os
 import pathlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from fvae_jax.data import lips as lips_lib
 from fvae_jax.errors import InputError
 
 NEUTRAL = 'neutral'
@@ -33,6 +34,7 @@ class Entry:
       flow: The .npz with the true displacement from `reference`, '' if none.
       reference: The photo of the same person that `flow` starts from; the photo itself where other flows start from
         it; '' where no flow is known.
+      lips: The inner contour of the lips, (x0, y0, x1, …), px of the photo; empty where it is not known.
     """
 
     root: pathlib.Path
@@ -43,13 +45,15 @@ class Entry:
     origin: str = 'real'
     flow: str = ''
     reference: str = ''
+    lips: tuple[float, ...] = ()
 
 
 def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """Lists the photos of one or several folders.
 
     A folder has an index.csv with the columns path, identity, expression and, if wanted, strength,
-    origin, flow and reference; or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
+    origin, flow and reference, and beside it, if wanted, a lips.csv, see `lips.read`;
+    or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
     name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
 
     Args:
@@ -125,6 +129,7 @@ def _read_index(folder: str) -> list[Entry]:
             f'photos is; {_EXPECTED}'
         )
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
+    lips = lips_lib.read(folder)
     with open(table, newline='', encoding='utf-8-sig') as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         try:
@@ -134,7 +139,7 @@ def _read_index(folder: str) -> list[Entry]:
                         f"data.root '{folder}' has an index.csv without the column '{column}'; {_EXPECTED}"
                     )
             rows = ((reader.line_num, row) for row in reader)
-            photos = _find_references({line: _row(folder, line, row) for line, row in rows})
+            photos = _find_references({line: _row(folder, line, row, lips) for line, row in rows})
         except (UnicodeDecodeError, csv.Error) as error:
             # One line, whatever the table holds.
             raise InputError(
@@ -145,7 +150,7 @@ def _read_index(folder: str) -> list[Entry]:
     return photos
 
 
-def _row(folder: str, line: int, row: dict[str, str | None]) -> Entry:
+def _row(folder: str, line: int, row: dict[str, str | None], lips: Mapping[str, tuple[float, ...]]) -> Entry:
     def cell(column: str) -> str:
         return (row.get(column) or '').strip()
 
@@ -179,6 +184,7 @@ def _row(folder: str, line: int, row: dict[str, str | None]) -> Entry:
         origin,
         cell('flow'),
         cell('reference') if cell('flow') else '',
+        lips.get(cell('path'), ()),
     )
 
 

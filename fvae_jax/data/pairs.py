@@ -7,12 +7,13 @@ import cv2
 import ml_collections
 import numpy as np
 
-from fvae_jax.data import true_flow
+from fvae_jax.data import lips, true_flow
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, image as image_ops
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
 _EMPHASIS = 4
+_OPEN = 8e-4  # of the area of the crop: lips that enclose less are closed, as far as their contour can be read
 
 
 class FaceSource(Protocol):
@@ -183,15 +184,17 @@ class TrueFlow(NamedTuple):
     Attributes:
       displacement: (H, W, 2) float32, px.
       exposed: (H, W) bool, pixels of T that S does not have.
-      known: (H, W) bool, where the two are known at all; past the frame of S they are not.
+      known: (H, W) bool, where all of this is known; past the frame of S it is not.
+      shade: (H, W) float32, log of the ratio by which what S has is lighter or darker in T, counted from black.
     """
 
     displacement: np.ndarray
     exposed: np.ndarray
     known: np.ndarray
+    shade: np.ndarray
 
     def augment(self, augmentation: Augmentation) -> 'TrueFlow':
-        """Carries all three along with the images."""
+        """Carries everything along with the images."""
         size = self.displacement.shape[0]
         matrix = augmentation_matrix(augmentation, size)
         options = {'dsize': (size, size), 'flags': cv2.INTER_LINEAR, 'borderMode': cv2.BORDER_REPLICATE}
@@ -199,6 +202,7 @@ class TrueFlow(NamedTuple):
         return TrueFlow(
             moved,
             *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5 for mask in (self.exposed, self.known)),
+            cv2.warpAffine(self.shade, matrix, **options),
         )
 
 
@@ -219,25 +223,54 @@ class PairFlows:
         flow = self._kept.get((source, target)) or self._compose(source, target)
         if (len(self._kept) + 1) * sum(array.nbytes for array in flow) < _KEPT_BYTES:
             self._kept[source, target] = flow
-        return flow._replace(displacement=flow.displacement.astype(np.float32))
+        return flow._replace(displacement=flow.displacement.astype(np.float32), shade=flow.shade.astype(np.float32))
 
     def _compose(self, source: int, target: int) -> TrueFlow:
         read_s, read_t = self._faces[source], self._faces[target]
         nothing, everywhere = np.zeros_like(read_t['exposed']), np.ones_like(read_t['exposed'])
-        still = np.zeros(read_t['displacement'].shape, np.float16)
+        still, unlit = np.zeros_like(read_t['displacement']), np.zeros_like(read_t['shade'])
         if source == target:
             # A picture has all of itself, also what the neutral picture does not have.
-            return TrueFlow(still, nothing, everywhere)
+            return TrueFlow(still, nothing, everywhere, unlit)
         references = [self._faces.records[i].reference for i in (source, target)]
         if not references[0] or references[0] != references[1]:
-            return TrueFlow(still, nothing, nothing)
+            return TrueFlow(still, nothing, nothing, unlit)
         displacement, exposed, outside = true_flow.compose(
             read_s['displacement'], read_s['exposed'], read_t['displacement'], read_t['exposed']
         )
         # Displacements lead to the reference. What it lacks and both pictures show, teeth say, has a
         # source in S, but nobody knows where.
         known = ~read_t['exposed'] if read_s['exposed'].any() else everywhere
-        return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside)
+        places = displacement + np.moveaxis(np.indices(exposed.shape, np.float32)[::-1], 0, -1)
+        shade = read_t['shade'] - cv2.remap(
+            read_s['shade'].astype(np.float32), places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return TrueFlow(displacement.astype(np.float16), exposed, known & ~outside, shade.astype(np.float16))
+
+
+def true_opening(
+    read_s: Mapping[str, Any], read_t: Mapping[str, Any], augmentation: Augmentation
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """How much of each pixel of T is the inside of a mouth that S does not show.
+
+    Args:
+      read_s: S, as `FaceSource` reads it.
+      read_t: T, likewise; another image than S.
+      augmentation: Applied to both.
+
+    Returns:
+      (H, W) float32 in [0, 1], and (H, W) bool, where that is known: not within the lips of T if those of S are open
+      as well. None where the lips of T are unknown.
+    """
+    contours, size = (read_s['lips'], read_t['lips']), read_t['image'].shape[0]
+    if np.isnan(contours[1]).any():
+        return None
+    matrix = augmentation_matrix(augmentation, size)
+    if lips.area(contours[1]) < _OPEN * size**2:
+        return np.zeros((size, size), np.float32), np.ones((size, size), bool)
+    opening = lips.inside(contours[1] @ matrix[:, :2].T + matrix[:, 2], size)
+    closed = not np.isnan(contours[0]).any() and lips.area(contours[0]) < _OPEN * size**2
+    return opening, (opening == 0) | closed
 
 
 def load_pair(
@@ -259,7 +292,8 @@ def load_pair(
       flows: Those of the set, if they shall be kept from one call to the next.
 
     Returns:
-      source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also the fields of `TrueFlow`.
+      source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also the fields of `TrueFlow`, and opening and
+      opening_known as of `true_opening`, or by exposed and known where lips are not.
     """
     read_s, read_t = faces[source], faces[target]
     image_s, image_t = (image_ops.to_float(augment(read['image'], augmentation)) for read in (read_s, read_t))
@@ -267,5 +301,8 @@ def load_pair(
         image_s = color.transfer_color(image_s, image_t).astype(np.float32)
     example = {'source': relight(image_s, augmentation), 'target': relight(image_t, augmentation)}
     if settings.true_flow:
-        example.update((flows or PairFlows(faces)).of(source, target).augment(augmentation)._asdict())
+        flow = (flows or PairFlows(faces)).of(source, target).augment(augmentation)
+        opening = None if source == target else true_opening(read_s, read_t, augmentation)
+        opening = opening or (flow.exposed.astype(np.float32), flow.known)
+        example.update(flow._asdict(), opening=opening[0], opening_known=opening[1])
     return example

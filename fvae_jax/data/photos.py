@@ -31,8 +31,8 @@ def source(settings: ml_collections.ConfigDict) -> Source:
         'photos',
         f"data.root '{root}'",
         size,
-        {'aligned': aligned, 'frame': frame},
+        {'aligned': aligned, 'frame': frame, 'shading': settings.shading},
         index.fingerprint(entries),
         len(entries),
-        lambda: crops.face_examples(entries, size, frame),
+        lambda: crops.face_examples(entries, size, frame, settings.shading),
     )

@@ -31,11 +31,14 @@ class Decoded(NamedTuple):
       alpha_logit: Of the content layer: how much of a pixel is new, (B, H, W), alpha before its sigmoid. None without
         the layer.
       color: C, what is new, (B, H, W, 3) in [-1, 1]; None without the layer.
+      shading: r, log of the ratio by which moved pixels become lighter or darker, (B, H, W), ± `DARKEST` at most; None
+        from a network without it.
     """
 
     flow: jax.Array
     alpha_logit: jax.Array | None = None
     color: jax.Array | None = None
+    shading: jax.Array | None = None
 
 
 class Output(NamedTuple):
@@ -44,7 +47,8 @@ class Output(NamedTuple):
     Attributes:
       latent: The posterior of Z(T).
       decoded: F and the content layer. None from a pixel VAE.
-      image: g(S, Z(T)), (B, H, W, 3) in [-1, 1]; with a content layer O = (1 − a) ⊙ warp + a ⊙ C.
+      image: g(S, Z(T)), (B, H, W, 3) in [-1, 1]; with shading and content O = (1 − a) ⊙ warp ⊙ e^r + a ⊙ C, see
+        `compose`.
       warped: The warp alone: S moved by F. None from a pixel VAE.
     """
 
@@ -164,6 +168,8 @@ def flow_from_head(head: jax.Array, parameterization: str, scale: float) -> jax.
 
 # Alpha starts at sigmoid(−3) = 0.05: moved pixels come first, and learn first.
 ALPHA_BIAS = -3.0
+# Folds and shadows of faces change the light by less than half or twice.
+DARKEST = 0.7
 
 
 class FVAE(nn.Module):
@@ -175,6 +181,7 @@ class FVAE(nn.Module):
       parameterization, flow_scale: See `flow_from_head`.
       source_concat: See `Decoder`.
       content: Whether the last layer also predicts alpha and color of new content (beyond the paper).
+      shading: Whether it also predicts r, how much lighter or darker moved pixels become (beyond the paper).
       style: See `blocks.Style`.
     """
 
@@ -184,12 +191,14 @@ class FVAE(nn.Module):
     flow_scale: float = 0.5
     source_concat: str = 'pyramid'
     content: bool = False
+    shading: bool = False
     style: blocks.Style = blocks.Style()
 
     def setup(self) -> None:
         self.encoder = Encoder(self.widths, self.latent_channels, self.style)
         self.source_pyramid = Stack(self.widths, self.style)
-        self.decoder = Decoder(self.widths, 6 if self.content else 2, self.source_concat, self.style)
+        channels = 2 + 4 * self.content + self.shading
+        self.decoder = Decoder(self.widths, channels, self.source_concat, self.style)
 
     def encode(self, target: jax.Array, train: bool = False) -> Latent:
         """f(T) for T (B, H, W, 3) in [-1, 1]."""
@@ -200,12 +209,15 @@ class FVAE(nn.Module):
         return self.source_pyramid(source, train)
 
     def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> Decoded:
-        """F and the content layer from Z and the features of S."""
+        """F, the content layer and r from Z and the features of S."""
         head = self.decoder(latent, features, train)
         flow = flow_from_head(head[..., :2], self.parameterization, self.flow_scale)
-        if not self.content:
-            return Decoded(flow)
-        return Decoded(flow, head[..., 2] + ALPHA_BIAS, jnp.tanh(head[..., 3:]))
+        decoded = Decoded(flow)
+        if self.content:
+            decoded = decoded._replace(alpha_logit=head[..., 2] + ALPHA_BIAS, color=jnp.tanh(head[..., 3:6]))
+        if self.shading:
+            decoded = decoded._replace(shading=DARKEST * jnp.tanh(head[..., -1] / DARKEST))
+        return decoded
 
     def __call__(
         self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None, train: bool = False
@@ -225,7 +237,9 @@ class FVAE(nn.Module):
 
 
 def compose(warped: jax.Array, decoded: Decoded) -> jax.Array:
-    """O = (1 − a) ⊙ warp + a ⊙ C, (..., H, W, 3); the warp itself without a content layer."""
+    """O = (1 − a) ⊙ warp ⊙ e^r + a ⊙ C, (..., H, W, 3), light counted from black; what is not predicted falls out."""
+    if decoded.shading is not None:
+        warped = (warped + 1) * jnp.exp(decoded.shading)[..., None] - 1
     if decoded.alpha_logit is None:
         return warped
     alpha = nn.sigmoid(decoded.alpha_logit)[..., None]
@@ -242,5 +256,6 @@ def from_config(config: ml_collections.ConfigDict) -> FVAE:
         flow_scale=config.flow.scale,
         source_concat=config.model.source_concat,
         content=config.model.content,
+        shading=config.model.shading,
         style=blocks.Style.from_config(config),
     )

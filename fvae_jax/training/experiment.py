@@ -183,19 +183,29 @@ def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
 
 
 def _first_state(config: ml_collections.ConfigDict, create: Callable[[], state_lib.TrainState]) -> state_lib.TrainState:
-    """The state that a new run begins with: `train.start`, or random weights."""
+    """The state that a new run begins with: `train.start`, random where that has no weights, or random weights."""
     state = create()
     if not config.train.start:
         return state
-    variables = bundle_lib.load(config.train.start).fvae
-    shapes = jax.tree.map(jnp.shape, state.variables)
-    if jax.tree.map(jnp.shape, variables) != shapes:
+    begun = bundle_lib.load(config.train.start)
+    variables, layers = begun.fvae, begun.config.model
+    if layers.content or not (layers.shading and config.model.content):  # the channels of g lie in this order
+        last, new = variables['params']['decoder'], state.params['decoder']
+        last['out'] = jax.tree.map(_with_new_channels, last['out'], new['out'])
+    if jax.tree.map(jnp.shape, variables) != jax.tree.map(jnp.shape, state.variables):
         raise InputError(
             f'train.start: the networks of {config.train.start} are not those of this config; take its '
-            'data.image_size and its model fields'
+            'data.image_size and its model fields (model.content and model.shading may be new)'
         )
     # As JAX arrays: what is restored over them is then placed alike.
     return state.replace(**jax.tree.map(jnp.asarray, variables))
+
+
+def _with_new_channels(begun: np.ndarray, new: jax.Array) -> np.ndarray:
+    """Weights of the last layer, to which a content or shading layer that the start lacks adds channels."""
+    if begun.shape[:-1] != new.shape[:-1]:
+        return begun
+    return np.concatenate([begun, np.asarray(new)[..., begun.shape[-1] :]], -1)
 
 
 def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:

@@ -29,6 +29,8 @@ def example(i, size):
         'reference': f'{i - i % 2}.png',
         'displacement': generator.normal(size=(size, size, 2)).astype(np.float16),
         'exposed': generator.random((size, size)) < 0.5,
+        'shade': generator.normal(size=(size, size)).astype(np.float16),
+        'lips': generator.normal(size=(20, 2)).astype(np.float32),
     }
 
 

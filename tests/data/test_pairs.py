@@ -34,6 +34,8 @@ class _Faces:
             'image': self._images[i],
             'exposed': np.zeros((size, size), bool),
             'displacement': np.zeros((size, size, 2), np.float16),
+            'shade': np.zeros((size, size), np.float16),
+            'lips': np.full((20, 2), np.nan, np.float32),
         }
 
 
@@ -151,7 +153,9 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     target = np.asarray(warp.warp_by_displacement(source, flow))
     augmentation = pairs.Augmentation(degrees=8.0, scale=1.1, shift_x=0.02, flip=True)
     nothing = np.zeros((64, 64), bool)
-    moved, exposed, known = pairs.TrueFlow(flow, nothing, ~nothing).augment(augmentation)
+    shade = np.full((64, 64), 0.3, np.float32)
+    moved, exposed, known, lit = pairs.TrueFlow(flow, nothing, ~nothing, shade).augment(augmentation)
+    np.testing.assert_allclose(lit, 0.3, atol=1e-6)
     warped = np.asarray(warp.warp_by_displacement(pairs.augment(source, augmentation), moved))
     error = np.abs(warped - pairs.augment(target, augmentation))[12:-12, 12:-12]
     control = np.abs(pairs.augment(source, augmentation) - pairs.augment(target, augmentation))[12:-12, 12:-12]
@@ -186,6 +190,88 @@ def test_what_both_pictures_show_and_the_neutral_one_lacks_is_not_known(tmp_path
     flow = pairs.PairFlows(faces).of(surprise, scream)
     np.testing.assert_array_equal(flow.known, ~faces[scream]['exposed'])
     assert 0 < flow.known.mean() < 1 and flow.exposed[~flow.known].all()
+
+
+def _shaded_pair():
+    """A reference and two pictures of it: moved by whole pixels and shaded by known amounts."""
+    rng = np.random.default_rng(3)
+    reference = rng.uniform(40, 140, (32, 32, 3))
+    faces = _Faces(people=1, size=32)
+    faces.records = [_Record('p0', e, reference='r') for e in ('smile', 'scream')]
+    moves, read = [(0, 2), (0, -3)], []
+    for (dy, dx), depth in zip(moves, (0.3, -0.4)):
+        shade = np.zeros((32, 32), np.float16)
+        shade[:, 8:24] = depth
+        moved = np.roll(reference, (-dy, -dx), (0, 1)) * np.exp(np.float32(shade))[..., None]
+        displacement = np.broadcast_to(np.float16([dx, dy]), (32, 32, 2))
+        read.append(
+            {
+                'image': np.rint(moved).astype(np.uint8),
+                'displacement': displacement,
+                'exposed': np.zeros((32, 32), bool),
+                'shade': shade,
+                'lips': np.full((20, 2), np.nan, np.float32),
+            }
+        )
+    return type('Shaded', (), {'records': faces.records, '__getitem__': lambda self, i: read[i]})(), read
+
+
+def test_the_shading_of_a_pair_makes_one_picture_of_the_other():
+    faces, (source, target) = _shaded_pair()
+    flow = pairs.PairFlows(faces).of(0, 1)
+    np.testing.assert_allclose(flow.displacement[:, 8:24], np.broadcast_to([-5, 0], (32, 16, 2)), atol=1e-2)
+    moved = np.asarray(warp.warp_by_displacement(np.float32(source['image']), flow.displacement))
+    middle = np.s_[:, 8:24]
+    made = (moved * np.exp(flow.shade)[..., None])[middle]
+    assert np.abs(made - target['image'][middle]).max() < 2 < np.abs(moved[middle] - target['image'][middle]).mean()
+    itself = pairs.PairFlows(faces).of(1, 1)
+    assert not itself.shade.any()
+
+
+def _mouth(left, top, right, bottom):
+    across = np.linspace(left, right, 11)
+    upper, lower = np.full(11, top), np.full(9, bottom)
+    return np.float32(np.stack([np.r_[across, across[-2:0:-1]], np.r_[upper, lower]], -1))
+
+
+def test_an_opening_is_what_lies_within_the_lips_of_the_target():
+    size = 64
+    image = np.zeros((size, size, 3), np.uint8)
+    closed, open_, unknown = _mouth(20, 40, 44, 40.1), _mouth(19.5, 39.5, 43.5, 49.5), np.full((20, 2), np.nan)
+    read = {
+        name: {'image': image, 'lips': contour}
+        for name, contour in (('closed', closed), ('open', open_), ('unknown', unknown))
+    }
+    plain = pairs.Augmentation()
+    opening, known = pairs.true_opening(read['closed'], read['open'], plain)
+    assert known.all() and opening[42, 30] == 1 and opening[30, 30] == 0
+    np.testing.assert_allclose(opening.sum(), 24 * 10 - 2.4 * 10, rtol=0.02)  # a rectangle whose lower corners are cut
+    opening, known = pairs.true_opening(read['open'], read['closed'], plain)
+    assert known.all() and not opening.any()
+    # Where both are open, or S may be, nobody knows which part of T it shows.
+    for other in ('open', 'unknown'):
+        opening, known = pairs.true_opening(read[other], read['open'], plain)
+        np.testing.assert_array_equal(known, opening == 0)
+    assert pairs.true_opening(read['open'], read['unknown'], plain) is None
+    # Carried along with the picture.
+    turned = pairs.Augmentation(degrees=90.0, flip=True)
+    opening, _ = pairs.true_opening(read['closed'], read['open'], plain)
+    moved, _ = pairs.true_opening(read['closed'], read['open'], turned)
+    np.testing.assert_allclose(moved, pairs.augment(opening, turned), atol=0.3)
+    assert np.abs(moved - opening).max() == 1
+
+
+def test_batches_tell_the_opening_and_fall_back_on_what_is_exposed():
+    faces, (source, target) = _shaded_pair()
+    settings = _config(true_flow=True, color_transfer=False).data
+    example = pairs.load_pair(faces, 0, 1, pairs.Augmentation(), settings)
+    np.testing.assert_array_equal(example['opening'], example['exposed'])
+    np.testing.assert_array_equal(example['opening_known'], example['known'])
+    source['lips'], target['lips'] = _mouth(10, 20, 22, 20), _mouth(10, 18, 22, 24)
+    example = pairs.load_pair(faces, 0, 1, pairs.Augmentation(), settings)
+    assert example['opening'].sum() > 60 and example['opening_known'].all()
+    itself = pairs.load_pair(faces, 1, 1, pairs.Augmentation(), settings)
+    assert not itself['opening'].any() and itself['opening_known'].all()
 
 
 def test_emphasis_counts_the_images_of_a_pair_that_show_an_expression():

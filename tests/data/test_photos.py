@@ -256,6 +256,71 @@ def test_exposed_goes_by_majority(tmp_path, open_photos):
     assert sorted(map(tuple, np.argwhere(found))) == [(1, 1), (2, 2)]
 
 
+def write_shaded(root):
+    """A neutral photo, and the same with a shadow of e^−0.5 over its left half, of which a corner is exposed."""
+    write_flows(root)
+    shade, exposed = np.zeros((128, 128), np.int8), np.zeros((128, 128), bool)
+    shade[:, :64], exposed[:32, :32] = -50, True
+    np.savez(root / 'smile.npz', flow=np.zeros((128, 128, 2), np.float16), exposed=exposed, shade=shade)
+    cv2.imwrite(str(root / 'smile.png'), np.full((128, 128, 3), 97, np.uint8))
+
+
+def test_shade_is_stored_and_may_be_softened(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    write_shaded(root)
+    neutral, smile, _ = open_photos(root, aligned=True)
+    assert not neutral['shade'].any()
+    np.testing.assert_allclose(smile['shade'][:, [10, 50]], [[-0.5, 0]] * 64, atol=1e-3)
+    softened = open_photos(root, aligned=True, shading=0.6)[1]
+    np.testing.assert_allclose(softened['shade'][:, [10, 50]], [[-0.3, 0]] * 64, atol=1e-3)
+    # A part of the shadow is taken out of the picture, but not of what no photo shows.
+    np.testing.assert_array_equal(softened['image'][40, [10, 50], 0], [round(97 * np.exp(0.2)), 97])
+    assert (softened['image'][:16, :16] == 97).all() and (smile['image'] == 97).all()
+    bad = np.full((128, 128), 5000)
+    np.savez(root / 'smile.npz', flow=np.zeros((128, 128, 2)), exposed=np.zeros((128, 128), bool), shade=bad)
+    with pytest.raises(crops.UnusablePhoto, match='not a finite flow'):
+        crops.read_flow(root / 'smile.npz', 64)
+
+
+def write_lips(root, *rows):
+    columns = ','.join(f'{axis}{i}' for i in range(20) for axis in 'xy')
+    (root / 'lips.csv').write_text('\n'.join((f'path,{columns}', *rows)))
+
+
+def test_lips_are_carried_into_the_crop(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    write_flows(root)
+    inner = ','.join(f'{2 * i},{3 * i}' for i in range(20))
+    write_lips(root, f'smile.png,{inner}')
+    neutral, smile, _ = open_photos(root, aligned=True, size=64)
+    assert np.isnan(neutral['lips']).all()
+    ratio = 64 / len(cv2.imread(str(root / 'smile.png')))
+    np.testing.assert_allclose(smile['lips'][5], (np.array([10, 15]) + 0.5) * ratio - 0.5, rtol=1e-5)
+    # Another contour is another set.
+    write_lips(root, f'smile.png,{inner[:-2]}60')
+    moved = open_photos(root, aligned=True, size=64)[1]['lips'][19, 1]
+    assert moved == pytest.approx(60.5 * ratio - 0.5)
+    for rows, message in (
+        (('smile.png,1,2',), 'line 2'),
+        ((f'smile.png,{inner}', f'other.png,{inner[:-2]}nan'), 'line 3: a number is not finite'),
+    ):
+        write_lips(root, *rows)
+        with pytest.raises(InputError, match=message):
+            index.read_roots(str(root))
+
+
+def test_lips_of_a_photo_turn_with_it(tmp_path, open_photos):
+    root = tmp_path / 'photos'
+    root.mkdir()
+    cv2.imwrite(str(root / 'a.png'), FACE[..., ::-1])
+    found = align.main_face(align.detect_faces(FACE))
+    places = np.repeat(found.landmarks, 4, axis=0)
+    write_index(root, 'a.png,ann,neutral', header='path,identity,expression')
+    write_lips(root, 'a.png,' + ','.join(map(str, places.ravel())))
+    expected = align.transform_points(align.crop_transform(found.landmarks, 64, TIGHT), places)
+    np.testing.assert_allclose(open_photos(root)[0]['lips'], expected, atol=1e-3)
+
+
 def test_broken_flow_is_reported(tmp_path, open_photos):
     root = tmp_path / 'photos'
     write_flows(root)

@@ -46,6 +46,27 @@ def test_a_run_goes_on_from_a_model_and_forgets_where_it_lay(first, tmp_path):
     assert went_on.config.train.start == '' and str(tmp_path) not in str(went_on.info)
 
 
+def test_layers_that_the_start_lacks_are_new(first, tmp_path):
+    cache, model = first
+    config = _config(cache, model)
+    config.train.steps = 1
+    config.train.learning_rate = 1e-9
+    config.model.content = config.model.shading = True
+    experiment.train(config, tmp_path / 'more')
+    before, after = (bundle.load(path).fvae['params'] for path in (model, tmp_path / 'more' / 'model.safetensors'))
+    flow, added = np.split(after['decoder']['out']['conv']['kernel'], [2], axis=-1)
+    np.testing.assert_allclose(flow, before['decoder']['out']['conv']['kernel'], atol=1e-8)
+    assert added.shape[-1] == 5 and added.std() == pytest.approx(0.01, rel=0.2)
+    for name in ('encoder', 'source_pyramid'):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-8), before[name], after[name])
+    # Content lies before shading, so a shading layer alone cannot get content.
+    config.model.content, config.train.start = False, str(model)
+    experiment.train(config, tmp_path / 'shaded')
+    config.model.content, config.train.start = True, str(tmp_path / 'shaded' / 'model.safetensors')
+    with pytest.raises(InputError, match='are not those of this config'):
+        experiment.train(config, tmp_path / 'refused')
+
+
 def test_a_model_of_other_networks_is_refused(first, tmp_path):
     cache, model = first
     config = _config(cache, model)

@@ -165,7 +165,7 @@ def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
             image = read.read_photo(file).eight_bit().pixels
             largest = min(side, *image.shape[:2])
             frame = context.run.editor.frame
-            crop = crops.take_crop(image, largest) if data.aligned else crops.find_crop(image, largest, frame)
+            crop, _ = crops.take_crop(image, largest) if data.aligned else crops.find_crop(image, largest, frame)
         except (crops.UnusablePhoto, InputError):
             continue
         small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))
