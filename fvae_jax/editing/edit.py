@@ -165,7 +165,7 @@ class EditablePhoto:
           face: The face's number, 'all', or None for the main one.
           like: See `Editor.example`.
           strength: A factor for everything; anchored, 0 is the photo itself, pixel for pixel.
-          pixels_only: Leave out the content layer, so that every pixel is one of the photo's own.
+          pixels_only: Leave out content and shading, so that every pixel is one of the photo's own.
           anchor: Whether the edit starts from the photo itself; False is the printed form, see `Model`.
           **named: Strengths of expressions whose names are not among the above: `smile=1.0`.
 
@@ -219,20 +219,22 @@ class EditedPhoto:
         self._numbers = numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, self._layers = [], []
+        fields, shadings, self._layers = [], [], []
         for n, latent in self._latents.items():
-            displacement, new = model.change(original.encoded(n), latent, edit.anchor)
+            displacement, new, shading = model.change(original.encoded(n), latent, edit.anchor)
             fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
+            if shading is not None and not edit.pixels_only:
+                shadings.append(portrait.photo_shading(shading, original.matrix(n), shape))
             if new is not None and not edit.pixels_only:
                 self._layers.append(content.photo_layer(new, original.matrix(n), shape))
         self.box, self.field = _join(fields)
+        self._shading = _join(shadings)[1] if shadings else np.zeros(self.field.shape[:2], np.float32)
 
     @functools.cached_property
     def photo(self) -> Photo:
-        """The edited photo: the original's pixels, resampled once where they move, and what is new over them."""
-        return functools.reduce(
-            content.lay, self._layers, portrait.warp_photo(self.original.photo, self.box, self.field)
-        )
+        """The edited photo: the original's pixels, resampled once where they move, shaded, and what is new on top."""
+        moved = portrait.warp_photo(self.original.photo, self.box, self.field)
+        return functools.reduce(content.lay, self._layers, portrait.shade_photo(moved, self.box, self._shading))
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8."""
@@ -310,7 +312,7 @@ def _join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, n
         return parts[0]
     y0, y1, x0, x1 = zip(*(box for box, _ in parts))
     whole = min(y0), max(y1), min(x0), max(x1)
-    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], 2), np.float32)
+    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], *parts[0][1].shape[2:]), np.float32)
     for box, part in parts:
         field[_within(box, whole)] += part
     return whole, field

@@ -30,7 +30,7 @@ class EncodedFace(NamedTuple):
       latent: Z(S) = μ(S), (4, 4, C).
       features: The source pyramid of S.
       mask_features: The mask's pyramid of S; empty without a mask.
-      own: F(Z(S)) and, with a content layer, alpha and C: what the decoder says of the photo unchanged, the anchor of
+      own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
     """
 
@@ -53,6 +53,21 @@ class Content(NamedTuple):
     color: np.ndarray
 
 
+class Change(NamedTuple):
+    """What an edit does to a crop.
+
+    Attributes:
+      displacement: Where pixels come from, (size, size, 2) float32, px of the crop.
+      content: What is new; None from a model without that layer.
+      shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32; None
+        from a model without it.
+    """
+
+    displacement: np.ndarray
+    content: Content | None
+    shading: np.ndarray | None
+
+
 class Between(NamedTuple):
     """A frame between two faces (Algorithm 2).
 
@@ -60,11 +75,13 @@ class Between(NamedTuple):
       displacements: Of both crops, (size, size, 2) each, px.
       weights: Of both warps, (size, size) each.
       content: What neither face has; None from a model without a content layer, and from the printed formula.
+      shadings: Of both warps, (size, size) each; None likewise.
     """
 
     displacements: tuple[np.ndarray, np.ndarray]
     weights: tuple[np.ndarray, np.ndarray]
     content: Content | None
+    shadings: tuple[np.ndarray, np.ndarray] | None
 
 
 class Model:
@@ -174,7 +191,7 @@ class Model:
         return EncodedFace(crop, np.asarray(latent), features, mask_features, own)
 
     def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
-        """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with a content layer alpha and C."""
+        """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
         if np.array_equal(latent, face.latent):
             return face.own
         return jax.device_get(self._decode(latent, face.features))
@@ -213,32 +230,36 @@ class Model:
 
     def displacement(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> np.ndarray:
         """The flow of an edit as displacement in pixels of the crop, (size, size, 2) float32; see `change`."""
-        return self.change(face, latent, anchor)[0]
+        return self.change(face, latent, anchor).displacement
 
-    def change(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
-        """The displacement of an edit and what it adds, decoded at once.
+    def change(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> Change:
+        """The displacement of an edit, what it adds, and how it shades, decoded at once.
 
-        Anchored, alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's own latent: what the
-        layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds nothing.
+        Anchored, r is r(Z) − r(Z(S)), and alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's
+        own latent: what the layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds
+        nothing.
 
         Args:
           face: The face.
           latent: Z_edit.
           anchor: Whether the edit starts from the face itself; see the class.
-
-        Returns:
-          (size, size, 2) float32, px of the crop, and the content; None from a model without that layer.
         """
         decoded = self.decode(face, latent)
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
         displacement = (decoded.flow - start) * np.float32((self.size - 1) / 2)
-        if decoded.alpha_logit is None:
-            return displacement, None
+        shading = content = None
+        if decoded.shading is not None:
+            shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
+        if decoded.alpha_logit is not None:
+            content = self._content(face, decoded, anchor)
+        return Change(displacement, content, shading)
+
+    def _content(self, face: EncodedFace, decoded: fvae.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
         kept = special.log_expit(-decoded.alpha_logit)
         if anchor:
             kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
-        return displacement, Content(1 - np.exp(kept), decoded.color)
+        return Content(1 - np.exp(kept), decoded.color)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.
@@ -264,7 +285,7 @@ class Model:
         """Decodes the frame between two faces (Algorithm 2).
 
         A photo counts less where the content layer would cover it, and content is left where both would be covered.
-        The blend 'paper' is without content, as printed.
+        The blend 'paper' is without content and shading, as printed.
 
         Args:
           first: The face at t = 0.
@@ -273,7 +294,7 @@ class Model:
           blend: See `latent.blend_weights`.
           anchor: Whether both flows start from their own faces; see the class.
           masked: Whether to ask the mask; without it both warps are trusted alike.
-          pixels_only: Whether to leave out the content layer, as the paper does.
+          pixels_only: Whether to leave out content and shading, as the paper does.
 
         Raises:
           InputError: The model has no mask, or the blend is unknown.
@@ -281,22 +302,23 @@ class Model:
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
-        displacements, contents = zip(*(self.change(face, latent, anchor) for face in (first, second)))
-        content = None
-        if contents[0] is not None and not pixels_only and blend != 'paper':
+        displacements, contents, shadings = zip(*(self.change(face, latent, anchor) for face in (first, second)))
+        content, beyond = None, not pixels_only and blend != 'paper'
+        if contents[0] is not None and beyond:
             # alpha 1 is no confidence at all: what a photo does not have, the other one may.
             logits = [logit + np.log(np.maximum(1 - new.alpha, 1e-6)) for logit, new in zip(logits, contents)]
             alpha = np.minimum(*(new.alpha for new in contents))
             content = Content(alpha, (1 - t) * contents[0].color + t * contents[1].color)
         first_weight, second_weight = map(np.asarray, latent_lib.blend_weights(*logits, t, blend))
-        return Between(displacements, (first_weight, second_weight), content)
+        shadings = shadings if shadings[0] is not None and beyond else None
+        return Between(displacements, (first_weight, second_weight), content, shadings)
 
     def edit(
         self, face: EncodedFace, strengths: Mapping[str, float], *, anchor: bool = True, **options: Any
     ) -> np.ndarray:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
-        displacement, content = self.change(face, self.edited_latent(face, strengths, **options), anchor)
-        warped = np.asarray(warp.warp_by_displacement(face.crop, displacement))
+        displacement, content, shading = self.change(face, self.edited_latent(face, strengths, **options), anchor)
+        warped = image_ops.shade(np.asarray(warp.warp_by_displacement(face.crop, displacement)), shading)
         if content is None:
             return warped
         alpha = content.alpha[..., None]

@@ -108,7 +108,7 @@ class Morph:
         frame = self._model.between(*self._faces, t, self._blend, self._anchor)
         # Only the printed weights do not sum to one.
         weights = frame.weights if self._blend == 'paper' else frame.weights[:1]
-        blended = mix_warps(*self.crops, *frame.displacements, *weights)
+        blended = mix_warps(*self.crops, *frame.displacements, *weights, shadings=frame.shadings or (None, None))
         if frame.content is None:
             return blended
         return content.lay_on_crop(blended, frame.content)
@@ -157,6 +157,8 @@ def mix_warps(
     displacement_b: np.ndarray,
     weight: np.ndarray,
     weight_b: np.ndarray | None = None,
+    *,
+    shadings: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> np.ndarray:
     """Warps two crops and mixes them (Algorithm 2, lines 5 to 8); see `mix`.
 
@@ -170,6 +172,7 @@ def mix_warps(
       weight: (s, s) in [0, 1], of the first crop.
       weight_b: Of the second; None stands for 1 − weight. Only the printed formula needs it, whose
         weights do not sum to one; the sum is clipped to the range of an image.
+      shadings: r of both warps, (s, s) each, or None.
 
     Returns:
       (S, S, 3) float32 in [-1, 1].
@@ -186,7 +189,7 @@ def mix_warps(
     def enlarge(values):
         return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)
 
-    first, second = _warp(crop_a, displacement_a), _warp(crop_b, displacement_b)
+    first, second = _warp(crop_a, displacement_a, shadings[0]), _warp(crop_b, displacement_b, shadings[1])
     share = enlarge(weight)
     if weight_b is None:
         return np.clip(mix(second, first, share), -1, 1)
@@ -250,10 +253,12 @@ def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.nda
     return laid
 
 
-def _warp(crop: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+def _warp(crop: np.ndarray, displacement: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
     side = len(crop)
     field = portrait.enlarge(displacement, side) * np.float32(side / len(displacement))
-    return np.clip(portrait.warp_region(crop, (0, side, 0, side), field), -1, 1)
+    warped = portrait.warp_region(crop, (0, side, 0, side), field)
+    larger = None if shading is None else portrait.enlarge(shading[..., None], side)[..., 0]
+    return np.clip(image_ops.shade(warped, larger), -1, 1)
 
 
 def _around(matrix: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -93,6 +93,42 @@ def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ..
     return box, np.clip(_carry(values[..., None], matrix, box)[..., 0], 0, 1)  # a spline overshoots
 
 
+def photo_shading(shading: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """Carries the shading r of the crop into the photo, with the fade of an edit; zero stays exactly zero.
+
+    Args:
+      shading: (s, s).
+      matrix: 2×3 similarity, photo px to crop px.
+      photo_shape: (H, W, ...) of the photo.
+
+    Returns:
+      The box of the crop in the photo, and (h, w) float32 for its pixels.
+
+    Raises:
+      InputError: the shading is not finite or not (s, s).
+    """
+    _check_square(shading, 'shading', channels=None)
+    box = face_region(matrix, len(shading), photo_shape)
+    return box, _carry(shading[..., None], matrix, box)[..., 0]
+
+
+def shade_photo(photo: Photo, box: Box, shading: np.ndarray) -> Photo:
+    """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
+
+    Args:
+      photo: the photo.
+      box: the box of the shading.
+      shading: r, (h, w).
+    """
+    y0, y1, x0, x1 = box
+    if not shading.any():
+        return photo
+    pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
+    lit = pixels[y0:y1, x0:x1] * np.exp(shading.astype(np.float32))[..., None]
+    pixels[y0:y1, x0:x1] = np.rint(np.minimum(lit, largest))
+    return dataclasses.replace(photo, pixels=pixels)
+
+
 def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray:
     """Carries colors of the crop into a part of the photo, without a fade: they have an alpha of their own.
 

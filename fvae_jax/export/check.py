@@ -28,7 +28,7 @@ class Difference(NamedTuple):
     """How far an export is from JAX at most.
 
     Attributes:
-      numbers: Of displacement (normalised to [-1, 1] across the crop), alpha, color / 2 and confidence.
+      numbers: Of displacement (normalised to [-1, 1] across the crop), alpha, color / 2, shading and confidence.
       picture: Of edited crops, in steps of 1/255.
     """
 
@@ -107,6 +107,8 @@ class Reference:
         if 'color' in own:
             results['alpha'] = np.stack([special.expit(one['alpha_logit']) for one in decoded])
             results['color'] = np.stack([one['color'] for one in decoded]) / 2
+        if 'shading' in own:
+            results['shading'] = np.stack([one['shading'] for one in decoded])
         if 'mask_logit' in own:
             results['confidence'] = np.stack([special.expit(one['mask_logit']) for one in decoded])
         return results
@@ -122,6 +124,8 @@ class Reference:
 def _edit(crops: np.ndarray, own: Arrays, edited: Arrays) -> np.ndarray:
     """The crops with an edit, anchored as in `editing.model.Model.change`."""
     warped = np.asarray(warp.warp_by_displacement(crops, edited['displacement'] - own['displacement']))
+    if 'shading' in edited:
+        warped = image_ops.shade(warped, edited['shading'] - own['shading'])
     if 'color' not in edited:
         return warped
     kept = special.log_expit(-edited['alpha_logit']) - special.log_expit(-own['alpha_logit'])

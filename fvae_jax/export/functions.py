@@ -2,7 +2,7 @@
 
     encode  image (B, H, W, 3) in [-1, 1] → latent (B, 4, 4, C), feature_0 …, with a mask also mask_feature_0 …
     decode  latent, feature_0 … → displacement (B, H, W, 2), pixels of the crop; with a content layer alpha_logit
-            (B, H, W) and color (B, H, W, 3) in [-1, 1]
+            (B, H, W) and color (B, H, W, 3) in [-1, 1], with shading r (B, H, W) as shading
     mask    latent, mask_feature_0 … → mask_logit (B, H, W)
 
 The displacement is the flow less the grid (`ops.warp.flow_to_displacement`). Only features that the decoder looks at
@@ -71,6 +71,8 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
         result = {'displacement': warp.flow_to_displacement(decoded.flow)}
         if config.model.content:
             result.update(alpha_logit=decoded.alpha_logit, color=decoded.color)
+        if config.model.shading:
+            result['shading'] = decoded.shading
         return result
 
     def mask(arrays: Arrays) -> dict[str, jax.Array]:

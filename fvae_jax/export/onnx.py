@@ -1,7 +1,7 @@
 """The networks of a model as ONNX graphs, written operator by operator from its weights.
 
     encode.onnx  image → latent, feature_0 …, and with a mask mask_feature_0 …
-    decode.onnx  latent, feature_0 … → displacement, and with a content layer alpha_logit, color
+    decode.onnx  latent, feature_0 … → displacement, and with these layers alpha_logit, color, shading
     mask.onnx    latent, mask_feature_0 … → mask_logit
 
 What they compute, and in which shapes, is told in `functions`; only features, which are for the other graphs alone,
@@ -122,12 +122,17 @@ def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
 def _decode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
     size, config = bundle.config.data.image_size, bundle.config
     head = _decoder(graph, bundle, 'decode', _part(bundle.fvae, 'decoder'))
-    flow = graph.channels(head, 0, 2) if config.model.content else head
+    content, shading = config.model.content, config.model.shading
+    flow = graph.channels(head, 0, 2) if content or shading else head
     graph.output('displacement', graph.channels_last(_displacement(graph, flow, config)), size, size, 2)
-    if config.model.content:
+    if content:
         alpha = graph.op('Add', graph.channels(head, 2, 3), graph.constant(np.float32(fvae.ALPHA_BIAS)))
         graph.output('alpha_logit', graph.without_channels(alpha), size, size)
         graph.output('color', graph.channels_last(graph.op('Tanh', graph.channels(head, 3, 6))), size, size, 3)
+    if shading:
+        first, darkest = 6 if content else 2, graph.constant(np.float32(fvae.DARKEST))
+        bounded = graph.op('Tanh', graph.op('Div', graph.channels(head, first, first + 1), darkest))
+        graph.output('shading', graph.without_channels(graph.op('Mul', bounded, darkest)), size, size)
 
 
 def _mask(graph: Graph, bundle: bundle_lib.Bundle) -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from fvae_jax.models import blocks
-from fvae_jax.ops import convolution, warp
+from fvae_jax.ops import convolution, image as image_ops, warp
 
 
 class Latent(NamedTuple):
@@ -238,8 +238,7 @@ class FVAE(nn.Module):
 
 def compose(warped: jax.Array, decoded: Decoded) -> jax.Array:
     """O = (1 − a) ⊙ warp ⊙ e^r + a ⊙ C, (..., H, W, 3), light counted from black; what is not predicted falls out."""
-    if decoded.shading is not None:
-        warped = (warped + 1) * jnp.exp(decoded.shading)[..., None] - 1
+    warped = image_ops.shade(warped, decoded.shading)
     if decoded.alpha_logit is None:
         return warped
     alpha = nn.sigmoid(decoded.alpha_logit)[..., None]

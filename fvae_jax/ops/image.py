@@ -96,6 +96,22 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.mean(similarity, axis=(-3, -2, -1))
 
 
+def shade(image: Array, shading: Array | None) -> Array:
+    """Multiplies the light of an image, counted from black, by e^r.
+
+    Args:
+      image: (..., H, W, C) in [-1, 1], NumPy or JAX.
+      shading: r, (..., H, W); None leaves the image as it is.
+
+    Returns:
+      (..., H, W, C), not clipped at white.
+    """
+    if shading is None:
+        return image
+    xp = image.__array_namespace__()
+    return image + (image + 1) * xp.expm1(shading)[..., None]  # where r is 0, bit for bit
+
+
 def crop_region(image: Array, rows: tuple[float, float], columns: tuple[float, float]) -> Array:
     """Cuts out a region given by fractions of the image; see also `frame.Frame.region`.
 

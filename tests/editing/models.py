@@ -9,20 +9,20 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.models import confidence, fvae
 
 
-def random_bundle(mask=True, content=False):
+def random_bundle(mask=True, content=False, shading=False):
     """Returns a Bundle with random weights and three expressions."""
     config = synthetic.get_config('tiny')
-    config.model.content = content
+    config.model.content, config.model.shading = content, shading
     image, z = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 4, 4, 8))
 
     def loud(variables):
         return jax.tree.map(lambda x: np.asarray(6 * x if x.ndim == 4 else x), dict(variables))
 
     weights = loud(jax.jit(fvae.from_config(config).init)(jax.random.key(0), image, image))
-    if content:
-        # Louder still: alpha is to cross the range in which it shows.
-        kernel = weights['params']['decoder']['out']['conv']['kernel']
-        weights['params']['decoder']['out']['conv']['kernel'] = kernel * np.float32([1, 1, 500, 200, 200, 200])
+    # Louder still: alpha is to cross the range in which it shows, and shading to be seen.
+    louder = [1, 1, *([500, 200, 200, 200] if content else []), *([200] if shading else [])]
+    last = weights['params']['decoder']['out']['conv']
+    last['kernel'] = last['kernel'] * np.float32(louder)
     judge = loud(jax.jit(confidence.from_config(config).init)(jax.random.key(1), image, z)) if mask else None
     rng = np.random.default_rng(0)
     means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'surprise')}

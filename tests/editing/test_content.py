@@ -25,7 +25,7 @@ def photo(editor):
 
 def test_strength_0_adds_nothing(editor, photo):
     face = photo.encoded(1)
-    displacement, new = editor.change(face, face.latent)
+    displacement, new, _ = editor.change(face, face.latent)
     assert not displacement.any() and not new.alpha.any()
     np.testing.assert_array_equal(photo.edit(smile=0.0).photo.pixels, photo.photo.pixels)
 
@@ -33,8 +33,8 @@ def test_strength_0_adds_nothing(editor, photo):
 def test_content_is_anchored(editor, photo):
     face = photo.encoded(1)
     latent = editor.edited_latent(face, {'surprise': 1.0})
-    _, printed = editor.change(face, latent, anchor=False)
-    _, anchored = editor.change(face, latent)
+    printed = editor.change(face, latent, anchor=False).content
+    anchored = editor.change(face, latent).content
     own = special.expit(face.own.alpha_logit.astype(np.float64))
     far = own < 0.999
     np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_interpolation_ends_with_the_photos_and_adds_what_neither_has(editor, ph
         assert np.all(frame.weights[0] == weights[0]) and np.all(frame.weights[1] == weights[1])
     middle = editor.between(first, second, 0.5)
     latent = (first.latent + second.latent) / 2
-    alphas = [editor.change(face, latent)[1].alpha for face in (first, second)]
+    alphas = [editor.change(face, latent).content.alpha for face in (first, second)]
     np.testing.assert_allclose(middle.content.alpha, np.minimum(*alphas), atol=1e-6)
     np.testing.assert_allclose(sum(middle.weights), 1, atol=1e-6)
 

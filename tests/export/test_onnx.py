@@ -78,8 +78,12 @@ def test_every_form_of_model(form):
     for name, value in expected.items():
         value, output = (special.expit(x) if 'logit' in name else x for x in (value, outputs[name][1]))
         np.testing.assert_allclose(output, value, atol=1e-4 * (size / 2 if name == 'displacement' else 1), err_msg=name)
-    shown = {'mask': bundle.mask is not None, 'color': bundle.config.model.content}
-    assert ('mask' in graphs, 'color' in outputs) == tuple(shown.values())
+    shown = {
+        'mask': bundle.mask is not None,
+        'color': bundle.config.model.content,
+        'shading': bundle.config.model.shading,
+    }
+    assert ('mask' in graphs, 'color' in outputs, 'shading' in outputs) == tuple(shown.values())
 
 
 def test_any_batch_and_each_crop_by_itself(built_in, portraits):

@@ -408,10 +408,11 @@ def test_a_photo_of_50_megapixels(address, sample, open_page, tmp_path):
     told(page, r'The photo had 81\.0 megapixels and was reduced to 60\.0')
 
 
-def test_a_plain_model(tmp_path, open_page):
-    """Without content and mask, at 64 px: nothing is new, and two photos cannot be mixed."""
+@pytest.mark.parametrize('form', ['no mask', 'shading alone'])
+def test_a_plain_model(tmp_path, open_page, form):
+    """Without content and mask, at 64 px: nothing is new but the light, and two photos cannot be mixed."""
     folder = tmp_path / 'site'
-    bundle = variants.bundle('no mask')
+    bundle = variants.bundle(form)
     folder_lib.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)
     opened = editor.open(folder / 'sample.jpg')
@@ -426,3 +427,6 @@ def test_a_plain_model(tmp_path, open_page):
         got, wanted = np.array(saved(page).convert('RGB')), opened.edit(**{name: 1.0}).photo.pixels
         own = difference(wanted, opened.photo.pixels, face_of(opened))
         assert difference(got, wanted, face_of(opened)) < own / 4 and own > 0
+        moved = opened.edit(**{name: 1.0}, pixels_only=True).photo.pixels
+        shaded = difference(wanted, moved, face_of(opened))
+        assert difference(got, wanted, face_of(opened)) < shaded / 4 if bundle.config.model.shading else shaded == 0

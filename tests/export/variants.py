@@ -14,12 +14,13 @@ from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import TIGHT
 
 FORMS = {
-    'all': {'model': {'content': True}},
+    'all': {'model': {'content': True, 'shading': True}},
     'no mask': {'confidence': {'enabled': False}},
     'absolute': {'flow': {'parameterization': 'absolute'}},
     'near identity': {'model': {'content': True}, 'flow': {'parameterization': 'near_identity'}},
     'bottleneck': {'model': {'content': True, 'source_concat': 'bottleneck'}},
     'narrow mask': {'confidence': {'width': 4}},
+    'shading alone': {'model': {'shading': True}, 'confidence': {'enabled': False}},
     'bfloat16': {'model': {'dtype': 'bfloat16'}},
     '128 px': {'model': {'content': True}, 'data': {'image_size': 128}},
     '256 px': {'confidence': {'enabled': False}, 'data': {'image_size': 256}},
@@ -69,6 +70,8 @@ def of_editor(editor, crop, strengths):
     result = {'latent': latent, 'displacement': editor.displacement(face, latent, anchor=False)}
     if decoded.color is not None:
         result.update(alpha_logit=decoded.alpha_logit, color=decoded.color)
+    if decoded.shading is not None:
+        result['shading'] = decoded.shading
     if editor.has_mask:
         result['mask_logit'] = editor.mask_logits(face, latent)
     return result

@@ -135,7 +135,7 @@ def _outside(method: Method, network: Network, edit: Edit, strength: float) -> l
     areas = (crop & landmarks.face_area(before, side), crop)
     values = [texture(made, area) / texture(edit.start, area) for area in areas]
     latent = network.editor.edited_latent(network.encode(edit.start), {edit.target: strength}, source=edit.source)
-    content = network.change(edit.start, latent)[1]
+    content = network.change(edit.start, latent).content
     return values if content is None else [*values, *(float(content.alpha[area].mean()) for area in areas)]
 
 

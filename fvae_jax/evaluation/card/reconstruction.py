@@ -19,9 +19,9 @@ _TRUTH = scoring.Truth(target='target', reference='source', person='target')
 def methods(network: Network) -> list[Method]:
     """Copying, the model as trained and as photos are edited, and optical flow from the true target.
 
-    The last but one is the model at its best: with its content layer, if it has one.
+    The last but one is the model at its best: with shading and content layer, if it has them.
     """
-    contents = (False, True) if network.editor.bundle.config.model.content else (False,)
+    contents = (False, True) if network.goes_beyond else (False,)
     ours = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
     return [fading.Copy(), *ours, optical_flow.OpticalFlow()]
 

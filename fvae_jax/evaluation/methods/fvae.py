@@ -6,10 +6,10 @@ import jax
 import numpy as np
 
 from fvae_jax.editing import content as content_lib, editor as editor_lib, latent as latent_lib, morph
-from fvae_jax.editing.model import Content, EncodedFace
+from fvae_jax.editing.model import Change, Content, EncodedFace
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods.base import Method, warp_crop
-from fvae_jax.ops import warp
+from fvae_jax.ops import image as image_ops, warp
 
 # Faces and changes that are kept: the images of a pair, and those that the next pairs share with it.
 _FACES, _CHANGES = 16, 8
@@ -33,22 +33,27 @@ class Network:
             return editor.encode(np.frombuffer(crop, np.float32).reshape(editor.size, editor.size, 3))
 
         @functools.lru_cache(_CHANGES)
-        def change(crop: bytes, latent: bytes, anchor: bool) -> tuple[np.ndarray, Content | None]:
+        def change(crop: bytes, latent: bytes, anchor: bool) -> Change:
             face = encode(crop)
             return editor.change(face, np.frombuffer(latent, face.latent.dtype).reshape(face.latent.shape), anchor)
 
         self._encode, self._change = encode, change
 
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether the model does more than move pixels: shades them, or adds content."""
+        return any(self.editor.bundle.config.model[layer] for layer in ('content', 'shading'))
+
     def encode(self, crop: np.ndarray) -> EncodedFace:
         """Encodes a crop, (size, size, 3) float32 in [-1, 1]."""
         return self._encode(np.asarray(crop, np.float32).tobytes())
 
-    def change(self, crop: np.ndarray, latent: np.ndarray, anchor: bool = True) -> tuple[np.ndarray, Content | None]:
+    def change(self, crop: np.ndarray, latent: np.ndarray, anchor: bool = True) -> Change:
         """Decodes a latent for a crop; see `editor.Editor.change`."""
         latent = np.asarray(latent, self.encode(crop).latent.dtype)
         return self._change(np.asarray(crop, np.float32).tobytes(), latent.tobytes(), anchor)
 
-    def carry(self, pair: Pair) -> tuple[np.ndarray, Content | None]:
+    def carry(self, pair: Pair) -> Change:
         """Decodes Z(T) for S: the printed form, without an anchor."""
         return self.change(pair.source, self.encode(pair.target).latent, anchor=False)
 
@@ -58,7 +63,7 @@ class FVAE(Method):
 
     Args:
       network: The trained model.
-      content: Whether the content layer is laid over the moved pixels (beyond the paper).
+      content: Whether moved pixels are shaded, and the content layer is laid over them (beyond the paper).
       bilinear: Whether pixels are read as the network is trained (Eq. 5), and so less sharp.
       masked: Whether interpolation asks the mask, if there is one, or mixes the two warps by t alone.
     """
@@ -72,11 +77,11 @@ class FVAE(Method):
 
     def flow(self, pair: Pair) -> np.ndarray:
         """F(S, Z(T)) as displacement, (H, W, 2), px: the printed form, without an anchor."""
-        return self._network.carry(pair)[0]
+        return self._network.carry(pair).displacement
 
     def alpha(self, pair: Pair) -> np.ndarray:
         """Where the content layer lays something over S at Z(T), (H, W) in [0, 1]."""
-        return self._network.carry(pair)[1].alpha
+        return self._network.carry(pair).content.alpha
 
     def confidence(self, pair: Pair) -> np.ndarray:
         """M(S, Z(T)), (H, W) in [0, 1]."""
@@ -84,28 +89,32 @@ class FVAE(Method):
         return np.asarray(jax.nn.sigmoid(self._network.editor.mask_logits(self._network.encode(pair.source), latent)))
 
     def reconstruct(self, pair: Pair) -> np.ndarray:
-        """S moved by F(S, Z(T)); with content O = (1 − a) ⊙ warp + a ⊙ C."""
-        return self._apply(pair.source, *self._network.carry(pair))
+        """S moved by F(S, Z(T)); with content O = (1 − a) ⊙ warp ⊙ e^r + a ⊙ C."""
+        return self._apply(pair.source, self._network.carry(pair))
 
     def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray:
         """Algorithm 1, anchored."""
         face = self._network.encode(crop)
         latent = self._network.editor.edited_latent(face, {target: strength}, source=source)
-        return self._apply(crop, *self._network.change(crop, latent))
+        return self._apply(crop, self._network.change(crop, latent))
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Algorithm 2; with content also what neither photo has."""
         faces = [self._network.encode(crop) for crop in (first, second)]
         frame = self._network.editor.between(*faces, t, masked=self._masked, pixels_only=not self._content)
         warps = [self._warp(crop, field) for crop, field in zip((first, second), frame.displacements)]
+        warps = [image_ops.shade(*pair) for pair in zip(warps, frame.shadings or (None, None))]
         mixed = morph.mix(*warps, np.asarray(frame.weights[1], np.float32)[..., None])
         return np.clip(self._laid(mixed, frame.content), -1, 1)
 
-    def _apply(self, crop: np.ndarray, displacement: np.ndarray, content: Content | None) -> np.ndarray:
-        return self._laid(self._warp(crop, displacement), content)
+    def _apply(self, crop: np.ndarray, change: Change) -> np.ndarray:
+        warped = self._warp(crop, change.displacement)
+        return self._laid(image_ops.shade(warped, change.shading), change.content) if self._content else warped
 
     def _laid(self, moved: np.ndarray, content: Content | None) -> np.ndarray:
-        return content_lib.lay_on_crop(moved, content, texture=False) if self._content else moved
+        if content is None:
+            return moved
+        return content_lib.lay_on_crop(moved, content, texture=False)
 
 
 class Confident(Method):
@@ -128,7 +137,7 @@ class Confident(Method):
         if pair.second is None or not editor.has_mask:
             return None
         latent, crops = self._network.encode(pair.target).latent, (pair.source, pair.second)
-        warps = [warp_crop(crop, self._network.change(crop, latent, anchor=False)[0]) for crop in crops]
+        warps = [warp_crop(crop, self._network.change(crop, latent, anchor=False).displacement) for crop in crops]
         logits = [editor.mask_logits(self._network.encode(crop), latent) for crop in crops]
         weights = [np.asarray(weight)[..., None] for weight in latent_lib.blend_weights(*logits, 0.5, 'softmax')]
         return weights[0] * warps[0] + weights[1] * warps[1]

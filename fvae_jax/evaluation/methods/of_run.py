@@ -20,7 +20,7 @@ class Methods(NamedTuple):
 
     Attributes:
       fvae: The run itself, moving pixels alone.
-      content: The same with its content layer; None if it has none.
+      content: The same with shading and content layer; None if it has neither.
       printed: The same read bilinearly, as the network is trained.
       confident: The same with its mask and a second source.
       maskless: The same, interpolating without its mask.
@@ -72,7 +72,7 @@ def open_methods(run: runs.Run) -> Methods:
     network = fvae.Network(run.editor)
     return Methods(
         fvae=fvae.FVAE(network),
-        content=fvae.FVAE(network, content=True) if run.config.model.content else None,
+        content=fvae.FVAE(network, content=True) if network.goes_beyond else None,
         printed=fvae.FVAE(network, bilinear=True),
         confident=fvae.Confident(network),
         maskless=fvae.FVAE(network, masked=False),

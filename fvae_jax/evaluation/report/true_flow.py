@@ -36,7 +36,7 @@ def section(context: Context) -> Section | None:
     editor = context.run.editor
     table = scoring.end_points(flows, known, editor.size, editor.frame, methods.fvae.name, methods.flow.name)
     tables, drawn = [table], []
-    if context.run.editor.has_mask or methods.content:
+    if context.run.editor.has_mask or context.run.config.model.content:
         table, figure = _maps(context, known)
         tables.append(table)
         drawn.append(figure)
@@ -48,7 +48,7 @@ def _maps(context: Context, known: Cases[KnownFlow]) -> tuple[Table, Figure]:
     maps, methods = {}, context.methods
     if context.run.editor.has_mask:
         maps['1 − M'] = lambda pair: 1 - methods.fvae.confidence(pair)
-    if methods.content:
+    if context.run.config.model.content:
         maps['alpha'] = methods.content.alpha
     exposed = total = 0
     above = dict.fromkeys(maps, 0)

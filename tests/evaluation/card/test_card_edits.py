@@ -121,7 +121,7 @@ def test_alpha_is_counted_outside_mouth_and_eyes(smiles):
     wanted = Cases(smiles.heads[:1])
     row = cells(edits.texture_table(Copy(), Network(editor), {'way': wanted}))['way, strength 1.5']
     face = editor.encode(wanted[0].start)
-    alpha = editor.change(face, editor.edited_latent(face, {'smile': 1.5}))[1].alpha
+    alpha = editor.change(face, editor.edited_latent(face, {'smile': 1.5})).content.alpha
     points = landmarks.landmarks(wanted[0].start, TIGHT)
     area = ~landmarks.features_area(points, SIZE)
     assert 0.5 < area.mean() < 0.95

@@ -6,7 +6,6 @@ import {measure} from './grain.js';
 import {anchored, mixed, secondShare} from './latent.js';
 import {mix} from './mix.js';
 import {cut} from './photo.js';
-import {PIXELS_ONLY} from './renderer.js';
 import {enlarge, faded, fineSide, refine} from './spline.js';
 
 const LARGEST_WHOLE = 1600; // px of the face in a saved picture
@@ -44,7 +43,7 @@ export async function decode(first, second, t) {
       put(color, channel, enlarge(plane, size, side));
     }
   }
-  const moves = parts.map(({change}) => refine({displacement: change.displacement, alpha: null}, size, false));
+  const moves = parts.map(({change}) => refine({...change, alpha: null}, size, false));
   return {t, size, side, map, color, moves};
 }
 
@@ -70,10 +69,9 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
   if (frame.t === 0) return {box, pixels: below};
   const read = grown(box, Math.ceil(0.25 * Math.max(box.width, box.height)) + 12, bounds.width, bounds.height);
   const warped = [
-    await renderer.warp({pixels: cut(part.pixels, read), x: read.x, y: read.y}, frame.moves[0], toCrop, box, {bounds, mode: PIXELS_ONLY}),
+    await renderer.warp({pixels: cut(part.pixels, read), x: read.x, y: read.y}, frame.moves[0], toCrop, box, {bounds}),
     await renderer.warp({pixels: secondPart.pixels, x: 0, y: 0}, frame.moves[1], toCrop, box, {
       bounds: secondPart.pixels,
-      mode: PIXELS_ONLY,
       toOther: compose(invert(secondToCrop), toCrop),
       turn: invert(secondToCrop),
     }),

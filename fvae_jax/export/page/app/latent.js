@@ -51,16 +51,17 @@ function logKept(x) {
 /**
  * What an edit changes: exactly nothing for the face's own latent.
  *
- * @param decoded {displacement, alpha_logit, color} of the edited latent; without the last two if the model has none
+ * @param decoded {displacement, alpha_logit, color, shading} of the edited latent; without those that the model lacks
  * @param own the same of the face's own latent
- * @returns {displacement, alpha, color}: crop px, [0, 1], [-1, 1]
+ * @returns {displacement, alpha, color, shading}: crop px, [0, 1], [-1, 1], log of a ratio; null for what the model lacks
  */
 export function anchored(decoded, own) {
   const displacement = decoded.displacement.map((value, i) => value - own.displacement[i]);
-  if (!decoded.alpha_logit) return {displacement, alpha: null, color: null};
+  const shading = decoded.shading?.map((value, i) => value - own.shading[i]) ?? null;
+  if (!decoded.alpha_logit) return {displacement, alpha: null, color: null, shading};
   const alpha = decoded.alpha_logit.map((logit, i) =>
     1 - Math.exp(Math.min(0, logKept(logit) - logKept(own.alpha_logit[i]))));
-  return {displacement, alpha, color: decoded.color};
+  return {displacement, alpha, color: decoded.color, shading};
 }
 
 /** The share of the second photo, from the logits of both masks; the photos themselves at both ends. */

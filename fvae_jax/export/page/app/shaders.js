@@ -31,7 +31,7 @@ void main() {
 }`;
 
 /**
- * Moves the pixels of a face, and lays what is new over them.
+ * Moves the pixels of a face, shades them, and lays what is new over them.
  *
  * A similarity is (a, b, x, y); \`toFine\` takes an output pixel to the refined crop, \`toSource\` to the source.
  */
@@ -108,9 +108,15 @@ void main() {
     return;
   }
   vec3 moved = sharp(clamp(place + d, bounds.xy, bounds.zw));
+  if (mode == 1) {
+    color = vec4(moved, 1);
+    return;
+  }
+  vec4 extra = fine(content, q);
+  moved = floor(min(moved * exp(extra.a), 1.0) * 255.0 + 0.5) / 255.0;
   float alpha = clamp(0.5 + 1.5 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
-  if (mode == 0 && alpha > 0.0) {
-    vec3 added = clamp(fine(content, q).rgb, -1.0, 1.0);
+  if (alpha > 0.0) {
+    vec3 added = clamp(extra.rgb, -1.0, 1.0);
     float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
     ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);
     added += darker * grain * texelFetch(noise, at, 0).r;

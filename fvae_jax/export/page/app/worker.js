@@ -66,7 +66,7 @@ const tasks = {
   },
   async decode(edit) {
     const outputs = await run('decode', await inputs('decode', edit));
-    return arrays(outputs, ['displacement', 'alpha_logit', 'color']);
+    return arrays(outputs, ['displacement', 'alpha_logit', 'color', 'shading']);
   },
   async mask(edit) {
     const outputs = await run('mask', await inputs('mask', edit));
