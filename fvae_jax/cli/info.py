@@ -57,9 +57,8 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
             'image size': f'{size}x{size} px ({use})',
             'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
             'mask': mask,
-            'content': 'yes, adds what a photo does not have'
-            if bundle.config.model.content
-            else 'no, moves pixels only',
+            'content': 'yes, adds what a photo does not have' if bundle.config.model.content else 'no',
+            'shading': 'yes, moved pixels become lighter or darker' if bundle.config.model.shading else 'no',
             'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
             'data': info.get('data') or _UNKNOWN,
             'licence': info.get('licence') or _UNKNOWN,
