@@ -26,6 +26,7 @@ KEY = 'fvae_jax'
 # They become options of a command line.
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
+_EXEMPLARS = {'pixels': np.uint8, 'lip': np.float32, 'light': np.float32}
 _DEEPEST = 20  # folders of a tensor's name; those of the networks here have seven
 _LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
@@ -45,6 +46,25 @@ class LatentStatistics(NamedTuple):
     counts: Mapping[str, int]
 
 
+class Exemplars(NamedTuple):
+    """Insides of open mouths, for `editing.exemplar`: all of one size, upright, the eyes as far apart in all of them.
+
+    Attributes:
+      pixels: (n, h, w, 4) uint8: RGB, multiplied by the fourth channel, which says how much of a pixel lies within the
+        lips: lips and skin are left out.
+      lip: (n, 2) float32, px: the middle of the upper inner lip.
+      light: (n, 3) float32, the mean light of each owner's face, counted from black.
+      eye_distance: px.
+      expression: What their owners show.
+    """
+
+    pixels: np.ndarray
+    lip: np.ndarray
+    light: np.ndarray
+    eye_distance: float
+    expression: str
+
+
 class Bundle(NamedTuple):
     """A trained model.
 
@@ -54,6 +74,7 @@ class Bundle(NamedTuple):
       mask: Variables of `models.confidence.ConfidenceMask`, or None.
       statistics: The expression latents.
       info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.
+      exemplars: Of the insides of mouths, or None.
     """
 
     config: ml_collections.ConfigDict
@@ -61,6 +82,7 @@ class Bundle(NamedTuple):
     mask: dict[str, Any] | None
     statistics: LatentStatistics
     info: dict[str, Any]
+    exemplars: Exemplars | None = None
 
 
 def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None:
@@ -83,12 +105,16 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     }
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
+    if bundle.exemplars:
+        tensors |= {f'exemplars/{name}': np.ascontiguousarray(getattr(bundle.exemplars, name)) for name in _EXEMPLARS}
     facts = {
         'version': VERSION,
         'config': config_lib.to_json(bundle.config),
         'counts': dict(bundle.statistics.counts),
         'info': bundle.info,
     }
+    if bundle.exemplars:
+        facts['exemplars'] = {name: getattr(bundle.exemplars, name) for name in ('eye_distance', 'expression')}
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     output.write(path, safetensors.numpy.save(tensors, metadata))
 
@@ -128,16 +154,37 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             f'{path} is not a model file, or is cut short ({error}); take RUN/model.safetensors of a trained run'
         ) from error
     try:
+        shown = {name.partition('/')[2]: tensors.pop(name) for name in list(tensors) if name.startswith('exemplars/')}
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
         stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']))
         bundle = Bundle(
-            config_lib.from_json(facts['config']), tree['fvae'], tree.get('mask'), stats, dict(facts['info'])
+            config_lib.from_json(facts['config']),
+            tree['fvae'],
+            tree.get('mask'),
+            stats,
+            dict(facts['info']),
+            _exemplars(shown, facts['exemplars']) if shown else None,
         )
         config_lib.check_fields(bundle.config)
         _check(tensors, bundle)
         return bundle
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f'{path} is damaged ({_one_line(error)}); take another copy of it') from error
+
+
+def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Exemplars:
+    """Raises ValueError unless the parts fit together."""
+    pixels, lip, light = (tensors[name] for name in _EXEMPLARS)
+    count = len(pixels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 4 or not pixels.size:
+        raise ValueError(f'exemplars of shape {pixels.shape} and type {pixels.dtype}')
+    for name, value, shape in (('lip', lip, (count, 2)), ('light', light, (count, 3))):
+        if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+            raise ValueError(f'exemplars/{name} of shape {value.shape} and type {value.dtype}')
+    distance, expression = float(facts['eye_distance']), str(facts['expression'])
+    if not 0 < distance < np.inf or not _EXPRESSION.fullmatch(expression):
+        raise ValueError(f'exemplars of {expression!r} with eyes {distance} px apart')
+    return Exemplars(pixels, lip, light, distance, expression)
 
 
 def _one_line(error: Exception) -> str:

@@ -68,6 +68,11 @@ FIELDS: dict[str, Field] = {
     'data.manual_dir': Field('', _ANY, 'multipie: the folder that holds multipie/data/sessionNN'),
     'data.aligned': Field(False, _ANY, 'photos: the images are aligned crops, take them as they are'),
     'data.exclude': Field((), _each(str, _NAME), 'photos: expressions to leave out'),
+    'data.exemplars': Field(
+        (),
+        _each(str, _NAME),
+        'photos: training people whose open mouths, without lips and skin, go into the model file as teeth for others',
+    ),
     'data.cache': Field('', _ANY, 'where built sets are kept; default $FVAE_CACHE or ~/.cache/fvae_jax'),
     'data.frame': Field(
         'tight',
@@ -202,6 +207,7 @@ CHANGEABLE = (
     'data.root',
     'data.manual_dir',
     'data.cache',
+    'data.exemplars',
     'data.note',
     'data.licence',
     'train.start',

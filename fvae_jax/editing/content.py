@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.editing import portrait
+from fvae_jax.editing import exemplar, portrait
 from fvae_jax.editing.model import Content
 from fvae_jax.photo.photo import Photo
 
@@ -52,7 +52,11 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
     alpha = steepen(alpha)
     rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
-    return Layer(box, alpha[rows, columns], portrait.photo_colors(content.color, matrix, box))
+    color = portrait.photo_colors(content.color, matrix, box)
+    if content.exemplar is not None and color.size:
+        shading = portrait.photo_colors(content.exemplar.shading[..., None], matrix, box)[..., 0]
+        color = content.exemplar.over(color, exemplar.crop_matrix(matrix, (box[2], box[0])), shading)
+    return Layer(box, alpha[rows, columns], color)
 
 
 def _extent(shows: np.ndarray) -> slice:
@@ -82,6 +86,9 @@ def lay_on_crop(crop: np.ndarray, content: Content, texture: bool = True) -> np.
     else:
         alpha = steepen(np.clip(portrait.enlarge(where_sure(content.alpha)[..., None], side), 0, 1))
         color = np.clip(portrait.enlarge(content.color, side), -1, 1)
+    if (placed := content.exemplar) is not None:
+        shading = portrait.enlarge(placed.shading[..., None], side)[..., 0]
+        color = placed.over(color, portrait.scale_transform(np.eye(2, 3), len(content.alpha) / side), shading)
     if texture:
         color = _grainy(color, crop, alpha[..., 0])
     return np.clip((1 - alpha) * crop + alpha * color, -1, 1).astype(np.float32)

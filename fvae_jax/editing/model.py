@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import latent as latent_lib
+from fvae_jax.editing import exemplar as exemplar_lib, latent as latent_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import frame, image as image_ops, warp
@@ -32,6 +32,7 @@ class EncodedFace(NamedTuple):
       mask_features: The mask's pyramid of S; empty without a mask.
       own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
+      donor: Whose teeth it gets; None from a model without exemplars.
     """
 
     crop: np.ndarray
@@ -39,6 +40,7 @@ class EncodedFace(NamedTuple):
     features: list[jax.Array]
     mask_features: list[jax.Array]
     own: fvae.Decoded
+    donor: exemplar_lib.Donor | None = None
 
 
 class Content(NamedTuple):
@@ -47,10 +49,12 @@ class Content(NamedTuple):
     Attributes:
       alpha: How much of a pixel is new, (size, size) float32 in [0, 1].
       color: C, (size, size, 3) float32 in [-1, 1].
+      exemplar: Teeth that are laid over C; None without them.
     """
 
     alpha: np.ndarray
     color: np.ndarray
+    exemplar: exemplar_lib.Placed | None = None
 
 
 class Change(NamedTuple):
@@ -188,7 +192,16 @@ class Model:
                 'the weights of this model lead to numbers that are not finite; take another copy of the model '
                 'file, or train again'
             )
-        return EncodedFace(crop, np.asarray(latent), features, mask_features, own)
+        return self._with_donor(EncodedFace(crop, np.asarray(latent), features, mask_features, own))
+
+    def _with_donor(self, face: EncodedFace) -> EncodedFace:
+        """Chooses once whose teeth a face gets, so that they do not change with the strength of an edit."""
+        exemplars = self.bundle.exemplars
+        if exemplars is None or exemplars.expression not in self.expressions or not self.bundle.config.model.content:
+            return face
+        latent = self.edited_latent(face, {exemplars.expression: 1.0})
+        opening = self._content(face, self.decode(face, latent), anchor=True).alpha
+        return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
 
     def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
         """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
@@ -259,7 +272,10 @@ class Model:
         kept = special.log_expit(-decoded.alpha_logit)
         if anchor:
             kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
-        return Content(1 - np.exp(kept), decoded.color)
+        alpha, placed = 1 - np.exp(kept), None
+        if face.donor is not None and anchor:
+            placed = exemplar_lib.place(self.bundle.exemplars, face.donor, face.crop, alpha, self.frame)
+        return Content(alpha, decoded.color, placed)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.
@@ -321,5 +337,7 @@ class Model:
         warped = image_ops.shade(np.asarray(warp.warp_by_displacement(face.crop, displacement)), shading)
         if content is None:
             return warped
-        alpha = content.alpha[..., None]
-        return (1 - alpha) * warped + alpha * content.color
+        alpha, color = content.alpha[..., None], content.color
+        if content.exemplar is not None:
+            color = content.exemplar.over(color, np.eye(2, 3), content.exemplar.shading)
+        return (1 - alpha) * warped + alpha * color

@@ -133,17 +133,17 @@ def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray
     """Carries colors of the crop into a part of the photo, without a fade: they have an alpha of their own.
 
     Args:
-      colors: (s, s, 3) in [-1, 1].
+      colors: (s, s, C) in [-1, 1].
       matrix: 2×3 similarity, photo px to crop px.
       box: the part.
 
     Returns:
-      (h, w, 3) float32 in [-1, 1] for the pixels of the box.
+      (h, w, C) float32 in [-1, 1] for the pixels of the box.
 
     Raises:
-      InputError: the colors are not finite or not (s, s, 3).
+      InputError: the colors are not finite or not (s, s, C).
     """
-    _check_square(colors, 'colors', channels=3)
+    _check_square(colors, 'colors', channels=colors.shape[-1])
     return np.clip(_carry(colors, matrix, box, fading=False), -1, 1)
 
 

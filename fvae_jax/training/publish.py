@@ -14,7 +14,7 @@ from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import parallel
+from fvae_jax.training import exemplars, parallel
 
 _BATCH = 32
 
@@ -41,7 +41,7 @@ def publish(
     """
     if not parallel.is_main_process():
         return
-    statistics = training_latents(config, faces, variables)
+    statistics, shown = training_latents(config, faces, variables), exemplars.collect(config, faces)
     info = {
         'fvae_jax': fvae_jax.__version__,
         'experiment': config.name,
@@ -55,7 +55,7 @@ def publish(
     config.data.root = config.data.manual_dir = config.data.cache = config.train.start = ''
     as_arrays = lambda tree: None if tree is None else jax.tree.map(np.asarray, tree)
     path = workdir / 'model.safetensors'
-    bundle_lib.save(path, bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info))
+    bundle_lib.save(path, bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info, shown))
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))
 
 

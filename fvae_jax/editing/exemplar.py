@@ -1,0 +1,163 @@
+"""Teeth for mouths that open: the inside of another mouth, seen through the opening (beyond the paper, after 3.2).
+
+A network that minimizes squared errors paints the mean of all teeth. Here the opening that it predicts is filled from a
+photograph: an exemplar is placed rigidly, as teeth belong to the skull, so that the middles of the upper inner lips
+meet. Where the exemplar's own lips end, the painted color goes on.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from fvae_jax.bundle import Exemplars
+from fvae_jax.data import align
+from fvae_jax.ops import image as image_ops
+from fvae_jax.ops.frame import Frame
+
+_OPEN = 0.5  # alpha from which a pixel belongs to the opening
+_LEAST = 0.004  # squared eye distances: what is smaller shows no teeth
+_ZOOMS = (1.0, 1.07, 0.93, 1.14)
+_TUCK = 0.02  # eye distances by which an exemplar is pushed under the upper lip
+# A face darker or lighter than the exemplar's owner changes teeth by this power of the ratio, within bounds.
+_LIGHT, _TINT = 0.5, 0.15
+_LEAST_GAIN, _LARGEST_GAIN = 0.6, 1.15
+_UNLIKE = 0.05  # uncovered share of the opening that a light twice as different is worth
+_SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
+_DARKEST = 0.7  # what is left of the light at that edge
+_SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
+
+
+class Donor(NamedTuple):
+    """The exemplar that suits a face: its number, and by how much it is enlarged."""
+
+    number: int
+    zoom: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """An exemplar where it belongs.
+
+    Attributes:
+      pixels: (h, w, 4) uint8, as `bundle.Exemplars` has them.
+      matrix: 2×3 similarity, crop px to px of the exemplar.
+      gain: (3,) float32, by which its colors are multiplied.
+      shading: (size, size) float32 in [0, 1], of the crop: what lips leave of the light.
+    """
+
+    pixels: np.ndarray
+    matrix: np.ndarray
+    gain: np.ndarray
+    shading: np.ndarray
+
+    def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray) -> np.ndarray:
+        """Lays the exemplar over painted colors.
+
+        Args:
+          color: C, (h, w, 3) float32 in [-1, 1].
+          to_crop: 2×3 similarity, px of `color` to px of the model's crop.
+          shading: `shading` at the pixels of `color`, (h, w).
+
+        Returns:
+          (h, w, 3) float32 in [-1, 1].
+        """
+        linear = self.matrix[:, :2] @ to_crop[:, :2]
+        shift = self.matrix[:, :2] @ to_crop[:, 2] + self.matrix[:, 2]
+        pixels, finer = self.pixels, float(np.sqrt(abs(np.linalg.det(linear))))
+        if finer > 1:  # several of its pixels to one: what is finer than that is taken out first
+            pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * finer)
+        laid = cv2.warpAffine(
+            pixels,
+            np.column_stack([linear, shift]),
+            color.shape[1::-1],
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        ) / np.float32(255)
+        light = np.clip(self.gain * laid[..., :3] * shading[..., None], 0, 1)
+        return np.float32(2 * light + (1 - laid[..., 3:]) * (color + 1) - 1)
+
+
+def skin_light(crop: np.ndarray, frame: Frame) -> np.ndarray:
+    """The mean light of the middle of a face, (3,), counted from black, of a crop (S, S, 3) float in [-1, 1]."""
+    return (image_ops.crop_region(crop, *frame.region(*_SKIN)).reshape(-1, 3).mean(axis=0) + 1) / 2
+
+
+def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Donor:
+    """Finds the exemplar that leaves the least of an opening uncovered, and whose owner was lit alike.
+
+    Args:
+      exemplars: Of the model.
+      crop: The face, (size, size, 3) float32 in [-1, 1].
+      alpha: The opening that the face has in the exemplars' expression, (size, size) in [0, 1].
+      frame: Where the eyes lie in both.
+    """
+    mine = float(skin_light(crop, frame).mean())
+    costs = {}
+    for number in range(len(exemplars.pixels)):
+        unlike = abs(np.log2(max(mine, 0.02) / max(float(exemplars.light[number].mean()), 0.02)))
+        for order, zoom in enumerate(_ZOOMS):
+            placed = place(exemplars, Donor(number, zoom), crop, alpha, frame)
+            uncovered = 0.0 if placed is None else _uncovered(placed, alpha)
+            costs[number, zoom] = uncovered + _UNLIKE * unlike + 0.005 * order
+    return Donor(*min(costs, key=costs.get))
+
+
+def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
+    size = len(alpha)
+    covered = cv2.warpAffine(
+        placed.pixels[..., 3], placed.matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    opening = alpha > _OPEN
+    return 1 - float(covered[opening].mean()) / 255
+
+
+def place(exemplars: Exemplars, donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
+    """Places an exemplar in the opening of an edit; None where nothing opens.
+
+    Args:
+      exemplars: Of the model.
+      donor: Which of them.
+      crop: The face, (size, size, 3) float32 in [-1, 1].
+      alpha: How much of a pixel is new, (size, size) in [0, 1].
+      frame: Where the eyes lie in both.
+    """
+    size = len(alpha)
+    distance = frame.eye_distance * size
+    lip = _upper_lip(alpha, _LEAST * distance**2)
+    if lip is None:
+        return None
+    scale = exemplars.eye_distance / (distance * donor.zoom)
+    there = exemplars.lip[donor.number] + [0, _TUCK * exemplars.eye_distance]
+    matrix = np.column_stack([scale * np.eye(2), there - scale * lip])
+    ratio = np.maximum(skin_light(crop, frame), 0.02) / np.maximum(exemplars.light[donor.number], 0.02)
+    gain = np.clip(ratio.mean() ** _LIGHT, _LEAST_GAIN, _LARGEST_GAIN) * (ratio / ratio.mean()) ** _TINT
+    inner = cv2.GaussianBlur(np.float32(alpha), (0, 0), _SHADE * distance)
+    shading = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
+    return Placed(exemplars.pixels[donor.number], matrix, np.float32(gain), np.float32(shading))
+
+
+def _upper_lip(alpha: np.ndarray, least: float) -> np.ndarray | None:
+    """The middle of the upper edge of the largest opening, (x, y), px; None unless it has `least` px²."""
+    count, patches, about, _ = cv2.connectedComponentsWithStats((alpha > _OPEN).astype(np.uint8))
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(about[1:, cv2.CC_STAT_AREA]))
+    if about[largest, cv2.CC_STAT_AREA] < least:
+        return None
+    left, width = about[largest, cv2.CC_STAT_LEFT], about[largest, cv2.CC_STAT_WIDTH]
+    middle = left + (width - 1) / 2
+    around = np.arange(int(np.floor(middle - width / 12)), int(np.ceil(middle + width / 12)) + 1)
+    edges = []
+    for column in around:
+        rows = np.flatnonzero(patches[:, column] == largest)
+        if rows.size and rows[0]:
+            above, first = alpha[rows[0] - 1, column], alpha[rows[0], column]
+            edges.append(rows[0] - (first - _OPEN) / max(first - above, 1e-6))
+    return np.array([middle, np.mean(edges)]) if edges else None
+
+
+def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+    """The similarity from px of a part that begins at `origin` (x, y) of a photo to px of the crop."""
+    return np.column_stack([matrix[:, :2], align.transform_points(matrix, np.float64(origin))])
