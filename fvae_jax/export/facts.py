@@ -1,4 +1,4 @@
-"""What is told beside every export: model.json, and the latents of Algorithm 1 in latents.bin.
+"""What is told beside every export: model.json, latents.bin (Algorithm 1), exemplars.bin (teeth, if the model has any).
 
 model.json names the networks' inputs and outputs, the expressions, where the eyes belong in a crop, where the model is
 from and under which licence, and the SHA-256 of every other file.
@@ -20,7 +20,7 @@ from fvae_jax.export import functions
 from fvae_jax.ops import frame
 
 VERSION = 1
-FILE, LATENTS = 'model.json', 'latents.bin'
+FILE, LATENTS, EXEMPLARS = 'model.json', 'latents.bin', 'exemplars.bin'
 
 
 def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
@@ -61,6 +61,7 @@ def write(
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in arrays.values()))
     if card is not None:
         shutil.copyfile(card, folder / card.name)
+    exemplars = _write_exemplars(folder, bundle.exemplars)
     config, info, size = bundle.config, bundle.info, bundle.config.data.image_size
     data, licence = info.get('data', ''), info.get('licence', '')
     told = {
@@ -81,6 +82,8 @@ def write(
             {'name': name, 'images': bundle.statistics.counts.get(name)} for name in arrays if name != latent.NEUTRAL
         ],
         'content': bool(config.model.content),
+        'shading': bool(config.model.shading),
+        'exemplars': exemplars,
         'mask': bundle.mask is not None,
         'networks': {
             name: {'file': files[name], 'inputs': list(names), 'outputs': outputs[name]}
@@ -97,6 +100,21 @@ def write(
         },
     }
     (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+
+
+def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
+    if exemplars is None:
+        return None
+    (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes())
+    return {
+        'file': EXEMPLARS,
+        'type': 'uint8, RGB multiplied by alpha',
+        'shape': list(exemplars.pixels.shape),
+        'lip': exemplars.lip.tolist(),
+        'light': exemplars.light.tolist(),
+        'eye_distance': exemplars.eye_distance,
+        'expression': exemplars.expression,
+    }
 
 
 def _about(path: pathlib.Path) -> dict[str, Any]:

@@ -29,3 +29,15 @@ def random_bundle(mask=True, content=False, shading=False):
     within = {name: mean - means['neutral'] for name, mean in means.items()}
     stats = bundle_lib.LatentStatistics(means, within, dict.fromkeys(means, 5))
     return bundle_lib.Bundle(config, weights, judge, stats, {'step': 12, 'licence': 'none'})
+
+
+def mouths(widths=(1.0, 0.5), light=(0.5, 0.5), eye_distance=80.0):
+    """Insides of mouths: stripes of white teeth, `widths` eye distances wide and 0.3 high, lip at (50, 20)."""
+    pixels = np.zeros((len(widths), 60, 101, 4), np.uint8)
+    for mouth, width in zip(pixels, widths):
+        half = round(width * eye_distance / 2)
+        inside = np.s_[20 : 20 + round(0.3 * eye_distance), 50 - half : 50 + half + 1]
+        mouth[inside] = (240, 235, 220, 255)
+        mouth[:, ::8] //= np.uint8([4, 4, 4, 1])
+    lip = np.float32([[50, 20]] * len(widths))
+    return bundle_lib.Exemplars(pixels, lip, np.float32([[level] * 3 for level in light]), eye_distance, 'smile')

@@ -12,12 +12,13 @@ pytest.importorskip('onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 sync_api = pytest.importorskip('playwright.sync_api')
 
+from editing import models
 from export import variants
 from export.using import call, difference, eyes_of, face_of, saved, served, shown, take_sample, told
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import morph
+from fvae_jax.editing import edit, morph
 from fvae_jax.export import folder as folder_lib
 
 pytest_plugins = ('browser',)
@@ -430,3 +431,25 @@ def test_a_plain_model(tmp_path, open_page, form):
         moved = opened.edit(**{name: 1.0}, pixels_only=True).photo.pixels
         shaded = difference(wanted, moved, face_of(opened))
         assert difference(got, wanted, face_of(opened)) < shaded / 4 if bundle.config.model.shading else shaded == 0
+
+
+@pytest.mark.parametrize('eye_distance', [30.0, 160.0])
+def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
+    """The page chooses, places and lights them as `fvae edit` does, whether they are finer than the photo or not."""
+    bundle = bundle_lib.load()._replace(exemplars=models.mouths(eye_distance=eye_distance))
+    folder = tmp_path / 'site'
+    folder_lib.write(bundle, 'web', folder)
+    editor = fvae_jax.Editor(bundle)
+    opened = editor.open(folder / 'sample.jpg')
+    with served(folder) as address:
+        page = open_page(address)
+        page.wait_for_selector('#sample:visible')
+        take_sample(page)
+        call(page, 'main.placeEyes(argument)', eyes_of(opened))
+        call(page, 'main.setStrengths(argument)', {'surprise': 1.0})
+        got = np.array(saved(page).convert('RGB'))
+    with_teeth = opened.edit(surprise=1.0).photo.pixels
+    plain = fvae_jax.Editor(bundle._replace(exemplars=None))
+    without = edit.EditablePhoto(plain, opened.photo, opened.faces).edit(surprise=1.0).photo.pixels
+    added = difference(with_teeth, without, face_of(opened))
+    assert added > 0.3 and difference(got, with_teeth, face_of(opened)) < added / 2

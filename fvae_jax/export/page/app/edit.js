@@ -3,7 +3,7 @@
 import {carried, contentBox, steepened} from './content.js';
 import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
 import {measure} from './grain.js';
-import {anchored, edited, neutralizing} from './latent.js';
+import {edited, neutralizing} from './latent.js';
 import {cut, Refusal} from './photo.js';
 import {EDIT, FLOW} from './renderer.js';
 import {refine} from './spline.js';
@@ -27,7 +27,7 @@ export async function decode(sitter, {neutral = 0, ...strengths}) {
   }
   const unchanged = latent.every((value, i) => value === sitter.latent[i]);
   const decoded = unchanged ? sitter.own : await sitter.decode(latent);
-  return refine(anchored(decoded, sitter.own), model.size);
+  return refine(sitter.change(decoded), model.size);
 }
 
 /**

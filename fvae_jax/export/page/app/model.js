@@ -2,16 +2,25 @@
 
 import {ask} from './networks.js';
 
+/** The exemplars of model.json with their pixels, or null. */
+function withPixels(told, packed) {
+  if (!told) return null;
+  const {shape: [count, height, width, channels], lip, light, eye_distance: eyeDistance, expression} = told;
+  const one = height * width * channels;
+  const pixels = Array.from({length: count}, (_, n) => packed.subarray(n * one, (n + 1) * one));
+  return {count, width, height, lip, light, eyeDistance, expression, pixels};
+}
+
 /**
- * Reads model.json and latents.bin.
+ * Reads model.json, latents.bin and exemplars.bin.
  *
  * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, expressions: their names, the smile first,
- *   mask: whether two photos can be mixed, told: all of model.json}
+ *   mask: whether two photos can be mixed, exemplars: of teeth, or null, told: all of model.json}
  */
 export async function load() {
-  const {told, latents} = await ask('describe');
+  const {told, latents, teeth} = await ask('describe');
   const count = told.latents.shape.reduce((product, side) => product * side, 1);
   const arrays = told.latents.order.map((name, n) => [name, latents.subarray(n * count, (n + 1) * count)]);
   const {neutral, ...directions} = Object.fromEntries(arrays);
-  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions).sort((one, other) => (other === 'smile') - (one === 'smile')), mask: told.mask, told};
+  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions).sort((one, other) => (other === 'smile') - (one === 'smile')), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), told};
 }

@@ -1,6 +1,6 @@
 // Warping a photo at its own resolution with WebGL2.
 
-import {apply, invert, scaled} from './geometry.js';
+import {apply, compose, invert, scaled} from './geometry.js';
 import {noiseTile, NOISE_SIDE} from './grain.js';
 import {Refusal} from './photo.js';
 import {CORNERS, DOUBLE, WARP} from './shaders.js';
@@ -10,6 +10,7 @@ export const PIXELS_ONLY = 1;
 export const FLOW = 2;
 
 const LOBES = 8;
+const NO_TEETH = {pixels: new Uint8Array(4), width: 1, height: 1, lips: new Float32Array(1)};
 
 export class Renderer {
   #gl;
@@ -65,7 +66,7 @@ export class Renderer {
     this.#target('out', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE);
     const {warp} = this.#programs;
     gl.useProgram(warp);
-    ['doubled', 'field', 'content', 'noise'].forEach((name, unit) => {
+    ['doubled', 'field', 'content', 'noise', 'teeth', 'lips'].forEach((name, unit) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_2D, this.#textures[name].texture);
       gl.uniform1i(gl.getUniformLocation(warp, name), unit);
@@ -83,6 +84,11 @@ export class Renderer {
     set('toSource', '4f', ...toSource);
     set('turn', '2f', back.a, back.b);
     set('bounds', '4f', -source.x, -source.y, bounds.width - 1 - source.x, bounds.height - 1 - source.y);
+    const {teeth} = refined;
+    const toTeeth = teeth ? compose(teeth.matrix, toCrop) : {a: 0, b: 0, x: 0, y: 0};
+    set('toTeeth', '4f', ...at(toTeeth));
+    set('finer', '1f', Math.hypot(toTeeth.a, toTeeth.b));
+    set('gain', '3f', ...(teeth?.gain ?? [0, 0, 0]));
     set('noiseOrigin', '2i', box.x, box.y);
     set('grain', '1f', grain);
     set('light', '1f', light);
@@ -152,6 +158,10 @@ export class Renderer {
     for (const name of ['field', 'content']) {
       this.#upload(name, refined.side, refined.side, gl.RGBA32F, gl.RGBA, gl.FLOAT, refined[name]);
     }
+    const {pixels, width, height, lips} = refined.teeth ?? NO_TEETH;
+    this.#upload('teeth', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    const side = refined.teeth ? refined.side : 1;
+    this.#upload('lips', side, side, gl.R32F, gl.RED, gl.FLOAT, lips);
   }
 
   #upload(name, width, height, ...format) {

@@ -33,13 +33,16 @@ void main() {
 /**
  * Moves the pixels of a face, shades them, and lays what is new over them.
  *
- * A similarity is (a, b, x, y); \`toFine\` takes an output pixel to the refined crop, \`toSource\` to the source.
+ * A similarity is (a, b, x, y); \`toFine\` takes an output pixel to the refined crop, \`toSource\` to the source, \`toTeeth\` to
+ * an exemplar's.
  */
 export const WARP = `#version 300 es
 precision highp float;
 precision highp sampler2D;
-uniform sampler2D doubled, field, content, noise;
-uniform vec4 toFine, toSource;
+uniform sampler2D doubled, field, content, noise, teeth, lips;
+uniform vec4 toFine, toSource, toTeeth;
+uniform vec3 gain;  // of teeth
+uniform float finer;  // px of teeth to one of the output; 0 without teeth
 uniform vec2 turn;  // a displacement of crop px to one of source px
 uniform vec4 bounds;  // least x and y, largest x and y in the source: where the photo ends
 uniform ivec2 noiseOrigin;
@@ -87,6 +90,31 @@ vec3 sharp(vec2 p) {
   return floor(clamp(sum, 0.0, 1.0) * 255.0 + 0.5) / 255.0;
 }
 
+vec4 tooth(ivec2 at) {
+  return all(greaterThanEqual(at, ivec2(0))) && all(lessThan(at, textureSize(teeth, 0))) ? texelFetch(teeth, at, 0) : vec4(0);
+}
+
+/* Bicubic, or, of a finer exemplar, the mean by a Gaussian of 0.45 output pixels; zero outside. */
+vec4 exemplar(vec2 q) {
+  vec4 sum = vec4(0);
+  if (finer <= 1.0) {
+    ivec2 low = ivec2(floor(q)) - 1;
+    vec4 wx = cubic(fract(q.x)), wy = cubic(fract(q.y));
+    for (int j = 0; j < 4; j++) for (int i = 0; i < 4; i++) sum += wx[i] * wy[j] * tooth(low + ivec2(i, j));
+    return clamp(sum, 0.0, 1.0);
+  }
+  float total = 0.0;
+  int reach = int(ceil(1.35 * finer));
+  for (int j = -reach; j <= reach; j++) for (int i = -reach; i <= reach; i++) {
+    ivec2 at = ivec2(floor(q + 0.5)) + ivec2(i, j);
+    vec2 off = (vec2(at) - q) / (0.45 * finer);
+    float weight = exp(-0.5 * dot(off, off));
+    sum += weight * tooth(at);
+    total += weight;
+  }
+  return sum / total;
+}
+
 vec3 flowColor(vec2 d) {
   float saturation = min(length(d) / flowMaximum, 1.0);
   float angle = d == vec2(0) ? 0.0 : atan(d.y, d.x);
@@ -117,6 +145,11 @@ void main() {
   float alpha = clamp(0.5 + 1.5 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
   if (alpha > 0.0) {
     vec3 added = clamp(extra.rgb, -1.0, 1.0);
+    if (finer > 0.0) {
+      vec4 inside = exemplar(similarity(toTeeth, p));
+      vec3 lit = clamp(gain * inside.rgb * fine(lips, q).r, 0.0, 1.0);
+      added = 2.0 * lit + (1.0 - inside.a) * (added + 1.0) - 1.0;
+    }
     float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
     ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);
     added += darker * grain * texelFetch(noise, at, 0).r;

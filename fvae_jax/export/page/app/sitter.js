@@ -2,8 +2,10 @@
 
 import {ask} from './networks.js';
 import {alignedCrop} from './crop.js';
+import {choose, place, skinLight} from './exemplar.js';
 import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
 import {eyesOf, find} from './finder.js';
+import {anchored, edited} from './latent.js';
 import {Refusal} from './photo.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
@@ -49,7 +51,24 @@ export class Sitter {
     const crop = alignedCrop(pixels, compose(toCrop, invert(fromPhoto)), size);
     const latent = await ask('encode', {key, crop});
     const own = await ask('decode', {key, latent});
-    Object.assign(this, {eyes, toCrop, box, latent, own});
+    Object.assign(this, {eyes, toCrop, box, latent, own, light: skinLight(crop, size, goals)});
+    this.donor = await this.#donor();
+  }
+
+  /** Whose teeth the face gets, chosen once, so that they do not change with the strength of an edit. */
+  async #donor() {
+    const {model, latent, own} = this;
+    const {exemplars, directions} = model;
+    if (!exemplars || !own.alpha_logit || !(exemplars.expression in directions)) return null;
+    const smiling = await this.decode(edited(latent, directions, {[exemplars.expression]: 1}));
+    return choose(model, this.light, anchored(smiling, own).alpha);
+  }
+
+  /** What an edit changes, of the decoded latent. */
+  change(decoded) {
+    const change = anchored(decoded, this.own);
+    const teeth = this.donor && place(this.model, this.donor, this.light, change.alpha);
+    return {...change, teeth};
   }
 
   /** Whether the face looks away. */

@@ -81,12 +81,12 @@ export function faded(map, side) {
 /**
  * What an edit changes, enlarged.
  *
- * @param change {displacement, alpha, color, shading} of the crop, as `latent.anchored` gives it
+ * @param change {displacement, alpha, color, shading} of the crop, as `latent.anchored` gives it, and teeth of `exemplar.place`
  * @param fading whether it comes in from the crop's edge
- * @returns {size, side, field, content}: maps of side × side with four channels; field has displacement, alpha and the fade,
- *   content has color and shading
+ * @returns {size, side, field, content, teeth}: maps of side × side with four channels; field has displacement, alpha and the
+ *   fade, content has color and shading; teeth have `lips`, a map of what lips leave of the light on them
  */
-export function refine({displacement, alpha, color, shading}, size, fading = true) {
+export function refine({displacement, alpha, color, shading, teeth}, size, fading = true) {
   const side = fineSide(size);
   const plane = (values, channels, channel) => enlarge(
     Float32Array.from({length: size * size}, (_, i) => values[channels * i + channel]), size, side);
@@ -101,5 +101,5 @@ export function refine({displacement, alpha, color, shading}, size, fading = tru
     for (const channel of [0, 1, 2]) put(content, channel, plane(color, 3, channel));
   }
   if (shading) put(content, 3, shaped(plane(shading, 1, 0)));
-  return {size, side, field, content};
+  return {size, side, field, content, teeth: teeth ? {...teeth, lips: enlarge(teeth.shading, size, side)} : null};
 }

@@ -43,7 +43,8 @@ const tasks = {
   async describe() {
     const told = await description;
     const packed = await bytes(`model/${told.latents.file}`);
-    return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4)};
+    const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
+    return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth};
   },
   /** Waits until everything is there. */
   async ready() {

@@ -1,0 +1,155 @@
+// Teeth for mouths that open: the inside of another mouth, seen through the opening; as editing/exemplar.py has it.
+
+import {apply} from './geometry.js';
+
+const OPEN = 0.5; // alpha from which a pixel belongs to the opening
+const LEAST = 0.004; // squared eye distances: what is smaller shows no teeth
+const ZOOMS = [1, 1.07, 0.93, 1.14];
+const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
+const LIGHT = 0.5; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
+const TINT = 0.15;
+const [LEAST_GAIN, LARGEST_GAIN] = [0.6, 1.15];
+const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
+const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
+const DARKEST = 0.7; // what is left of the light at that edge
+const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The mean light of the middle of a face, counted from black: three channels of a crop in [-1, 1]. */
+export function skinLight(crop, size, goals) {
+  const distance = goals[1][0] - goals[0][0];
+  const [y0, y1] = [SKIN.top, SKIN.bottom].map((edge) => Math.round(goals[0][1] + 0.5 + distance * edge));
+  const [x0, x1] = [-SKIN.half, SKIN.half].map((edge) => Math.round(size / 2 + distance * edge));
+  const sum = [0, 0, 0];
+  for (let y = y0; y < y1; y++) {
+    for (let x = x0; x < x1; x++) for (const c of [0, 1, 2]) sum[c] += crop[3 * (y * size + x) + c];
+  }
+  return sum.map((value) => (value / ((y1 - y0) * (x1 - x0)) + 1) / 2);
+}
+
+/**
+ * Finds the exemplar that leaves the least of an opening uncovered, and whose owner was lit alike.
+ *
+ * @param model with exemplars, size and goals
+ * @param light of `skinLight`
+ * @param alpha the opening that the face has in the exemplars' expression
+ * @returns {number, zoom}
+ */
+export function choose(model, light, alpha) {
+  const {exemplars, size} = model;
+  let best = null;
+  for (let number = 0; number < exemplars.count; number++) {
+    const unlike = Math.abs(Math.log2(Math.max(mean(light), 0.02) / Math.max(mean(exemplars.light[number]), 0.02)));
+    ZOOMS.forEach((zoom, order) => {
+      const placed = place(model, {number, zoom}, light, alpha);
+      const cost = (placed ? uncovered(placed, alpha, size) : 0) + UNLIKE * unlike + 0.005 * order;
+      if (best === null || cost < best.cost) best = {number, zoom, cost};
+    });
+  }
+  return best;
+}
+
+function uncovered({pixels, width, height, matrix}, alpha, size) {
+  const read = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : pixels[4 * (y * width + x) + 3] / 255);
+  const covered = [];
+  alpha.forEach((value, i) => {
+    if (value <= OPEN) return;
+    const [x, y] = apply(matrix, [i % size, Math.floor(i / size)]);
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    const [s, t] = [x - left, y - top];
+    covered.push((1 - t) * ((1 - s) * read(left, top) + s * read(left + 1, top))
+      + t * ((1 - s) * read(left, top + 1) + s * read(left + 1, top + 1)));
+  });
+  return 1 - mean(covered);
+}
+
+/**
+ * Places an exemplar in the opening of an edit.
+ *
+ * @param alpha how much of a pixel of the crop is new
+ * @returns {pixels, width, height, matrix: crop px to its px, gain, shading: per pixel of the crop}; null where nothing opens
+ */
+export function place({exemplars, size, goals}, {number, zoom}, light, alpha) {
+  const distance = goals[1][0] - goals[0][0];
+  const lip = upperLip(alpha, size, LEAST * distance ** 2);
+  if (lip === null) return null;
+  const {width, height, eyeDistance} = exemplars;
+  const scale = eyeDistance / (distance * zoom);
+  const [x, y] = exemplars.lip[number];
+  const ratio = light.map((value, c) => Math.max(value, 0.02) / Math.max(exemplars.light[number][c], 0.02));
+  const lighter = Math.min(Math.max(mean(ratio) ** LIGHT, LEAST_GAIN), LARGEST_GAIN);
+  return {
+    pixels: exemplars.pixels[number],
+    width,
+    height,
+    matrix: {a: scale, b: 0, x: x - scale * lip[0], y: y + TUCK * eyeDistance - scale * lip[1]},
+    gain: ratio.map((value) => lighter * (value / mean(ratio)) ** TINT),
+    shading: blurred(alpha, size, SHADE * distance).map((inner) => DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1)),
+  };
+}
+
+/** The middle of the upper edge of the largest opening, [x, y]; null unless it has `least` px². */
+function upperLip(alpha, size, least) {
+  const patch = largestPatch(alpha, size);
+  if (patch.length < least || !patch.length) return null;
+  const columns = patch.map((i) => i % size);
+  const [left, right] = [Math.min(...columns), Math.max(...columns)];
+  const middle = (left + right) / 2;
+  const near = (right - left + 1) / 12;
+  const edges = [];
+  for (let column = Math.floor(middle - near); column <= Math.ceil(middle + near); column++) {
+    const rows = patch.filter((i) => i % size === column).map((i) => Math.floor(i / size));
+    const top = Math.min(...rows);
+    if (!rows.length || top === 0) continue;
+    const [above, first] = [alpha[(top - 1) * size + column], alpha[top * size + column]];
+    edges.push(top - (first - OPEN) / Math.max(first - above, 1e-6));
+  }
+  return edges.length ? [middle, mean(edges)] : null;
+}
+
+/** The pixels of the largest patch above `OPEN`; neighbors touch at corners too. */
+function largestPatch(alpha, size) {
+  const seen = new Uint8Array(size * size);
+  let largest = [];
+  alpha.forEach((value, start) => {
+    if (seen[start] || value <= OPEN) return;
+    const patch = [start];
+    seen[start] = 1;
+    for (let n = 0; n < patch.length; n++) {
+      const [x, y] = [patch[n] % size, Math.floor(patch[n] / size)];
+      for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, size - 1); v++) {
+        for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, size - 1); u++) {
+          const i = v * size + u;
+          if (!seen[i] && alpha[i] > OPEN) {
+            seen[i] = 1;
+            patch.push(i);
+          }
+        }
+      }
+    }
+    if (patch.length > largest.length) largest = patch;
+  });
+  return largest;
+}
+
+/** A map of size × size, blurred by a Gaussian; nothing lies outside. */
+function blurred(map, size, deviation) {
+  const reach = Math.ceil(4 * deviation);
+  const taps = Array.from({length: 2 * reach + 1}, (_, i) => Math.exp(-0.5 * ((i - reach) / deviation) ** 2));
+  const sum = taps.reduce((total, tap) => total + tap, 0);
+  const along = (from, step, across) => {
+    const out = new Float32Array(size * size);
+    for (let line = 0; line < size; line++) {
+      for (let i = 0; i < size; i++) {
+        let total = 0;
+        for (let k = -reach; k <= reach; k++) {
+          if (i + k >= 0 && i + k < size) total += taps[k + reach] * from[line * across + (i + k) * step];
+        }
+        out[line * across + i * step] = total / sum;
+      }
+    }
+    return out;
+  };
+  return along(along(map, 1, size), size, 1);
+}
