@@ -1,8 +1,9 @@
 """Teeth for mouths that open: the inside of another mouth, seen through the opening (beyond the paper, after 3.2).
 
 A network that minimizes squared errors paints the mean of all teeth. Here the opening that it predicts is filled from a
-photograph: an exemplar is placed rigidly, as teeth belong to the skull, so that the middles of the upper inner lips
-meet. Where the exemplar's own lips end, the painted color goes on.
+photograph: an exemplar is placed rigidly, as teeth belong to the skull, where the middles of the upper inner lips meet
+in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, the
+painted color goes on.
 """
 
 import dataclasses
@@ -30,10 +31,18 @@ _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose l
 
 
 class Donor(NamedTuple):
-    """The exemplar that suits a face: its number, and by how much it is enlarged."""
+    """The exemplar that suits a face.
+
+    Attributes:
+      number: Which one.
+      zoom: By how much it is enlarged.
+      lip: The middle of the face's upper inner lip in the exemplars' expression, (x, y), px of the crop; None where the
+        mouth does not open more than it is open already.
+    """
 
     number: int
     zoom: float
+    lip: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,15 +102,16 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
       alpha: The opening that the face has in the exemplars' expression, (size, size) in [0, 1].
       frame: Where the eyes lie in both.
     """
-    mine = float(skin_light(crop, frame).mean())
-    costs = {}
+    lip = _upper_lip(alpha, frame)
+    lip = None if lip is None else tuple(lip.tolist())
+    mine, costs = float(skin_light(crop, frame).mean()), {}
     for number in range(len(exemplars.pixels)):
         unlike = abs(np.log2(max(mine, 0.02) / max(float(exemplars.light[number].mean()), 0.02)))
         for order, zoom in enumerate(_ZOOMS):
-            placed = place(exemplars, Donor(number, zoom), crop, alpha, frame)
+            placed = place(exemplars, Donor(number, zoom, lip), crop, alpha, frame)
             uncovered = 0.0 if placed is None else _uncovered(placed, alpha)
             costs[number, zoom] = uncovered + _UNLIKE * unlike + 0.005 * order
-    return Donor(*min(costs, key=costs.get))
+    return Donor(*min(costs, key=costs.get), lip)
 
 
 def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
@@ -125,9 +135,11 @@ def place(exemplars: Exemplars, donor: Donor, crop: np.ndarray, alpha: np.ndarra
     """
     size = len(alpha)
     distance = frame.eye_distance * size
-    lip = _upper_lip(alpha, _LEAST * distance**2)
+    lip = _upper_lip(alpha, frame)
     if lip is None:
         return None
+    if donor.lip is not None:  # a lip that rises farther takes the teeth along, one that rises less covers them
+        lip = np.minimum(donor.lip, [np.inf, lip[1]])
     scale = exemplars.eye_distance / (distance * donor.zoom)
     there = exemplars.lip[donor.number] + [0, _TUCK * exemplars.eye_distance]
     matrix = np.column_stack([scale * np.eye(2), there - scale * lip])
@@ -138,8 +150,9 @@ def place(exemplars: Exemplars, donor: Donor, crop: np.ndarray, alpha: np.ndarra
     return Placed(exemplars.pixels[donor.number], matrix, np.float32(gain), np.float32(shading))
 
 
-def _upper_lip(alpha: np.ndarray, least: float) -> np.ndarray | None:
-    """The middle of the upper edge of the largest opening, (x, y), px; None unless it has `least` px²."""
+def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
+    """The middle of the upper edge of the largest opening, (x, y), px; None if it is too small to show teeth."""
+    least = _LEAST * (frame.eye_distance * len(alpha)) ** 2
     count, patches, about, _ = cv2.connectedComponentsWithStats((alpha > _OPEN).astype(np.uint8))
     if count < 2:
         return None

@@ -38,6 +38,17 @@ def test_the_middles_of_the_upper_lips_meet_and_the_scale_is_that_of_the_eyes():
     np.testing.assert_allclose(enlarged.matrix[0, 0], scale / 1.14)
 
 
+def test_teeth_belong_to_the_skull():
+    """A lip that rises less than in the exemplars' expression covers them, one that rises farther takes them along."""
+    smiling = opening(16, 8, top=44.0, middle=30.0)
+    donor = exemplar.choose(models.mouths(), GRAY, smiling, TIGHT)
+    np.testing.assert_allclose(donor.lip, [30, 44], atol=0.6)
+    at = lambda alpha: exemplar.place(models.mouths(), donor, GRAY, alpha, TIGHT).matrix
+    np.testing.assert_array_equal(at(opening(8, 14, top=46.0, middle=31.0)), at(smiling))
+    raised = at(opening(16, 8, top=41.0, middle=31.0))
+    np.testing.assert_allclose((raised - at(smiling))[:, 2], [0, 3 * raised[0, 0]], atol=0.3 * raised[0, 0])
+
+
 def test_nothing_is_placed_where_nothing_opens():
     for alpha in (np.zeros((SIZE, SIZE)), 0.4 * opening(16, 8), opening(2, 1)):
         assert exemplar.place(models.mouths(), exemplar.Donor(0, 1.0), GRAY, np.float32(alpha), TIGHT) is None

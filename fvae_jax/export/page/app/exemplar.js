@@ -34,17 +34,18 @@ export function skinLight(crop, size, goals) {
  * @param model with exemplars, size and goals
  * @param light of `skinLight`
  * @param alpha the opening that the face has in the exemplars' expression
- * @returns {number, zoom}
+ * @returns {number, zoom, lip: the middle of the upper lip in that expression, or null}
  */
 export function choose(model, light, alpha) {
-  const {exemplars, size} = model;
+  const {exemplars, size, goals} = model;
+  const lip = upperLip(alpha, size, goals);
   let best = null;
   for (let number = 0; number < exemplars.count; number++) {
     const unlike = Math.abs(Math.log2(Math.max(mean(light), 0.02) / Math.max(mean(exemplars.light[number]), 0.02)));
     ZOOMS.forEach((zoom, order) => {
-      const placed = place(model, {number, zoom}, light, alpha);
+      const placed = place(model, {number, zoom, lip}, light, alpha);
       const cost = (placed ? uncovered(placed, alpha, size) : 0) + UNLIKE * unlike + 0.005 * order;
-      if (best === null || cost < best.cost) best = {number, zoom, cost};
+      if (best === null || cost < best.cost) best = {number, zoom, lip, cost};
     });
   }
   return best;
@@ -70,10 +71,12 @@ function uncovered({pixels, width, height, matrix}, alpha, size) {
  * @param alpha how much of a pixel of the crop is new
  * @returns {pixels, width, height, matrix: crop px to its px, gain, shading: per pixel of the crop}; null where nothing opens
  */
-export function place({exemplars, size, goals}, {number, zoom}, light, alpha) {
+export function place({exemplars, size, goals}, {number, zoom, lip: known}, light, alpha) {
   const distance = goals[1][0] - goals[0][0];
-  const lip = upperLip(alpha, size, LEAST * distance ** 2);
-  if (lip === null) return null;
+  const now = upperLip(alpha, size, goals);
+  if (now === null) return null;
+  // A lip that rises farther takes the teeth along, one that rises less covers them.
+  const lip = known ? [known[0], Math.min(known[1], now[1])] : now;
   const {width, height, eyeDistance} = exemplars;
   const scale = eyeDistance / (distance * zoom);
   const [x, y] = exemplars.lip[number];
@@ -89,8 +92,9 @@ export function place({exemplars, size, goals}, {number, zoom}, light, alpha) {
   };
 }
 
-/** The middle of the upper edge of the largest opening, [x, y]; null unless it has `least` px². */
-function upperLip(alpha, size, least) {
+/** The middle of the upper edge of the largest opening, [x, y]; null if it is too small to show teeth. */
+function upperLip(alpha, size, goals) {
+  const least = LEAST * (goals[1][0] - goals[0][0]) ** 2;
   const patch = largestPatch(alpha, size);
   if (patch.length < least || !patch.length) return null;
   const columns = patch.map((i) => i % size);
