@@ -40,6 +40,8 @@ def run(argv: Sequence[str]) -> int:
         asked['source'] = args.source
     if args.like:
         asked['like'] = editor.example(*args.like)
+    if args.teeth is not None:
+        asked['teeth'] = editor.open(args.teeth)
     if len(jobs) == 1:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
@@ -71,6 +73,8 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--to', metavar='NAME', help='the same as --NAME 1')
     words = 'the expression of another photo; a second one shows the same person neutral'
     add('--like', nargs='+', metavar='PHOTO', help=words, **path)
+    words = 'take the teeth from another photo of the same person, in which they show'
+    add('--teeth', metavar='PHOTO', help=words, **path)
     add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import content, latent as latent_lib, overlay, portrait, steps as steps_lib
+from fvae_jax.editing import content, exemplar, latent as latent_lib, overlay, portrait, steps as steps_lib
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import write
@@ -23,6 +24,8 @@ _CLOSE_UP = 0.1
 # Full saturation in pictures of flow, as a share of the distance between the eyes. Relative to the
 # face, and not to the longest vector, so that pictures of two edits or two photos compare.
 _FLOW_MAXIMUM = 0.1
+_FINEST_TEETH = 1024  # px: side of the largest crop that teeth are taken from
+_TOOTHY = 'smile'  # the expression whose upper lip tells where teeth are, if the model does not say
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ class Edit:
       strength: A factor for everything; anchored, 0 is the photo itself.
       pixels_only: Whether the content layer is left out.
       anchor: Whether the edit starts from the photo itself; see `Model`.
+      teeth: A photo of the same person whose teeth are shown where the mouth opens; None takes the model's exemplars.
     """
 
     strengths: Mapping[str, float]
@@ -64,6 +68,7 @@ class Edit:
     strength: float = 1.0
     pixels_only: bool = False
     anchor: bool = True
+    teeth: 'EditablePhoto | None' = None
 
     def latent(self, model: Model, face: EncodedFace) -> np.ndarray:
         """Z_edit, (4, 4, C).
@@ -140,6 +145,31 @@ class EditablePhoto:
             self._encoded[number] = self.model.encode(crop)
         return self._encoded[number]
 
+    def exemplars_for(self, face: EncodedFace) -> bundle_lib.Exemplars:
+        """The inside of the main face's mouth, for a face of the same person with closed lips.
+
+        Where the mouth is open is told by the network: it decodes this expression for that face.
+
+        Args:
+          face: That face.
+
+        Raises:
+          InputError: The model has no content layer, or no teeth are seen.
+        """
+        (number,), model, bundle = self.numbers(None), self.model, self.model.bundle
+        content_there = model.change(face, self.encoded(number).latent, anchor=False).content
+        if content_there is None:
+            raise InputError('this model only moves pixels and shows no teeth; leave them out')
+        matrix = self.matrix(number)
+        side = int(np.clip(model.size / portrait.scale_of(matrix), model.size, _FINEST_TEETH))
+        pixels = self.photo.eight_bit().pixels
+        crop = align.align_crop(pixels, portrait.scale_transform(matrix, side / model.size), side)
+        expression = bundle.exemplars.expression if bundle.exemplars else _TOOTHY
+        found = exemplar.cut(content_there.alpha, crop, model.frame, expression)
+        if found is None:
+            raise InputError(f"photo '{self.photo.source}' shows no open mouth with teeth; take one that does")
+        return found
+
     def latent_of(self, face: int | None = None) -> np.ndarray:
         """Z(S) of a face, (4, 4, C); of the main one by default."""
         return self.encoded(self.numbers(face)[0]).latent
@@ -154,6 +184,7 @@ class EditablePhoto:
         strength: float = 1.0,
         pixels_only: bool = False,
         anchor: bool = True,
+        teeth: 'EditablePhoto | None' = None,
         **named: float,
     ) -> 'EditedPhoto':
         """Edits faces: Z(S) + strength · (Σ X · (Z_expression − Z_source) + what `like` shows).
@@ -167,10 +198,11 @@ class EditablePhoto:
           strength: A factor for everything; anchored, 0 is the photo itself, pixel for pixel.
           pixels_only: Leave out content and shading, so that every pixel is one of the photo's own.
           anchor: Whether the edit starts from the photo itself; False is the printed form, see `Model`.
+          teeth: A photo of the same person, opened by `Editor.open`, whose teeth are shown where the mouth opens.
           **named: Strengths of expressions whose names are not among the above: `smile=1.0`.
 
         Raises:
-          InputError: An expression or a face is unknown, or a strength is not finite.
+          InputError: An expression or a face is unknown, a strength is not finite, or no teeth are seen.
         """
         given = [*strengths, named]
         if len(given) > 2 or not all(isinstance(values, Mapping) for values in given):
@@ -181,7 +213,7 @@ class EditablePhoto:
         both = set(given[0]) & set(named) if strengths else ()
         if both:
             raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
-        edit = Edit({**given[0], **named}, source, like, strength, pixels_only, anchor)
+        edit = Edit({**given[0], **named}, source, like, strength, pixels_only, anchor, teeth)
         return EditedPhoto(self, edit, self.numbers(face))
 
     def sequence(
@@ -221,7 +253,10 @@ class EditedPhoto:
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
         fields, shadings, self._layers = [], [], []
         for n, latent in self._latents.items():
-            displacement, new, shading = model.change(original.encoded(n), latent, edit.anchor)
+            face = original.encoded(n)
+            if edit.teeth is not None:
+                face = model.with_teeth(face, edit.teeth.exemplars_for(face))
+            displacement, new, shading = model.change(face, latent, edit.anchor)
             fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
             if shading is not None and not edit.pixels_only:
                 shadings.append(portrait.photo_shading(shading, original.matrix(n), shape))

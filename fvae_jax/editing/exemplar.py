@@ -17,6 +17,7 @@ from fvae_jax.data import align
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame
 
+_SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
 _OPEN = 0.5  # alpha from which a pixel belongs to the opening
 _LEAST = 0.004  # squared eye distances: what is smaller shows no teeth
 _ZOOMS = (1.0, 1.07, 0.93, 1.14)
@@ -34,12 +35,14 @@ class Donor(NamedTuple):
     """The exemplar that suits a face.
 
     Attributes:
+      exemplars: Where it is from.
       number: Which one.
       zoom: By how much it is enlarged.
       lip: The middle of the face's upper inner lip in the exemplars' expression, (x, y), px of the crop; None where the
         mouth does not open more than it is open already.
     """
 
+    exemplars: Exemplars
     number: int
     zoom: float
     lip: tuple[float, float] | None = None
@@ -97,7 +100,7 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
     """Finds the exemplar that leaves the least of an opening uncovered, and whose owner was lit alike.
 
     Args:
-      exemplars: Of the model.
+      exemplars: To choose from.
       crop: The face, (size, size, 3) float32 in [-1, 1].
       alpha: The opening that the face has in the exemplars' expression, (size, size) in [0, 1].
       frame: Where the eyes lie in both.
@@ -108,10 +111,10 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
     for number in range(len(exemplars.pixels)):
         unlike = abs(np.log2(max(mine, 0.02) / max(float(exemplars.light[number].mean()), 0.02)))
         for order, zoom in enumerate(_ZOOMS):
-            placed = place(exemplars, Donor(number, zoom, lip), crop, alpha, frame)
+            placed = place(Donor(exemplars, number, zoom, lip), crop, alpha, frame)
             uncovered = 0.0 if placed is None else _uncovered(placed, alpha)
             costs[number, zoom] = uncovered + _UNLIKE * unlike + 0.005 * order
-    return Donor(*min(costs, key=costs.get), lip)
+    return Donor(exemplars, *min(costs, key=costs.get), lip)
 
 
 def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
@@ -123,17 +126,16 @@ def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
     return 1 - float(covered[opening].mean()) / 255
 
 
-def place(exemplars: Exemplars, donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
+def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
     """Places an exemplar in the opening of an edit; None where nothing opens.
 
     Args:
-      exemplars: Of the model.
-      donor: Which of them.
+      donor: The exemplar that suits the face.
       crop: The face, (size, size, 3) float32 in [-1, 1].
       alpha: How much of a pixel is new, (size, size) in [0, 1].
       frame: Where the eyes lie in both.
     """
-    size = len(alpha)
+    size, exemplars = len(alpha), donor.exemplars
     distance = frame.eye_distance * size
     lip = _upper_lip(alpha, frame)
     if lip is None:
@@ -148,6 +150,29 @@ def place(exemplars: Exemplars, donor: Donor, crop: np.ndarray, alpha: np.ndarra
     inner = cv2.GaussianBlur(np.float32(alpha), (0, 0), _SHADE * distance)
     shading = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
     return Placed(exemplars.pixels[donor.number], matrix, np.float32(gain), np.float32(shading))
+
+
+def cut(alpha: np.ndarray, crop: np.ndarray, frame: Frame, expression: str) -> Exemplars | None:
+    """Makes an exemplar of a mouth whose opening a network has found; None where it shows no teeth.
+
+    Args:
+      alpha: The opening, (size, size) in [0, 1].
+      crop: The face at any resolution, (S, S, 3) uint8.
+      frame: Where the eyes lie in both.
+      expression: What it shows.
+    """
+    lip = _upper_lip(alpha, frame)
+    if lip is None:
+        return None
+    ratio = len(crop) / len(alpha)
+    larger = cv2.resize(np.float32(alpha), crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    # Half a pixel of the network inside of the edge, where lips are not seen any more.
+    inside = np.clip(_SURE_INSIDE * (larger - _OPEN), 0, 1)[..., None]
+    pixels = np.rint(np.concatenate([inside * crop, 255 * inside], -1)).astype(np.uint8)
+    lip, light = (lip + 0.5) * ratio - 0.5, skin_light(image_ops.to_float(crop), frame)
+    return Exemplars(
+        pixels[None], np.float32(lip)[None], np.float32(light)[None], frame.eye_distance * len(crop), expression
+    )
 
 
 def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:

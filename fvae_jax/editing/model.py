@@ -192,14 +192,16 @@ class Model:
                 'the weights of this model lead to numbers that are not finite; take another copy of the model '
                 'file, or train again'
             )
-        return self._with_donor(EncodedFace(crop, np.asarray(latent), features, mask_features, own))
+        face = EncodedFace(crop, np.asarray(latent), features, mask_features, own)
+        return face if self.bundle.exemplars is None else self.with_teeth(face, self.bundle.exemplars)
 
-    def _with_donor(self, face: EncodedFace) -> EncodedFace:
-        """Chooses once whose teeth a face gets, so that they do not change with the strength of an edit."""
-        exemplars = self.bundle.exemplars
-        if exemplars is None or exemplars.expression not in self.expressions or not self.bundle.config.model.content:
+    def with_teeth(self, face: EncodedFace, exemplars: bundle_lib.Exemplars) -> EncodedFace:
+        """Chooses whose teeth a face gets: once, so that they do not change with the strength of an edit."""
+        if not self.bundle.config.model.content:
             return face
-        latent = self.edited_latent(face, {exemplars.expression: 1.0})
+        latent = face.latent
+        if exemplars.expression in self.expressions:
+            latent = self.edited_latent(face, {exemplars.expression: 1.0})
         opening = self._content(face, self.decode(face, latent), anchor=True).alpha
         return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
 
@@ -274,7 +276,7 @@ class Model:
             kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
         alpha, placed = 1 - np.exp(kept), None
         if face.donor is not None and anchor:
-            placed = exemplar_lib.place(self.bundle.exemplars, face.donor, face.crop, alpha, self.frame)
+            placed = exemplar_lib.place(face.donor, face.crop, alpha, self.frame)
         return Content(alpha, decoded.color, placed)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:

@@ -140,7 +140,7 @@ def native_crop(
       The crop, (side, side, 3) float32 in [-1, 1], and the 2×3 similarity from photo px to its px.
     """
     if side is None:
-        scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+        scale = portrait.scale_of(matrix)
         side = int(np.clip(round(size / scale), size, LARGEST_CROP))
     matrix = portrait.scale_transform(matrix, side / size)
     region = _around(matrix, side, pixels.shape)

@@ -228,6 +228,11 @@ def tiles(box: Box) -> Iterator[tuple[slice, slice]]:
             yield slice(top, min(top + _TILE, y1)), slice(left, min(left + _TILE, x1))
 
 
+def scale_of(matrix: np.ndarray) -> float:
+    """How many px a similarity makes of one."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
 def scale_transform(matrix: np.ndarray, ratio: float) -> np.ndarray:
     """The transform to the same crop with `ratio` times as many pixels per side."""
     scaled = ratio * np.asarray(matrix, np.float64)

@@ -29,12 +29,12 @@ GRAY = np.zeros((SIZE, SIZE, 3), np.float32)  # of light 0.5
 
 def test_the_middles_of_the_upper_lips_meet_and_the_scale_is_that_of_the_eyes():
     alpha = opening(16, 8, top=44.0, middle=30.0)
-    placed = exemplar.place(models.mouths(), exemplar.Donor(0, 1.0), GRAY, alpha, TIGHT)
+    placed = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT)
     scale = 80 / DISTANCE
     np.testing.assert_allclose(placed.matrix[:, :2], scale * np.eye(2), rtol=1e-6)
     # 0.02 eye distances under the lip; the contour is known to a fraction of a pixel.
     np.testing.assert_allclose(placed.matrix @ [30, 44, 1], [50, 20 + 0.02 * 80], atol=0.6 * scale)
-    enlarged = exemplar.place(models.mouths(), exemplar.Donor(0, 1.14), GRAY, alpha, TIGHT)
+    enlarged = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.14), GRAY, alpha, TIGHT)
     np.testing.assert_allclose(enlarged.matrix[0, 0], scale / 1.14)
 
 
@@ -43,7 +43,7 @@ def test_teeth_belong_to_the_skull():
     smiling = opening(16, 8, top=44.0, middle=30.0)
     donor = exemplar.choose(models.mouths(), GRAY, smiling, TIGHT)
     np.testing.assert_allclose(donor.lip, [30, 44], atol=0.6)
-    at = lambda alpha: exemplar.place(models.mouths(), donor, GRAY, alpha, TIGHT).matrix
+    at = lambda alpha: exemplar.place(donor, GRAY, alpha, TIGHT).matrix
     np.testing.assert_array_equal(at(opening(8, 14, top=46.0, middle=31.0)), at(smiling))
     raised = at(opening(16, 8, top=41.0, middle=31.0))
     np.testing.assert_allclose((raised - at(smiling))[:, 2], [0, 3 * raised[0, 0]], atol=0.3 * raised[0, 0])
@@ -51,7 +51,7 @@ def test_teeth_belong_to_the_skull():
 
 def test_nothing_is_placed_where_nothing_opens():
     for alpha in (np.zeros((SIZE, SIZE)), 0.4 * opening(16, 8), opening(2, 1)):
-        assert exemplar.place(models.mouths(), exemplar.Donor(0, 1.0), GRAY, np.float32(alpha), TIGHT) is None
+        assert exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, np.float32(alpha), TIGHT) is None
 
 
 def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike():
@@ -66,14 +66,14 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
 
 
 def test_teeth_are_as_light_as_the_face():
-    donor, alpha = exemplar.Donor(0, 1.0), opening(16, 8)
-    alike = exemplar.place(models.mouths(), donor, GRAY, alpha, TIGHT).gain
-    darker = exemplar.place(models.mouths(), donor, GRAY - 0.5, alpha, TIGHT).gain
-    lighter = exemplar.place(models.mouths(), donor, GRAY + 0.9, alpha, TIGHT).gain
+    donor, alpha = exemplar.Donor(models.mouths(), 0, 1.0), opening(16, 8)
+    alike = exemplar.place(donor, GRAY, alpha, TIGHT).gain
+    darker = exemplar.place(donor, GRAY - 0.5, alpha, TIGHT).gain
+    lighter = exemplar.place(donor, GRAY + 0.9, alpha, TIGHT).gain
     np.testing.assert_allclose(alike, 1, atol=1e-6)
     np.testing.assert_allclose(darker, np.sqrt(0.5), rtol=1e-5)
     np.testing.assert_allclose(lighter, 1.15, rtol=1e-5)  # bounded
-    reddish = exemplar.place(models.mouths(), donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).gain
+    reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).gain
     assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.9
 
 
@@ -81,7 +81,7 @@ def test_teeth_are_as_light_as_the_face():
 def test_it_is_laid_over_painted_colors_at_any_resolution(side):
     """Inside the exemplar's lips its colors, outside the painted ones; lips shade it near the edge."""
     alpha = opening(0.8 * DISTANCE, 7)
-    placed = exemplar.place(models.mouths(), exemplar.Donor(0, 1.0), GRAY, alpha, TIGHT)
+    placed = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT)
     crop = np.full((side, side, 3), -0.2, np.float32)
     made = content.lay_on_crop(crop, content.Content(alpha, np.full_like(GRAY, -0.9), placed), texture=False)
     where = np.float32([31.5, 47.5]) * side / SIZE
@@ -89,7 +89,7 @@ def test_it_is_laid_over_painted_colors_at_any_resolution(side):
     teeth = made[row - side // 64 : row + side // 64 + 1, column - side // 16 : column + side // 16].mean((0, 1))
     assert 0.2 < teeth[0] < 0.9 and teeth[0] > teeth[2]
     np.testing.assert_array_equal(made[: side // 2], crop[: side // 2])
-    short = exemplar.place(models.mouths(widths=(0.3,), light=(0.5,)), exemplar.Donor(0, 1.0), GRAY, alpha, TIGHT)
+    short = exemplar.place(exemplar.Donor(models.mouths(widths=(0.3,), light=(0.5,)), 0, 1.0), GRAY, alpha, TIGHT)
     made = content.lay_on_crop(crop, content.Content(alpha, np.full_like(GRAY, -0.9), short), texture=False)
     assert made[row, column + round(0.3 * DISTANCE * side / SIZE)].mean() < -0.8  # past its corner
 
@@ -98,7 +98,7 @@ def test_fine_teeth_do_not_shimmer_in_a_small_photo():
     """Stripes of one pixel in two, four times reduced, are gray."""
     shown = models.mouths()
     shown.pixels[0, :, ::2, :3] = 0
-    placed = exemplar.place(shown, exemplar.Donor(0, 1.0), GRAY, opening(16, 8), TIGHT)
+    placed = exemplar.place(exemplar.Donor(shown, 0, 1.0), GRAY, opening(16, 8), TIGHT)
     row = placed.over(GRAY - 1, np.eye(2, 3), np.ones((SIZE, SIZE), np.float32))[47, 26:38]
     assert np.ptp(row.mean(1)) < 0.25 and placed.matrix[0, 0] > 3.5
 
