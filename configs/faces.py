@@ -17,11 +17,18 @@ def get_config(arg=None):
     config.data.aligned = True
     config.data.frame = 'wide'
     config.data.note = (
-        'Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5): real '
-        'neutral and smiling photos, and other expressions made from the neutral ones through a 3D face model '
-        '(ICT-FaceKit, MIT, (c) 2020 USC ICT)'
+        'Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5, CC BY 4.0); '
+        'Young Adult White Faces with Manipulated Versions (DeBruine and Jones 2017, doi '
+        '10.6084/m9.figshare.4220517.v1, CC BY 4.0); official portraits of members of the US Congress (public domain); '
+        'expressions that were not photographed were made through a 3D face model (ICT-FaceKit, MIT, (c) 2020 USC ICT); '
+        'teeth are the insides of mouths of 13 people of the London Set'
     )
     config.data.licence = 'CC BY 4.0'
+    # Studio smiles with sharp and clean upper teeth, of light and dark faces.
+    config.data.exemplars = tuple(
+        f'london_{number}'
+        for number in ('002', '034', '036', '064', '094', '097', '099', '100', '113', '117', '127', '134', '139')
+    )
     config.data.true_flow = True
     # Not a smile, or one of unknown kind: the mean of toothy and closed smiles is a mouth half open.
     config.data.exclude = ('smile_slight', 'unknown')
