@@ -20,7 +20,7 @@ def get_config(arg=None):
         'Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666.v5, CC BY 4.0); '
         'Young Adult White Faces with Manipulated Versions (DeBruine and Jones 2017, doi '
         '10.6084/m9.figshare.4220517.v1, CC BY 4.0); official portraits of members of the US Congress (public domain); '
-        'expressions that were not photographed were made through a 3D face model (ICT-FaceKit, MIT, (c) 2020 USC ICT); '
+        'expressions not photographed were made through a 3D face model (ICT-FaceKit, MIT, (c) 2020 USC ICT); '
         'teeth are the insides of mouths of 13 people of the London Set'
     )
     config.data.licence = 'CC BY 4.0'
