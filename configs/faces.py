@@ -29,6 +29,7 @@ def get_config(arg=None):
         f'london_{number}'
         for number in ('002', '034', '036', '064', '094', '097', '099', '100', '113', '117', '127', '134', '139')
     )
+    config.data.cavity = 'london_064'  # rendered, with a tongue
     config.data.true_flow = True
     # Not a smile, or one of unknown kind: the mean of toothy and closed smiles is a mouth half open.
     config.data.exclude = ('smile_slight', 'unknown')

@@ -26,7 +26,7 @@ KEY = 'fvae_jax'
 # They become options of a command line.
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
-_EXEMPLARS = {'pixels': np.uint8, 'lip': np.float32, 'light': np.float32}
+_EXEMPLARS, _CAVITY = ('pixels', 'lip', 'light'), ('cavity', 'cavity_light')  # tensors of `Exemplars`
 _DEEPEST = 20  # folders of a tensor's name; those of the networks here have seven
 _LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
@@ -56,6 +56,8 @@ class Exemplars(NamedTuple):
       light: (n, 3) float32, the mean light of each owner's face, counted from black.
       eye_distance: px.
       expression: What their owners show.
+      cavity: What lies behind and below the teeth of a mouth that opens wide, (h, w, 4) uint8 likewise, or None.
+      cavity_light: (3,) float32, the mean light of its owner's face; None likewise.
     """
 
     pixels: np.ndarray
@@ -63,6 +65,8 @@ class Exemplars(NamedTuple):
     light: np.ndarray
     eye_distance: float
     expression: str
+    cavity: np.ndarray | None = None
+    cavity_light: np.ndarray | None = None
 
 
 class Bundle(NamedTuple):
@@ -106,7 +110,10 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
     if bundle.exemplars:
-        tensors |= {f'exemplars/{name}': np.ascontiguousarray(getattr(bundle.exemplars, name)) for name in _EXEMPLARS}
+        shown = {name: getattr(bundle.exemplars, name) for name in (*_EXEMPLARS, *_CAVITY)}
+        tensors |= {
+            f'exemplars/{name}': np.ascontiguousarray(value) for name, value in shown.items() if value is not None
+        }
     facts = {
         'version': VERSION,
         'config': config_lib.to_json(bundle.config),
@@ -175,16 +182,21 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
 def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Exemplars:
     """Raises ValueError unless the parts fit together."""
     pixels, lip, light = (tensors[name] for name in _EXEMPLARS)
-    count = len(pixels)
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 4 or not pixels.size:
-        raise ValueError(f'exemplars of shape {pixels.shape} and type {pixels.dtype}')
-    for name, value, shape in (('lip', lip, (count, 2)), ('light', light, (count, 3))):
-        if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
-            raise ValueError(f'exemplars/{name} of shape {value.shape} and type {value.dtype}')
+    cavity, cavity_light = map(tensors.get, _CAVITY)
+    for picture, axes in ((pixels, 4), *([] if cavity is None else [(cavity, 3)])):
+        fits = picture.dtype == np.uint8 and picture.ndim == axes and picture.shape[-1] == 4 and picture.size
+        if not fits or not picture[..., 3].any():
+            raise ValueError(f'exemplars of shape {picture.shape} and type {picture.dtype}')
+    numbers = [('lip', lip, (len(pixels), 2)), ('light', light, (len(pixels), 3))]
+    if cavity is not None:
+        numbers.append(('cavity_light', cavity_light, (3,)))
+    for name, value, shape in numbers:
+        if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+            raise ValueError(f'exemplars/{name} of shape {np.shape(value)}')
     distance, expression = float(facts['eye_distance']), str(facts['expression'])
     if not 0 < distance < np.inf or not _EXPRESSION.fullmatch(expression):
         raise ValueError(f'exemplars of {expression!r} with eyes {distance} px apart')
-    return Exemplars(pixels, lip, light, distance, expression)
+    return Exemplars(pixels, lip, light, distance, expression, cavity, cavity_light)
 
 
 def _one_line(error: Exception) -> str:

@@ -73,6 +73,11 @@ FIELDS: dict[str, Field] = {
         _each(str, _NAME),
         'photos: training people whose open mouths, without lips and skin, go into the model file as teeth for others',
     ),
+    'data.cavity': Field(
+        '',
+        _ANY,
+        'photos: a training person whose widest open mouth, real or synthetic, goes there too, to be seen below teeth',
+    ),
     'data.cache': Field('', _ANY, 'where built sets are kept; default $FVAE_CACHE or ~/.cache/fvae_jax'),
     'data.frame': Field(
         'tight',
@@ -208,6 +213,7 @@ CHANGEABLE = (
     'data.manual_dir',
     'data.cache',
     'data.exemplars',
+    'data.cavity',
     'data.note',
     'data.licence',
     'train.start',

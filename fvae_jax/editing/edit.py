@@ -165,7 +165,7 @@ class EditablePhoto:
         pixels = self.photo.eight_bit().pixels
         crop = align.align_crop(pixels, portrait.scale_transform(matrix, side / model.size), side)
         expression = bundle.exemplars.expression if bundle.exemplars else _TOOTHY
-        found = exemplar.cut(content_there.alpha, crop, model.frame, expression)
+        found = exemplar.cut(content_there.alpha, crop, model.frame, expression, bundle.exemplars)
         if found is None:
             raise InputError(f"photo '{self.photo.source}' shows no open mouth with teeth; take one that does")
         return found

@@ -3,7 +3,7 @@
 A network that minimizes squared errors paints the mean of all teeth. Here the opening that it predicts is filled from a
 photograph: an exemplar is placed rigidly, as teeth belong to the skull, where the middles of the upper inner lips meet
 in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, the
-painted color goes on.
+painted color goes on, and in a mouth that opens wide a cavity with a tongue, which is stretched to fit.
 """
 
 import dataclasses
@@ -28,6 +28,7 @@ _LEAST_GAIN, _LARGEST_GAIN = 0.6, 1.15
 _UNLIKE = 0.05  # uncovered share of the opening that a light twice as different is worth
 _SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
 _DARKEST = 0.7  # what is left of the light at that edge
+_WIDE = (0.2, 0.34)  # eye distances: openings less high than the first show no cavity, higher than the second all of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
 
 
@@ -48,33 +49,23 @@ class Donor(NamedTuple):
     lip: tuple[float, float] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
-    """An exemplar where it belongs.
+class Patch(NamedTuple):
+    """A picture where it belongs.
 
     Attributes:
       pixels: (h, w, 4) uint8, as `bundle.Exemplars` has them.
-      matrix: 2×3 similarity, crop px to px of the exemplar.
+      matrix: 2×3, crop px to px of the picture.
       gain: (3,) float32, by which its colors are multiplied.
-      shading: (size, size) float32 in [0, 1], of the crop: what lips leave of the light.
+      share: How much of it is seen.
     """
 
     pixels: np.ndarray
     matrix: np.ndarray
     gain: np.ndarray
-    shading: np.ndarray
+    share: float = 1.0
 
-    def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray) -> np.ndarray:
-        """Lays the exemplar over painted colors.
-
-        Args:
-          color: C, (h, w, 3) float32 in [-1, 1].
-          to_crop: 2×3 similarity, px of `color` to px of the model's crop.
-          shading: `shading` at the pixels of `color`, (h, w).
-
-        Returns:
-          (h, w, 3) float32 in [-1, 1].
-        """
+    def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray | float = 1.0) -> np.ndarray:
+        """Lays it over colors; for the arguments see `Placed.over`."""
         linear = self.matrix[:, :2] @ to_crop[:, :2]
         shift = self.matrix[:, :2] @ to_crop[:, 2] + self.matrix[:, 2]
         pixels, finer = self.pixels, float(np.sqrt(abs(np.linalg.det(linear))))
@@ -86,9 +77,39 @@ class Placed:
             color.shape[1::-1],
             flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
-        ) / np.float32(255)
-        light = np.clip(self.gain * laid[..., :3] * shading[..., None], 0, 1)
+        ) * np.float32(self.share / 255)
+        light = np.clip(self.gain * laid[..., :3] * shading, 0, 1)
         return np.float32(2 * light + (1 - laid[..., 3:]) * (color + 1) - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """An exemplar where it belongs.
+
+    Attributes:
+      teeth: The exemplar.
+      cavity: What lies behind and below in a mouth that opens wide; None where it does not.
+      shading: (size, size) float32 in [0, 1], of the crop: what lips leave of the light on teeth.
+    """
+
+    teeth: Patch
+    cavity: Patch | None
+    shading: np.ndarray
+
+    def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray) -> np.ndarray:
+        """Lays cavity and teeth over painted colors.
+
+        Args:
+          color: C, (h, w, 3) float32 in [-1, 1].
+          to_crop: 2×3 similarity, px of `color` to px of the model's crop.
+          shading: `shading` at the pixels of `color`, (h, w).
+
+        Returns:
+          (h, w, 3) float32 in [-1, 1].
+        """
+        if self.cavity is not None:
+            color = self.cavity.over(color, to_crop)
+        return self.teeth.over(color, to_crop, shading[..., None])
 
 
 def skin_light(crop: np.ndarray, frame: Frame) -> np.ndarray:
@@ -120,7 +141,7 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
 def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
     size = len(alpha)
     covered = cv2.warpAffine(
-        placed.pixels[..., 3], placed.matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        placed.teeth.pixels[..., 3], placed.teeth.matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     opening = alpha > _OPEN
     return 1 - float(covered[opening].mean()) / 255
@@ -145,14 +166,46 @@ def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Pl
     scale = exemplars.eye_distance / (distance * donor.zoom)
     there = exemplars.lip[donor.number] + [0, _TUCK * exemplars.eye_distance]
     matrix = np.column_stack([scale * np.eye(2), there - scale * lip])
-    ratio = np.maximum(skin_light(crop, frame), 0.02) / np.maximum(exemplars.light[donor.number], 0.02)
-    gain = np.clip(ratio.mean() ** _LIGHT, _LEAST_GAIN, _LARGEST_GAIN) * (ratio / ratio.mean()) ** _TINT
+    light = skin_light(crop, frame)
+    teeth = Patch(exemplars.pixels[donor.number], matrix, _gain(light, exemplars.light[donor.number]))
     inner = cv2.GaussianBlur(np.float32(alpha), (0, 0), _SHADE * distance)
     shading = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
-    return Placed(exemplars.pixels[donor.number], matrix, np.float32(gain), np.float32(shading))
+    return Placed(teeth, _cavity(exemplars, light, alpha, distance), np.float32(shading))
 
 
-def cut(alpha: np.ndarray, crop: np.ndarray, frame: Frame, expression: str) -> Exemplars | None:
+def _gain(light: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    ratio = np.maximum(light, 0.02) / np.maximum(owner, 0.02)
+    gain = np.clip(ratio.mean() ** _LIGHT, _LEAST_GAIN, _LARGEST_GAIN) * (ratio / ratio.mean()) ** _TINT
+    return np.float32(gain)
+
+
+def _cavity(exemplars: Exemplars, light: np.ndarray, alpha: np.ndarray, distance: float) -> Patch | None:
+    """Stretches the cavity to an opening, as a tongue follows its jaw: middles and deviations become the same."""
+    if exemplars.cavity is None:
+        return None
+    middle, deviation = _moments(_largest(alpha)[0] * alpha)
+    share = np.clip((4 * deviation[1] / distance - _WIDE[0]) / (_WIDE[1] - _WIDE[0]), 0, 1)
+    if not share:
+        return None
+    center, spread = _moments(exemplars.cavity[..., 3])
+    scale = spread / deviation
+    matrix = np.column_stack([np.diag(scale), center - scale * middle])
+    return Patch(exemplars.cavity, matrix, _gain(light, exemplars.cavity_light), float(share))
+
+
+def _moments(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the pixels of a map, (x, y) each; of an ellipse it reaches two deviations far."""
+    weights = weights / np.sum(weights, dtype=np.float64)
+    places = [np.arange(side) for side in weights.shape[::-1]]
+    along = weights.sum(0), weights.sum(1)
+    middle = [place @ weight for place, weight in zip(places, along)]
+    spread = [np.sqrt((place - m) ** 2 @ weight) for place, m, weight in zip(places, middle, along)]
+    return np.array(middle), np.array(spread)
+
+
+def cut(
+    alpha: np.ndarray, crop: np.ndarray, frame: Frame, expression: str, others: Exemplars | None
+) -> Exemplars | None:
     """Makes an exemplar of a mouth whose opening a network has found; None where it shows no teeth.
 
     Args:
@@ -160,6 +213,7 @@ def cut(alpha: np.ndarray, crop: np.ndarray, frame: Frame, expression: str) -> E
       crop: The face at any resolution, (S, S, 3) uint8.
       frame: Where the eyes lie in both.
       expression: What it shows.
+      others: Exemplars whose cavity goes with it.
     """
     lip = _upper_lip(alpha, frame)
     if lip is None:
@@ -171,29 +225,38 @@ def cut(alpha: np.ndarray, crop: np.ndarray, frame: Frame, expression: str) -> E
     pixels = np.rint(np.concatenate([inside * crop, 255 * inside], -1)).astype(np.uint8)
     lip, light = (lip + 0.5) * ratio - 0.5, skin_light(image_ops.to_float(crop), frame)
     return Exemplars(
-        pixels[None], np.float32(lip)[None], np.float32(light)[None], frame.eye_distance * len(crop), expression
+        pixels[None],
+        np.float32(lip)[None],
+        np.float32(light)[None],
+        frame.eye_distance * len(crop),
+        expression,
+        *((others.cavity, others.cavity_light) if others else ()),
     )
 
 
 def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
     """The middle of the upper edge of the largest opening, (x, y), px; None if it is too small to show teeth."""
-    least = _LEAST * (frame.eye_distance * len(alpha)) ** 2
-    count, patches, about, _ = cv2.connectedComponentsWithStats((alpha > _OPEN).astype(np.uint8))
-    if count < 2:
+    patch, left, width = _largest(alpha)
+    if not patch.any() or patch.sum() < _LEAST * (frame.eye_distance * len(alpha)) ** 2:
         return None
-    largest = 1 + int(np.argmax(about[1:, cv2.CC_STAT_AREA]))
-    if about[largest, cv2.CC_STAT_AREA] < least:
-        return None
-    left, width = about[largest, cv2.CC_STAT_LEFT], about[largest, cv2.CC_STAT_WIDTH]
     middle = left + (width - 1) / 2
     around = np.arange(int(np.floor(middle - width / 12)), int(np.ceil(middle + width / 12)) + 1)
     edges = []
     for column in around:
-        rows = np.flatnonzero(patches[:, column] == largest)
+        rows = np.flatnonzero(patch[:, column])
         if rows.size and rows[0]:
             above, first = alpha[rows[0] - 1, column], alpha[rows[0], column]
             edges.append(rows[0] - (first - _OPEN) / max(first - above, 1e-6))
     return np.array([middle, np.mean(edges)]) if edges else None
+
+
+def _largest(alpha: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """The largest patch of an opening, (size, size) bool, its first column, and how many it has."""
+    count, patches, about, _ = cv2.connectedComponentsWithStats((alpha > _OPEN).astype(np.uint8))
+    if count < 2:
+        return patches < 0, 0, 0
+    number = 1 + int(np.argmax(about[1:, cv2.CC_STAT_AREA]))
+    return patches == number, int(about[number, cv2.CC_STAT_LEFT]), int(about[number, cv2.CC_STAT_WIDTH])
 
 
 def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:

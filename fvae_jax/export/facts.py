@@ -105,7 +105,8 @@ def write(
 def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
     if exemplars is None:
         return None
-    (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes())
+    cavity = exemplars.cavity
+    (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes() + (b'' if cavity is None else cavity.tobytes()))
     return {
         'file': EXEMPLARS,
         'type': 'uint8, RGB multiplied by alpha',
@@ -114,6 +115,7 @@ def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | Non
         'light': exemplars.light.tolist(),
         'eye_distance': exemplars.eye_distance,
         'expression': exemplars.expression,
+        'cavity': None if cavity is None else {'shape': list(cavity.shape), 'light': exemplars.cavity_light.tolist()},
     }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Collection
 
 import ml_collections
 import numpy as np
@@ -20,9 +21,7 @@ _LIP = 5  # the middle of the upper inner lip among the points of a contour
 
 
 def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None:
-    """Cuts the mouths of `data.exemplars` out of their photos; None without such people.
-
-    Of each, the image with the widest open lips is taken, a real one.
+    """Cuts the mouths of `data.exemplars` and `data.cavity` out of their photos; None without such people.
 
     Args:
       config: The experiment.
@@ -36,41 +35,53 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
     frame, found = frame_lib.of(config), []
     distance = frame.eye_distance * _SIDE
     for name in config.data.exemplars:
-        if name not in faces.split.train:
-            raise InputError(f"data.exemplars names '{name}', who is not among the training people; name others")
-        number = _widest(faces, name)
-        record, contour = faces.data.records[number], faces.data[number]['lips']
-        image = _crop(config, frame, record.file)
-        contour = (contour + 0.5) * (_SIDE / config.data.image_size) - 0.5
-        inside = lips.inside(contour, _SIDE)
+        image, contour, expression = _mouth(config, faces, name, ('real',))
         across, up, down = (round(length * distance) for length in _BOX)
         x, y = np.rint(contour[_LIP]).astype(int)
         box = np.s_[max(y - up, 0) : y + down, max(x - across, 0) : x + across]
-        masked = np.dstack([image * inside[..., None], 255 * inside])[box]
+        masked = _inside(image, contour)[box]
         pixels = np.zeros((up + down, 2 * across, 4), np.uint8)
-        pixels[: masked.shape[0], : masked.shape[1]] = np.rint(masked)
-        light = exemplar.skin_light(image_ops.to_float(image), frame)
-        found.append((pixels, contour[_LIP] - [box[1].start, box[0].start], light, record.expression))
+        pixels[: masked.shape[0], : masked.shape[1]] = masked
+        found.append((pixels, contour[_LIP] - [box[1].start, box[0].start], _light(image, frame), expression))
     pixels, lip, light, expressions = zip(*found)
-    return Exemplars(
-        np.stack(pixels),
-        np.float32(lip),
-        np.float32(light),
-        distance,
-        max(sorted(set(expressions)), key=expressions.count),
-    )
+    expression = max(sorted(set(expressions)), key=expressions.count)
+    shown = Exemplars(np.stack(pixels), np.float32(lip), np.float32(light), distance, expression)
+    if not config.data.cavity:
+        return shown
+    image, contour, _ = _mouth(config, faces, config.data.cavity, ('real', 'synthetic'))
+    cavity = _inside(image, contour)
+    rows, columns = (np.flatnonzero(cavity[..., 3].any(axis)) for axis in (1, 0))
+    cavity = cavity[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return shown._replace(cavity=cavity, cavity_light=np.float32(_light(image, frame)))
 
 
-def _widest(faces: Faces, name: str) -> int:
+def _light(image: np.ndarray, frame: frame_lib.Frame) -> np.ndarray:
+    return exemplar.skin_light(image_ops.to_float(image), frame)
+
+
+def _inside(image: np.ndarray, contour: np.ndarray) -> np.ndarray:
+    """What lies within a contour, (_SIDE, _SIDE, 4) uint8, RGB multiplied by how much of a pixel does."""
+    covered = lips.inside(contour, _SIDE)[..., None]
+    return np.rint(np.concatenate([image * covered, 255 * covered], -1)).astype(np.uint8)
+
+
+def _mouth(
+    config: ml_collections.ConfigDict, faces: Faces, name: str, origins: Collection[str]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """The crop in which a person's lips are widest open, (_SIDE, _SIDE, 3) uint8, their contour, and the expression."""
+    if name not in faces.split.train:
+        raise InputError(f"data.exemplars and data.cavity: '{name}' is not among the training people; name others")
     areas = {
         i: lips.area(faces.data[i]['lips'])
         for i, record in enumerate(faces.data.records)
-        if record.identity == name and record.origin == 'real'
+        if record.identity == name and record.origin in origins
     }
     widest = max(areas, key=areas.get, default=None)
     if widest is None or not areas[widest]:
-        raise InputError(f"data.exemplars names '{name}', of whom no real image with lips in {lips.FILE} is there")
-    return widest
+        raise InputError(f"data.exemplars and data.cavity: no image of '{name}' has open lips in {lips.FILE}")
+    record, contour = faces.data.records[widest], faces.data[widest]['lips']
+    image = _crop(config, frame_lib.of(config), record.file)
+    return image, (contour + 0.5) * (_SIDE / config.data.image_size) - 0.5, record.expression
 
 
 def _crop(config: ml_collections.ConfigDict, frame: frame_lib.Frame, file: str) -> np.ndarray:

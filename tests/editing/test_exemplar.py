@@ -31,11 +31,11 @@ def test_the_middles_of_the_upper_lips_meet_and_the_scale_is_that_of_the_eyes():
     alpha = opening(16, 8, top=44.0, middle=30.0)
     placed = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT)
     scale = 80 / DISTANCE
-    np.testing.assert_allclose(placed.matrix[:, :2], scale * np.eye(2), rtol=1e-6)
+    np.testing.assert_allclose(placed.teeth.matrix[:, :2], scale * np.eye(2), rtol=1e-6)
     # 0.02 eye distances under the lip; the contour is known to a fraction of a pixel.
-    np.testing.assert_allclose(placed.matrix @ [30, 44, 1], [50, 20 + 0.02 * 80], atol=0.6 * scale)
+    np.testing.assert_allclose(placed.teeth.matrix @ [30, 44, 1], [50, 20 + 0.02 * 80], atol=0.6 * scale)
     enlarged = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.14), GRAY, alpha, TIGHT)
-    np.testing.assert_allclose(enlarged.matrix[0, 0], scale / 1.14)
+    np.testing.assert_allclose(enlarged.teeth.matrix[0, 0], scale / 1.14)
 
 
 def test_teeth_belong_to_the_skull():
@@ -43,7 +43,7 @@ def test_teeth_belong_to_the_skull():
     smiling = opening(16, 8, top=44.0, middle=30.0)
     donor = exemplar.choose(models.mouths(), GRAY, smiling, TIGHT)
     np.testing.assert_allclose(donor.lip, [30, 44], atol=0.6)
-    at = lambda alpha: exemplar.place(donor, GRAY, alpha, TIGHT).matrix
+    at = lambda alpha: exemplar.place(donor, GRAY, alpha, TIGHT).teeth.matrix
     np.testing.assert_array_equal(at(opening(8, 14, top=46.0, middle=31.0)), at(smiling))
     raised = at(opening(16, 8, top=41.0, middle=31.0))
     np.testing.assert_allclose((raised - at(smiling))[:, 2], [0, 3 * raised[0, 0]], atol=0.3 * raised[0, 0])
@@ -67,13 +67,13 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
 
 def test_teeth_are_as_light_as_the_face():
     donor, alpha = exemplar.Donor(models.mouths(), 0, 1.0), opening(16, 8)
-    alike = exemplar.place(donor, GRAY, alpha, TIGHT).gain
-    darker = exemplar.place(donor, GRAY - 0.5, alpha, TIGHT).gain
-    lighter = exemplar.place(donor, GRAY + 0.9, alpha, TIGHT).gain
+    alike = exemplar.place(donor, GRAY, alpha, TIGHT).teeth.gain
+    darker = exemplar.place(donor, GRAY - 0.5, alpha, TIGHT).teeth.gain
+    lighter = exemplar.place(donor, GRAY + 0.9, alpha, TIGHT).teeth.gain
     np.testing.assert_allclose(alike, 1, atol=1e-6)
     np.testing.assert_allclose(darker, np.sqrt(0.5), rtol=1e-5)
     np.testing.assert_allclose(lighter, 1.15, rtol=1e-5)  # bounded
-    reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).gain
+    reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).teeth.gain
     assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.9
 
 
@@ -100,7 +100,29 @@ def test_fine_teeth_do_not_shimmer_in_a_small_photo():
     shown.pixels[0, :, ::2, :3] = 0
     placed = exemplar.place(exemplar.Donor(shown, 0, 1.0), GRAY, opening(16, 8), TIGHT)
     row = placed.over(GRAY - 1, np.eye(2, 3), np.ones((SIZE, SIZE), np.float32))[47, 26:38]
-    assert np.ptp(row.mean(1)) < 0.25 and placed.matrix[0, 0] > 3.5
+    assert np.ptp(row.mean(1)) < 0.25 and placed.teeth.matrix[0, 0] > 3.5
+
+
+def test_a_cavity_is_stretched_to_a_wide_opening_and_teeth_lie_over_it():
+    cavity = np.zeros((40, 60, 4), np.uint8)
+    cavity[5:35, 10:50] = (120, 20, 20, 255)
+    shown = models.mouths()._replace(cavity=cavity, cavity_light=np.float32([0.5] * 3))
+    donor = exemplar.Donor(shown, 0, 1.0)
+    assert exemplar.place(donor, GRAY, opening(0.7 * DISTANCE, 0.15 * DISTANCE), TIGHT).cavity is None
+    wide = opening(0.6 * DISTANCE, 0.5 * DISTANCE, top=40.0, middle=31.5)
+    placed = exemplar.place(donor, GRAY, wide, TIGHT)
+    assert placed.cavity.share == 1
+    # The middle of the opening shows that of the cavity, its edges about those of the cavity.
+    np.testing.assert_allclose(placed.cavity.matrix @ [31.5, 40 + 0.25 * DISTANCE, 1], [29.5, 19.5], atol=0.3)
+    np.testing.assert_allclose(
+        placed.cavity.matrix @ [31.5 + 0.3 * DISTANCE, 40 + 0.25 * DISTANCE, 1], [29.5 + 23, 19.5], atol=2.5
+    )
+    made = placed.over(GRAY, np.eye(2, 3), placed.shading)
+    low = np.rint([31.5, 40 + 0.45 * DISTANCE]).astype(int)
+    np.testing.assert_allclose(made[low[1], low[0]], [120 / 127.5 - 1, 20 / 127.5 - 1, 20 / 127.5 - 1], atol=0.02)
+    assert made[43, 33, 2] > 0.2  # a tooth
+    less = exemplar.place(donor, GRAY, opening(0.6 * DISTANCE, 0.27 * DISTANCE), TIGHT).cavity
+    assert 0.2 < less.share < 0.8
 
 
 @pytest.fixture(scope='module')
@@ -123,25 +145,28 @@ def test_edits_show_them_and_strength_0_is_the_photo(editor):
     assert (made != painted).any()
     # The donor is the face's, not the edit's.
     weaker = editor.change(face, editor.edited_latent(face, {'smile': 2.5})).content.exemplar
-    np.testing.assert_array_equal(weaker.pixels, change.content.exemplar.pixels)
+    np.testing.assert_array_equal(weaker.teeth.pixels, change.content.exemplar.teeth.pixels)
 
 
 def test_a_model_file_holds_them(editor, tmp_path):
     path = tmp_path / 'model.safetensors'
-    bundle_lib.save(path, editor.bundle, half=True)
+    shown = editor.bundle.exemplars
+    whole = shown._replace(cavity=shown.pixels[1], cavity_light=shown.light[1])
+    bundle_lib.save(path, editor.bundle._replace(exemplars=whole), half=True)
     read = bundle_lib.load(path).exemplars
-    for name, value in editor.bundle.exemplars._asdict().items():
+    for name, value in whole._asdict().items():
         np.testing.assert_array_equal(getattr(read, name), value)
         assert np.asarray(getattr(read, name)).dtype == np.asarray(value).dtype
     bundle_lib.save(path, editor.bundle._replace(exemplars=None))
     assert bundle_lib.load(path).exemplars is None
-    shown = editor.bundle.exemplars
     for broken in (
         {'pixels': shown.pixels[..., :3]},
         {'lip': shown.lip[:1]},
         {'light': shown.light + np.float32(np.nan)},
         {'eye_distance': 0.0},
         {'expression': 'no/name'},
+        {'cavity': shown.pixels[0]},
+        {'cavity': shown.pixels[0, ..., :3], 'cavity_light': shown.light[0]},
     ):
         bundle_lib.save(path, editor.bundle._replace(exemplars=shown._replace(**broken)))
         with pytest.raises(InputError, match='damaged'):

@@ -436,7 +436,9 @@ def test_a_plain_model(tmp_path, open_page, form):
 @pytest.mark.parametrize('eye_distance', [30.0, 160.0])
 def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
     """The page chooses, places and lights them as `fvae edit` does, whether they are finer than the photo or not."""
-    bundle = bundle_lib.load()._replace(exemplars=models.mouths(eye_distance=eye_distance))
+    mouths = models.mouths(eye_distance=eye_distance)
+    mouths = mouths._replace(cavity=mouths.pixels[1], cavity_light=mouths.light[1])
+    bundle = bundle_lib.load()._replace(exemplars=mouths)
     folder = tmp_path / 'site'
     folder_lib.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)

@@ -12,6 +12,7 @@ const [LEAST_GAIN, LARGEST_GAIN] = [0.6, 1.15];
 const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
 const DARKEST = 0.7; // what is left of the light at that edge
+const WIDE = [0.2, 0.34]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -69,7 +70,8 @@ function uncovered({pixels, width, height, matrix}, alpha, size) {
  * Places an exemplar in the opening of an edit.
  *
  * @param alpha how much of a pixel of the crop is new
- * @returns {pixels, width, height, matrix: crop px to its px, gain, shading: per pixel of the crop}; null where nothing opens
+ * @returns {pixels, width, height, matrix: crop px to its px, gain, shading: per pixel of the crop, cavity: what lies below, or
+ *   null}; null where nothing opens
  */
 export function place({exemplars, size, goals}, {number, zoom, lip: known}, light, alpha) {
   const distance = goals[1][0] - goals[0][0];
@@ -80,16 +82,48 @@ export function place({exemplars, size, goals}, {number, zoom, lip: known}, ligh
   const {width, height, eyeDistance} = exemplars;
   const scale = eyeDistance / (distance * zoom);
   const [x, y] = exemplars.lip[number];
-  const ratio = light.map((value, c) => Math.max(value, 0.02) / Math.max(exemplars.light[number][c], 0.02));
-  const lighter = Math.min(Math.max(mean(ratio) ** LIGHT, LEAST_GAIN), LARGEST_GAIN);
   return {
     pixels: exemplars.pixels[number],
     width,
     height,
     matrix: {a: scale, b: 0, x: x - scale * lip[0], y: y + TUCK * eyeDistance - scale * lip[1]},
-    gain: ratio.map((value) => lighter * (value / mean(ratio)) ** TINT),
+    gain: gainOf(light, exemplars.light[number]),
     shading: blurred(alpha, size, SHADE * distance).map((inner) => DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1)),
+    cavity: placeCavity(exemplars.cavity, light, alpha, size, distance),
   };
+}
+
+function gainOf(light, owner) {
+  const ratio = light.map((value, c) => Math.max(value, 0.02) / Math.max(owner[c], 0.02));
+  const lighter = Math.min(Math.max(mean(ratio) ** LIGHT, LEAST_GAIN), LARGEST_GAIN);
+  return ratio.map((value) => lighter * (value / mean(ratio)) ** TINT);
+}
+
+/** Stretches the cavity to an opening, as a tongue follows its jaw: middles and deviations become the same. */
+function placeCavity(cavity, light, alpha, size, distance) {
+  if (!cavity) return null;
+  const opening = new Float32Array(size * size);
+  for (const i of largestPatch(alpha, size)) opening[i] = alpha[i];
+  const [middle, deviation] = moments(opening, size);
+  const share = Math.min(Math.max((4 * deviation[1] / distance - WIDE[0]) / (WIDE[1] - WIDE[0]), 0), 1);
+  if (share === 0) return null;
+  const {pixels, width, height} = cavity;
+  const [center, spread] = moments(Float32Array.from({length: width * height}, (_, i) => pixels[4 * i + 3]), width);
+  const scale = [0, 1].map((axis) => spread[axis] / deviation[axis]);
+  const shift = [0, 1].map((axis) => center[axis] - scale[axis] * middle[axis]);
+  return {pixels, width, height, scale, shift, gain: gainOf(light, cavity.light), share};
+}
+
+/** Mean and standard deviation of the pixels of a map, [x, y] each. */
+function moments(weights, width) {
+  const sums = [0, 0, 0, 0, 0];
+  weights.forEach((weight, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    [1, x, y, x * x, y * y].forEach((value, n) => { sums[n] += weight * value; });
+  });
+  const [total, ...rest] = sums;
+  const [x, y, xx, yy] = rest.map((sum) => sum / total);
+  return [[x, y], [Math.sqrt(xx - x * x), Math.sqrt(yy - y * y)]];
 }
 
 /** The middle of the upper edge of the largest opening, [x, y]; null if it is too small to show teeth. */

@@ -7,8 +7,14 @@ function withPixels(told, packed) {
   if (!told) return null;
   const {shape: [count, height, width, channels], lip, light, eye_distance: eyeDistance, expression} = told;
   const one = height * width * channels;
+  const cavity = told.cavity && {
+    width: told.cavity.shape[1],
+    height: told.cavity.shape[0],
+    light: told.cavity.light,
+    pixels: packed.subarray(count * one),
+  };
   const pixels = Array.from({length: count}, (_, n) => packed.subarray(n * one, (n + 1) * one));
-  return {count, width, height, lip, light, eyeDistance, expression, pixels};
+  return {count, width, height, lip, light, eyeDistance, expression, pixels, cavity};
 }
 
 /**

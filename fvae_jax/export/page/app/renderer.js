@@ -66,7 +66,7 @@ export class Renderer {
     this.#target('out', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE);
     const {warp} = this.#programs;
     gl.useProgram(warp);
-    ['doubled', 'field', 'content', 'noise', 'teeth', 'lips'].forEach((name, unit) => {
+    ['doubled', 'field', 'content', 'noise', 'teeth', 'cavity', 'lips'].forEach((name, unit) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_2D, this.#textures[name].texture);
       gl.uniform1i(gl.getUniformLocation(warp, name), unit);
@@ -89,6 +89,13 @@ export class Renderer {
     set('toTeeth', '4f', ...at(toTeeth));
     set('finer', '1f', Math.hypot(toTeeth.a, toTeeth.b));
     set('gain', '3f', ...(teeth?.gain ?? [0, 0, 0]));
+    const {cavity} = teeth ?? {};
+    set('toCrop', '4f', ...at(toCrop));
+    set('cavityScale', '2f', ...(cavity?.scale ?? [1, 1]));
+    set('cavityShift', '2f', ...(cavity?.shift ?? [0, 0]));
+    set('cavityGain', '3f', ...(cavity?.gain ?? [0, 0, 0]));
+    set('cavityShare', '1f', cavity?.share ?? 0);
+    set('cavityFiner', '1f', Math.hypot(toCrop.a, toCrop.b) * Math.sqrt((cavity?.scale[0] ?? 1) * (cavity?.scale[1] ?? 1)));
     set('noiseOrigin', '2i', box.x, box.y);
     set('grain', '1f', grain);
     set('light', '1f', light);
@@ -158,8 +165,11 @@ export class Renderer {
     for (const name of ['field', 'content']) {
       this.#upload(name, refined.side, refined.side, gl.RGBA32F, gl.RGBA, gl.FLOAT, refined[name]);
     }
-    const {pixels, width, height, lips} = refined.teeth ?? NO_TEETH;
-    this.#upload('teeth', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    const teeth = refined.teeth ?? NO_TEETH;
+    const {lips} = teeth;
+    for (const [name, {pixels, width, height}] of [['teeth', teeth], ['cavity', teeth.cavity ?? NO_TEETH]]) {
+      this.#upload(name, width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    }
     const side = refined.teeth ? refined.side : 1;
     this.#upload('lips', side, side, gl.R32F, gl.RED, gl.FLOAT, lips);
   }

@@ -39,8 +39,11 @@ void main() {
 export const WARP = `#version 300 es
 precision highp float;
 precision highp sampler2D;
-uniform sampler2D doubled, field, content, noise, teeth, lips;
-uniform vec4 toFine, toSource, toTeeth;
+uniform sampler2D doubled, field, content, noise, teeth, cavity, lips;
+uniform vec4 toFine, toSource, toTeeth, toCrop;
+uniform vec2 cavityScale, cavityShift;
+uniform vec3 cavityGain;
+uniform float cavityShare, cavityFiner;
 uniform vec3 gain;  // of teeth
 uniform float finer;  // px of teeth to one of the output; 0 without teeth
 uniform vec2 turn;  // a displacement of crop px to one of source px
@@ -90,17 +93,17 @@ vec3 sharp(vec2 p) {
   return floor(clamp(sum, 0.0, 1.0) * 255.0 + 0.5) / 255.0;
 }
 
-vec4 tooth(ivec2 at) {
-  return all(greaterThanEqual(at, ivec2(0))) && all(lessThan(at, textureSize(teeth, 0))) ? texelFetch(teeth, at, 0) : vec4(0);
+vec4 inside(sampler2D map, ivec2 at) {
+  return all(greaterThanEqual(at, ivec2(0))) && all(lessThan(at, textureSize(map, 0))) ? texelFetch(map, at, 0) : vec4(0);
 }
 
-/* Bicubic, or, of a finer exemplar, the mean by a Gaussian of 0.45 output pixels; zero outside. */
-vec4 exemplar(vec2 q) {
+/* Bicubic, or, of a picture \`finer\` than the output, the mean by a Gaussian of 0.45 output pixels; zero outside. */
+vec4 exemplar(sampler2D map, vec2 q, float finer) {
   vec4 sum = vec4(0);
   if (finer <= 1.0) {
     ivec2 low = ivec2(floor(q)) - 1;
     vec4 wx = cubic(fract(q.x)), wy = cubic(fract(q.y));
-    for (int j = 0; j < 4; j++) for (int i = 0; i < 4; i++) sum += wx[i] * wy[j] * tooth(low + ivec2(i, j));
+    for (int j = 0; j < 4; j++) for (int i = 0; i < 4; i++) sum += wx[i] * wy[j] * inside(map, low + ivec2(i, j));
     return clamp(sum, 0.0, 1.0);
   }
   float total = 0.0;
@@ -109,7 +112,7 @@ vec4 exemplar(vec2 q) {
     ivec2 at = ivec2(floor(q + 0.5)) + ivec2(i, j);
     vec2 off = (vec2(at) - q) / (0.45 * finer);
     float weight = exp(-0.5 * dot(off, off));
-    sum += weight * tooth(at);
+    sum += weight * inside(map, at);
     total += weight;
   }
   return sum / total;
@@ -146,9 +149,12 @@ void main() {
   if (alpha > 0.0) {
     vec3 added = clamp(extra.rgb, -1.0, 1.0);
     if (finer > 0.0) {
-      vec4 inside = exemplar(similarity(toTeeth, p));
-      vec3 lit = clamp(gain * inside.rgb * fine(lips, q).r, 0.0, 1.0);
-      added = 2.0 * lit + (1.0 - inside.a) * (added + 1.0) - 1.0;
+      if (cavityShare > 0.0) {
+        vec4 behind = cavityShare * exemplar(cavity, cavityScale * similarity(toCrop, p) + cavityShift, cavityFiner);
+        added = 2.0 * clamp(cavityGain * behind.rgb, 0.0, 1.0) + (1.0 - behind.a) * (added + 1.0) - 1.0;
+      }
+      vec4 tooth = exemplar(teeth, similarity(toTeeth, p), finer);
+      added = 2.0 * clamp(gain * tooth.rgb * fine(lips, q).r, 0.0, 1.0) + (1.0 - tooth.a) * (added + 1.0) - 1.0;
     }
     float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
     ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);
