@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.evaluation.statistics import known_interval
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column
 from fvae_jax.ops import image as image_ops
 
@@ -48,7 +48,7 @@ def lpips_available() -> bool:
 
 def cells(scores: Mapping[str, np.ndarray], names: Sequence[str], people: Sequence[str]) -> list[Cell]:
     """The means of scores, with intervals over people, as cells of a table."""
-    return [known_interval(scores[name], people) if name in scores else LPIPS_MISSING for name in names]
+    return [bootstrap_interval(scores[name], people) if name in scores else LPIPS_MISSING for name in names]
 
 
 class Judge:

@@ -39,6 +39,11 @@ class Column(NamedTuple):
         """Its name in files and figures."""
         return f'{self.group}, {self.heading}' if self.group else self.heading
 
+    @property
+    def full_name(self) -> str:
+        """Its name and its unit."""
+        return f'{self.name}, {self.unit}' if self.unit else self.name
+
 
 class Row(NamedTuple):
     """A row of a table.

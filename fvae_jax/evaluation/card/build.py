@@ -1,6 +1,7 @@
 """The numbers that a model card needs, measured on the people that a training run never saw."""
 
 import pathlib
+from collections.abc import Mapping
 
 import ml_collections
 import numpy as np
@@ -55,36 +56,33 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     pairs = cases.pairs(faces, 'test', config).where(
         lambda pair: {pair.source_expression, pair.target_expression} == {index.NEUTRAL, SMILE}
     )
-    scores = reconstruction.score(judge, entries, pairs)
     what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
+    makers = {method.name: method.reconstruct for method in entries}
+    scores = scoring.score(judge, pairs, makers, ('target', 'source', 'target'), 'reconstruction')
     moved = edits_lib.movements(ours, ways)
+    edited = [
+        edits_lib.strength_table(moved),
+        edits_lib.identity_table(judge, ours, ways),
+        edits_lib.texture_table(ours, network, ways),
+        edits_lib.expression_table(ours, edits, origins),
+    ]
+    # From neutral to the smile comes first.
+    smiled = next(iter(moved.values()))['mouth_corner_lift']
+    compared = _compared(pairs.people, scores[entries[0].name], scores[ours.name], smiled)
+    grouped = [groups.composition(people, faces.split), groups.comparison(people, faces.split, compared)]
+    measured = (
+        f'What is measured is {ours.name}: the reconstructions of the first table, and how far neutral faces smile.'
+    )
     sections = [
         Section(
             "Reconstruction with the target's latent",
             _RECONSTRUCTION,
-            [reconstruction.reconstruction_table(scores, what)],
+            [reconstruction.reconstruction_table(scores, pairs.people, what)],
         ),
-        Section(
-            'Editing (Algorithm 1)',
-            f'{_EDITING} What edits is {ours.name}.',
-            [
-                edits_lib.strength_table(moved),
-                edits_lib.identity_table(judge, ours, ways),
-                edits_lib.texture_table(ours, network, ways),
-                edits_lib.expression_table(ours, edits, origins),
-            ],
-        ),
-        Section(
-            'Groups of people',
-            f'What is measured is {ours.name}: the reconstructions of the first table, and how '
-            'far neutral faces smile.',
-            [
-                groups.composition(people, faces.split),
-                groups.comparison(people, faces.split, _by_group(scores, ours.name, moved)),
-            ],
-        ),
+        Section('Editing (Algorithm 1)', f'{_EDITING} What edits is {ours.name}.', edited),
+        Section('Groups of people', measured, grouped),
     ]
-    known = cases.known_flows(faces, config).where(lambda case: case.pair.source_expression == index.NEUTRAL)
+    known = cases.known_flows(faces, config).where(lambda pair: pair.source_expression == index.NEUTRAL)
     if len(known):
         sections.append(Section('True flow', _FLOW, reconstruction.flow_tables(known, network, origins)))
     facts = {**run.facts(), 'made by': '`fvae card RUN --people CSV --out FILE.md`'}
@@ -100,21 +98,15 @@ def _origins(faces: Faces) -> dict[str, str]:
     return {expression: ' and '.join(sorted(kinds)) for expression, kinds in seen.items()}
 
 
-def _by_group(scores: scoring.Scores, ours: str, moved: edits_lib.Movements) -> list[groups.Measure]:
-    """What groups of people are compared in."""
-    copy, own = next(iter(scores.by_row.values())), scores.by_row[ours]
-    once = np.ones(len(scores.people))
+def _compared(
+    people: list[str], copied: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], smiled: scoring.Movement
+) -> list[groups.Measure]:
+    """What groups of people are compared in, by the scores of copying and of the model, and by how far faces smile."""
     gains = [
-        groups.Measure(Column(heading, 'dB over copying', 2, 'higher'), scores.people, own[name] - copy[name], once)
+        groups.Measure(Column(heading, 'dB over copying', 2, 'higher'), people, own[name] - copied[name])
         for name, heading in (('psnr', 'PSNR'), ('psnr_mouth', 'mouth PSNR'))
     ]
-    lpips = groups.Measure(metrics.COLUMNS['lpips'], scores.people, own.get('lpips'), once, metrics.LPIPS_MISSING)
-    # From neutral to the smile comes first.
-    wanted, real, made = next(iter(moved.values()))
-    lift = groups.Measure(
-        Column('mouth-corner lift', '% of the own smile at strength 1', 0),
-        wanted.people,
-        100 * made[:, edits_lib.FULL, edits_lib.LIFT],
-        real[:, edits_lib.LIFT],
-    )
-    return [*gains, lpips, lift]
+    lpips = groups.Measure(metrics.COLUMNS['lpips'], people, own.get('lpips'), missing=metrics.LPIPS_MISSING)
+    column = Column('mouth-corner lift', '% of the own smile at strength 1', 0)
+    made = smiled.made[edits_lib.STRENGTHS.index(1.0)]
+    return [*gains, lpips, groups.Measure(column, smiled.people, 100 * made, smiled.real)]

@@ -9,8 +9,8 @@ import numpy as np
 
 from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.statistics import Value, bootstrap_ratio
-from fvae_jax.evaluation.tables import Cell, Column, Row, Table
+from fvae_jax.evaluation.statistics import Value, bootstrap_interval
+from fvae_jax.evaluation.tables import Column, Row, Table
 
 COLUMNS = ('identity', 'age', 'gender', 'ethnicity')
 UNKNOWN = 'unknown'
@@ -43,14 +43,14 @@ class Measure(NamedTuple):
       column: Its place in the table.
       people: Whose each case is, (cases,).
       parts: (cases,); None if it could not be measured.
-      wholes: (cases,); ones for a mean.
+      wholes: (cases,); None for a mean.
       missing: Why it could not be measured.
     """
 
     column: Column
     people: Sequence[str]
     parts: np.ndarray | None
-    wholes: np.ndarray
+    wholes: np.ndarray | None = None
     missing: str = ''
 
     def of(self, chosen: set[str]) -> Value | str:
@@ -58,7 +58,8 @@ class Measure(NamedTuple):
         if self.parts is None:
             return self.missing
         here = np.isin(self.people, sorted(chosen))
-        return bootstrap_ratio(self.parts[here], self.wholes[here], np.asarray(self.people)[here])
+        wholes = None if self.wholes is None else self.wholes[here]
+        return bootstrap_interval(self.parts[here], np.asarray(self.people)[here], wholes)
 
 
 def read_people(path: pathlib.Path) -> dict[str, Person]:
@@ -153,17 +154,11 @@ def composition(people: Mapping[str, Person], split: Split) -> Table:
     groups = divide(people, [name for part in split for name in part])
     rows = []
     for label, members in groups.items():
-        counts: list[Cell] = [len(members & set(part)) for part in split]
+        counts = [len(members & set(part)) for part in split]
         rows.append(Row(label, [100 * counts[0] / len(split.train), *counts]))
     columns = [Column('share', '% of the training people', 0), *(Column(name, 'people', 0) for name in split._fields)]
-    return Table(
-        'composition',
-        'Who the people are',
-        'Everyone of the set, as its table of people says.',
-        columns,
-        rows,
-        row_heading='group',
-    )
+    caption = 'Everyone of the set, as its table of people says.'
+    return Table('composition', 'Who the people are', caption, columns, rows, row_heading='group')
 
 
 def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Measure]) -> Table:
@@ -179,13 +174,12 @@ def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Me
     rows = []
     for label, members in groups.items():
         chosen = members & measured
-        counts: list[Cell] = [len(chosen), int(np.isin(measures[0].people, sorted(chosen)).sum())]
-        values = (
-            [measure.of(chosen) for measure in measures]
-            if len(chosen) >= FEWEST
-            else [TOO_FEW] + [None] * (len(measures) - 1)
-        )
-        rows.append(Row(label, [*counts, *values]))
+        if len(chosen) >= FEWEST:
+            values = [measure.of(chosen) for measure in measures]
+        else:
+            values = [TOO_FEW, *[None] * (len(measures) - 1)]
+        pairs = int(np.isin(measures[0].people, sorted(chosen)).sum())
+        rows.append(Row(label, [len(chosen), pairs, *values]))
     columns = [Column('people', '', 0), Column('pairs', '', 0), *(measure.column for measure in measures)]
     caption = (
         f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '

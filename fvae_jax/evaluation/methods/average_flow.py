@@ -40,13 +40,11 @@ class AverageFlow(base.Method):
         to_rest, from_rest = ways
         return optical_flow.compose(from_rest, to_rest)
 
-    def reconstruct(self, pair: cases.Pair) -> np.ndarray | None:
-        """Warps S along the average flow of its labels."""
-        return self.edit(pair.source, pair.source_expression, pair.target_expression, 1.0)
+    def flow(self, pair: cases.Pair) -> np.ndarray | None:
+        """The average flow of the labels of S and T."""
+        return self.displacement(pair.source_expression, pair.target_expression)
 
     def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray | None:
         """Warps a crop along `strength` times the average flow."""
         displacement = self.displacement(source, target)
-        if displacement is None:
-            return None
-        return base.warp_crop(crop, strength * displacement)
+        return None if displacement is None else base.warp_crop(crop, strength * displacement)

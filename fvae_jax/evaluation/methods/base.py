@@ -33,9 +33,13 @@ class Method:
 
     name: str
 
+    def flow(self, pair: Pair) -> np.ndarray | None:
+        """Tells where each pixel of T lies in S, from what the method may know of T (Table 1), (H, W, 2), px."""
+
     def reconstruct(self, pair: Pair) -> np.ndarray | None:
-        """Makes T from S and what the method may know of T (Table 1), (H, W, 3) float32 in [-1, 1]."""
-        del pair
+        """Makes T from S, by default along `flow`: (H, W, 3) float32 in [-1, 1]."""
+        flow = self.flow(pair)
+        return None if flow is None else warp_crop(pair.source, flow)
 
     def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray | None:
         """Changes the expression of a crop without any target photo (Algorithm 1, Fig. 4).
@@ -49,7 +53,6 @@ class Method:
         Returns:
           (H, W, 3) float32 in [-1, 1].
         """
-        del crop, source, target, strength
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray | None:
         """Makes the frame between two crops of one person (Algorithm 2, Fig. 6).
@@ -62,4 +65,3 @@ class Method:
         Returns:
           (H, W, 3) float32 in [-1, 1].
         """
-        del first, second, t

@@ -11,6 +11,10 @@ class Copy(base.Method):
 
     name = 'copy'
 
+    def flow(self, pair: cases.Pair) -> np.ndarray:
+        """Nothing moves."""
+        return np.zeros((*pair.source.shape[:2], 2), np.float32)
+
     def reconstruct(self, pair: cases.Pair) -> np.ndarray:
         """Returns S."""
         return pair.source

@@ -38,9 +38,9 @@ class OpticalFlow(base.Method):
 
     name = f'optical flow ({KIND})'
 
-    def reconstruct(self, pair: cases.Pair) -> np.ndarray:
-        """Warps S along the flow from the true T."""
-        return base.warp_crop(pair.source, estimate(pair.source, pair.target))
+    def flow(self, pair: cases.Pair) -> np.ndarray:
+        """The flow from the true T."""
+        return estimate(pair.source, pair.target)
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Interpolates along both flows (Baker et al., 2011), where an image counts by t and visibility.

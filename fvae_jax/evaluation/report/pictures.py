@@ -72,12 +72,9 @@ def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: 
         rows.append([*made, edit.truth])
     path = _file(context, 'figure2', method)
     grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
-    return Figure(
-        f'Figure 2, traversal along each direction, {method.name}',
-        'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.',
-        path,
-        f'A row of edits of growing strength for each expression, by {method.name}.',
-    )
+    title = f'Figure 2, traversal along each direction, {method.name}'
+    caption = 'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.'
+    return Figure(title, caption, path, f'A row of edits of growing strength for each expression, by {method.name}.')
 
 
 def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
@@ -89,12 +86,9 @@ def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
     ]
     path = context.drawings / f'figure4{block}.png'
     grids.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
-    return Figure(
-        f'Figure 4{block}, {source} → {target}',
-        'From the source alone, strength 1; the last column is the person, for comparison.',
-        path,
-        f'Faces edited from {source} to {target} by each method.',
-    )
+    caption = 'From the source alone, strength 1; the last column is the person, for comparison.'
+    alt = f'Faces edited from {source} to {target} by each method.'
+    return Figure(f'Figure 4{block}, {source} → {target}', caption, path, alt)
 
 
 def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
@@ -106,50 +100,42 @@ def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
     path = _file(context, 'figure5', method)
     columns = [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}']
     grids.grid(rows, columns, None, path)
-    return Figure(
-        f'Figure 5, {expression} suppressed and magnified, {method.name}',
-        'The photo is in the middle.',
-        path,
-        f'Faces with less and with more {expression} than in the photo, by {method.name}.',
-    )
+    title = f'Figure 5, {expression} suppressed and magnified, {method.name}'
+    alt = f'Faces with less and with more {expression} than in the photo, by {method.name}.'
+    return Figure(title, 'The photo is in the middle.', path, alt)
 
 
 def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], list[Table]]:
-    path, kept = context.drawings / 'figure7.png', []
+    path, editor, kept = context.drawings / 'figure7.png', context.run.editor, []
     for (edit,) in edits.batches(1, 'Figure 7'):
         large = _large_crop(context, edit)
         if large is not None:
-            face = context.run.editor.encode(edit.start)
-            latent = context.run.editor.edited_latent(face, {edit.target: 1.0})
-            pictures = figure7.upsample(large, face.crop, context.run.editor.displacement(face, latent))
+            face = editor.encode(edit.start)
+            displacement = editor.displacement(face, editor.edited_latent(face, {edit.target: 1.0}))
+            pictures = figure7.upsample(large, face.crop, displacement)
             if not kept:
-                write.write_png(path, figure7.draw(pictures))
-            kept.append(pictures.sharpness())
+                write.write_png(path, figure7.draw(large, displacement, pictures))
+            kept.append(figure7.sharpness(large, pictures))
     if not kept:
         return [], []
     rows = []
     for (kind, way), label in _WAYS.items():
         values = np.asarray([sharpness[kind][way] for sharpness in kept])
         rows.append(Row(label, [float(values.mean()), float(values.min()), float(values.max())], ours=way == 1))
-    size = context.run.config.data.image_size
-    table = Table(
-        'upsampling',
-        f'Figure 7 in numbers, {size} to {figure7.SIDE} px',
+    columns = [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)]
+    title = f'Figure 7 in numbers, {editor.size} to {figure7.SIDE} px'
+    caption = (
         f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people; pixels are moved, and '
         f'nothing is added. Printed, pixels should keep less than {figure7.PIXELS_KEEP_LESS_THAN}, flow '
-        f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.',
-        [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
-        rows,
-        row_heading='way',
+        f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.'
     )
-    figure = Figure(
-        'Figure 7, enlarging pixels or flow',
+    table = Table('upsampling', title, caption, columns, rows, row_heading='way')
+    caption = (
         'Source and flow above; below, the same edit with its output enlarged, and with its flow enlarged: first as '
-        'printed, all of it bilinear, then as photos are edited.',
-        path,
-        'A face, its flow, and the edit enlarged in two ways with two kinds of kernels.',
+        'printed, all of it bilinear, then as photos are edited.'
     )
-    return [figure], [table]
+    alt = 'A face, its flow, and the edit enlarged in two ways with two kinds of kernels.'
+    return [Figure('Figure 7, enlarging pixels or flow', caption, path, alt)], [table]
 
 
 def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:

@@ -85,8 +85,8 @@ def test_groups_of_a_few_people():
     who = list('aabbccddee')
     gain = np.asarray([1.0, 1, 2, 2, 3, 3, 10, 10, 10, 10])
     measures = [
-        groups.Measure(Column('gain'), who, gain, np.ones(10)),
-        groups.Measure(Column('LPIPS'), who, None, np.ones(10), 'not there'),
+        groups.Measure(Column('gain'), who, gain),
+        groups.Measure(Column('LPIPS'), who, None, missing='not there'),
         groups.Measure(Column('share'), list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
     ]
     found = cells(groups.comparison(people, split, measures))

@@ -82,16 +82,13 @@ def draw_figures(folder):
     crops = [[face.image('smile', strength) for strength in (0.0, 0.5, 1.0)] for face in faces]
     grids.grid([*crops, [None, *crops[0][1:]]], ['S', LONG, AWKWARD], ['one', LONG, AWKWARD], folder / 'faces.png')
     figures.dots_with_intervals(table_1(), ['PSNR', 'LPIPS', 'sharpness'], folder / 'dots.png')
-    curve = figures.Curve((20, 40, 60), (10, 30, 50), (30, 50, 70))
+    curve = [Value(20, 10, 30), Value(40, 30, 50), Value(60, 50, 70)]
     figures.strength_plot(TS, {'mouth width': curve, AWKWARD: curve}, folder / 'strength.png')
     figures.interpolation_plot(
         TS, {'PSNR': {AWKWARD: curve, 'VAE': curve}, 'LPIPS': {'VAE': curve}}, folder / 'interpolation.png'
     )
     figures.precision_recall_plot(
-        {
-            'mask': figures.Detection(TS, (0.2, 0.4, 0.6), (0.9, 0.5, 0.1)),
-            'edges': figures.Detection([0.5], [0.3], [0.4]),
-        },
+        {'mask': ((0.2, 0.4, 0.6), (0.9, 0.5, 0.1)), 'alpha': ((0.3, 0.4, 0.5), (0.8, 0.4, 0.3))},
         0.05,
         folder / 'mask #1.png',
     )
@@ -327,7 +324,7 @@ def test_two_tables_of_one_name_are_refused(tmp_path):
 
 def test_plots_are_as_wide_as_the_page_and_the_same_bytes_each_time(tmp_path):
     def plot(name, middle):
-        curve = figures.Curve((0.2, middle, 0.6), (0.1, 0.3, 0.5), (0.3, 0.5, 0.7))
+        curve = [Value(0.2, 0.1, 0.3), Value(middle, 0.3, 0.5), Value(0.6, 0.5, 0.7)]
         figures.interpolation_plot(TS, {'PSNR': {'FVAE': curve}}, tmp_path / name)
         return (tmp_path / name).read_bytes()
 
