@@ -79,4 +79,4 @@ def _score(argv: Sequence[str]) -> None:
     from fvae_jax.evaluation.study import score
 
     result = score.score(args.answers, args.key)
-    print('\n'.join([markdown.table(score.table(result)), '', *score.left_out(result)]).rstrip())
+    print('\n'.join([markdown.table(score.table(result)), '', *result.dropped, *result.replaced]).rstrip())

@@ -183,16 +183,16 @@ def test_the_rules_of_the_paper(study, people):
         people.write(5, real=0, skipped=10, VAE=10),
     ]
     result = score.score(files, study / 'key.json')
-    assert result.participants == 3  # 9/10, 5/10 and 3/6 stay, 4/10 and 0/0 do not
-    assert [(d.participant[-1], d.file, d.correct, d.judged) for d in result.dropped] == [
-        ('3', '3.json', 4, 10),
-        ('5', '5.json', 0, 0),
-    ]
-    assert [(row.method, row.real, row.judged) for row in result.rows] == [
-        ('real', 17, 26),
-        ('FVAE', 15, 30),
-        ('VAE', 1, 30),
-        ('average flow (DIS)', 0, 30),
+    # 9/10, 5/10 and 3/6 stay, 4/10 and 0/0 do not.
+    assert {name: (np.nansum(x), np.sum(~np.isnan(x)), len(x)) for name, x in result.labels.items()} == {
+        'real': (17, 26, 3),
+        'FVAE': (15, 30, 3),
+        'VAE': (1, 30, 3),
+        'average flow (DIS)': (0, 30, 3),
+    }
+    assert result.dropped == [
+        'dropped: participant 0000000000000003 (3.json) labelled 4 of 10 real images real, below 50 %',
+        'dropped: participant 0000000000000005 (5.json) judged no real image',
     ]
     rows = {row.label: row.cells for row in score.table(result).rows}
     assert {name: (judged, round(share.mean, 1), paper) for name, (judged, share, _, paper) in rows.items()} == {
@@ -202,9 +202,6 @@ def test_the_rules_of_the_paper(study, people):
         'average flow (DIS)': (30, 0.0, 41.6),
     }
     assert rows['average flow (DIS)'][2] == '0.0 – 11.4' and score.table(result).caption.startswith('3 participants, 2')
-    text = '\n'.join(score.left_out(result))
-    assert 'dropped: participant 0000000000000003 (3.json) labelled 4 of 10 real images real, below 50 %' in text
-    assert 'participant 0000000000000005 (5.json) judged no real image' in text
 
 
 def test_the_later_file_of_a_participant_counts(study, people):
@@ -212,13 +209,13 @@ def test_the_later_file_of_a_participant_counts(study, people):
     late = people.write(1, VAE=2, finished='2020-01-01T09:00:00Z', name='late.json')
     for files in ([early, late], [late, early]):
         result = score.score(files, study / 'key.json')
-        assert result.replaced == ('early.json',) and result.rows[2].real == 2 and result.participants == 1
-    assert 'left out: early.json, a later file of the same participant counts' in score.left_out(result)
+        assert result.replaced == ['left out: early.json, a later file of the same participant counts']
+        assert result.labels['VAE'].shape == (1, 10) and result.labels['VAE'].sum() == 2
 
 
 def test_nobody_left(study, people):
     result = score.score([people.write(1, real=0)], study / 'key.json')
-    assert result.participants == 0 and all(row.interval is None for row in result.rows)
+    assert {method: labels.shape for method, labels in result.labels.items()} == dict.fromkeys(METHODS, (0, 10))
     assert score.table(result).rows[1].cells == [0, 'n/a', 'n/a', 59.4]
     with pytest.raises(InputError, match='no answer files'):
         score.score([], study / 'key.json')
@@ -353,10 +350,10 @@ def _simulate(study, folder, spread):
                 )
                 for i, answers in enumerate(people)
             ]
-            assert score.score(files, study / 'key.json') == result
-        assert result.participants >= PEOPLE - 2  # dropping more would bias the rate of the real images
-        crossed.append([row.interval for row in result.rows])
-        independent.append([row.independent for row in result.rows])
+            np.testing.assert_equal(score.score(files, study / 'key.json')._asdict(), result._asdict())
+        assert len(result.labels['real']) >= PEOPLE - 2  # dropping more would bias the rate of the real images
+        crossed.append([interval.crossed(labels) for labels in result.labels.values()])
+        independent.append([interval.independent(labels) for labels in result.labels.values()])
     return np.array(crossed), np.array(independent), rates
 
 
