@@ -68,18 +68,11 @@ class Reference:
           run: Runs a network of the export by its name, on arrays as `functions` has them or as it gave them itself;
             returns its outputs.
         """
-        results = self._results(run)
-        apart = {name: np.abs(value - self._expected[name]).max() for name, value in results.items()}
+        apart = {name: np.abs(value - self._expected[name]).max() for name, value in self._results(run).items()}
         # A comparison with NaN is never true, and would pass.
-        return Difference(
-            *(
-                float(np.nan_to_num(value, nan=np.inf))
-                for value in (
-                    np.max([value for name, value in apart.items() if name != 'picture']),
-                    255 * apart['picture'],
-                )
-            )
-        )
+        apart = {name: float(np.nan_to_num(value, nan=np.inf)) for name, value in apart.items()}
+        picture = 255 * apart.pop('picture')
+        return Difference(max(apart.values()), picture)
 
     def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
         """Returns the difference.

@@ -8,7 +8,6 @@ import hashlib
 import json
 import pathlib
 import shutil
-from typing import Any
 
 import numpy as np
 
@@ -57,11 +56,10 @@ def write(
       outputs: The names of each network's outputs.
       card: The model card, or None.
     """
-    arrays = latents(bundle)
+    arrays, config, info, size = latents(bundle), bundle.config, bundle.info, bundle.config.data.image_size
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in arrays.values()))
     if card is not None:
         shutil.copyfile(card, folder / card.name)
-    config, info, size = bundle.config, bundle.info, bundle.config.data.image_size
     data, licence = info.get('data', ''), info.get('licence', '')
     told = {
         'version': VERSION,
@@ -91,13 +89,12 @@ def write(
         'attribution': f'Weights trained on: {data or "not stated"}. Licence: {licence or "not stated"}.',
         'card': {name: value for name, value in info.items() if name not in ('data', 'licence')},
         'files': {
-            path.relative_to(folder).as_posix(): _about(path)
+            path.relative_to(folder).as_posix(): {
+                'bytes': path.stat().st_size,
+                'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
             for path in sorted(folder.rglob('*'))
             if path.is_file() and path.name != FILE
         },
     }
     (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-
-
-def _about(path: pathlib.Path) -> dict[str, Any]:
-    return {'bytes': path.stat().st_size, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}

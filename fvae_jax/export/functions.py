@@ -25,19 +25,6 @@ from fvae_jax.ops import warp
 Arrays = Mapping[str, jax.Array]
 
 
-def check(bundle: bundle_lib.Bundle) -> None:
-    """Finds out whether a model has a flow to export.
-
-    Raises:
-      InputError: It is a pixel VAE.
-    """
-    if bundle.config.model.decoder != 'flow':
-        raise InputError(
-            "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
-            "export a model of model.decoder = 'flow'"
-        )
-
-
 def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str, jax.Array]]]:
     """The networks of a model by name, weights inside.
 
@@ -47,7 +34,11 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
     Raises:
       InputError: The model is a pixel VAE.
     """
-    check(bundle)
+    if bundle.config.model.decoder != 'flow':
+        raise InputError(
+            "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+            "export a model of model.decoder = 'flow'"
+        )
     config = bundle.config.copy_and_resolve_references()
     config.model.dtype = 'float32'
     network, judge = fvae.from_config(config), confidence.from_config(config)
@@ -82,27 +73,21 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
 
 def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
     """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
-    config, size = bundle.config, bundle.config.data.image_size
-    result = {'image': (size, size, 3), 'latent': (4, 4, latent_channels(config))}
-    for name, widths in zip(('feature', 'mask_feature'), _all_widths(config)[: 1 if bundle.mask is None else 2]):
+    config, size, stages = bundle.config, bundle.config.data.image_size, _all_widths(bundle.config)
+    result = {'image': (size, size, 3), 'latent': (4, 4, config.model.latent_channels or stages[0][-1])}
+    for name, widths in zip(('feature', 'mask_feature'), stages[: 1 if bundle.mask is None else 2]):
         result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in _indices(config, widths)})
     return result
 
 
 def inputs(bundle: bundle_lib.Bundle) -> dict[str, tuple[str, ...]]:
     """The names of the inputs of each network."""
-    names = tuple(shapes(bundle))
-    result = {'encode': ('image',), 'decode': ('latent', *(n for n in names if n.startswith('feature_')))}
-    return (
-        result
-        if bundle.mask is None
-        else {**result, 'mask': ('latent', *(n for n in names if n.startswith('mask_feature_')))}
-    )
-
-
-def latent_channels(config: ml_collections.ConfigDict) -> int:
-    """C of Z."""
-    return config.model.latent_channels or _all_widths(config)[0][-1]
+    result = {'encode': ('image',)}
+    for network, prefix in (('decode', 'feature_'), ('mask', 'mask_feature_')):
+        features = [name for name in shapes(bundle) if name.startswith(prefix)]
+        if features:
+            result[network] = ('latent', *features)
+    return result
 
 
 def _all_widths(config: ml_collections.ConfigDict) -> tuple[Sequence[int], Sequence[int]]:

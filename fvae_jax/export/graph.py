@@ -91,8 +91,15 @@ def _value(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ['batch', *map(int, shape)])
 
 
-def convolve(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None = None, stride: int = 1) -> str:
-    """A convolution with Flax's 'SAME' padding.
+def convolve(
+    graph: Graph,
+    x: str,
+    kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: int = 1,
+    pads: Sequence[int] | None = None,
+) -> str:
+    """A convolution.
 
     Args:
       graph: Where it is added.
@@ -100,9 +107,13 @@ def convolve(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None =
       kernel: (side, side, C, features).
       bias: (features,).
       stride: 1 or 2.
+      pads: Pixels above, left, below and right; by default those of Flax's 'SAME'.
     """
     before, after = (len(kernel) - stride) // 2, (len(kernel) - stride + 1) // 2
-    return _convolve(graph, x, kernel, bias, [before, before, after, after], stride)
+    weights = graph.weights(kernel.transpose(3, 2, 0, 1))
+    rest = [] if bias is None else [graph.constant(np.float32(bias))]
+    pads = [before, before, after, after] if pads is None else list(pads)
+    return graph.op('Conv', x, weights, *rest, pads=pads, strides=[stride, stride])
 
 
 def convolve_upsampled(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> str:
@@ -120,22 +131,12 @@ def convolve_upsampled(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarra
     Returns:
       Blocks: (B, 4 · features, H, W), parity of row, then of column, before the features; see `join`.
     """
-    return graph.op(
-        'Concat',
-        *(
-            _convolve(
-                graph,
-                x,
-                _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1),
-                bias,
-                [1 - row, 1 - column, row, column],
-                1,
-            )
-            for row in (0, 1)
-            for column in (0, 1)
-        ),
-        axis=1,
-    )
+    blocks = []
+    for row in (0, 1):
+        for column in (0, 1):
+            merged = _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1)
+            blocks.append(convolve(graph, x, merged, bias, pads=[1 - row, 1 - column, row, column]))
+    return graph.op('Concat', *blocks, axis=1)
 
 
 def _merge(kernel: np.ndarray, parity: int) -> np.ndarray:
@@ -168,14 +169,6 @@ def convolve_blocks(graph: Graph, blocks: str, kernel: np.ndarray, bias: np.ndar
 def join(graph: Graph, blocks: str) -> str:
     """Blocks (B, 4 C, H, W) → (B, C, 2H, 2W)."""
     return graph.op('DepthToSpace', blocks, blocksize=2)
-
-
-def _convolve(
-    graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None, pads: Sequence[int], stride: int
-) -> str:
-    weights = graph.weights(kernel.transpose(3, 2, 0, 1))
-    rest = [] if bias is None else [graph.constant(np.float32(bias))]
-    return graph.op('Conv', x, weights, *rest, pads=list(pads), strides=[stride, stride])
 
 
 def fold(

@@ -89,11 +89,7 @@ def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.Model
     Args:
       bundle: The model.
       half: Whether weights are stored in half precision; arithmetic is float32 in any case.
-
-    Raises:
-      InputError: The model is a pixel VAE.
     """
-    functions.check(bundle)
     builders = {'encode': _encode, 'decode': _decode, 'mask': _mask}
     graphs = {}
     for name in functions.inputs(bundle):
