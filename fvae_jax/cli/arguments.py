@@ -8,7 +8,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from fvae_jax import bundle as bundle_lib, runtime
+import ml_collections
+
+from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
 from fvae_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,18 +51,19 @@ class Parser(argparse.ArgumentParser):
 
     def add_model(self, name: str = '--model') -> None:
         """Adds the model, as an option or as an argument that may be left out."""
-        rest = {} if name.startswith('-') else {'nargs': '?'}
+        rest = {'metavar': 'FILE'} if name.startswith('-') else {'metavar': name.upper(), 'nargs': '?'}
         words = 'RUN/model.safetensors of a training run (the built-in model)'
-        self.add_argument(name, type=pathlib.Path, metavar='FILE' if not rest else name.upper(), help=words, **rest)
+        self.add_argument(name, type=pathlib.Path, help=words, **rest)
+
+    def add_run(self) -> None:
+        """Adds RUN and --data, for `run_config`."""
+        self.add_argument('run', type=pathlib.Path, metavar='RUN', help='the directory of a training run')
+        self.add_argument('--data', metavar='DIR', help='where the photos are now, if they have moved')
 
     def add_anchor(self, group: argparse._ArgumentGroup | None = None) -> None:
         """Adds --no-anchor: `Model` says what an anchor is."""
-        (group or self).add_argument(
-            '--no-anchor',
-            dest='anchor',
-            action='store_false',
-            help='start from what the model makes of the photo, as printed, not from the photo',
-        )
+        words = 'start from what the model makes of the photo, as printed, not from the photo'
+        (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
 
     def add_overwrite(self, what: str = 'files') -> None:
         """Adds --overwrite."""
@@ -68,14 +71,9 @@ class Parser(argparse.ArgumentParser):
 
     def add_limit(self) -> None:
         """Adds --max-megapixels, which becomes `max_pixels`."""
-        self.add_argument(
-            '--max-megapixels',
-            dest='max_pixels',
-            type=lambda text: round(1e6 * positive(text)),
-            default='200',
-            metavar='X',
-            help='refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit',
-        )
+        pixels = lambda text: round(1e6 * positive(text))
+        words = 'refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit'
+        self.add_argument('--max-megapixels', dest='max_pixels', type=pixels, default='200', metavar='X', help=words)
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parses, photos and options in any order.
@@ -135,9 +133,17 @@ def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)
 
 
-def expressions(bundle: bundle_lib.Bundle) -> list[str]:
-    """The expressions of a model, in alphabetic order."""
-    return sorted(bundle.statistics.counts)
+def run_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
+    """The experiment of the run that was named.
+
+    Raises:
+      InputError: There is no such run.
+    """
+    config = config_lib.of_run(args.run)
+    if args.data:
+        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
+    config_lib.validate(config)
+    return config
 
 
 def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor':
