@@ -1,6 +1,6 @@
 """What a report or a model card is made of: tables with intervals, figures, sections.
 
-`report.page` and `markdown` write them; a report's figures are drawn by `report.figures` and `report.grids`.
+`report.page` and `markdown` write them; a report's figures are drawn by `report.figures`.
 """
 
 import math

@@ -8,7 +8,10 @@ from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
-# What each target needs of the extra `export`; jax.export serializes by flatbuffers, which jax does not ask for.
+# What each target needs of the extra `export`; jax.export serializes by flatbuffers, which jax does not ask for. Each
+# is a module here, whose `build(bundle, folder, card)` fills an empty folder with a model and a model card, if there is
+# one, once its own runtime has given with them what JAX gives. It returns what was measured, for people, and raises
+# `InputError` if the model is a pixel VAE or knows no neutral faces, or if they disagree.
 TARGETS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime'), 'web': ('onnx', 'onnxruntime')}
 
 _CARD = bundle_lib.BUILT_IN.with_name('MODEL_CARD.md')

@@ -37,20 +37,9 @@ pixel is read; that of an edit is its difference from that of the unchanged late
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder with graphs and facts, once onnxruntime has given with them what JAX gives.
+    """Fills a folder with graphs and facts; see `folder.TARGETS`.
 
     Weights are stored in half precision unless pictures would change.
-
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
     """
     reference = check.Reference(bundle)
     graphs, halves = (models(bundle, half) for half in (False, True))

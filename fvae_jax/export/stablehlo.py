@@ -22,19 +22,7 @@ crop, and the licence.
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder, and compares what was written with JAX.
-
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the files disagree with JAX.
-    """
+    """Fills a folder, and compares what was written with JAX; see `folder.TARGETS`."""
     (batch,) = export.symbolic_shape('batch')
     shapes, networks, files, outputs = functions.shapes(bundle), functions.networks(bundle), {}, {}
     for name, names in functions.inputs(bundle).items():

@@ -13,20 +13,9 @@ MODEL = 'model'
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder that any file server can host.
+    """Fills a folder that any file server can host; see `folder.TARGETS`.
 
     With scikit-image (extra `demo`), which brings it, NASA's portrait is there to try edits on.
-
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured of the graphs, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
     """
     shutil.copytree(PAGE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.py', '__pycache__'))
     facts = {'program': f'fvae_jax {fvae_jax.__version__}', 'sample': None}

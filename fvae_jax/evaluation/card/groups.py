@@ -139,12 +139,8 @@ def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[
     """
     groups: dict[str, set[str]] = {}
     for field in Person._fields:
-
-        def order(value: str) -> tuple:
-            digits = value.partition('–')[0].rstrip('+')
-            return value == UNKNOWN, int(digits) if digits.isdecimal() else 0, value
-
-        for value in sorted({getattr(people[name], field) for name in names}, key=order):
+        values = {getattr(people[name], field) for name in names}
+        for value in sorted(values, key=lambda value: (value == UNKNOWN, value)):
             groups[f'{field}: {value}'] = {name for name in names if getattr(people[name], field) == value}
     return groups
 

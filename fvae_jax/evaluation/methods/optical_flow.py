@@ -1,10 +1,13 @@
-"""Optical flow: from the true target (Table 1), and interpolation along it (Fig. 6).
+"""Optical flow: from the true target (Table 1), interpolation along it (Fig. 6), and its mean over people (Fig. 4).
 
 The paper takes EpicFlow [23] and Liu's flow [15]. Here it is DIS (Kroeger et al., 2016) as OpenCV has it, with its
 variational refinement. With OpenCV's contrib modules (package opencv-contrib-python) it goes on like EpicFlow: DIS
 matches that survive a forward-backward check are interpolated by locally affine models along geodesic distances that
 edges lengthen, then refined variationally. DIS stands in for DeepMatching, plain gradients for the edge detector.
 """
+
+import collections
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -28,6 +31,7 @@ _MATCHES_PER_SIDE = 128  # OpenCV's interpolation takes no more than 32767 match
 _EPIC = hasattr(cv2, 'ximgproc') and hasattr(cv2.ximgproc, 'createEdgeAwareInterpolator')
 KIND = 'EpicFlow-like' if _EPIC else 'DIS'
 
+_REST = 'neutral'
 _DOUBT = 1.0  # px between the flow of an image and the motion of the frame at which the image counts half
 _UNLIKE = 0.1  # of [-1, 1], change of color along the flow at which a pixel counts 1/e
 _SMOOTH = 1.0  # px: without it, single pixels of one flow show through the other
@@ -56,6 +60,45 @@ class OpticalFlow(base.Method):
             seen.append(_smooth(trust)[..., None])
         weight = t * seen[1] / ((1 - t) * seen[0] + t * seen[1])
         return fading.fade(*fading.meet(first, second, motion, t), weight)
+
+
+class AverageFlow(base.Method):
+    """For each ordered pair of labels, the mean optical flow of other people.
+
+    A pair that the training people do not have goes by way of neutral, if they have both ways.
+
+    Args:
+      pairs: Of training people, of one size and aligned alike.
+    """
+
+    name = f'average flow ({KIND})'
+
+    def __init__(self, pairs: Iterable[cases.Pair]):
+        total, count = {}, collections.Counter()
+        for pair in pairs:
+            key = pair.source_expression, pair.target_expression
+            total[key] = total.get(key, 0) + estimate(pair.source, pair.target)
+            count[key] += 1
+        self._flows = {key: (flow / count[key]).astype(np.float32) for key, flow in total.items()}
+
+    def displacement(self, source: str, target: str) -> np.ndarray | None:
+        """The average flow from one expression to another: (H, H, 2) float32, px; None if nobody showed it."""
+        if (source, target) in self._flows:
+            return self._flows[source, target]
+        ways = self._flows.get((source, _REST)), self._flows.get((_REST, target))
+        if any(way is None for way in ways):
+            return None
+        to_rest, from_rest = ways
+        return compose(from_rest, to_rest)
+
+    def flow(self, pair: cases.Pair) -> np.ndarray | None:
+        """The average flow of the labels of S and T."""
+        return self.displacement(pair.source_expression, pair.target_expression)
+
+    def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray | None:
+        """Warps a crop along `strength` times the average flow."""
+        displacement = self.displacement(source, target)
+        return None if displacement is None else base.warp_crop(crop, strength * displacement)
 
 
 def estimate(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -145,8 +188,7 @@ def _epic(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     flow, back = _dis(source, target), _dis(target, source)
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
     matched = grid + flow
-    trip = flow + np.asarray(warp.warp_by_displacement(back, flow))
-    kept = np.linalg.norm(trip, axis=-1) < _CONSISTENT
+    kept = np.linalg.norm(compose(flow, back), axis=-1) < _CONSISTENT
     kept &= ((matched >= 0) & (matched <= [width - 1, height - 1])).all(axis=-1)
     step = max(2, -(-max(height, width) // _MATCHES_PER_SIDE))
     kept[np.arange(height) % step > 0] = kept[:, np.arange(width) % step > 0] = False

@@ -3,9 +3,8 @@
 import pathlib
 from typing import NamedTuple
 
-from fvae_jax.evaluation.methods.of_run import Methods
 from fvae_jax.evaluation.metrics import Judge
-from fvae_jax.evaluation.runs import Run
+from fvae_jax.evaluation.runs import Methods, Run
 
 
 class Context(NamedTuple):

@@ -9,7 +9,7 @@ import tempfile
 import ml_collections
 
 from fvae_jax.evaluation import metrics, runs
-from fvae_jax.evaluation.methods import fading, of_run
+from fvae_jax.evaluation.methods import fading
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
 from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
 
@@ -31,7 +31,7 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
       InputError: There is no finished run, or its images are not there.
     """
     run = runs.open_run(config, workdir)
-    methods = of_run.open_methods(run)
+    methods = runs.open_methods(run)
     with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
         context = Context(run, methods, metrics.Judge(), pathlib.Path(drawings))
         sections = []
@@ -44,7 +44,7 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
         return page.write(result, run.workdir / 'report')
 
 
-def _summary(first: Section, methods: of_run.Methods) -> str:
+def _summary(first: Section, methods: runs.Methods) -> str:
     """One paragraph from Table 1."""
     table: Table = first.tables[0]
     names = [column.name for column in table.columns]

@@ -8,7 +8,7 @@ from fvae_jax.evaluation import cases, metrics, scoring
 from fvae_jax.evaluation.methods import fading, morphs, optical_flow
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE
-from fvae_jax.evaluation.report import Context, figures, grids
+from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Figure, Row, Section, Table
 
@@ -82,6 +82,6 @@ def _strip(
 ) -> Figure:
     path = context.drawings / f'figure6-strip{number + 1}.png'
     rows = [[first, *(method.interpolate(first, second, t) for t in _STEPS[1:-1]), second] for method in methods]
-    grids.grid(rows, [f't = {t:g}' for t in _STEPS], [method.name for method in methods], path)
+    figures.grid(rows, [f't = {t:g}' for t in _STEPS], [method.name for method in methods], path)
     alt = f'A row of frames for each method, {label}.'
     return Figure(f'Figure 6, {label}', 'Both ends are photos, all between is made.', path, alt)

@@ -1,6 +1,7 @@
-"""Plots of the report: one style, colors that the color-blind tell apart, markers and lines for gray prints.
+"""Pictures of the report, as wide as its page: plots, and labeled grids of crops.
 
-All write a PNG as wide as the report's page, the same bytes for the same numbers.
+Plots have one style, colors that the color-blind tell apart, markers and lines for gray prints, and are the same bytes
+for the same numbers.
 """
 
 import contextlib
@@ -12,9 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fvae_jax.evaluation.statistics import Value
 from fvae_jax.evaluation.tables import Row, Table, number
+from fvae_jax.ops.grid import ROW_LABEL, image_grid
+from fvae_jax.ops.image import to_uint8
 from fvae_jax.photo import output
 
 # Inches of the page, which has 96 px for each.
@@ -54,6 +58,14 @@ _STYLE = {
 _WIDE = 10  # a panel whose numbers differ by more than this factor is logarithmic
 _REFERENCE = {'color': _MUTED, 'linewidth': 1.4, 'linestyle': (0, (2, 2))}
 _DIRECTIONS = {'higher': 'higher is better →', 'lower': '← lower is better', 'nearest 1': 'nearest to 1 is best'}
+
+# Of grids, lengths on the page, px.
+_GRID_WIDTH = 1040
+_LARGEST_CELL = 208
+_GAP = 6
+_LETTERS = 14
+# Pixels of the file for each of the page: letters stay sharp on dense screens.
+_DENSITY = 2
 
 Curve = Sequence[Value]  # a mean with its interval at each of n places
 
@@ -159,6 +171,46 @@ def precision_recall_plot(
         for (name, (precisions, recalls)), style in zip(curves.items(), _curve_styles()):
             axes.plot(recalls, precisions, label=name, markevery=[len(recalls) // 2], **style)
         axes.set(xlabel='recall', ylabel='precision', xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str] | None,
+    path: str | os.PathLike,
+) -> None:
+    """Draws crops as a labeled table on white; a strip is a grid of one row.
+
+    Crops are enlarged to one width (Lanczos) and never reduced: large ones make a large file, which the
+    page shows smaller.
+
+    Args:
+      rows: One sequence of cells per row; a cell is an (h, w, 3) RGB image, uint8 or floats in [-1, 1], or
+        None to stay empty.
+      column_labels: One label per column, wrapped to its width.
+      row_labels: One label per row, on the left; None for none.
+      path: The PNG to write or replace.
+
+    Raises:
+      InputError: Labels and cells differ in number, there is no image, or the file cannot be written.
+    """
+    widest = max((image.shape[1] for row in rows for image in row if image is not None), default=1)
+    beside = ROW_LABEL * _LETTERS + _GAP if row_labels is not None else 0
+    cell = min((_GRID_WIDTH - beside - _GAP) / max(1, len(column_labels)) - _GAP, _LARGEST_CELL)
+    density = max(_DENSITY, widest / cell)
+    cell, gap, text = (round(density * length) for length in (cell, _GAP, _LETTERS))
+    pictures = [[None if image is None else _enlarged(image, cell) for image in row] for row in rows]
+    picture = Image.fromarray(image_grid(pictures, column_labels, row_labels, scale=1, pad=gap, text=text))
+    with output.replacing(pathlib.Path(path)) as temporary:
+        picture.save(temporary, dpi=(96 * density,) * 2)
+
+
+def _enlarged(image: np.ndarray, width: int) -> np.ndarray:
+    """A crop at another width, as 8-bit colors."""
+    image = np.asarray(image)
+    picture = Image.fromarray(image if image.dtype == np.uint8 else to_uint8(image))
+    size = width, round(picture.height * width / picture.width)
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases
 from fvae_jax.evaluation.cases import Cases, Edit
 from fvae_jax.evaluation.methods.fvae import FVAE
-from fvae_jax.evaluation.report import Context, figure7, grids
+from fvae_jax.evaluation.report import Context, figure7, figures
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 from fvae_jax.ops import image as image_ops
 from fvae_jax.photo import read, write
@@ -71,7 +71,7 @@ def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: 
         made = [method.edit(edit.start, edit.source, expression, strength) for strength in _TRAVERSAL]
         rows.append([*made, edit.truth])
     path = _file(context, 'figure2', method)
-    grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
+    figures.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
     title = f'Figure 2, traversal along each direction, {method.name}'
     caption = 'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.'
     return Figure(title, caption, path, f'A row of edits of growing strength for each expression, by {method.name}.')
@@ -85,7 +85,7 @@ def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
         for edit in edits.spread(_PEOPLE)
     ]
     path = context.drawings / f'figure4{block}.png'
-    grids.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
+    figures.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
     caption = 'From the source alone, strength 1; the last column is the person, for comparison.'
     alt = f'Faces edited from {source} to {target} by each method.'
     return Figure(f'Figure 4{block}, {source} → {target}', caption, path, alt)
@@ -99,7 +99,7 @@ def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
     ]
     path = _file(context, 'figure5', method)
     columns = [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}']
-    grids.grid(rows, columns, None, path)
+    figures.grid(rows, columns, None, path)
     title = f'Figure 5, {expression} suppressed and magnified, {method.name}'
     alt = f'Faces with less and with more {expression} than in the photo, by {method.name}.'
     return Figure(title, 'The photo is in the middle.', path, alt)

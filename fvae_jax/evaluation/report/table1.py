@@ -8,7 +8,7 @@ from fvae_jax.evaluation.cases import Cases, Pair
 from fvae_jax.evaluation.methods import fading, optical_flow
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE, Confident
-from fvae_jax.evaluation.report import Context, figures, grids
+from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 
@@ -84,5 +84,5 @@ def _examples(context: Context, methods: Sequence[Method], pairs: Cases[Pair]) -
     path = context.drawings / 'reconstructions.png'
     rows = [[pair.source, *(method.reconstruct(pair) for method in methods), pair.target] for pair in pairs]
     labels = [f'{pair.source_expression} → {pair.target_expression}' for pair in pairs.heads]
-    grids.grid(rows, ['source', *(method.name for method in methods), 'target'], labels, path)
+    figures.grid(rows, ['source', *(method.name for method in methods), 'target'], labels, path)
     return Figure('Examples', 'Test people, evenly chosen.', path, 'A grid of faces: source, every method, target.')

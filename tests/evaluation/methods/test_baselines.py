@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.evaluation.cases import Pair
-from fvae_jax.evaluation.methods import average_flow, base, fading, morphs, optical_flow
+from fvae_jax.evaluation.methods import base, fading, morphs, optical_flow
 from fvae_jax.ops import image as image_ops, warp
 
 SIZE = 64
@@ -151,7 +151,7 @@ def average(portrait):
                 source = np.ascontiguousarray(image)
                 yield pair(source, warped(source, field), labels)
 
-    return average_flow.AverageFlow(examples())
+    return optical_flow.AverageFlow(examples())
 
 
 FIELDS = {('smile', 'neutral'): smooth_field(4), ('neutral', 'surprise'): smooth_field(5)}
@@ -165,7 +165,7 @@ def test_average_flow_is_the_mean_over_people(portrait, average):
     assert error(average.displacement(*next(iter(first))), next(iter(second.values()))) > 0.7
     # Two people who move in opposite directions do not move on average.
     field = smooth_field(6)
-    still = average_flow.AverageFlow(
+    still = optical_flow.AverageFlow(
         [pair(portrait, warped(portrait, sign * field), ('neutral', 'sad')) for sign in (1, -1)]
     )
     assert error(still.displacement('neutral', 'sad'), 0 * field) < 0.35 * error(field, 0 * field)
