@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
             command, f'{command} {usage}', description, epilog, formatter_class=formatter, allow_abbrev=False
         )
         self.expressions = tuple(expressions)
-        self._asked = None
+        self._asked, self._options = None, {}
 
     def error(self, message: str) -> NoReturn:
         """Refuses the command line."""
@@ -96,10 +96,11 @@ class Parser(argparse.ArgumentParser):
     def _finish_expressions(self) -> None:
         """Adds the options of the expressions whose names are not those of other options, and tells of all."""
         for name in self.expressions:
-            flags = dict.fromkeys((option(name), f'--{name}'))
+            flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
             with contextlib.suppress(argparse.ArgumentError):
                 self._asked.add_argument(*flags, type=finite, dest=_destination(name), help=argparse.SUPPRESS)
-        hidden = [name for name in self.expressions if not self._has_option(name)]
+                self._options[name] = next(iter(flags))
+        hidden = [name for name in self.expressions if name not in self._options]
         words = (
             '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
             'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
@@ -109,16 +110,13 @@ class Parser(argparse.ArgumentParser):
         )
         self._asked.description = textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False)
 
-    def _has_option(self, expression: str) -> bool:
-        return any(action.dest == _destination(expression) for action in self._actions)
-
     def expression_options(self) -> str:
         """The options of the expressions, in a list for people."""
-        return ', '.join(option(name) for name in self.expressions if self._has_option(name))
+        return ', '.join(self._options.values())
 
     def strengths(self, args: argparse.Namespace) -> dict[str, float]:
         """The expressions that were given, with their strengths."""
-        values = {name: vars(args).get(_destination(name)) for name in self.expressions}
+        values = {name: getattr(args, _destination(name)) for name in self._options}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -161,11 +159,6 @@ def progress(total: int) -> Callable[[Iterable], Iterable]:
     from tqdm import tqdm
 
     return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
-
-
-def option(expression: str) -> str:
-    """The option of an expression."""
-    return f'--{expression.replace("_", "-")}'
 
 
 def finite(text: str) -> float:

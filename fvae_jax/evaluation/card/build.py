@@ -11,7 +11,8 @@ from fvae_jax.data.people import Faces
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, metrics, runs, scoring
 from fvae_jax.evaluation.card import edits as edits_lib, groups, reconstruction
-from fvae_jax.evaluation.methods.fvae import Network
+from fvae_jax.evaluation.methods import fading, optical_flow
+from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.evaluation.tables import Column, Report, Section
 
 SMILE = 'smile'
@@ -50,15 +51,18 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
             f'no test person of {workdir} has both a {index.NEUTRAL} image and a {SMILE} of full strength '
             'that the model knows; a model card needs them'
         )
-    entries, ways = reconstruction.methods(network), edits_lib.both_ways(smiles)
-    ours = entries[-2]
-
+    # The model as trained and as photos are edited; last at its best, with its content layer, if it has one.
+    contents = (False, True) if editor.bundle.config.model.content else (False,)
+    own = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
+    entries, ours = [fading.Copy(), *own, optical_flow.OpticalFlow()], own[-1]
     pairs = cases.pairs(faces, 'test', config).where(
         lambda pair: {pair.source_expression, pair.target_expression} == {index.NEUTRAL, SMILE}
     )
     what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
     makers = {method.name: method.reconstruct for method in entries}
     scores = scoring.score(judge, pairs, makers, ('target', 'source', 'target'), 'reconstruction')
+    reconstructed = [reconstruction.reconstruction_table(scores, pairs.people, what)]
+    ways = edits_lib.both_ways(smiles)
     moved = edits_lib.movements(ours, ways)
     edited = [
         edits_lib.strength_table(moved),
@@ -74,11 +78,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
         f'What is measured is {ours.name}: the reconstructions of the first table, and how far neutral faces smile.'
     )
     sections = [
-        Section(
-            "Reconstruction with the target's latent",
-            _RECONSTRUCTION,
-            [reconstruction.reconstruction_table(scores, pairs.people, what)],
-        ),
+        Section("Reconstruction with the target's latent", _RECONSTRUCTION, reconstructed),
         Section('Editing (Algorithm 1)', f'{_EDITING} What edits is {ours.name}.', edited),
         Section('Groups of people', measured, grouped),
     ]

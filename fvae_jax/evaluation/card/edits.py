@@ -66,15 +66,15 @@ def identity_table(judge: metrics.Judge, method: Method, ways: Ways) -> Table:
     """How far dlib sees an edit at strength 1 from its source, beside the person's own two images."""
     rows = []
     for way, edits in ways.items():
-        changed, own = [], []
-        for (edit,) in edits.batches(1, f'identity, {way}'):
-            made = method.edit(edit.start, edit.source, edit.target, 1.0)
-            start, *others = judge.descriptors([edit.start, made, edit.truth])
-            for distances, other in zip((changed, own), others):
-                distances.append(metrics.identity_distance(other, start))
+        faces = [
+            judge.descriptors([edit.start, method.edit(edit.start, edit.source, edit.target, 1.0), edit.truth])
+            for (edit,) in edits.batches(1, f'identity, {way}')
+        ]
+        start, *others = np.swapaxes(faces, 0, 1)
+        changed, own = (metrics.identity_distance(other, start) for other in others)
         people = edits.people
         distances = [bootstrap_interval(values, people) for values in (changed, own)]
-        within = bootstrap_interval(np.less_equal(changed, own), people).percent()
+        within = bootstrap_interval(changed <= own, people).percent()
         rows.append(Row(way, [len(set(people)), *distances, within]))
     columns = [
         Column('people', '', 0),

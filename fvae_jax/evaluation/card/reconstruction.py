@@ -8,20 +8,9 @@ from fvae_jax.data import index
 from fvae_jax.evaluation import metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Pair
 from fvae_jax.evaluation.methods import fading, optical_flow
-from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table
-
-
-def methods(network: Network) -> list[Method]:
-    """Copying, the model as trained and as photos are edited, and optical flow from the true target.
-
-    The last but one is the model at its best: with its content layer, if it has one.
-    """
-    contents = (False, True) if network.editor.bundle.config.model.content else (False,)
-    ours = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
-    return [fading.Copy(), *ours, optical_flow.OpticalFlow()]
 
 
 def reconstruction_table(scores: Mapping[str, Mapping[str, np.ndarray]], people: Sequence[str], what: str) -> Table:

@@ -85,11 +85,8 @@ class AverageFlow(base.Method):
         """The average flow from one expression to another: (H, H, 2) float32, px; None if nobody showed it."""
         if (source, target) in self._flows:
             return self._flows[source, target]
-        ways = self._flows.get((source, _REST)), self._flows.get((_REST, target))
-        if any(way is None for way in ways):
-            return None
-        to_rest, from_rest = ways
-        return compose(from_rest, to_rest)
+        to_rest, from_rest = self._flows.get((source, _REST)), self._flows.get((_REST, target))
+        return None if to_rest is None or from_rest is None else compose(from_rest, to_rest)
 
     def flow(self, pair: cases.Pair) -> np.ndarray | None:
         """The average flow of the labels of S and T."""
