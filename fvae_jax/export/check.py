@@ -74,17 +74,17 @@ class Reference:
         picture = 255 * apart.pop('picture')
         return Difference(max(apart.values()), picture)
 
-    def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
+    def require(self, run: Run, what: str) -> Difference:
         """Returns the difference.
 
         Raises:
-          InputError: It is larger than allowed.
+          InputError: It is larger than `LIMIT` allows.
         """
         found = self.difference(run)
-        if found.numbers > limit.numbers or found.picture > limit.picture:
+        if found.numbers > LIMIT.numbers or found.picture > LIMIT.picture:
             raise InputError(
                 f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
-                f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
+                f'{LIMIT.numbers:g} allowed, pictures by {found.picture:.2g}/255, {LIMIT.picture:g}/255 '
                 'allowed; nothing is written: install the versions of launch/constraints.txt'
             )
         return found

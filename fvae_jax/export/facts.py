@@ -43,7 +43,7 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
 def write(
     folder: pathlib.Path,
     bundle: bundle_lib.Bundle,
-    files: dict[str, str],
+    suffix: str,
     outputs: dict[str, list[str]],
     card: pathlib.Path | None,
 ) -> None:
@@ -52,7 +52,7 @@ def write(
     Args:
       folder: Where all other files of the export are already.
       bundle: The model.
-      files: The file of each network.
+      suffix: Of the files of the networks, which have their names.
       outputs: The names of each network's outputs.
       card: The model card, or None.
     """
@@ -81,7 +81,7 @@ def write(
         'content': bool(config.model.content),
         'mask': bundle.mask is not None,
         'networks': {
-            name: {'file': files[name], 'inputs': list(names), 'outputs': outputs[name]}
+            name: {'file': f'{name}{suffix}', 'inputs': list(names), 'outputs': outputs[name]}
             for name, names in functions.inputs(bundle).items()
         },
         'data': data,

@@ -49,12 +49,11 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     if rounded.picture <= check.LIMIT.picture:
         graphs = halves
         measured += f', and pictures within {rounded.picture:.2g}/255 with its weights in half precision'
-    files = {name: f'{name}.onnx' for name in graphs}
     for name, graph in graphs.items():
-        (folder / files[name]).write_bytes(graph.SerializeToString(deterministic=True))
+        (folder / f'{name}.onnx').write_bytes(graph.SerializeToString(deterministic=True))
     (folder / 'README.md').write_text(_README, encoding='utf-8')
     outputs = {name: [value.name for value in graph.graph.output] for name, graph in graphs.items()}
-    facts.write(folder, bundle, files, outputs, card)
+    facts.write(folder, bundle, '.onnx', outputs, card)
     return measured
 
 

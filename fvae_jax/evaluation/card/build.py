@@ -11,7 +11,7 @@ from fvae_jax.data.people import Faces
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, metrics, runs, scoring
 from fvae_jax.evaluation.card import edits as edits_lib, groups, reconstruction
-from fvae_jax.evaluation.methods import fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.evaluation.tables import Column, Report, Section
 
@@ -54,7 +54,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     # The model as trained and as photos are edited; last at its best, with its content layer, if it has one.
     contents = (False, True) if editor.bundle.config.model.content else (False,)
     own = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
-    entries, ours = [fading.Copy(), *own, optical_flow.OpticalFlow()], own[-1]
+    entries, ours = [base.Copy(), *own, optical_flow.OpticalFlow()], own[-1]
     pairs = cases.pairs(faces, 'test', config).where(
         lambda pair: {pair.source_expression, pair.target_expression} == {index.NEUTRAL, SMILE}
     )

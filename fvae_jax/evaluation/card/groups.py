@@ -17,23 +17,16 @@ UNKNOWN = 'unknown'
 TOO_FEW = 'too few to judge'
 FEWEST = 3  # test people of a group that is judged
 
+_FACTS = ('gender', 'ethnicity', 'age')
 _EXPECTED = f'expected columns {", ".join(COLUMNS)}'
 _BLANKS = {'', 'na', 'n/a', 'nan', 'none', UNKNOWN}
 _BANDS = ((0, 17), (18, 29), (30, 44), (45, 150))  # years
 _NAMED = 10  # people in an error, at most
 
 
-class Person(NamedTuple):
-    """What a table of people says of one of them; `UNKNOWN` where it says nothing.
-
-    Attributes:
-      gender, ethnicity: As the table has them, in lower case.
-      age: The band, '18–29'.
-    """
-
-    gender: str
-    ethnicity: str
-    age: str
+# {fact: value}: gender and ethnicity as the table has them, in lower case, and the band of the age, '18–29'; `UNKNOWN`
+# where it says nothing.
+Person = dict[str, str]
 
 
 class Measure(NamedTuple):
@@ -74,7 +67,7 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     Raises:
       InputError: The file is missing, is no such table, or says two things of a person.
     """
-    rows: dict[str, dict[str, str]] = {}
+    people: dict[str, Person] = {}
     try:
         # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
         with open(path, newline='', encoding='utf-8-sig') as file:
@@ -84,32 +77,31 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
                     raise InputError(f"people '{path}' has no column '{column}'; {_EXPECTED}")
             for row in reader:
                 facts = {column: (row[column] or '').strip() for column in COLUMNS}
-                facts.update({column: facts[column].lower() for column in COLUMNS[1:]})
-                _note(rows, facts, f"people '{path}', line {reader.line_num}")
+                _note(people, facts, f"people '{path}', line {reader.line_num}")
     except OSError as error:
         raise InputError(
             f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"people '{path}' is not a UTF-8 table with commas ({error}); {_EXPECTED}") from None
-    return {name: Person(facts['gender'], facts['ethnicity'], facts['age']) for name, facts in rows.items()}
+    return people
 
 
-def _note(rows: dict[str, dict[str, str]], facts: dict[str, str], where: str) -> None:
-    if not facts['identity']:
+def _note(people: dict[str, Person], row: Mapping[str, str], where: str) -> None:
+    """Adds what a row says to what the rows above said of the same person."""
+    if not row['identity']:
         raise InputError(f"{where}: the column 'identity' is empty")
-    for column in COLUMNS[1:]:
-        if facts[column] in _BLANKS:
-            facts[column] = UNKNOWN
+    facts = {fact: UNKNOWN if row[fact].lower() in _BLANKS else row[fact].lower() for fact in _FACTS}
     facts['age'] = _band(facts['age'], where)
-    known = rows.setdefault(facts['identity'], facts)
-    for column, value in facts.items():
-        if UNKNOWN not in (value, known[column]) and value != known[column]:
+    known = people.setdefault(row['identity'], facts)
+    for fact, value in facts.items():
+        if known[fact] == UNKNOWN:
+            known[fact] = value
+        elif value not in (UNKNOWN, known[fact]):
             raise InputError(
-                f"{where}: {column} of '{facts['identity']}' is '{value}', and '{known[column]}' in a row "
-                'above; give every row of a person the same'
+                f"{where}: {fact} of '{row['identity']}' is '{value}', and '{known[fact]}' in a row above; give every "
+                'row of a person the same'
             )
-        known[column] = value if known[column] == UNKNOWN else known[column]
 
 
 def _band(age: str, where: str) -> str:
@@ -138,10 +130,10 @@ def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[
       {'gender: female': their names}, ordered by gender, ethnicity, age; what is unknown comes last.
     """
     groups: dict[str, set[str]] = {}
-    for field in Person._fields:
-        values = {getattr(people[name], field) for name in names}
+    for fact in _FACTS:
+        values = {people[name][fact] for name in names}
         for value in sorted(values, key=lambda value: (value == UNKNOWN, value)):
-            groups[f'{field}: {value}'] = {name for name in names if getattr(people[name], field) == value}
+            groups[f'{fact}: {value}'] = {name for name in names if people[name][fact] == value}
     return groups
 
 

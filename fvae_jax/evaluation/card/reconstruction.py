@@ -7,7 +7,7 @@ import numpy as np
 from fvae_jax.data import index
 from fvae_jax.evaluation import metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Pair
-from fvae_jax.evaluation.methods import fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table
@@ -60,7 +60,7 @@ def flow_tables(known: Cases[Pair], network: Network, origins: Mapping[str, str]
       origins: Whether images of an expression are real or synthetic.
     """
     fvae, answer = FVAE(network), optical_flow.OpticalFlow()
-    table = scoring.end_points([fading.Copy(), fvae, answer], known, network.editor.size, fvae, answer)
+    table = scoring.end_points([base.Copy(), fvae, answer], known, network.editor.size, fvae, answer)
     what = f'Pairs {index.NEUTRAL} → expression of full strength whose true flow is known: '
     tables = [table._replace(caption=what + table.caption)]
     if not network.editor.bundle.config.model.content:

@@ -6,7 +6,7 @@ from scipy import spatial
 
 from fvae_jax.editing import morph
 from fvae_jax.evaluation import landmarks as landmarks_lib
-from fvae_jax.evaluation.methods import base, fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
 
 _FRAME = np.stack(np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
 _FRAME = _FRAME[np.any((_FRAME == 0) | (_FRAME == 1), axis=1)]  # 16 points that do not move
@@ -21,7 +21,7 @@ class MeshMorph(base.Method):
         """Warps by landmarks, then fades; the ends are the crops, bit for bit."""
         points = [landmarks_lib.landmarks(crop) for crop in (first, second)]
         motion = mesh_motion(*points, first.shape[:2], t)
-        return fading.fade(*fading.meet(first, second, motion, t), t)
+        return base.fade(*base.meet(first, second, motion, t), t)
 
 
 class FaceMorph(base.Method):
@@ -42,7 +42,7 @@ class FaceMorph(base.Method):
         """Warps by landmarks and flow, then blends; the ends are the crops, bit for bit."""
         points = [landmarks_lib.landmarks(crop) for crop in (first, second)]
         mesh = mesh_motion(*points, first.shape[:2], t)
-        near = fading.meet(first, second, mesh, t)
+        near = base.meet(first, second, mesh, t)
         forward, backward = optical_flow.estimate(near[1], near[0]), optical_flow.estimate(*near)
         rest = optical_flow.motion_at(*near, forward, backward, t)
         warped = [
@@ -64,7 +64,7 @@ def mesh_motion(first: np.ndarray, second: np.ndarray, shape: tuple[int, int], t
       t: How far from the first to the second, in [0, 1].
 
     Returns:
-      (height, width, 2) float32, px, on the grid of frame t; see `fading.meet`.
+      (height, width, 2) float32, px, on the grid of frame t; see `base.meet`.
     """
     height, width = shape
     frame = _FRAME * [width - 1, height - 1]

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from fvae_jax.evaluation import cases
-from fvae_jax.evaluation.methods import base, fading
+from fvae_jax.evaluation.methods import base
 from fvae_jax.ops import image as image_ops, warp
 
 # Chosen on real and synthetic expressions of 16 people, by the PSNR of the warped source and by the end-point error
@@ -59,7 +59,7 @@ class OpticalFlow(base.Method):
             trust = 1 / (1 + np.square(np.linalg.norm(own - motion, axis=-1) / _DOUBT))
             seen.append(_smooth(trust)[..., None])
         weight = t * seen[1] / ((1 - t) * seen[0] + t * seen[1])
-        return fading.fade(*fading.meet(first, second, motion, t), weight)
+        return base.fade(*base.meet(first, second, motion, t), weight)
 
 
 class AverageFlow(base.Method):
@@ -131,7 +131,7 @@ def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backwa
       t: In [0, 1].
 
     Returns:
-      (H, W, 2) float32, px, on the grid of frame t; see `fading.meet`.
+      (H, W, 2) float32, px, on the grid of frame t; see `base.meet`.
     """
     total = (1 - t) * _splat(first, second, forward, forward, t) + t * _splat(second, first, backward, -backward, 1 - t)
     total = _smooth(total)

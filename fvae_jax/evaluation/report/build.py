@@ -9,7 +9,7 @@ import tempfile
 import ml_collections
 
 from fvae_jax.evaluation import metrics, runs
-from fvae_jax.evaluation.methods import fading
+from fvae_jax.evaluation.methods import base
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
 from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
 
@@ -49,7 +49,7 @@ def _summary(first: Section, methods: runs.Methods) -> str:
     table: Table = first.tables[0]
     names = [column.name for column in table.columns]
     row = {r.label: dict(zip(names, map(number, r.cells))) for r in table.rows if not r.note}
-    fvae, copy = row[methods.fvae.name], row[fading.Copy.name]
+    fvae, copy = row[methods.fvae.name], row[base.Copy.name]
     text = (
         f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source '
         f'has {copy["PSNR"].mean:.2f} dB, {shown(fvae["share of the way"].mean, 0)} % of the way to optical flow that '

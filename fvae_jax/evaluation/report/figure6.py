@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fvae_jax.evaluation import cases, metrics, scoring
-from fvae_jax.evaluation.methods import fading, morphs, optical_flow
+from fvae_jax.evaluation.methods import base, morphs, optical_flow
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE
 from fvae_jax.evaluation.report import Context, figures
@@ -29,7 +29,7 @@ def section(context: Context) -> Section:
     # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
     maskless = FVAE(methods.network, masked=False)
     ours = [*methods.ours[::-1], maskless] if context.run.editor.has_mask else [methods.fvae]
-    others = [morphs.MeshMorph(), optical_flow.OpticalFlow(), morphs.FaceMorph(), fading.CrossFade()]
+    others = [morphs.MeshMorph(), optical_flow.OpticalFlow(), morphs.FaceMorph(), base.CrossFade()]
     entries = [*ours, *methods.vaes, *others]
     middles = cases.middle_frames(context.run.faces, context.run.config)
     tables, drawn = [], []

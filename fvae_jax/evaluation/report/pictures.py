@@ -22,12 +22,7 @@ _FACTORS = (-0.8, 0.0, 0.8)
 _PEOPLE = 4
 _ENLARGED = 16  # people of Figure 7's numbers: each photo is read and aligned again
 _SAME = 0.1  # of [-1, 1]: a photo whose crop differs by more is another photo of that name
-_WAYS = {
-    ('printed', 0): 'printed: output enlarged',
-    ('printed', 1): 'printed: flow enlarged',
-    ('ours', 0): 'as photos are edited: output enlarged',
-    ('ours', 1): 'as photos are edited: flow enlarged',
-}
+_KINDS = {'printed': 'printed', 'ours': 'as photos are edited'}
 
 _TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks
 along each direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression
@@ -119,9 +114,11 @@ def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], lis
     if not kept:
         return [], []
     rows = []
-    for (kind, way), label in _WAYS.items():
-        values = np.asarray([sharpness[kind][way] for sharpness in kept])
-        rows.append(Row(label, [float(values.mean()), float(values.min()), float(values.max())], ours=way == 1))
+    for kind, words in _KINDS.items():
+        for way, part in enumerate(('output', 'flow')):
+            values = np.asarray([sharpness[kind][way] for sharpness in kept])
+            cells = [float(values.mean()), float(values.min()), float(values.max())]
+            rows.append(Row(f'{words}: {part} enlarged', cells, ours=part == 'flow'))
     columns = [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)]
     title = f'Figure 7 in numbers, {editor.size} to {figure7.SIDE} px'
     caption = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases as cases_lib, metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Pair
-from fvae_jax.evaluation.methods import fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE, Confident
 from fvae_jax.evaluation.report import Context, figures
@@ -40,7 +40,7 @@ def section(context: Context) -> Section:
     pairs = cases_lib.pairs(context.run.faces, 'test', context.run.config).spread(context.run.config.eval.max_pairs)
     if not len(pairs):
         raise InputError('no test person has two images that are neutral or of full strength; a report needs them')
-    methods, copy, answer = context.methods, fading.Copy(), optical_flow.OpticalFlow()
+    methods, copy, answer = context.methods, base.Copy(), optical_flow.OpticalFlow()
     printed, confident = FVAE(methods.network, bilinear=True), Confident(methods.network)
     ours = [printed, *methods.ours, confident]
     entries = [copy, methods.average, *methods.vaes, *ours, answer]
@@ -69,15 +69,11 @@ def section(context: Context) -> Section:
     )
     table = Table('table1', 'Table 1', caption, [*metrics.COLUMNS.values(), _SHARE], rows)
     answering = [method for method in entries if method.name in scores]
-    drawn = [_dots(context, table), _examples(context, answering, pairs.spread(_SHOWN))]
-    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], drawn)
-
-
-def _dots(context: Context, table: Table) -> Figure:
-    path = context.drawings / 'table1.png'
+    path, alt = context.drawings / 'table1.png', 'Dots with intervals for PSNR, LPIPS and sharpness of every method.'
     figures.dots_with_intervals(table, ['PSNR', 'LPIPS', 'sharpness'], path)
-    alt = 'Dots with intervals for PSNR, LPIPS and sharpness of every method.'
-    return Figure('Table 1 as a picture', 'Means and 95 % intervals over people.', path, alt)
+    dots = Figure('Table 1 as a picture', 'Means and 95 % intervals over people.', path, alt)
+    drawn = [dots, _examples(context, answering, pairs.spread(_SHOWN))]
+    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], drawn)
 
 
 def _examples(context: Context, methods: Sequence[Method], pairs: Cases[Pair]) -> Figure:

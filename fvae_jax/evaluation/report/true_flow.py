@@ -4,7 +4,7 @@ import numpy as np
 
 from fvae_jax.evaluation import cases, scoring
 from fvae_jax.evaluation.cases import Cases, Pair
-from fvae_jax.evaluation.methods import fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 
@@ -27,7 +27,7 @@ def section(context: Context) -> Section | None:
     if not len(known):
         return None
     methods, answer = context.methods, optical_flow.OpticalFlow()
-    entries, size = [fading.Copy(), methods.average, methods.fvae, answer], context.run.config.data.image_size
+    entries, size = [base.Copy(), methods.average, methods.fvae, answer], context.run.config.data.image_size
     tables, drawn = [scoring.end_points(entries, known, size, methods.fvae, answer)], []
     if context.run.editor.has_mask or methods.content:
         table, figure = _maps(context, known)

@@ -107,17 +107,12 @@ def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -
 def _as_uint8(image: np.ndarray, method: str) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
-        raise InputError(
-            f"'{method}' has an image that is {image.dtype} {image.shape}; give (H, W, 3) RGB, uint8 or "
-            'float32 in [-1, 1]'
-        )
-    if image.dtype == np.uint8:
-        return image
-    if not np.abs(image).max() <= 2:  # lets resampling overshoot, not other ranges, not NaN
-        raise InputError(
-            f"'{method}' has an image with values from {image.min():g} to {image.max():g}; give float32 in [-1, 1]"
-        )
-    return image_ops.to_uint8(image)
+        found = f'that is {image.dtype} {image.shape}'
+    elif image.dtype == np.float32 and not np.abs(image).max() <= 2:  # resampling overshoots; not other ranges, not NaN
+        found = f'with values from {image.min():g} to {image.max():g}'
+    else:
+        return image if image.dtype == np.uint8 else image_ops.to_uint8(image)
+    raise InputError(f"'{method}' has an image {found}; give (H, W, 3) RGB, uint8 or float32 in [-1, 1]")
 
 
 def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:

@@ -7,12 +7,12 @@ from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.evaluation.cases import Pair
-from fvae_jax.evaluation.methods import base, fading, morphs, optical_flow
+from fvae_jax.evaluation.methods import base, morphs, optical_flow
 from fvae_jax.ops import image as image_ops, warp
 
 SIZE = 64
 INSIDE = slice(6, -6)
-METHODS = [fading.CrossFade(), optical_flow.OpticalFlow(), morphs.MeshMorph(), morphs.FaceMorph()]
+METHODS = [base.CrossFade(), optical_flow.OpticalFlow(), morphs.MeshMorph(), morphs.FaceMorph()]
 MOVING = METHODS[1:]
 
 
@@ -70,7 +70,7 @@ def test_flow_counts_pixels_of_the_crop(portrait):
 
 def test_flow_from_the_true_target_explains_it(portrait):
     target = warped(portrait, smooth_field(0))
-    copy = fading.Copy().reconstruct(pair(portrait, target))
+    copy = base.Copy().reconstruct(pair(portrait, target))
     flow = optical_flow.OpticalFlow().reconstruct(pair(portrait, target))
     np.testing.assert_array_equal(copy, portrait)
     assert psnr(flow, target) > psnr(copy, target) + 6
@@ -107,7 +107,7 @@ def opened_mouth(portrait, share):
 def test_opposite_motions_meet_in_the_middle(portrait, method):
     first, second = opened_mouth(portrait, -0.5), opened_mouth(portrait, 0.5)
     middle = method.interpolate(first, second, 0.5)
-    faded = fading.CrossFade().interpolate(first, second, 0.5)
+    faded = base.CrossFade().interpolate(first, second, 0.5)
     assert psnr(middle, portrait) > psnr(faded, portrait) + 1
     # A quarter of the way it is nearer to the frame there than to the one at three quarters.
     quarter = method.interpolate(first, second, 0.25)
@@ -228,7 +228,7 @@ def test_the_mesh_never_extrapolates():
 def test_methods_say_what_they_cannot_do(portrait, average):
     made = pair(portrait, portrait)
     can = {}
-    for method in (fading.Copy(), *METHODS, average):
+    for method in (base.Copy(), *METHODS, average):
         answers = {
             'reconstruct': method.reconstruct(made),
             'edit': method.edit(portrait, 'smile', 'neutral', 1.0),
