@@ -25,18 +25,18 @@ MOVES = (
 
 
 def score(
-    judge: metrics.Judge,
     cases: Cases[Case],
     makers: Mapping[str, Callable[[Case], np.ndarray | None]],
     truth: tuple[str, str, str],
     what: str,
     *,
     described: int = 0,
+    batch_size: int = 32,
+    mouths: bool = False,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Scores what methods make of every case.
 
     Args:
-      judge: Scores images.
       cases: What is to be made.
       makers: What makes it, by the names of the rows; one that has no answer to some case gets no scores, because
         means over other cases cannot be compared.
@@ -44,14 +44,16 @@ def score(
         is relative to, and what the identity distance is from.
       what: The name of the work, where it takes long.
       described: Of how many cases, spread evenly, to measure the identity distance.
+      batch_size: Cases in memory at a time.
+      mouths: Whether the LPIPS of the mouth region is asked for, too.
 
     Returns:
-      {row: {score: (cases,)}}, as `metrics.Judge.score` has them, and `metrics.IDENTITY`, if asked for: NaN where it
+      {row: {score: (cases,)}}, as `metrics.score` has them, and `metrics.IDENTITY`, if asked for: NaN where it
       was not measured.
     """
     values: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in makers}
     to_describe, number = set(cases_lib.spread(len(cases), described)), 0
-    for batch in cases.batches(judge.batch_size, what):
+    for batch in cases.batches(batch_size, what):
         made: dict[str, list[np.ndarray]] = {name: [] for name in values}
         # Case by case, so that what one method has read of an image serves the others.
         for case in batch:
@@ -63,12 +65,12 @@ def score(
                     made[name].append(image)
         targets, references = (np.stack([getattr(case, field) for case in batch]) for field in truth[:2])
         asked = [i for i in range(len(batch)) if number + i in to_describe]
-        people = judge.descriptors([getattr(batch[i], truth[2]) for i in asked])
+        people = metrics.descriptors([getattr(batch[i], truth[2]) for i in asked])
         for name, images in made.items():
-            scores = judge.score(np.stack(images), targets, references)
+            scores = metrics.score(np.stack(images), targets, references, batch_size, mouths=mouths)
             if described:
                 scores[metrics.IDENTITY] = np.full(len(batch), np.nan)
-                found = judge.descriptors([images[i] for i in asked])
+                found = metrics.descriptors([images[i] for i in asked])
                 scores[metrics.IDENTITY][asked] = metrics.identity_distance(found, people)
             values[name].append(scores)
         number += len(batch)

@@ -42,9 +42,9 @@ def edits(count, read):
 
 @pytest.mark.parametrize('count', [40, 120])
 def test_only_a_batch_of_images_is_in_memory(count):
-    alive, judge = Alive(), metrics.Judge(batch_size=8)
+    alive = Alive()
     makers = {'copy': lambda edit: edit.start, 'half': lambda edit: (edit.start + edit.truth) / 2}
-    scores = scoring.score(judge, edits(count, alive.read), makers, TRUTH, 'edits')
+    scores = scoring.score(edits(count, alive.read), makers, TRUTH, 'edits', batch_size=8)
     assert all(len(values) == count for row in scores.values() for values in row.values())
     # Two images of each of eight cases, while the batch before is still held.
     assert alive.most <= 2 * 2 * 8 < 2 * count
@@ -57,12 +57,10 @@ def test_only_a_batch_of_images_is_in_memory(count):
 def test_scores_are_those_of_each_case_alone():
     found = edits(11, Alive().read)
     makers = {'half': lambda edit: (edit.start + edit.truth) / 2, 'truth': lambda edit: edit.truth}
-    scores = scoring.score(metrics.Judge(batch_size=4), found, makers, TRUTH, 'edits')
+    scores = scoring.score(found, makers, TRUTH, 'edits', batch_size=4)
     assert list(scores) == ['half', 'truth']
     for i in (0, 3, 4, 10):
-        alone = metrics.Judge(batch_size=4).score(
-            *(x[None] for x in (makers['half'](found[i]), found[i].truth, found[i].start))
-        )
+        alone = metrics.score(*(x[None] for x in (makers['half'](found[i]), found[i].truth, found[i].start)), size=4)
         for name, values in alone.items():
             np.testing.assert_allclose(scores['half'][name][i], values[0], rtol=1e-5)
     assert np.isinf(scores['truth']['psnr']).all()
@@ -70,16 +68,15 @@ def test_scores_are_those_of_each_case_alone():
 
 def test_a_method_without_an_answer_to_every_case_has_no_scores():
     makers = {'some': lambda edit: None if edit.identity == 'p3' else edit.start, 'all': lambda edit: edit.start}
-    scores = scoring.score(metrics.Judge(batch_size=4), edits(11, Alive().read), makers, TRUTH, 'edits')
+    scores = scoring.score(edits(11, Alive().read), makers, TRUTH, 'edits', batch_size=4)
     assert set(scores) == {'all'} and len(scores['all']['psnr']) == 11
 
 
 def test_identity_is_measured_of_some_cases_spread_over_all(monkeypatch):
-    judge = metrics.Judge(batch_size=4)
     # A face for each image: its mean color stands for the person.
-    monkeypatch.setattr(judge, 'descriptors', lambda images: np.reshape([x.mean() for x in images], (-1, 1)))
+    monkeypatch.setattr(metrics, 'descriptors', lambda images: np.reshape([x.mean() for x in images], (-1, 1)))
     found, makers = edits(9, Alive().read), {'copy': lambda edit: edit.start, 'truth': lambda edit: edit.truth}
-    scores = scoring.score(judge, found, makers, TRUTH, 'edits', described=3)
+    scores = scoring.score(found, makers, TRUTH, 'edits', described=3, batch_size=4)
     measured = ~np.isnan(scores['truth'][metrics.IDENTITY])
     assert np.flatnonzero(measured).tolist() == [0, 4, 8]
     assert (scores['copy'][metrics.IDENTITY][measured] == 0).all()
@@ -133,7 +130,7 @@ def test_the_mouth_has_an_lpips_of_its_own():
     truth = np.stack([image_ops.to_float(np.full((64, 64, 3), 128, np.uint8))] * 2)
     brow, mouth = truth[0].copy(), truth[0].copy()
     brow[5:25, 15:50], mouth[44:50, 26:38] = 1, 1
-    scores = metrics.Judge(batch_size=4, mouths=True).score(np.stack([brow, mouth]), truth, truth)
+    scores = metrics.score(np.stack([brow, mouth]), truth, truth, mouths=True)
     whole, own = scores['lpips'], scores[metrics.MOUTH_LPIPS]
     assert whole[0] > 0.02 and own[0] < 1e-6 and own[1] > 0.02
-    assert metrics.MOUTH_LPIPS not in metrics.Judge(batch_size=4).score(truth, truth, truth)
+    assert metrics.MOUTH_LPIPS not in metrics.score(truth, truth, truth)

@@ -43,8 +43,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     run = runs.open_run(config, workdir)
     faces, editor, network = run.faces, run.editor, Network(run.editor)
     groups.check(people, faces.split, people_file)
-    judge, origins = metrics.Judge(_BATCH, mouths=True), _origins(faces)
-    edits = cases.edits(faces, editor.expressions)
+    origins, edits = _origins(faces), cases.edits(faces, editor.expressions)
     smiles = edits.where(lambda edit: edit.target == SMILE)
     if not len(smiles):
         raise InputError(
@@ -60,13 +59,14 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     )
     what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
     makers = {method.name: method.reconstruct for method in entries}
-    scores = scoring.score(judge, pairs, makers, ('target', 'source', 'target'), 'reconstruction')
+    truth = ('target', 'source', 'target')
+    scores = scoring.score(pairs, makers, truth, 'reconstruction', batch_size=_BATCH, mouths=True)
     reconstructed = [reconstruction.reconstruction_table(scores, pairs.people, what)]
     ways = edits_lib.both_ways(smiles)
     moved = edits_lib.movements(ours, ways)
     edited = [
         edits_lib.strength_table(moved),
-        edits_lib.identity_table(judge, ours, ways),
+        edits_lib.identity_table(ours, ways),
         edits_lib.texture_table(ours, network, ways),
         edits_lib.expression_table(ours, edits, origins),
     ]

@@ -62,12 +62,12 @@ def strength_table(moved: Movements) -> Table:
     return Table('strengths', 'How far a smile goes', caption, columns, rows, row_heading='edit and measure')
 
 
-def identity_table(judge: metrics.Judge, method: Method, ways: Ways) -> Table:
+def identity_table(method: Method, ways: Ways) -> Table:
     """How far dlib sees an edit at strength 1 from its source, beside the person's own two images."""
     rows = []
     for way, edits in ways.items():
         faces = [
-            judge.descriptors([edit.start, method.edit(edit.start, edit.source, edit.target, 1.0), edit.truth])
+            metrics.descriptors([edit.start, method.edit(edit.start, edit.source, edit.target, 1.0), edit.truth])
             for (edit,) in edits.batches(1, f'identity, {way}')
         ]
         start, *others = np.swapaxes(faces, 0, 1)

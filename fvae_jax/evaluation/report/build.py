@@ -8,7 +8,7 @@ import tempfile
 
 import ml_collections
 
-from fvae_jax.evaluation import metrics, runs
+from fvae_jax.evaluation import runs
 from fvae_jax.evaluation.methods import base
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
 from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
@@ -33,7 +33,7 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
     run = runs.open_run(config, workdir)
     methods = runs.open_methods(run)
     with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
-        context = Context(run, methods, metrics.Judge(), pathlib.Path(drawings))
+        context = Context(run, methods, pathlib.Path(drawings))
         sections = []
         for module in _SECTIONS:
             found = module.section(context)

@@ -25,7 +25,7 @@ strips show all methods on {shown}, so that the eye can judge what numbers canno
 
 def section(context: Context) -> Section:
     """Scores and shows every interpolation method."""
-    methods, judge = context.methods, context.judge
+    methods = context.methods
     # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
     maskless = FVAE(methods.network, masked=False)
     ours = [*methods.ours[::-1], maskless] if context.run.editor.has_mask else [methods.fvae]
@@ -35,7 +35,7 @@ def section(context: Context) -> Section:
     tables, drawn = [], []
     if len(middles):
         makers = {m.name: lambda middle, m=m: m.interpolate(middle.first, middle.second, middle.t) for m in entries}
-        scores = scoring.score(judge, middles, makers, ('truth', 'truth', 'truth'), 'Figure 6')
+        scores = scoring.score(middles, makers, ('truth', 'truth', 'truth'), 'Figure 6')
         people, ts = np.asarray(middles.people), np.asarray([head.t for head in middles.heads])
         known = [t for t in cases.MIDDLES if np.any(ts == t)]
         tables = [_table(context, scores, people, ts == t, t) for t in known]

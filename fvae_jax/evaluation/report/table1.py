@@ -46,7 +46,7 @@ def section(context: Context) -> Section:
     entries = [copy, methods.average, *methods.vaes, *ours, answer]
     makers = {method.name: method.reconstruct for method in entries}
     truth = ('target', 'source', 'target')
-    scores = scoring.score(context.judge, pairs, makers, truth, 'Table 1', described=_DESCRIBED)
+    scores = scoring.score(pairs, makers, truth, 'Table 1', described=_DESCRIBED)
     people = pairs.people
     copied, ceiling = (scores[method.name]['psnr'] for method in (copy, answer))
     rows = []

@@ -7,7 +7,7 @@ from editing import models
 from evaluation.card.drawn_people import PEOPLE, SIZE, cells, drawn, smiling
 
 from fvae_jax.editing import editor as editor_lib
-from fvae_jax.evaluation import landmarks, metrics
+from fvae_jax.evaluation import landmarks
 from fvae_jax.evaluation.card import edits
 from fvae_jax.evaluation.cases import Cases
 from fvae_jax.evaluation.methods.base import Method
@@ -75,9 +75,9 @@ def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
 
 
 def test_identity_of_the_person_and_of_nobody(smiles):
-    judge, ways = metrics.Judge(), {'way': Cases(smiles.heads[:2])}
+    ways = {'way': Cases(smiles.heads[:2])}
     own, copied, nobody = (
-        cells(edits.identity_table(judge, method, ways))['way']
+        cells(edits.identity_table(method, ways))['way']
         for method in (Artist(smiles, lambda s: s), Copy(), Changed(lambda crop: -crop[::-1]))
     )
     real = own["distance, the person's own two images"]

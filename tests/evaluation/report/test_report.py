@@ -106,7 +106,7 @@ def test_the_study_shows_the_papers_form(tiny_run, content_run, tmp_path, capsys
 
 
 def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
-    context = Context(Run(tmp_path, None, None, None), *[None] * 3)
+    context = Context(Run(tmp_path, None, None, None), None, None)
     assert table2.section(context).tables[0].rows[0].cells == [None, None, None, 89.7]
     rng = np.random.default_rng(0)
     images = {
