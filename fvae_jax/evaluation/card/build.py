@@ -73,7 +73,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     # From neutral to the smile comes first.
     smiled = next(iter(moved.values()))['mouth_corner_lift']
     compared = _compared(pairs.people, scores[entries[0].name], scores[ours.name], smiled)
-    grouped = [groups.composition(people, faces.split), groups.comparison(people, faces.split, compared)]
+    grouped = [groups.composition(people, faces.split), groups.comparison(people, faces.split, pairs.people, compared)]
     measured = (
         f'What is measured is {ours.name}: the reconstructions of the first table, and how far neutral faces smile.'
     )
@@ -100,13 +100,14 @@ def _origins(faces: Faces) -> dict[str, str]:
 
 def _compared(
     people: list[str], copied: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], smiled: scoring.Movement
-) -> list[groups.Measure]:
+) -> dict[Column, groups.Measure]:
     """What groups of people are compared in, by the scores of copying and of the model, and by how far faces smile."""
-    gains = [
-        groups.Measure(Column(heading, 'dB over copying', 2, 'higher'), people, own[name] - copied[name])
+    measures = {
+        Column(heading, 'dB over copying', 2, 'higher'): groups.mean_over(people, own[name] - copied[name])
         for name, heading in (('psnr', 'PSNR'), ('psnr_mouth', 'mouth PSNR'))
-    ]
-    lpips = groups.Measure(metrics.COLUMNS['lpips'], people, own.get('lpips'), missing=metrics.LPIPS_MISSING)
-    column = Column('mouth-corner lift', '% of the own smile at strength 1', 0)
-    made = smiled.made[edits_lib.STRENGTHS.index(1.0)]
-    return [*gains, lpips, groups.Measure(column, smiled.people, 100 * made, smiled.real)]
+    }
+    no_lpips = lambda chosen: metrics.LPIPS_MISSING
+    measures[metrics.COLUMNS['lpips']] = groups.mean_over(people, own['lpips']) if 'lpips' in own else no_lpips
+    made = 100 * smiled.made[edits_lib.STRENGTHS.index(1.0)]
+    lift = groups.mean_over(smiled.people, made, smiled.real)
+    return {**measures, Column('mouth-corner lift', '% of the own smile at strength 1', 0): lift}

@@ -2,15 +2,14 @@
 
 import csv
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.statistics import Value, bootstrap_interval
-from fvae_jax.evaluation.tables import Column, Row, Table
+from fvae_jax.evaluation.statistics import bootstrap_interval
+from fvae_jax.evaluation.tables import Cell, Column, Row, Table
 
 COLUMNS = ('identity', 'age', 'gender', 'ethnicity')
 UNKNOWN = 'unknown'
@@ -29,30 +28,25 @@ _NAMED = 10  # people in an error, at most
 Person = dict[str, str]
 
 
-class Measure(NamedTuple):
-    """What is compared between groups: a mean over cases, or a ratio of two means.
+# What gives the cell of a group: of its people.
+Measure = Callable[[set[str]], Cell]
 
-    Attributes:
-      column: Its place in the table.
+
+def mean_over(people: Sequence[str], parts: np.ndarray, wholes: np.ndarray | None = None) -> Measure:
+    """Gives the mean over some people's cases, or the ratio of two means, with its 95 % interval over people.
+
+    Args:
       people: Whose each case is, (cases,).
-      parts: (cases,); None if it could not be measured.
+      parts: (cases,).
       wholes: (cases,); None for a mean.
-      missing: Why it could not be measured.
     """
+    people = np.asarray(people)
 
-    column: Column
-    people: Sequence[str]
-    parts: np.ndarray | None
-    wholes: np.ndarray | None = None
-    missing: str = ''
+    def of(chosen: set[str]) -> Cell:
+        here = np.isin(people, sorted(chosen))
+        return bootstrap_interval(parts[here], people[here], None if wholes is None else wholes[here])
 
-    def of(self, chosen: set[str]) -> Value | str:
-        """The mean over some people's cases, with its 95 % interval over people."""
-        if self.parts is None:
-            return self.missing
-        here = np.isin(self.people, sorted(chosen))
-        wholes = None if self.wholes is None else self.wholes[here]
-        return bootstrap_interval(self.parts[here], np.asarray(self.people)[here], wholes)
+    return of
 
 
 def read_people(path: pathlib.Path) -> dict[str, Person]:
@@ -149,26 +143,27 @@ def composition(people: Mapping[str, Person], split: Split) -> Table:
     return Table('composition', 'Who the people are', caption, columns, rows, row_heading='group')
 
 
-def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Measure]) -> Table:
+def comparison(
+    people: Mapping[str, Person], split: Split, pairs: Sequence[str], measures: Mapping[Column, Measure]
+) -> Table:
     """Compares groups of test people.
 
     Args:
       people: Their facts.
       split: The division of the set; groups that only train are shown, and not judged.
-      measures: One or more, the first tells how many people and pairs there are.
+      pairs: Whose each pair is that was measured.
+      measures: What is compared, by its place in the table; one or more.
     """
-    measured = set(measures[0].people)
-    groups = {'everyone': measured, **divide(people, [name for part in split for name in part])}
+    groups = {'everyone': set(pairs), **divide(people, [name for part in split for name in part])}
     rows = []
     for label, members in groups.items():
-        chosen = members & measured
+        chosen = members & set(pairs)
         if len(chosen) >= FEWEST:
-            values = [measure.of(chosen) for measure in measures]
+            values = [measure(chosen) for measure in measures.values()]
         else:
             values = [TOO_FEW, *[None] * (len(measures) - 1)]
-        pairs = int(np.isin(measures[0].people, sorted(chosen)).sum())
-        rows.append(Row(label, [len(chosen), pairs, *values]))
-    columns = [Column('people', '', 0), Column('pairs', '', 0), *(measure.column for measure in measures)]
+        rows.append(Row(label, [len(chosen), sum(person in chosen for person in pairs), *values]))
+    columns = [Column('people', '', 0), Column('pairs', '', 0), *measures]
     caption = (
         f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '
         f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.'
