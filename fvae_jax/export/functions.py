@@ -9,12 +9,11 @@ The displacement is the flow less the grid (`ops.warp.flow_to_displacement`). On
 are given. Everything is float32, whatever `model.dtype` says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
@@ -43,18 +42,16 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
     config.model.dtype = 'float32'
     network, judge = fvae.from_config(config), confidence.from_config(config)
     variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
-    shown, mask_shown = (_indices(config, widths) for widths in _all_widths(config))
+    given = shapes(bundle)
 
     def encode(arrays: Arrays) -> dict[str, jax.Array]:
-        image = arrays['image']
-        weights = _float32(variables)
+        image, weights = arrays['image'], _float32(variables)
         result = {'latent': network.apply(weights, image, method='encode').mean}
-        features = network.apply(weights, image, method='features')
-        result.update({f'feature_{i}': features[i] for i in shown})
+        features = {'feature': network.apply(weights, image, method='features')}
         if mask_variables is not None:
-            features = judge.apply(_float32(mask_variables), image, method='features')
-            result.update({f'mask_feature_{i}': features[i] for i in mask_shown})
-        return result
+            features['mask_feature'] = judge.apply(_float32(mask_variables), image, method='features')
+        named = {f'{prefix}_{i}': value for prefix, values in features.items() for i, value in enumerate(values)}
+        return {**result, **{name: value for name, value in named.items() if name in given}}
 
     def decode(arrays: Arrays) -> dict[str, jax.Array]:
         features = [arrays.get(f'feature_{i}') for i in range(len(network.widths))]
@@ -73,10 +70,15 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
 
 def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
     """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
-    config, size, stages = bundle.config, bundle.config.data.image_size, _all_widths(bundle.config)
-    result = {'image': (size, size, 3), 'latent': (4, 4, config.model.latent_channels or stages[0][-1])}
-    for name, widths in zip(('feature', 'mask_feature'), stages[: 1 if bundle.mask is None else 2]):
-        result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in _indices(config, widths)})
+    config, size = bundle.config, bundle.config.data.image_size
+    stages = {'feature': blocks.stage_widths(size, config.model.width)}
+    if bundle.mask is not None:
+        stages['mask_feature'] = blocks.stage_widths(size, config.confidence.width or config.model.width)
+    result = {'image': (size, size, 3), 'latent': (4, 4, config.model.latent_channels or stages['feature'][-1])}
+    for name, widths in stages.items():
+        # The features that the decoder looks at.
+        first = 0 if config.model.source_concat == 'pyramid' else len(widths) - 1
+        result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in range(first, len(widths))})
     return result
 
 
@@ -88,17 +90,6 @@ def inputs(bundle: bundle_lib.Bundle) -> dict[str, tuple[str, ...]]:
         if features:
             result[network] = ('latent', *features)
     return result
-
-
-def _all_widths(config: ml_collections.ConfigDict) -> tuple[Sequence[int], Sequence[int]]:
-    """Channels of the stages of FVAE and mask."""
-    size, width = config.data.image_size, config.model.width
-    return blocks.stage_widths(size, width), blocks.stage_widths(size, config.confidence.width or width)
-
-
-def _indices(config: ml_collections.ConfigDict, widths: Sequence[int]) -> range:
-    """The features that the decoder looks at."""
-    return range(0 if config.model.source_concat == 'pyramid' else len(widths) - 1, len(widths))
 
 
 def _exact_halves(tree: Any) -> Any:
