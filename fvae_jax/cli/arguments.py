@@ -32,12 +32,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
-        def formatter(prog):
-            return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20, width=_WIDTH)
-
-        super().__init__(
-            command, f'{command} {usage}', description, epilog, formatter_class=formatter, allow_abbrev=False
-        )
+        formatter = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=20, width=_WIDTH)
+        usage = f'{command} {usage}'
+        super().__init__(command, usage, description, epilog, formatter_class=formatter, allow_abbrev=False)
         self.expressions = tuple(expressions)
         self._asked, self._options = None, {}
 

@@ -12,7 +12,6 @@ longer for a decode in onnxruntime, and in that of `encode` axes are mixed up; i
 """
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -128,8 +127,7 @@ def _stack(graph: Graph, x: str, variables: Any) -> list[str]:
     """The strided stack of Figure 3, `models.fvae.Stack`."""
     outputs = []
     for i in range(len(variables['params'])):
-        convolve = lambda kernel, bias, x=x: graph_lib.convolve(graph, x, kernel, bias, stride=2)
-        x = _conv_norm_relu(graph, convolve, variables, f'down{i + 1}')
+        x = graph.op('Relu', graph_lib.convolve(graph, x, *_folded(variables, f'down{i + 1}'), stride=2))
         outputs.append(x)
     return outputs
 
@@ -143,8 +141,8 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     deepest = max(features)
     x = graph.op('Concat', x, features[deepest], axis=1)
     for i in reversed(range(deepest)):
-        convolve = lambda kernel, bias, x=x: graph_lib.join(graph, graph_lib.convolve_upsampled(graph, x, kernel, bias))
-        x = _conv_norm_relu(graph, convolve, variables, f'up{i + 1}')
+        blocks = graph_lib.convolve_upsampled(graph, x, *_folded(variables, f'up{i + 1}'))
+        x = graph.op('Relu', graph_lib.join(graph, blocks))
         if i in features:
             x = graph.op('Concat', x, features[i], axis=1)
     last, out = params['up0']['conv'], params['out']['conv']
@@ -152,11 +150,10 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
 
 
-def _conv_norm_relu(graph: Graph, convolve: Callable[[np.ndarray, np.ndarray], str], variables: Any, name: str) -> str:
-    """`models.blocks.ConvNormRelu`."""
+def _folded(variables: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a `models.blocks.ConvNormRelu`, with its normalisation."""
     params = variables['params'][name]
-    folded = graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
-    return graph.op('Relu', convolve(*folded))
+    return graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
 
 
 def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) -> str:

@@ -17,7 +17,6 @@ STRENGTHS = (0.5, 1.0, 1.5)
 _TEXTURE_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
 
 Ways = Mapping[str, Cases[Edit]]
-# {what is edited: {measure: its changes at `STRENGTHS`}}
 Movements = Mapping[str, Mapping[str, scoring.Movement]]
 
 
@@ -28,7 +27,7 @@ def both_ways(smiles: Cases[Edit]) -> Ways:
 
 
 def movements(method: Method, ways: Ways) -> Movements:
-    """Measures the edits at `STRENGTHS`."""
+    """Measures the edits at `STRENGTHS`: {what is edited: {measure: its changes}}."""
     return {way: scoring.movements(method, edits, STRENGTHS) for way, edits in ways.items()}
 
 

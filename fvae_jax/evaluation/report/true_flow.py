@@ -74,9 +74,7 @@ def count_above(doubt: np.ndarray, exposed: np.ndarray) -> np.ndarray:
       doubt: Any shape, in [0, 1].
       exposed: Of the same shape, bool.
     """
-    edges = np.append(_THRESHOLDS, np.inf)
-    # Histograms, summed from above.
-    return np.stack([np.histogram(doubt[of], edges)[0][::-1].cumsum()[::-1] for of in (exposed, ~exposed)])
+    return np.stack([[np.sum(doubt[of] >= threshold) for threshold in _THRESHOLDS] for of in (exposed, ~exposed)])
 
 
 def detection(above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
