@@ -60,24 +60,17 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
     return folder / 'index.html'
 
 
-def _as_json(report: Report) -> dict:
+def _as_json(part: Report | Section | Table | Figure) -> dict:
     """Everything the page says, numbers in full; infinite and undefined ones as 'inf' and 'nan'."""
-
-    def table(content):
-        rows = [
-            {**row._asdict(), 'cells': {column.name: exact(c) for column, c in zip(content.columns, row.cells)}}
-            for row in content.rows
-        ]
-        return {**content._asdict(), 'columns': [column._asdict() for column in content.columns], 'rows': rows}
-
-    def figure(content):
-        return {**content._asdict(), 'file': f'figures/{pathlib.Path(content.file).name}'}
-
-    def section(content):
-        parts = {'tables': [*map(table, content.tables)], 'figures': [*map(figure, content.figures)]}
-        return {**content._asdict(), **parts}
-
-    return {**report._asdict(), 'facts': dict(report.facts), 'sections': [*map(section, report.sections)]}
+    told = part._asdict()
+    if isinstance(part, Table):
+        names = [column.name for column in part.columns]
+        told['columns'] = [column._asdict() for column in part.columns]
+        told['rows'] = [{**row._asdict(), 'cells': dict(zip(names, map(exact, row.cells)))} for row in part.rows]
+    if isinstance(part, Figure):
+        told['file'] = f'figures/{pathlib.Path(part.file).name}'
+    parts = {name: list(map(_as_json, told[name])) for name in ('sections', 'tables', 'figures') if name in told}
+    return {**told, **parts}
 
 
 def _csv_rows(table: Table) -> Iterator[list]:

@@ -57,10 +57,11 @@ def read_key(path: str | os.PathLike) -> Key:
     remedy = f'give the {KEY} that was written beside the page'
     key = _read(path, 'key', remedy)
     methods, images = key.get('methods'), key.get('images')
+    is_name = lambda value: isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
     if (
         not isinstance(methods, list)
         or not isinstance(images, dict)
-        or not all(map(_is_name, [key.get('study'), *methods, *images, *images.values()]))
+        or not all(map(is_name, [key.get('study'), *methods, *images, *images.values()]))
         or len(set(methods)) < len(methods)
         or set(methods) != set(images.values())
         or REAL not in methods
@@ -130,7 +131,3 @@ def _read(path: str | os.PathLike, what: str, remedy: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{what} '{path}' holds {reprlib.repr(found)}, not a table; {remedy}")
     return found
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()

@@ -50,7 +50,9 @@ def build(
     for method, pictures in chosen.items():
         for i, picture in enumerate(pictures):
             name = _name(secret, f'{method} {i}')
-            methods[name], data_uris[name] = method, _data_uri(picture)
+            _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
+            methods[name] = method
+            data_uris[name] = 'data:image/png;base64,' + base64.b64encode(png).decode()
     study = _name(secret, 'study')
     page = {'id': study, 'images': dict(sorted(data_uris.items()))}
     key = {'study': study, 'seed': seed, 'methods': list(chosen), 'images': dict(sorted(methods.items()))}
@@ -126,11 +128,6 @@ def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:
 
 def _name(secret: bytes, what: str) -> str:
     return hmac.new(secret, what.encode(), 'sha256').hexdigest()[:16]
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
-    return 'data:image/png;base64,' + base64.b64encode(png).decode()
 
 
 def _page(study: Mapping[str, object]) -> str:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.statistics import Value
-from fvae_jax.evaluation.study import interval
+from fvae_jax.evaluation.statistics import Value, crossed_share, independent_share
 from fvae_jax.evaluation.study.answers import Answers, Key, read_answers, read_key
 from fvae_jax.evaluation.study.page import REAL
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table, shown
@@ -122,6 +121,6 @@ def _cells(labels: np.ndarray) -> list[Cell]:
     if not judged:
         return [0, 'n/a', 'n/a']
     share = int(np.nansum(labels)) / judged
-    alone = Value(share, *interval.independent(labels)).percent()
-    crossed = Value(share, *interval.crossed(labels)).percent()
+    alone = Value(share, *independent_share(labels)).percent()
+    crossed = Value(share, *crossed_share(labels)).percent()
     return [judged, crossed, f'{shown(alone.low, 1)} – {shown(alone.high, 1)}']

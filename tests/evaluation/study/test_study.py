@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.study import answers as answers_lib, interval, page as page_lib, score
+from fvae_jax.evaluation import statistics
+from fvae_jax.evaluation.study import answers as answers_lib, page as page_lib, score
 
 METHODS = ('real', 'FVAE', 'VAE', 'average flow (DIS)')
 LATER = '2020-01-01T10:00:00.000Z'
@@ -287,7 +288,7 @@ def test_files_that_are_none(study, people, tmp_path):
 def test_wilson_is_scipys():
     for successes, trials in ((0, 10), (10, 10), (3, 7), (237, 400)):
         expected = stats.binomtest(successes, trials).proportion_ci(method='wilson')
-        found = interval.wilson(successes / trials, trials, stats.norm.ppf(0.975))
+        found = statistics.wilson(successes / trials, trials, stats.norm.ppf(0.975))
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -295,15 +296,15 @@ def test_the_interval_widens_by_what_people_and_images_share():
     rng = np.random.default_rng(0)
     answers = np.float64(rng.random((40, 10)) < 0.5)
     people, images = (np.sort(answers, axis) for axis in (0, 1))  # the same answers, by few people or for few images
-    alone = interval.independent(answers)
-    assert interval.independent(people) == interval.independent(images) == alone
-    widths = [np.diff(interval.crossed(labels))[0] for labels in (answers, people, images)]
+    alone = statistics.independent_share(answers)
+    assert statistics.independent_share(people) == statistics.independent_share(images) == alone
+    widths = [np.diff(statistics.crossed_share(labels))[0] for labels in (answers, people, images)]
     assert widths[0] < 1.3 * np.diff(alone)[0] and min(widths[1:]) > 2 * np.diff(alone)[0]
     for same in (0.0, 1.0):
         labels = np.full((40, 10), same)
-        assert interval.crossed(labels) == interval.independent(labels)
+        assert statistics.crossed_share(labels) == statistics.independent_share(labels)
     answers[rng.random(answers.shape) < 0.2] = np.nan
-    low, high = interval.crossed(answers)
+    low, high = statistics.crossed_share(answers)
     assert 0 < low < np.nanmean(answers) < high < 1
 
 
@@ -352,8 +353,8 @@ def _simulate(study, folder, spread):
             ]
             np.testing.assert_equal(score.score(files, study / 'key.json')._asdict(), result._asdict())
         assert len(result.labels['real']) >= PEOPLE - 2  # dropping more would bias the rate of the real images
-        crossed.append([interval.crossed(labels) for labels in result.labels.values()])
-        independent.append([interval.independent(labels) for labels in result.labels.values()])
+        crossed.append([statistics.crossed_share(labels) for labels in result.labels.values()])
+        independent.append([statistics.independent_share(labels) for labels in result.labels.values()])
     return np.array(crossed), np.array(independent), rates
 
 
