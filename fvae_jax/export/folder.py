@@ -20,15 +20,7 @@ _MARKS = ('model.json', 'model/model.json')
 
 
 def check_installed(target: str, what: str) -> None:
-    """Finds out before the work whether what a target needs is installed.
-
-    Args:
-      target: One of `TARGETS`.
-      what: What needs it, for people.
-
-    Raises:
-      InputError: It is not.
-    """
+    """Raises `InputError`, which tells people what needs it, unless what a target of `TARGETS` needs is installed."""
     for name in TARGETS[target]:
         try:
             importlib.import_module(name)

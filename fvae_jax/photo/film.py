@@ -32,18 +32,7 @@ def is_folder(path: str | os.PathLike) -> bool:
 
 
 def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
-    """Finds out before the work whether a film or a folder of numbered files can be written.
-
-    Args:
-      path: The file, or a folder that is created if need be.
-      overwrite: Whether a file may be replaced, or a folder have files.
-
-    Returns:
-      The path.
-
-    Raises:
-      InputError: Unknown suffix, not writable, or exists already.
-    """
+    """The path, if `write_animation` can write to it, found out before the work; raises `InputError` otherwise."""
     path = pathlib.Path(path)
     if not is_folder(path):
         return output.check_output(path, FORMATS, overwrite=overwrite)

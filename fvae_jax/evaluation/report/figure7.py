@@ -114,15 +114,9 @@ def of_photo(
 
 
 def draw(source: np.ndarray, displacement: np.ndarray, pictures: dict[str, Ways]) -> np.ndarray:
-    """Lays out Figure 7: source and flow, then the edit enlarged in both ways, as printed and as photos are edited.
+    """Lays out Figure 7, (H, W, 3) uint8 RGB, from what `upsample` was given and what it returned.
 
-    Args:
-      source: What `upsample` was given.
-      displacement: Likewise.
-      pictures: What it returned.
-
-    Returns:
-      (H, W, 3) uint8 RGB.
+    Above source and flow, then the edit enlarged in both ways, as printed and as photos are edited.
     """
     side, size = len(source), len(displacement)
     maximum = _FLOW_MAXIMUM * (1 - 2 * align.EYE_X) * size

@@ -64,17 +64,7 @@ def build(
 
 
 def check_folder(out: pathlib.Path) -> pathlib.Path:
-    """Finds out before the work whether a study can be written.
-
-    Args:
-      out: The folder to make.
-
-    Returns:
-      Its absolute path.
-
-    Raises:
-      InputError: It exists and holds something, or cannot be made.
-    """
+    """The absolute path of the folder to make; raises `InputError` if it holds something, or cannot be made."""
     # A new key in the place of an old one would leave the answers collected so far without theirs.
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"study '{out}' exists; name a new folder, the answers to that one need its key")
