@@ -145,9 +145,7 @@ def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict, *, true_fl
     """
     settings = config.data.copy_and_resolve_references()
     settings.true_flow = true_flow
-
-    def load(source: int, target: int) -> dict[str, np.ndarray]:
-        return pairs_lib.load_pair(faces.data, source, target, pairs_lib.Augmentation(), settings)
+    load = functools.partial(pairs_lib.load_pair, faces.data, augmentation=pairs_lib.Augmentation(), settings=settings)
 
     def read(head: Pair) -> Pair:
         second = None if head.second is None else load(head.second, head.target)['source']

@@ -121,10 +121,7 @@ def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float]) ->
       edits: All to one expression.
       strengths: Of each edit.
     """
-
-    def of(crop: np.ndarray) -> np.ndarray:
-        return np.asarray(landmarks.measure(landmarks.landmarks(crop)))
-
+    of = lambda crop: np.asarray(landmarks.measure(landmarks.landmarks(crop)))
     found = []
     for (edit,) in edits.batches(1, f'landmarks of {edits.heads[0].target}'):
         start = of(edit.start)

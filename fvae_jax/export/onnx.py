@@ -92,7 +92,7 @@ def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
     encoder = _part(bundle.fvae, 'encoder')
     deepest = _stack(graph, image, _part(encoder, 'stack'))[-1]
     head = encoder['params']['mean']['conv']
-    latent = graph_lib.convolve(graph, deepest, head['kernel'], head['bias'])
+    latent = graph.convolve(deepest, head['kernel'], head['bias'])
     graph.output('latent', graph.channels_last(latent), *shapes['latent'])
     for prefix, variables in (('feature', bundle.fvae), ('mask_feature', bundle.mask)):
         if variables is not None:
@@ -127,7 +127,7 @@ def _stack(graph: Graph, x: str, variables: Any) -> list[str]:
     """The strided stack of Figure 3, `models.fvae.Stack`."""
     outputs = []
     for i in range(len(variables['params'])):
-        x = graph.op('Relu', graph_lib.convolve(graph, x, *_folded(variables, f'down{i + 1}'), stride=2))
+        x = graph.op('Relu', graph.convolve(x, *_folded(variables, f'down{i + 1}'), stride=2))
         outputs.append(x)
     return outputs
 
@@ -141,13 +141,13 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     deepest = max(features)
     x = graph.op('Concat', x, features[deepest], axis=1)
     for i in reversed(range(deepest)):
-        blocks = graph_lib.convolve_upsampled(graph, x, *_folded(variables, f'up{i + 1}'))
-        x = graph.op('Relu', graph_lib.join(graph, blocks))
+        blocks = graph.convolve_upsampled(x, *_folded(variables, f'up{i + 1}'))
+        x = graph.op('Relu', graph.join(blocks))
         if i in features:
             x = graph.op('Concat', x, features[i], axis=1)
     last, out = params['up0']['conv'], params['out']['conv']
-    x = graph.op('Relu', graph_lib.convolve_upsampled(graph, x, last['kernel'], last['bias']))
-    return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
+    x = graph.op('Relu', graph.convolve_upsampled(x, last['kernel'], last['bias']))
+    return graph.convolve_blocks(x, out['kernel'], out['bias'])
 
 
 def _folded(variables: Any, name: str) -> tuple[np.ndarray, np.ndarray]:

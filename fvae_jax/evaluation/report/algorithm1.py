@@ -36,10 +36,7 @@ def _scores(context: Context, edits: Cases[Edit]) -> Table:
     makers = {m.name: lambda edit, m=m: m.edit(edit.start, edit.source, edit.target, 1.0) for m in entries}
     makers = {_COPY: lambda edit: edit.start, **makers, _OWN: lambda edit: edit.truth}
     scores = scoring.score(edits, makers, _TRUTH, 'edits', described=len(edits))
-
-    def cells(name: str) -> list:
-        return metrics.cells(scores[name], _METRICS, edits.people)
-
+    cells = lambda name: metrics.cells(scores[name], _METRICS, edits.people)
     rows = [Row(_COPY, cells(_COPY), left_out='no edit')]
     for method in entries:
         if method.name in scores:

@@ -18,17 +18,9 @@ _SECTIONS = (table1, figure6, algorithm1, pictures, true_flow, table2)
 
 
 def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
-    """Writes RUN/report: index.html, report.json, a CSV for each table, figures.
+    """Writes RUN/report: index.html, report.json, a CSV for each table, figures; returns the page.
 
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory; VAEs to compare with are in its folders vae and vae_pyramid.
-
-    Returns:
-      The page.
-
-    Raises:
-      InputError: There is no finished run, or its images are not there.
+    `runs.open_run` tells of arguments and errors. VAEs to compare with are in the run's folders vae and vae_pyramid.
     """
     run = runs.open_run(config, workdir)
     methods = runs.open_methods(run)

@@ -15,11 +15,7 @@ _COUNT = 40
 
 
 def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict[str, list[np.ndarray]]:
-    """Makes the images.
-
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory.
+    """Makes the images of a run, as `runs.open_run` opens it.
 
     Returns:
       {'real', and the name of each method: crops (H, W, 3) float32 in [-1, 1]}: photos with an expression, and edits

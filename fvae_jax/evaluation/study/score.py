@@ -106,12 +106,8 @@ def table(result: StudyResult | None) -> Table:
     else:
         caption = "No answers yet; the paper's numbers."
         rows = [Row(method, [None, None, None, share]) for method, share in PAPER.items()]
-    columns = [
-        Column('judged', '', 0),
-        Column('labelled real', '%', 1),
-        Column('if independent', '%', 1),
-        Column('paper', '%', 1),
-    ]
+    shares = [Column(heading, '%', 1) for heading in ('labelled real', 'if independent', 'paper')]
+    columns = [Column('judged', '', 0), *shares]
     return Table('table2', 'Table 2', f'{caption} {_INTERVALS}', columns, rows)
 
 
