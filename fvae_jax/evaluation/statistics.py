@@ -101,7 +101,7 @@ def independent_share(labels: np.ndarray) -> tuple[float, float]:
 
 
 def crossed_share(labels: np.ndarray) -> tuple[float, float]:
-    """Wilson's 95 % interval for participants and images drawn at random, both of which answer again and again.
+    """Wilson's 95 % interval for participants and images drawn at random, both of them.
 
     The variance of the share is that of independent answers plus what sums by participant and sums by image vary
     beyond it (Cameron, Gelbach & Miller 2011, each part at least zero). Divided by the former it is the design effect
