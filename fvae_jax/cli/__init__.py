@@ -11,7 +11,8 @@ import fvae_jax
 from fvae_jax import cache, runtime
 from fvae_jax.errors import InputError
 
-# Each is the module of that name here, whose `run` takes what follows the command and returns the exit status.
+# Each is the module of that name here, whose `run` takes what follows the command and returns the exit status, None
+# for 0.
 COMMANDS = {
     'edit': 'one photo or many: more smile, less smile, any expression of the model',
     'interpolate': 'a film from one photo of a person to another',
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     """
     command, *rest = argv or ['']
     if command in COMMANDS:
-        return importlib.import_module(f'fvae_jax.cli.{command}').run(rest)
+        return importlib.import_module(f'fvae_jax.cli.{command}').run(rest) or 0
     if command in ('-h', '--help'):
         print(_HELP)
     elif command == '--version':

@@ -2,13 +2,16 @@
 
 import argparse
 import contextlib
+import functools
 import math
 import pathlib
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from fvae_jax import bundle as bundle_lib, runtime
+import ml_collections
+
+from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
 from fvae_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,14 +32,11 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
-        def formatter(prog):
-            return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20, width=_WIDTH)
-
-        super().__init__(
-            command, f'{command} {usage}', description, epilog, formatter_class=formatter, allow_abbrev=False
-        )
+        formatter = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=20, width=_WIDTH)
+        usage = f'{command} {usage}'
+        super().__init__(command, usage, description, epilog, formatter_class=formatter, allow_abbrev=False)
         self.expressions = tuple(expressions)
-        self._asked = None
+        self._asked, self._options = None, {}
 
     def error(self, message: str) -> NoReturn:
         """Refuses the command line."""
@@ -49,18 +49,19 @@ class Parser(argparse.ArgumentParser):
 
     def add_model(self, name: str = '--model') -> None:
         """Adds the model, as an option or as an argument that may be left out."""
-        rest = {} if name.startswith('-') else {'nargs': '?'}
+        rest = {'metavar': 'FILE'} if name.startswith('-') else {'metavar': name.upper(), 'nargs': '?'}
         words = 'RUN/model.safetensors of a training run (the built-in model)'
-        self.add_argument(name, type=pathlib.Path, metavar='FILE' if not rest else name.upper(), help=words, **rest)
+        self.add_argument(name, type=pathlib.Path, help=words, **rest)
+
+    def add_run(self) -> None:
+        """Adds RUN and --data, for `run_config`."""
+        self.add_argument('run', type=pathlib.Path, metavar='RUN', help='the directory of a training run')
+        self.add_argument('--data', metavar='DIR', help='where the photos are now, if they have moved')
 
     def add_anchor(self, group: argparse._ArgumentGroup | None = None) -> None:
         """Adds --no-anchor: `Model` says what an anchor is."""
-        (group or self).add_argument(
-            '--no-anchor',
-            dest='anchor',
-            action='store_false',
-            help='start from what the model makes of the photo, as printed, not from the photo',
-        )
+        words = 'start from what the model makes of the photo, as printed, not from the photo'
+        (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
 
     def add_overwrite(self, what: str = 'files') -> None:
         """Adds --overwrite."""
@@ -68,14 +69,9 @@ class Parser(argparse.ArgumentParser):
 
     def add_limit(self) -> None:
         """Adds --max-megapixels, which becomes `max_pixels`."""
-        self.add_argument(
-            '--max-megapixels',
-            dest='max_pixels',
-            type=lambda text: round(1e6 * positive(text)),
-            default='200',
-            metavar='X',
-            help='refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit',
-        )
+        pixels = lambda text: round(1e6 * positive(text))
+        words = 'refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit'
+        self.add_argument('--max-megapixels', dest='max_pixels', type=pixels, default='200', metavar='X', help=words)
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parses, photos and options in any order.
@@ -98,10 +94,11 @@ class Parser(argparse.ArgumentParser):
     def _finish_expressions(self) -> None:
         """Adds the options of the expressions whose names are not those of other options, and tells of all."""
         for name in self.expressions:
-            flags = dict.fromkeys((option(name), f'--{name}'))
+            flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
             with contextlib.suppress(argparse.ArgumentError):
                 self._asked.add_argument(*flags, type=finite, dest=_destination(name), help=argparse.SUPPRESS)
-        hidden = [name for name in self.expressions if not self._has_option(name)]
+                self._options[name] = next(iter(flags))
+        hidden = [name for name in self.expressions if name not in self._options]
         words = (
             '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
             'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
@@ -111,16 +108,13 @@ class Parser(argparse.ArgumentParser):
         )
         self._asked.description = textwrap.fill(words, _WIDTH - 4, subsequent_indent=18 * ' ', break_on_hyphens=False)
 
-    def _has_option(self, expression: str) -> bool:
-        return any(action.dest == _destination(expression) for action in self._actions)
-
     def expression_options(self) -> str:
         """The options of the expressions, in a list for people."""
-        return ', '.join(option(name) for name in self.expressions if self._has_option(name))
+        return ', '.join(self._options.values())
 
     def strengths(self, args: argparse.Namespace) -> dict[str, float]:
         """The expressions that were given, with their strengths."""
-        values = {name: vars(args).get(_destination(name)) for name in self.expressions}
+        values = {name: getattr(args, _destination(name)) for name in self._options}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -135,9 +129,17 @@ def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)
 
 
-def expressions(bundle: bundle_lib.Bundle) -> list[str]:
-    """The expressions of a model, in alphabetic order."""
-    return sorted(bundle.statistics.counts)
+def run_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
+    """The experiment of the run that was named.
+
+    Raises:
+      InputError: There is no such run.
+    """
+    config = config_lib.of_run(args.run)
+    if args.data:
+        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
+    config_lib.validate(config)
+    return config
 
 
 def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor':
@@ -157,24 +159,23 @@ def progress(total: int) -> Callable[[Iterable], Iterable]:
     return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
 
 
-def option(expression: str) -> str:
-    """The option of an expression."""
-    return f'--{expression.replace("_", "-")}'
+def _number(words: str, allows: Callable[[float], bool], text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and allows(value)):
+        raise argparse.ArgumentTypeError(f'{text!r} is not {words}')
+    return value
 
 
-def finite(text: str) -> float:
-    """Any number but infinity and NaN."""
-    return _number(text, lambda value: True, 'a finite number')
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    return _number(text, lambda value: value > 0, 'a positive number')
+finite = functools.partial(_number, 'a finite number', lambda value: True)
+positive = functools.partial(_number, 'a positive number', lambda value: value > 0)
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    return int(_number(text, lambda value: value >= 1 and value % 1 == 0, 'a whole number from 1'))
+    return int(_number('a whole number from 1', lambda value: value >= 1 and value % 1 == 0, text))
 
 
 def face(text: str) -> int | str:
@@ -184,13 +185,3 @@ def face(text: str) -> int | str:
 
 def _destination(expression: str) -> str:
     return f'strength of {expression}'  # cannot be the name of an option
-
-
-def _number(text: str, allows: Callable[[float], bool], words: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and allows(value)):
-        raise argparse.ArgumentTypeError(f'{text!r} is not {words}')
-    return value

@@ -4,11 +4,11 @@ import pathlib
 from collections.abc import Sequence
 
 from fvae_jax import runtime
-from fvae_jax.cli import arguments, runs
+from fvae_jax.cli import arguments
 from fvae_jax.photo import output
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae card RUN --people CSV --out FILE.md`."""
     parser = arguments.Parser(
         'fvae card',
@@ -16,20 +16,14 @@ def run(argv: Sequence[str]) -> int:
         'What a model card needs, as Markdown tables and JSON, on the people that a run never saw.',
         'example:\n  fvae card runs/mine --people people.csv --out card.md',
     )
-    runs.add_run(parser)
-    parser.add_argument(
-        '--people',
-        type=pathlib.Path,
-        required=True,
-        metavar='CSV',
-        help='who the people are: columns identity, age, gender, ethnicity',
-    )
-    parser.add_argument(
-        '--out', type=pathlib.Path, required=True, metavar='FILE.md', help='the tables; FILE.json will have the numbers'
-    )
+    parser.add_run()
+    words = 'who the people are: columns identity, age, gender, ethnicity'
+    parser.add_argument('--people', type=pathlib.Path, required=True, metavar='CSV', help=words)
+    words = 'the tables; FILE.json will have the numbers'
+    parser.add_argument('--out', type=pathlib.Path, required=True, metavar='FILE.md', help=words)
     parser.add_overwrite()
     args = parser.parse(argv)
-    config = runs.config_of(args)
+    config = arguments.run_config(args)
     output.check_output(args.out, ('.md',), overwrite=args.overwrite)
     output.check_output(args.out.with_suffix('.json'), ('.json',), overwrite=args.overwrite)
     runtime.prepare()
@@ -39,4 +33,3 @@ def run(argv: Sequence[str]) -> int:
 
     markdown.write(build.measure(config, args.run, args.people), args.out)
     print(args.out)
-    return 0

@@ -8,7 +8,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.export import demo
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae demo [MODEL] [--port N] [--no-open]` until it is interrupted."""
     parser = arguments.Parser(
         'fvae demo',
@@ -30,7 +30,6 @@ def run(argv: Sequence[str]) -> int:
             server.serve_forever()
         except KeyboardInterrupt:
             print()
-    return 0
 
 
 def _port(text: str) -> int:

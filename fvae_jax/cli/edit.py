@@ -28,7 +28,7 @@ class _Job(NamedTuple):
 def run(argv: Sequence[str]) -> int:
     """Runs `fvae edit PHOTO … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several photos failed."""
     bundle = arguments.open_model(argv)
-    parser = _parser(arguments.expressions(bundle))
+    parser = _parser(sorted(bundle.statistics.counts))
     args = parser.parse(argv)
     strengths = _strengths(args, parser)
     jobs = _jobs(args, _kinds(args, bundle))

@@ -8,7 +8,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.export import folder
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae export [MODEL] --to TARGET --out DIR`."""
     parser = arguments.Parser(
         'fvae export',
@@ -17,16 +17,11 @@ def run(argv: Sequence[str]) -> int:
         'examples:\n  fvae export --to web --out page\n  fvae export RUN/model.safetensors --to onnx --out model',
     )
     parser.add_model('model')
-    parser.add_argument(
-        '--to',
-        required=True,
-        metavar='TARGET',
-        help='stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page '
-        'that edits photos in the browser, for any file server',
-    )
+    words = """stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page that edits photos
+        in the browser, for any file server"""
+    parser.add_argument('--to', required=True, metavar='TARGET', help=words)
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_overwrite('another export')
     args = parser.parse(argv)
     bundle = bundle_lib.load(args.model)
     print(folder.write(bundle, args.to, args.out, overwrite=args.overwrite, with_card=args.model is None))
-    return 0

@@ -8,7 +8,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.photo import output
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae figure7 PHOTO --EXPRESSION X --out FIGURE.png`: draws the figure and prints its numbers."""
     bundle = arguments.open_model(argv)
     parser = arguments.Parser(
@@ -17,14 +17,13 @@ def run(argv: Sequence[str]) -> int:
         "Figure 7 of the paper: enlarging the flow keeps the photo's detail, enlarging the output loses it.\n"
         'First as printed, all of it bilinear, then as photos are edited here.',
         'example:\n  fvae figure7 me.jpg --smile 1 --out figure7.png',
-        arguments.expressions(bundle),
+        sorted(bundle.statistics.counts),
     )
     parser.add_argument('photo', metavar='PHOTO', type=pathlib.Path, help='a photo with a face')
     parser.add_expressions()
     parser.add_model()
-    parser.add_argument(
-        '--side', default=512, type=arguments.count, metavar='PX', help='of the enlarged crop (512, as in the paper)'
-    )
+    words = 'of the enlarged crop (512, as in the paper)'
+    parser.add_argument('--side', default=512, type=arguments.count, metavar='PX', help=words)
     parser.add_argument('--out', required=True, type=pathlib.Path, metavar='PNG', help='the figure')
     parser.add_overwrite('a file')
     args = parser.parse(argv)
@@ -34,4 +33,3 @@ def run(argv: Sequence[str]) -> int:
     from fvae_jax.evaluation.report import figure7
 
     print(figure7.of_photo(Editor(bundle), args.photo, parser.strengths(args), args.side, args.out))
-    return 0

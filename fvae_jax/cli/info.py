@@ -19,18 +19,12 @@ _EXAMPLES = """examples:
 _UNKNOWN = 'not stated'
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae info [MODEL|PHOTO]`."""
-    parser = arguments.Parser(
-        'fvae info', '[MODEL|PHOTO]', 'What is in a model, or which faces are in a photo.', _EXAMPLES
-    )
-    parser.add_argument(
-        'path',
-        nargs='?',
-        type=pathlib.Path,
-        metavar='MODEL|PHOTO',
-        help='a .safetensors file, or a photo (the built-in model)',
-    )
+    words = 'What is in a model, or which faces are in a photo.'
+    parser = arguments.Parser('fvae info', '[MODEL|PHOTO]', words, _EXAMPLES)
+    words = 'a .safetensors file, or a photo (the built-in model)'
+    parser.add_argument('path', nargs='?', type=pathlib.Path, metavar='MODEL|PHOTO', help=words)
     parser.add_limit()
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
@@ -39,7 +33,6 @@ def run(argv: Sequence[str]) -> int:
     else:
         photo = read.read_photo(path, args.max_pixels)
         print(_describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
-    return 0
 
 
 def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
@@ -48,6 +41,9 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     counts = sorted(bundle.statistics.counts.items())
     edits = bundle.config.model.decoder == 'flow'
     mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
+    layers = bundle.config.model
+    content = 'yes, adds what a photo does not have' if layers.content else 'no'
+    shading = 'yes, moved pixels become lighter or darker' if layers.shading else 'no'
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
     source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
     return _table(
@@ -57,8 +53,8 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
             'image size': f'{size}x{size} px ({use})',
             'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
             'mask': mask,
-            'content': 'yes, adds what a photo does not have' if bundle.config.model.content else 'no',
-            'shading': 'yes, moved pixels become lighter or darker' if bundle.config.model.shading else 'no',
+            'content': content,
+            'shading': shading,
             'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
             'data': info.get('data') or _UNKNOWN,
             'licence': info.get('licence') or _UNKNOWN,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fvae_jax.cli import arguments
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae interpolate A B --out PATH`."""
     parser = arguments.Parser(
         'fvae interpolate',
@@ -37,4 +37,3 @@ def run(argv: Sequence[str]) -> int:
     editor = arguments.open_editor(bundle, args)
     morph = editor.interpolate(*args.photos, args.frames, args.blend, args.crop, args.anchor)
     morph.save(args.out, args.fps, args.overwrite, arguments.progress(args.frames))
-    return 0

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from fvae_jax import runtime
-from fvae_jax.cli import arguments, runs
+from fvae_jax.cli import arguments
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae report RUN`."""
     parser = arguments.Parser(
         'fvae report',
@@ -14,12 +14,11 @@ def run(argv: Sequence[str]) -> int:
         "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
         'example:\n  fvae report runs/mine',
     )
-    runs.add_run(parser)
+    parser.add_run()
     args = parser.parse(argv)
-    config = runs.config_of(args)
+    config = arguments.run_config(args)
     runtime.prepare()
     runtime.log_to_stderr()
     from fvae_jax.evaluation.report import build
 
     print(build.report(config, args.run))
-    return 0

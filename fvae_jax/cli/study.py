@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Sequence
 
 from fvae_jax import runtime
-from fvae_jax.cli import arguments, runs
+from fvae_jax.cli import arguments
 from fvae_jax.errors import InputError
 
 _HELP = """usage: fvae study COMMAND ...
@@ -17,7 +17,7 @@ The perception study of the paper (6.3): people say of each face whether it is a
 fvae study COMMAND --help tells more."""
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae study build` or `fvae study score`."""
     command, *rest = argv or ['']
     if command in ('-h', '--help'):
@@ -29,7 +29,6 @@ def run(argv: Sequence[str]) -> int:
     else:
         what = f'unknown command {command!r}' if command else 'no command'
         raise InputError(f'{what}; use fvae study build or fvae study score (see fvae study --help)')
-    return 0
 
 
 def _build(argv: Sequence[str]) -> None:
@@ -41,18 +40,13 @@ def _build(argv: Sequence[str]) -> None:
         'FVAE with content.',
         'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.',
     )
-    runs.add_run(parser)
+    parser.add_run()
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of names and choice of the images (0)')
-    parser.add_argument(
-        '--per-method',
-        type=arguments.count,
-        default=10,
-        metavar='N',
-        help='images of each method, and real ones (10, as in the paper)',
-    )
+    words = 'images of each method, and real ones (10, as in the paper)'
+    parser.add_argument('--per-method', type=arguments.count, default=10, metavar='N', help=words)
     args = parser.parse(argv)
-    config = runs.config_of(args)
+    config = arguments.run_config(args)
     from fvae_jax.evaluation.study import page
 
     page.check_folder(args.out)
@@ -70,13 +64,12 @@ def _score(argv: Sequence[str]) -> None:
         "The paper's Table 2, with 95 % intervals.",
         'example:\n  fvae study score answers/*.json --key study/key.json',
     )
-    parser.add_argument(
-        'answers', nargs='+', type=pathlib.Path, metavar='ANSWERS', help='the files of the participants'
-    )
+    words = 'the files of the participants'
+    parser.add_argument('answers', nargs='+', type=pathlib.Path, metavar='ANSWERS', help=words)
     parser.add_argument('--key', type=pathlib.Path, required=True, metavar='KEY', help='key.json of the study')
     args = parser.parse(argv)
     from fvae_jax.evaluation import markdown
     from fvae_jax.evaluation.study import score
 
     result = score.score(args.answers, args.key)
-    print('\n'.join([markdown.table(score.table(result)), '', *score.left_out(result)]).rstrip())
+    print('\n'.join([markdown.table(score.table(result)), '', *result.dropped, *result.replaced]).rstrip())

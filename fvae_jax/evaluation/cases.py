@@ -37,6 +37,9 @@ class Pair(NamedTuple):
       target: T, of the same shape.
       second: Another image of the person, neither S nor T, with T's color statistics likewise; None where there
         is none.
+      displacement: Where each pixel of T is found in S, (H, W, 2), px; of `known_flows` alone, as the next ones.
+      exposed: Pixels of T that S does not have, (H, W) bool.
+      known: Where the two are known, (H, W) bool.
     """
 
     identity: str
@@ -45,6 +48,9 @@ class Pair(NamedTuple):
     source: np.ndarray
     target: np.ndarray
     second: np.ndarray | None = None
+    displacement: np.ndarray | None = None
+    exposed: np.ndarray | None = None
+    known: np.ndarray | None = None
 
 
 class Middle(NamedTuple):
@@ -62,22 +68,6 @@ class Middle(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     truth: np.ndarray
-
-
-class KnownFlow(NamedTuple):
-    """A pair whose true flow is known.
-
-    Attributes:
-      pair: S and T.
-      displacement: Where each pixel of T is found in S, (H, W, 2), px.
-      exposed: Pixels of T that S does not have, (H, W) bool.
-      known: Where the two are known, (H, W) bool.
-    """
-
-    pair: Pair
-    displacement: np.ndarray
-    exposed: np.ndarray
-    known: np.ndarray
 
 
 class Edit(NamedTuple):
@@ -147,34 +137,28 @@ def spread(count: int, limit: int) -> list[int]:
     return pipeline.thin(np.arange(count), limit).tolist()
 
 
-def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict) -> Cases[Pair]:
-    """The ordered pairs of 'train' or 'test' people.
+def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict, *, true_flow: bool = False) -> Cases[Pair]:
+    """The ordered pairs of 'train' or 'test' people, with what is known of their true flow if it is asked for.
 
     Images of partial strength stay out: their labels do not say what they show, so that a method that knows labels
     alone, the average flow, could not be asked.
     """
-    load = _pair_loader(faces, config, true_flow=False)
+    settings = config.data.copy_and_resolve_references()
+    settings.true_flow = true_flow
+    load = functools.partial(pairs_lib.load_pair, faces.data, augmentation=pairs_lib.Augmentation(), settings=settings)
 
     def read(head: Pair) -> Pair:
         second = None if head.second is None else load(head.second, head.target)['source']
-        example = load(head.source, head.target)
-        return head._replace(source=example['source'], target=example['target'], second=second)
+        return head._replace(**load(head.source, head.target), second=second)
 
     return Cases(_pair_heads(faces, part), read)
 
 
-def known_flows(faces: Faces, config: ml_collections.ConfigDict) -> Cases[KnownFlow]:
-    """The test pairs of full strength with known flow; none if the set ships no flow."""
-    load, references = _pair_loader(faces, config, true_flow=True), [r.reference for r in faces.data.records]
-
-    def read(head: KnownFlow) -> KnownFlow:
-        example = load(head.pair.source, head.pair.target)
-        pair = head.pair._replace(source=example['source'], target=example['target'])
-        return KnownFlow(pair, example['displacement'], example['exposed'], example['known'])
-
-    heads = [head._replace(second=None) for head in _pair_heads(faces, 'test')]
-    known = [head for head in heads if references[head.source] and references[head.source] == references[head.target]]
-    return Cases([KnownFlow(head, *[None] * 3) for head in known], read)
+def known_flows(faces: Faces, config: ml_collections.ConfigDict) -> Cases[Pair]:
+    """The test pairs of full strength with known flow, without a second image; none if the set ships no flow."""
+    references = [record.reference for record in faces.data.records]
+    every = pairs(faces, 'test', config, true_flow=True).map(lambda head: head._replace(second=None))
+    return every.where(lambda head: references[head.source] and references[head.source] == references[head.target])
 
 
 def _pair_heads(faces: Faces, part: str) -> Iterator[Pair]:
@@ -190,13 +174,6 @@ def _pair_heads(faces: Faces, part: str) -> Iterator[Pair]:
             second = others[(source + target) % len(others)] if others else None
             labels = (records[i].expression for i in (source, target))
             yield Pair(records[source].identity, *labels, source, target, second)
-
-
-def _pair_loader(faces: Faces, config: ml_collections.ConfigDict, *, true_flow: bool) -> Callable[..., dict]:
-    settings = config.data.copy_and_resolve_references()
-    settings.true_flow = true_flow
-    plain = pairs_lib.Augmentation()
-    return lambda source, target: pairs_lib.load_pair(faces.data, source, target, plain, settings)
 
 
 def is_whole(record: Record) -> bool:

@@ -74,8 +74,7 @@ def landmarks(crop: np.ndarray, frame: Frame) -> np.ndarray:
         crop = image_ops.to_uint8(np.asarray(crop))
     patch = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
     readings = align.read_landmarks(_predictor(), patch, *frame.eye_centers(_SIDE), _BOX_SIDE, _BOX_DROP)
-    points = (readings + 0.5) * len(crop) / _SIDE - 0.5
-    return points.astype(np.float32)
+    return ((readings + 0.5) * len(crop) / _SIDE - 0.5).astype(np.float32)
 
 
 def measure(points: np.ndarray) -> Measures:

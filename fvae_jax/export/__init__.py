@@ -1,5 +1,5 @@
 """A model for other programs: as ONNX (`onnx`, `graph`), as StableHLO (`stablehlo`), as a web page (`web`).
 
 `functions` says in JAX what every export computes, `facts` what is told beside it, `check` runs an export by its own
-runtime and compares, `command` is `fvae export`.
+runtime and compares, `folder` writes it whole or not at all, `demo` serves the page.
 """

@@ -68,30 +68,23 @@ class Reference:
           run: Runs a network of the export by its name, on arrays as `functions` has them or as it gave them itself;
             returns its outputs.
         """
-        results = self._results(run)
-        apart = {name: np.abs(value - self._expected[name]).max() for name, value in results.items()}
+        apart = {name: np.abs(value - self._expected[name]).max() for name, value in self._results(run).items()}
         # A comparison with NaN is never true, and would pass.
-        return Difference(
-            *(
-                float(np.nan_to_num(value, nan=np.inf))
-                for value in (
-                    np.max([value for name, value in apart.items() if name != 'picture']),
-                    255 * apart['picture'],
-                )
-            )
-        )
+        apart = {name: float(np.nan_to_num(value, nan=np.inf)) for name, value in apart.items()}
+        picture = 255 * apart.pop('picture')
+        return Difference(max(apart.values()), picture)
 
-    def require(self, run: Run, what: str, limit: Difference = LIMIT) -> Difference:
+    def require(self, run: Run, what: str) -> Difference:
         """Returns the difference.
 
         Raises:
-          InputError: It is larger than allowed.
+          InputError: It is larger than `LIMIT` allows.
         """
         found = self.difference(run)
-        if found.numbers > limit.numbers or found.picture > limit.picture:
+        if found.numbers > LIMIT.numbers or found.picture > LIMIT.picture:
             raise InputError(
                 f'{what} does not compute what JAX does: numbers differ by {found.numbers:.2g}, '
-                f'{limit.numbers:g} allowed, pictures by {found.picture:.2g}/255, {limit.picture:g}/255 '
+                f'{LIMIT.numbers:g} allowed, pictures by {found.picture:.2g}/255, {LIMIT.picture:g}/255 '
                 'allowed; nothing is written: install the versions of launch/constraints.txt'
             )
         return found

@@ -78,16 +78,13 @@ class _Files(http.server.SimpleHTTPRequestHandler):
         '.txt': 'text/plain; charset=utf-8',
         '.md': 'text/plain; charset=utf-8',
         '.jpg': 'image/jpeg',
-        '': 'application/octet-stream',
+        **dict.fromkeys(('.onnx', '.bin', '.gz', ''), 'application/octet-stream'),
     }
 
     def end_headers(self) -> None:
         # After an upgrade the address may be the same.
         self.send_header('Cache-Control', 'no-cache')
         super().end_headers()
-
-    def guess_type(self, path: Any) -> str:
-        return self.extensions_map.get(pathlib.PurePath(path).suffix, self.extensions_map[''])
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -41,28 +41,44 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     return {latent.NEUTRAL: stats.class_means[latent.NEUTRAL], **directions}
 
 
+def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
+    if exemplars is None:
+        return None
+    cavity = exemplars.cavity
+    (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes() + (b'' if cavity is None else cavity.tobytes()))
+    return {
+        'file': EXEMPLARS,
+        'type': 'uint8, RGB multiplied by alpha',
+        'shape': list(exemplars.pixels.shape),
+        'lip': exemplars.lip.tolist(),
+        'light': exemplars.light.tolist(),
+        'eye_distance': exemplars.eye_distance,
+        'expression': exemplars.expression,
+        'cavity': None if cavity is None else {'shape': list(cavity.shape), 'light': exemplars.cavity_light.tolist()},
+    }
+
+
 def write(
     folder: pathlib.Path,
     bundle: bundle_lib.Bundle,
-    files: dict[str, str],
+    suffix: str,
     outputs: dict[str, list[str]],
     card: pathlib.Path | None,
 ) -> None:
-    """Writes model.json and latents.bin, and copies the model card.
+    """Writes model.json, latents.bin and exemplars.bin, and copies the model card.
 
     Args:
       folder: Where all other files of the export are already.
       bundle: The model.
-      files: The file of each network.
+      suffix: Of the files of the networks, which have their names.
       outputs: The names of each network's outputs.
       card: The model card, or None.
     """
-    arrays = latents(bundle)
+    exemplars = _write_exemplars(folder, bundle.exemplars)
+    arrays, config, info, size = latents(bundle), bundle.config, bundle.info, bundle.config.data.image_size
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in arrays.values()))
     if card is not None:
         shutil.copyfile(card, folder / card.name)
-    exemplars = _write_exemplars(folder, bundle.exemplars)
-    config, info, size = bundle.config, bundle.info, bundle.config.data.image_size
     data, licence = info.get('data', ''), info.get('licence', '')
     told = {
         'version': VERSION,
@@ -86,7 +102,7 @@ def write(
         'exemplars': exemplars,
         'mask': bundle.mask is not None,
         'networks': {
-            name: {'file': files[name], 'inputs': list(names), 'outputs': outputs[name]}
+            name: {'file': f'{name}{suffix}', 'inputs': list(names), 'outputs': outputs[name]}
             for name, names in functions.inputs(bundle).items()
         },
         'data': data,
@@ -94,30 +110,12 @@ def write(
         'attribution': f'Weights trained on: {data or "not stated"}. Licence: {licence or "not stated"}.',
         'card': {name: value for name, value in info.items() if name not in ('data', 'licence')},
         'files': {
-            path.relative_to(folder).as_posix(): _about(path)
+            path.relative_to(folder).as_posix(): {
+                'bytes': path.stat().st_size,
+                'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
             for path in sorted(folder.rglob('*'))
             if path.is_file() and path.name != FILE
         },
     }
     (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-
-
-def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
-    if exemplars is None:
-        return None
-    cavity = exemplars.cavity
-    (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes() + (b'' if cavity is None else cavity.tobytes()))
-    return {
-        'file': EXEMPLARS,
-        'type': 'uint8, RGB multiplied by alpha',
-        'shape': list(exemplars.pixels.shape),
-        'lip': exemplars.lip.tolist(),
-        'light': exemplars.light.tolist(),
-        'eye_distance': exemplars.eye_distance,
-        'expression': exemplars.expression,
-        'cavity': None if cavity is None else {'shape': list(cavity.shape), 'light': exemplars.cavity_light.tolist()},
-    }
-
-
-def _about(path: pathlib.Path) -> dict[str, Any]:
-    return {'bytes': path.stat().st_size, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -9,12 +9,11 @@ The displacement is the flow less the grid (`ops.warp.flow_to_displacement`). On
 are given. Everything is float32, whatever `model.dtype` says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
@@ -23,19 +22,6 @@ from fvae_jax.models import blocks, confidence, fvae
 from fvae_jax.ops import warp
 
 Arrays = Mapping[str, jax.Array]
-
-
-def check(bundle: bundle_lib.Bundle) -> None:
-    """Finds out whether a model has a flow to export.
-
-    Raises:
-      InputError: It is a pixel VAE.
-    """
-    if bundle.config.model.decoder != 'flow':
-        raise InputError(
-            "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
-            "export a model of model.decoder = 'flow'"
-        )
 
 
 def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str, jax.Array]]]:
@@ -47,23 +33,25 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
     Raises:
       InputError: The model is a pixel VAE.
     """
-    check(bundle)
+    if bundle.config.model.decoder != 'flow':
+        raise InputError(
+            "this model is a VAE that predicts pixels (model.decoder = 'pixels'), made for the report; "
+            "export a model of model.decoder = 'flow'"
+        )
     config = bundle.config.copy_and_resolve_references()
     config.model.dtype = 'float32'
     network, judge = fvae.from_config(config), confidence.from_config(config)
     variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
-    shown, mask_shown = (_indices(config, widths) for widths in _all_widths(config))
+    given = shapes(bundle)
 
     def encode(arrays: Arrays) -> dict[str, jax.Array]:
-        image = arrays['image']
-        weights = _float32(variables)
+        image, weights = arrays['image'], _float32(variables)
         result = {'latent': network.apply(weights, image, method='encode').mean}
-        features = network.apply(weights, image, method='features')
-        result.update({f'feature_{i}': features[i] for i in shown})
+        features = {'feature': network.apply(weights, image, method='features')}
         if mask_variables is not None:
-            features = judge.apply(_float32(mask_variables), image, method='features')
-            result.update({f'mask_feature_{i}': features[i] for i in mask_shown})
-        return result
+            features['mask_feature'] = judge.apply(_float32(mask_variables), image, method='features')
+        named = {f'{prefix}_{i}': value for prefix, values in features.items() for i, value in enumerate(values)}
+        return {**result, **{name: value for name, value in named.items() if name in given}}
 
     def decode(arrays: Arrays) -> dict[str, jax.Array]:
         features = [arrays.get(f'feature_{i}') for i in range(len(network.widths))]
@@ -85,37 +73,25 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
 def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
     """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
     config, size = bundle.config, bundle.config.data.image_size
-    result = {'image': (size, size, 3), 'latent': (4, 4, latent_channels(config))}
-    for name, widths in zip(('feature', 'mask_feature'), _all_widths(config)[: 1 if bundle.mask is None else 2]):
-        result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in _indices(config, widths)})
+    stages = {'feature': blocks.stage_widths(size, config.model.width)}
+    if bundle.mask is not None:
+        stages['mask_feature'] = blocks.stage_widths(size, config.confidence.width or config.model.width)
+    result = {'image': (size, size, 3), 'latent': (4, 4, config.model.latent_channels or stages['feature'][-1])}
+    for name, widths in stages.items():
+        # The features that the decoder looks at.
+        first = 0 if config.model.source_concat == 'pyramid' else len(widths) - 1
+        result.update({f'{name}_{i}': (size >> i + 1, size >> i + 1, widths[i]) for i in range(first, len(widths))})
     return result
 
 
 def inputs(bundle: bundle_lib.Bundle) -> dict[str, tuple[str, ...]]:
     """The names of the inputs of each network."""
-    names = tuple(shapes(bundle))
-    result = {'encode': ('image',), 'decode': ('latent', *(n for n in names if n.startswith('feature_')))}
-    return (
-        result
-        if bundle.mask is None
-        else {**result, 'mask': ('latent', *(n for n in names if n.startswith('mask_feature_')))}
-    )
-
-
-def latent_channels(config: ml_collections.ConfigDict) -> int:
-    """C of Z."""
-    return config.model.latent_channels or _all_widths(config)[0][-1]
-
-
-def _all_widths(config: ml_collections.ConfigDict) -> tuple[Sequence[int], Sequence[int]]:
-    """Channels of the stages of FVAE and mask."""
-    size, width = config.data.image_size, config.model.width
-    return blocks.stage_widths(size, width), blocks.stage_widths(size, config.confidence.width or width)
-
-
-def _indices(config: ml_collections.ConfigDict, widths: Sequence[int]) -> range:
-    """The features that the decoder looks at."""
-    return range(0 if config.model.source_concat == 'pyramid' else len(widths) - 1, len(widths))
+    result = {'encode': ('image',)}
+    for network, prefix in (('decode', 'feature_'), ('mask', 'mask_feature_')):
+        features = [name for name in shapes(bundle) if name.startswith(prefix)]
+        if features:
+            result[network] = ('latent', *features)
+    return result
 
 
 def _exact_halves(tree: Any) -> Any:

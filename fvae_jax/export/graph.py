@@ -77,6 +77,69 @@ class Graph:
         """(B, 1, H, W) → (B, H, W)."""
         return self.op('Squeeze', x, self.constant(np.int64([1])))
 
+    def convolve(
+        self, x: str, kernel: np.ndarray, bias: np.ndarray, stride: int = 1, pads: Sequence[int] | None = None
+    ) -> str:
+        """A convolution.
+
+        Args:
+          x: (B, C, H, W), of even sides where the stride is 2.
+          kernel: (side, side, C, features).
+          bias: (features,).
+          stride: 1 or 2.
+          pads: Pixels above, left, below and right; by default those of Flax's 'SAME'.
+        """
+        before, after = (len(kernel) - stride) // 2, (len(kernel) - stride + 1) // 2
+        pads = [before, before, after, after] if pads is None else list(pads)
+        weights, offset = self.weights(kernel.transpose(3, 2, 0, 1)), self.constant(np.float32(bias))
+        return self.op('Conv', x, weights, offset, pads=pads, strides=[stride, stride])
+
+    def convolve_upsampled(self, x: str, kernel: np.ndarray, bias: np.ndarray) -> str:
+        """Repeats every pixel twice, then convolves 3×3 ('SAME'), as `ops.convolution.convolve_upsampled` does.
+
+        Four convolutions of the small image, one for each parity of row and column: in WebAssembly as quick as a
+        transposed convolution, and half again as quick as one convolution and slices, or as `Resize` and a 3×3
+        convolution.
+
+        Args:
+          x: (B, C, H, W).
+          kernel: (3, 3, C, features).
+          bias: (features,).
+
+        Returns:
+          Blocks: (B, 4 · features, H, W), parity of row, then of column, before the features; see `join`.
+        """
+        blocks = []
+        for row in (0, 1):
+            for column in (0, 1):
+                merged = _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1)
+                blocks.append(self.convolve(x, merged, bias, pads=[1 - row, 1 - column, row, column]))
+        return self.op('Concat', *blocks, axis=1)
+
+    def convolve_blocks(self, blocks: str, kernel: np.ndarray, bias: np.ndarray) -> str:
+        """A 5×5 convolution ('SAME') of the image that blocks stand for, as 3×3 over them.
+
+        Args:
+          blocks: (B, 4 C, H, W), as of `convolve_upsampled`.
+          kernel: (5, 5, C, features).
+          bias: (features,).
+
+        Returns:
+          (B, features, 2H, 2W).
+        """
+        *_, channels, features = kernel.shape
+        # Six taps around a block for each parity of the output pixel.
+        taps = np.zeros((6, 6, 2, 2, channels, 2, 2, features), np.float32)
+        for row in (0, 1):
+            for column in (0, 1):
+                taps[row : row + 5, column : column + 5, 0, 0, :, row, column] = kernel
+        taps = taps[:, :, 0, 0].reshape(3, 2, 3, 2, channels, 4 * features).transpose(0, 2, 1, 3, 4, 5)
+        return self.join(self.convolve(blocks, taps.reshape(3, 3, 4 * channels, 4 * features), np.tile(bias, 4)))
+
+    def join(self, blocks: str) -> str:
+        """Blocks (B, 4 C, H, W) → (B, C, 2H, 2W)."""
+        return self.op('DepthToSpace', blocks, blocksize=2)
+
     def model(self, name: str) -> onnx.ModelProto:
         """Returns the graph as a checked model."""
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._initializers)
@@ -91,91 +154,9 @@ def _value(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ['batch', *map(int, shape)])
 
 
-def convolve(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None = None, stride: int = 1) -> str:
-    """A convolution with Flax's 'SAME' padding.
-
-    Args:
-      graph: Where it is added.
-      x: (B, C, H, W), of even sides where the stride is 2.
-      kernel: (side, side, C, features).
-      bias: (features,).
-      stride: 1 or 2.
-    """
-    before, after = (len(kernel) - stride) // 2, (len(kernel) - stride + 1) // 2
-    return _convolve(graph, x, kernel, bias, [before, before, after, after], stride)
-
-
-def convolve_upsampled(graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> str:
-    """Repeats every pixel twice, then convolves 3×3 ('SAME'), as `ops.convolution.convolve_upsampled` does.
-
-    Four convolutions of the small image, one for each parity of row and column: in WebAssembly as quick as a transposed
-    convolution, and half again as quick as one convolution and slices, or `Resize` and a 3×3 convolution.
-
-    Args:
-      graph: Where it is added.
-      x: (B, C, H, W).
-      kernel: (3, 3, C, features).
-      bias: (features,).
-
-    Returns:
-      Blocks: (B, 4 · features, H, W), parity of row, then of column, before the features; see `join`.
-    """
-    return graph.op(
-        'Concat',
-        *(
-            _convolve(
-                graph,
-                x,
-                _merge(_merge(kernel, row).swapaxes(0, 1), column).swapaxes(0, 1),
-                bias,
-                [1 - row, 1 - column, row, column],
-                1,
-            )
-            for row in (0, 1)
-            for column in (0, 1)
-        ),
-        axis=1,
-    )
-
-
 def _merge(kernel: np.ndarray, parity: int) -> np.ndarray:
     # An even output pixel 2i sees pixels i - 1, i, i; an odd one sees i, i, i + 1.
     return np.stack([kernel[0] + kernel[1], kernel[2]] if parity else [kernel[0], kernel[1] + kernel[2]])
-
-
-def convolve_blocks(graph: Graph, blocks: str, kernel: np.ndarray, bias: np.ndarray) -> str:
-    """A 5×5 convolution ('SAME') of the image that blocks stand for, as 3×3 over them.
-
-    Args:
-      graph: Where it is added.
-      blocks: (B, 4 C, H, W), as of `convolve_upsampled`.
-      kernel: (5, 5, C, features).
-      bias: (features,).
-
-    Returns:
-      (B, features, 2H, 2W).
-    """
-    *_, channels, features = kernel.shape
-    # Six taps around a block for each parity of the output pixel.
-    taps = np.zeros((6, 6, 2, 2, channels, 2, 2, features), np.float32)
-    for row in (0, 1):
-        for column in (0, 1):
-            taps[row : row + 5, column : column + 5, 0, 0, :, row, column] = kernel
-    taps = taps[:, :, 0, 0].reshape(3, 2, 3, 2, channels, 4 * features).transpose(0, 2, 1, 3, 4, 5)
-    return join(graph, convolve(graph, blocks, taps.reshape(3, 3, 4 * channels, 4 * features), np.tile(bias, 4)))
-
-
-def join(graph: Graph, blocks: str) -> str:
-    """Blocks (B, 4 C, H, W) → (B, C, 2H, 2W)."""
-    return graph.op('DepthToSpace', blocks, blocksize=2)
-
-
-def _convolve(
-    graph: Graph, x: str, kernel: np.ndarray, bias: np.ndarray | None, pads: Sequence[int], stride: int
-) -> str:
-    weights = graph.weights(kernel.transpose(3, 2, 0, 1))
-    rest = [] if bias is None else [graph.constant(np.float32(bias))]
-    return graph.op('Conv', x, weights, *rest, pads=list(pads), strides=[stride, stride])
 
 
 def fold(

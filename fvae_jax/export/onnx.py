@@ -12,7 +12,6 @@ longer for a decode in onnxruntime, and in that of `encode` axes are mixed up; i
 """
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -37,20 +36,9 @@ pixel is read; that of an edit is its difference from that of the unchanged late
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder with graphs and facts, once onnxruntime has given with them what JAX gives.
+    """Fills a folder with graphs and facts; see `folder.TARGETS`.
 
     Weights are stored in half precision unless pictures would change.
-
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
     """
     reference = check.Reference(bundle)
     graphs, halves = (models(bundle, half) for half in (False, True))
@@ -60,12 +48,11 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     if rounded.picture <= check.LIMIT.picture:
         graphs = halves
         measured += f', and pictures within {rounded.picture:.2g}/255 with its weights in half precision'
-    files = {name: f'{name}.onnx' for name in graphs}
     for name, graph in graphs.items():
-        (folder / files[name]).write_bytes(graph.SerializeToString(deterministic=True))
+        (folder / f'{name}.onnx').write_bytes(graph.SerializeToString(deterministic=True))
     (folder / 'README.md').write_text(_README, encoding='utf-8')
     outputs = {name: [value.name for value in graph.graph.output] for name, graph in graphs.items()}
-    facts.write(folder, bundle, files, outputs, card)
+    facts.write(folder, bundle, '.onnx', outputs, card)
     return measured
 
 
@@ -89,11 +76,7 @@ def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.Model
     Args:
       bundle: The model.
       half: Whether weights are stored in half precision; arithmetic is float32 in any case.
-
-    Raises:
-      InputError: The model is a pixel VAE.
     """
-    functions.check(bundle)
     builders = {'encode': _encode, 'decode': _decode, 'mask': _mask}
     graphs = {}
     for name in functions.inputs(bundle):
@@ -109,7 +92,7 @@ def _encode(graph: Graph, bundle: bundle_lib.Bundle) -> None:
     encoder = _part(bundle.fvae, 'encoder')
     deepest = _stack(graph, image, _part(encoder, 'stack'))[-1]
     head = encoder['params']['mean']['conv']
-    latent = graph_lib.convolve(graph, deepest, head['kernel'], head['bias'])
+    latent = graph.convolve(deepest, head['kernel'], head['bias'])
     graph.output('latent', graph.channels_last(latent), *shapes['latent'])
     for prefix, variables in (('feature', bundle.fvae), ('mask_feature', bundle.mask)):
         if variables is not None:
@@ -149,8 +132,7 @@ def _stack(graph: Graph, x: str, variables: Any) -> list[str]:
     """The strided stack of Figure 3, `models.fvae.Stack`."""
     outputs = []
     for i in range(len(variables['params'])):
-        convolve = lambda kernel, bias, x=x: graph_lib.convolve(graph, x, kernel, bias, stride=2)
-        x = _conv_norm_relu(graph, convolve, variables, f'down{i + 1}')
+        x = graph.op('Relu', graph.convolve(x, *_folded(variables, f'down{i + 1}'), stride=2))
         outputs.append(x)
     return outputs
 
@@ -164,20 +146,19 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
     deepest = max(features)
     x = graph.op('Concat', x, features[deepest], axis=1)
     for i in reversed(range(deepest)):
-        convolve = lambda kernel, bias, x=x: graph_lib.join(graph, graph_lib.convolve_upsampled(graph, x, kernel, bias))
-        x = _conv_norm_relu(graph, convolve, variables, f'up{i + 1}')
+        blocks = graph.convolve_upsampled(x, *_folded(variables, f'up{i + 1}'))
+        x = graph.op('Relu', graph.join(blocks))
         if i in features:
             x = graph.op('Concat', x, features[i], axis=1)
     last, out = params['up0']['conv'], params['out']['conv']
-    x = graph.op('Relu', graph_lib.convolve_upsampled(graph, x, last['kernel'], last['bias']))
-    return graph_lib.convolve_blocks(graph, x, out['kernel'], out['bias'])
+    x = graph.op('Relu', graph.convolve_upsampled(x, last['kernel'], last['bias']))
+    return graph.convolve_blocks(x, out['kernel'], out['bias'])
 
 
-def _conv_norm_relu(graph: Graph, convolve: Callable[[np.ndarray, np.ndarray], str], variables: Any, name: str) -> str:
-    """`models.blocks.ConvNormRelu`."""
+def _folded(variables: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a `models.blocks.ConvNormRelu`, with its normalisation."""
     params = variables['params'][name]
-    folded = graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
-    return graph.op('Relu', convolve(*folded))
+    return graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
 
 
 def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) -> str:

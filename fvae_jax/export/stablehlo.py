@@ -22,30 +22,17 @@ crop, and the licence.
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder, and compares what was written with JAX.
-
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the files disagree with JAX.
-    """
+    """Fills a folder, and compares what was written with JAX; see `folder.TARGETS`."""
     (batch,) = export.symbolic_shape('batch')
-    shapes, networks, files, outputs = functions.shapes(bundle), functions.networks(bundle), {}, {}
+    shapes, networks, outputs = functions.shapes(bundle), functions.networks(bundle), {}
     for name, names in functions.inputs(bundle).items():
         given = {key: jax.ShapeDtypeStruct((batch, *shapes[key]), np.float32) for key in names}
         exported = export.export(jax.jit(networks[name]), platforms=PLATFORMS)(given)
-        files[name] = f'{name}.stablehlo'
         outputs[name] = sorted(jax.tree.unflatten(exported.out_tree, exported.out_avals))
-        (folder / files[name]).write_bytes(exported.serialize())
+        (folder / f'{name}.stablehlo').write_bytes(exported.serialize())
     shutil.copyfile(load.__file__, folder / 'load.py')
     (folder / 'README.md').write_text(_README, encoding='utf-8')
-    facts.write(folder, bundle, files, outputs, card)
+    facts.write(folder, bundle, '.stablehlo', outputs, card)
     loaded, _ = load.load(folder)
     found = check.Reference(bundle).require(
         lambda name, arrays: jax.device_get(loaded[name](arrays)), 'the StableHLO export'

@@ -1,30 +1,33 @@
-"""The model as a web page: the files of `page`, and beside them the ONNX graphs in model/."""
+"""The model as a web page: the files of `page`, a photo to try, and beside them the ONNX graphs in model/."""
 
+import json
 import pathlib
 import shutil
 
+import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import onnx, sample
+from fvae_jax.export import onnx
 
 PAGE = pathlib.Path(__file__).with_name('page')
 MODEL = 'model'
 
 
 def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | None = None) -> str:
-    """Fills a folder that any file server can host.
+    """Fills a folder that any file server can host; see `folder.TARGETS`.
 
-    Args:
-      bundle: The model.
-      folder: An empty folder.
-      card: A model card to put beside the model.
-
-    Returns:
-      What was measured of the graphs, for people.
-
-    Raises:
-      InputError: The model is a pixel VAE, knows no neutral faces, or the graphs disagree with JAX.
+    With scikit-image (extra `demo`), which brings it, NASA's portrait is there to try edits on.
     """
     shutil.copytree(PAGE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.py', '__pycache__'))
-    sample.write(folder)
+    facts = {'program': f'fvae_jax {fvae_jax.__version__}', 'sample': None}
+    try:
+        import skimage.data
+    except ImportError:
+        pass
+    else:
+        from PIL import Image
+
+        facts['sample'] = {'file': 'sample.jpg', 'credit': 'Eileen Collins, NASA, public domain'}
+        Image.fromarray(skimage.data.astronaut()).save(folder / 'sample.jpg', quality=95, subsampling=0)
+    (folder / 'page.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
     (folder / MODEL).mkdir()
     return onnx.build(bundle, folder / MODEL, card)

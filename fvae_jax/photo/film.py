@@ -32,18 +32,7 @@ def is_folder(path: str | os.PathLike) -> bool:
 
 
 def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
-    """Finds out before the work whether a film or a folder of numbered files can be written.
-
-    Args:
-      path: The file, or a folder that is created if need be.
-      overwrite: Whether a file may be replaced, or a folder have files.
-
-    Returns:
-      The path.
-
-    Raises:
-      InputError: Unknown suffix, not writable, or exists already.
-    """
+    """The path, if `write_animation` can write to it, found out before the work; raises `InputError` otherwise."""
     path = pathlib.Path(path)
     if not is_folder(path):
         return output.check_output(path, FORMATS, overwrite=overwrite)
@@ -111,7 +100,12 @@ def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int =
     Raises:
       InputError: Labels and frames differ in number.
     """
-    return image_grid([[_reduce(frame, height) for frame in frames]], labels)
+
+    def reduced(frame: np.ndarray) -> np.ndarray:
+        size = max(1, round(frame.shape[1] * height / frame.shape[0])), height
+        return frame if frame.shape[0] <= height else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+
+    return image_grid([list(map(reduced, frames))], labels)
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -154,10 +148,3 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     if process.returncode:
         reason = words.decode(errors='replace').split('\n')[0].strip()
         raise OSError(f'ffmpeg: {reason or process.returncode}')
-
-
-def _reduce(frame: np.ndarray, height: int) -> np.ndarray:
-    if frame.shape[0] <= height:
-        return frame
-    width = max(1, round(frame.shape[1] * height / frame.shape[0]))
-    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)

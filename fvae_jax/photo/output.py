@@ -37,12 +37,9 @@ def check_output(
         raise InputError(f"output '{path}' has no known suffix; use one of {', '.join(sorted(suffixes))}")
     check_folder(path.parent)
     if os.path.exists(path) and not overwrite:
-        if source is not None and os.path.exists(source) and path.samefile(source):
-            raise InputError(
-                f"output '{path}' is the photo itself; choose another name, or allow "
-                'it with --overwrite (overwrite=True)'
-            )
-        raise InputError(f"output '{path}' exists; choose another name, or allow it with --overwrite (overwrite=True)")
+        is_source = source is not None and os.path.exists(source) and path.samefile(source)
+        state = 'is the photo itself' if is_source else 'exists'
+        raise InputError(f"output '{path}' {state}; choose another name, or allow it with --overwrite (overwrite=True)")
     return path
 
 

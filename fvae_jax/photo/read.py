@@ -21,6 +21,15 @@ from fvae_jax.photo.photo import Photo
 MAX_PIXELS = 200_000_000  # the largest sensors of phones have 199.8 million
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
+_PROBLEMS = {
+    FileNotFoundError: 'does not exist; check the name',
+    IsADirectoryError: 'is a folder; name the photos in it',
+    PermissionError: 'may not be read; change its permissions',
+    Image.UnidentifiedImageError: 'is not of a known format; convert it to JPEG, PNG, WebP or TIFF',
+    # Of some formats, see `_in_command`.
+    Image.DecompressionBombError: 'has more pixels than Pillow allows for its format; save it as PNG, or set '
+    'PIL.Image.MAX_IMAGE_PIXELS',
+}
 # Whatever Pillow raises for damaged files; which one depends on the format and the place.
 _DAMAGES = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError,
@@ -77,22 +86,11 @@ def _clear_errors(path: pathlib.Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"photo '{path}' does not exist; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"photo '{path}' is a folder; name the photos in it") from None
-    except PermissionError:
-        raise InputError(f"photo '{path}' may not be read; change its permissions") from None
-    except Image.UnidentifiedImageError:
-        raise InputError(f"photo '{path}' is not of a known format; convert it to JPEG, PNG, WebP or TIFF") from None
-    except Image.DecompressionBombError:  # of some formats, see `_in_command`
-        raise InputError(
-            f"photo '{path}' has more pixels than Pillow allows for its format; save it as PNG, or set "
-            'PIL.Image.MAX_IMAGE_PIXELS'
-        ) from None
-    except _DAMAGES as error:
+    except (*_PROBLEMS, *_DAMAGES) as error:
         detail = ' '.join(str(error).split()) or type(error).__name__
-        raise InputError(f"photo '{path}' is damaged or incomplete ({detail}); copy it again from its source") from None
+        damaged = f'is damaged or incomplete ({detail}); copy it again from its source'
+        problem = next((words for kind, words in _PROBLEMS.items() if isinstance(error, kind)), damaged)
+        raise InputError(f"photo '{path}' {problem}") from None
 
 
 @contextlib.contextmanager

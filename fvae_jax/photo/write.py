@@ -70,13 +70,11 @@ def _jpeg(photo: Photo, metadata: Mapping[str, str]) -> bytes:
         if photo.alpha.min() < 255:
             raise InputError('JPEG has no transparency, which the photo has; write .png, .webp or .tif instead')
         photo = dataclasses.replace(photo, alpha=None)
-    _check_side(photo, 65535, 'JPEG')
-    return _by_pillow(photo, 'JPEG', metadata, quality=_QUALITY, subsampling=0)
+    return _by_pillow(photo, 'JPEG', metadata, 65535, quality=_QUALITY, subsampling=0)
 
 
 def _webp(photo: Photo, metadata: Mapping[str, str]) -> bytes:
-    _check_side(photo, 16383, 'WebP')
-    return _by_pillow(photo.eight_bit(), 'WEBP', metadata, quality=_QUALITY, exact=True)
+    return _by_pillow(photo.eight_bit(), 'WebP', metadata, 16383, quality=_QUALITY, exact=True)
 
 
 def _tiff(photo: Photo, metadata: Mapping[str, str]) -> bytes:
@@ -112,7 +110,13 @@ ENCODERS: dict[str, Callable[[Photo, Mapping[str, str]], bytes]] = {
 }
 
 
-def _by_pillow(photo: Photo, kind: str, metadata: Mapping[str, str], **options) -> bytes:
+def _by_pillow(photo: Photo, kind: str, metadata: Mapping[str, str], largest: int | None = None, **options) -> bytes:
+    """Encodes a photo, whose format may have a largest side, px."""
+    if largest and max(photo.size) > largest:
+        raise InputError(
+            f'{kind} holds at most {largest} pixels a side and the photo has '
+            f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
+        )
     planes, profile = _planes(photo)
     image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
     exif = Image.Exif()
@@ -149,14 +153,6 @@ def _planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | 
 def _describe(old: str | None, metadata: Mapping[str, str]) -> str:
     notes = [f'{name}: {value}' for name, value in metadata.items()]
     return '; '.join([old, *notes] if old else notes)
-
-
-def _check_side(photo: Photo, largest: int, kind: str) -> None:
-    if max(photo.size) > largest:
-        raise InputError(
-            f'{kind} holds at most {largest} pixels a side and the photo has '
-            f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
-        )
 
 
 def encode_png(

@@ -81,7 +81,7 @@ def test_known_flows_find_the_target_in_the_source(drawn_config, drawn_people):
     found = cases.known_flows(drawn_people, drawn_config).spread(10)
     assert len(found) == 10
     for case in found:
-        warped = np.asarray(warp.warp_by_displacement(case.pair.source, case.displacement.astype(np.float32)))
-        error = np.abs(warped - case.pair.target).mean(-1)
-        plain = np.abs(case.pair.source - case.pair.target).mean(-1)
+        warped = np.asarray(warp.warp_by_displacement(case.source, case.displacement.astype(np.float32)))
+        error = np.abs(warped - case.target).mean(-1)
+        plain = np.abs(case.source - case.target).mean(-1)
         assert error[~case.exposed].mean() < 0.7 * plain[~case.exposed].mean()

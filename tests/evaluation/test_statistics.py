@@ -62,22 +62,23 @@ def test_the_bootstrap_depends_on_its_seed_only_and_not_on_the_order():
 
 def test_a_ratio_is_that_of_the_means():
     parts, wholes, people = [1, 2, 3], [2, 4, 0], ['a', 'a', 'b']
-    np.testing.assert_equal(statistics.bootstrap_ratio(parts[:2], wholes[:2], people[:2]), (0.5, np.nan, np.nan))
-    assert statistics.bootstrap_ratio(parts, wholes, ['a', 'b', 'a'])[0] == 1
+    np.testing.assert_equal(statistics.bootstrap_interval(parts[:2], people[:2], wholes[:2]), (0.5, np.nan, np.nan))
+    assert statistics.bootstrap_interval(parts, ['a', 'b', 'a'], wholes)[0] == 1
     values, people = next(studies(1))
     # A fixed share of every whole has no spread; a share that differs between people has.
-    share, low, high = statistics.bootstrap_ratio(0.47 * values, values, people)
+    share, low, high = statistics.bootstrap_interval(0.47 * values, people, values)
     np.testing.assert_allclose((share, low, high), 0.47)
     own = np.random.default_rng(4).uniform(0.3, 0.6, PEOPLE).repeat(PAIRS)
-    share, low, high = statistics.bootstrap_ratio(own * values, values, people)
+    share, low, high = statistics.bootstrap_interval(own * values, people, values)
     assert share == pytest.approx(np.sum(own * values) / values.sum()) and 0.02 < high - low < 0.1
     with pytest.raises(ValueError, match='one person'):
-        statistics.bootstrap_ratio(values, values[1:], people)
+        statistics.bootstrap_interval(values, people, values[1:])
 
 
 def test_one_person_has_no_interval_and_identical_images_an_infinite_mean():
     np.testing.assert_equal(statistics.bootstrap_interval([20, 30], ['a', 'a']), (25, np.nan, np.nan))
     np.testing.assert_equal(statistics.bootstrap_interval([], []), (np.nan, np.nan, np.nan))
+    assert statistics.bootstrap_interval([20, np.nan, 30], ['a', 'a', 'b']) == (25, 20, 30)
     mean, low, high = statistics.bootstrap_interval([20, 30, np.inf], ['a', 'b', 'c'])
     assert (mean, high) == (np.inf, np.inf) and 20 <= low < 30
     with pytest.raises(ValueError, match='one person'):

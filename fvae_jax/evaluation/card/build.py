@@ -1,6 +1,7 @@
 """The numbers that a model card needs, measured on the people that a training run never saw."""
 
 import pathlib
+from collections.abc import Mapping
 
 import ml_collections
 import numpy as np
@@ -10,7 +11,8 @@ from fvae_jax.data.people import Faces
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, metrics, runs, scoring
 from fvae_jax.evaluation.card import edits as edits_lib, groups, reconstruction
-from fvae_jax.evaluation.methods.fvae import Network
+from fvae_jax.evaluation.methods import base, optical_flow
+from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.evaluation.tables import Column, Report, Section
 
 SMILE = 'smile'
@@ -41,50 +43,46 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     run = runs.open_run(config, workdir)
     faces, editor, network = run.faces, run.editor, Network(run.editor)
     groups.check(people, faces.split, people_file)
-    judge, origins = metrics.Judge(editor.frame, _BATCH, mouths=True), _origins(faces)
-    edits = cases.edits(faces, editor.expressions)
+    origins, edits = _origins(faces), cases.edits(faces, editor.expressions)
     smiles = edits.where(lambda edit: edit.target == SMILE)
     if not len(smiles):
         raise InputError(
             f'no test person of {workdir} has both a {index.NEUTRAL} image and a {SMILE} of full strength '
             'that the model knows; a model card needs them'
         )
-    entries, ways = reconstruction.methods(network), edits_lib.both_ways(smiles)
-    ours = entries[-2]
-
+    # The model as trained and as photos are edited; last at its best, with its content layer, if it has one.
+    contents = (False, True) if network.goes_beyond else (False,)
+    own = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
+    entries, ours = [base.Copy(), *own, optical_flow.OpticalFlow()], own[-1]
     pairs = cases.pairs(faces, 'test', config).where(
         lambda pair: {pair.source_expression, pair.target_expression} == {index.NEUTRAL, SMILE}
     )
-    scores = reconstruction.score(judge, entries, pairs)
     what = f'{index.NEUTRAL} ({origins[index.NEUTRAL]}) ↔ {SMILE} ({origins[SMILE]}), both ways'
+    makers = {method.name: method.reconstruct for method in entries}
+    truth = ('target', 'source', 'target')
+    scores = scoring.score(pairs, makers, truth, 'reconstruction', editor.frame, batch_size=_BATCH, mouths=True)
+    reconstructed = [reconstruction.reconstruction_table(scores, pairs.people, what)]
+    ways = edits_lib.both_ways(smiles)
     moved = edits_lib.movements(ours, ways, editor.frame)
-    sections = [
-        Section(
-            "Reconstruction with the target's latent",
-            _RECONSTRUCTION,
-            [reconstruction.reconstruction_table(scores, what)],
-        ),
-        Section(
-            'Editing (Algorithm 1)',
-            f'{_EDITING} What edits is {ours.name}.',
-            [
-                edits_lib.strength_table(moved),
-                edits_lib.identity_table(judge, ours, ways),
-                edits_lib.texture_table(ours, network, ways),
-                edits_lib.expression_table(ours, edits, origins, editor.frame),
-            ],
-        ),
-        Section(
-            'Groups of people',
-            f'What is measured is {ours.name}: the reconstructions of the first table, and how '
-            'far neutral faces smile.',
-            [
-                groups.composition(people, faces.split),
-                groups.comparison(people, faces.split, _by_group(scores, ours.name, moved)),
-            ],
-        ),
+    edited = [
+        edits_lib.strength_table(moved),
+        edits_lib.identity_table(ours, ways, editor.frame),
+        edits_lib.texture_table(ours, network, ways),
+        edits_lib.expression_table(ours, edits, origins, editor.frame),
     ]
-    known = cases.known_flows(faces, config).where(lambda case: case.pair.source_expression == index.NEUTRAL)
+    # From neutral to the smile comes first.
+    smiled = next(iter(moved.values()))['mouth_corner_lift']
+    compared = _compared(pairs.people, scores[entries[0].name], scores[ours.name], smiled)
+    grouped = [groups.composition(people, faces.split), groups.comparison(people, faces.split, pairs.people, compared)]
+    measured = (
+        f'What is measured is {ours.name}: the reconstructions of the first table, and how far neutral faces smile.'
+    )
+    sections = [
+        Section("Reconstruction with the target's latent", _RECONSTRUCTION, reconstructed),
+        Section('Editing (Algorithm 1)', f'{_EDITING} What edits is {ours.name}.', edited),
+        Section('Groups of people', measured, grouped),
+    ]
+    known = cases.known_flows(faces, config).where(lambda pair: pair.source_expression == index.NEUTRAL)
     if len(known):
         sections.append(Section('True flow', _FLOW, reconstruction.flow_tables(known, network, origins)))
     facts = {**run.facts(), 'made by': '`fvae card RUN --people CSV --out FILE.md`'}
@@ -100,21 +98,16 @@ def _origins(faces: Faces) -> dict[str, str]:
     return {expression: ' and '.join(sorted(kinds)) for expression, kinds in seen.items()}
 
 
-def _by_group(scores: scoring.Scores, ours: str, moved: edits_lib.Movements) -> list[groups.Measure]:
-    """What groups of people are compared in."""
-    copy, own = next(iter(scores.by_row.values())), scores.by_row[ours]
-    once = np.ones(len(scores.people))
-    gains = [
-        groups.Measure(Column(heading, 'dB over copying', 2, 'higher'), scores.people, own[name] - copy[name], once)
+def _compared(
+    people: list[str], copied: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], smiled: scoring.Movement
+) -> dict[Column, groups.Measure]:
+    """What groups of people are compared in, by the scores of copying and of the model, and by how far faces smile."""
+    measures = {
+        Column(heading, 'dB over copying', 2, 'higher'): groups.mean_over(people, own[name] - copied[name])
         for name, heading in (('psnr', 'PSNR'), ('psnr_mouth', 'mouth PSNR'))
-    ]
-    lpips = groups.Measure(metrics.COLUMNS['lpips'], scores.people, own.get('lpips'), once, metrics.LPIPS_MISSING)
-    # From neutral to the smile comes first.
-    wanted, real, made = next(iter(moved.values()))
-    lift = groups.Measure(
-        Column('mouth-corner lift', '% of the own smile at strength 1', 0),
-        wanted.people,
-        100 * made[:, edits_lib.FULL, edits_lib.LIFT],
-        real[:, edits_lib.LIFT],
-    )
-    return [*gains, lpips, lift]
+    }
+    no_lpips = lambda chosen: metrics.LPIPS_MISSING
+    measures[metrics.COLUMNS['lpips']] = groups.mean_over(people, own['lpips']) if 'lpips' in own else no_lpips
+    made = 100 * smiled.made[edits_lib.STRENGTHS.index(1.0)]
+    lift = groups.mean_over(smiled.people, made, smiled.real)
+    return {**measures, Column('mouth-corner lift', '% of the own smile at strength 1', 0): lift}

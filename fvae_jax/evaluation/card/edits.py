@@ -10,19 +10,15 @@ from fvae_jax.evaluation import cases, landmarks, metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Edit
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import Network
-from fvae_jax.evaluation.statistics import bootstrap_interval, bootstrap_ratio, share_interval
-from fvae_jax.evaluation.tables import Cell, Column, Row, Table
+from fvae_jax.evaluation.statistics import bootstrap_interval
+from fvae_jax.evaluation.tables import Column, Row, Table
 from fvae_jax.ops.frame import Frame
 
 STRENGTHS = (0.5, 1.0, 1.5)
-FULL = STRENGTHS.index(1.0)
-LIFT = landmarks.Measures._fields.index('mouth_corner_lift')
-_WIDTH = landmarks.Measures._fields.index('mouth_width')
 _TEXTURE_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
 
 Ways = Mapping[str, Cases[Edit]]
-# {what is edited: (edits, real changes, changes of the edits at `STRENGTHS`)}, as `scoring.movements` measures them.
-Movements = Mapping[str, tuple[Cases[Edit], np.ndarray, np.ndarray]]
+Movements = Mapping[str, Mapping[str, scoring.Movement]]
 
 
 def both_ways(smiles: Cases[Edit]) -> Ways:
@@ -32,27 +28,22 @@ def both_ways(smiles: Cases[Edit]) -> Ways:
 
 
 def movements(method: Method, ways: Ways, frame: Frame) -> Movements:
-    """Measures the edits at `STRENGTHS`."""
-    return {way: (edits, *scoring.movements(method, edits, STRENGTHS, frame)) for way, edits in ways.items()}
+    """Measures the edits at `STRENGTHS`: {what is edited: {measure: its changes}}."""
+    return {way: scoring.movements(method, edits, STRENGTHS, frame) for way, edits in ways.items()}
 
 
 def strength_table(moved: Movements) -> Table:
     """How far mouth corners and the width of the mouth follow the strength."""
     rows = []
-    for way, (edits, real, made) in moved.items():
-        people, count = edits.people, len(set(edits.people))
-        for j, label in ((LIFT, 'mouth-corner lift'), (_WIDTH, 'mouth width')):
-            shares = [bootstrap_ratio(column, real[:, j], people).percent() for column in made[:, :, j].T]
-            right = [scoring.right_way(column, real[:, j]) for column in made[:, :, j].T]
-            sizes = np.sign(real[:, j].mean()) * made[:, :, j]
-            cells: list[Cell] = [
-                count,
-                bootstrap_interval(real[:, j], people).percent(),
-                *shares,
-                *(share_interval(held, people) for held in right),
-                'yes' if np.all(np.diff(sizes.mean(axis=0)) > 0) else 'no',
-                share_interval(np.all(np.diff(sizes, axis=1) > 0, axis=1), people),
+    for way, by_measure in moved.items():
+        for name, label in (('mouth_corner_lift', 'mouth-corner lift'), ('mouth_width', 'mouth width')):
+            measure = by_measure[name]
+            sizes = np.sign(measure.real.mean()) * measure.made
+            grows = [
+                'yes' if np.all(np.diff(sizes.mean(axis=1)) > 0) else 'no',
+                bootstrap_interval(np.all(np.diff(sizes, axis=0) > 0, axis=0), measure.people).percent(),
             ]
+            cells = [len(set(measure.people)), measure.own(), *measure.shares(), *measure.right(), *grows]
             rows.append(Row(f'{way}: {label}', cells))
     columns = [
         Column('people', '', 0),
@@ -71,19 +62,19 @@ def strength_table(moved: Movements) -> Table:
     return Table('strengths', 'How far a smile goes', caption, columns, rows, row_heading='edit and measure')
 
 
-def identity_table(judge: metrics.Judge, method: Method, ways: Ways) -> Table:
+def identity_table(method: Method, ways: Ways, frame: Frame) -> Table:
     """How far dlib sees an edit at strength 1 from its source, beside the person's own two images."""
     rows = []
     for way, edits in ways.items():
-        changed, own = [], []
-        for (edit,) in edits.batches(1, f'identity, {way}'):
-            made = method.edit(edit.start, edit.source, edit.target, 1.0)
-            start, *others = judge.descriptors([edit.start, made, edit.truth])
-            for distances, other in zip((changed, own), others):
-                distances.append(metrics.identity_distance(other, start))
+        faces = [
+            metrics.descriptors([edit.start, method.edit(edit.start, edit.source, edit.target, 1.0), edit.truth], frame)
+            for (edit,) in edits.batches(1, f'identity, {way}')
+        ]
+        start, *others = np.swapaxes(faces, 0, 1)
+        changed, own = (metrics.identity_distance(other, start) for other in others)
         people = edits.people
         distances = [bootstrap_interval(values, people) for values in (changed, own)]
-        within = share_interval(np.less_equal(changed, own), people)
+        within = bootstrap_interval(changed <= own, people).percent()
         rows.append(Row(way, [len(set(people)), *distances, within]))
     columns = [
         Column('people', '', 0),
@@ -102,14 +93,12 @@ def texture_table(method: Method, network: Network, ways: Ways) -> Table:
     """What is left of the detail of skin, and what a content layer lays over it."""
     rows = []
     for way, edits in ways.items():
-        found = np.asarray(
-            [
-                [_outside(method, network, edit, strength) for strength in _TEXTURE_STRENGTHS]
-                for (edit,) in edits.batches(1, f'texture, {way}')
-            ]
-        )
-        for k, strength in enumerate(_TEXTURE_STRENGTHS):
-            cells = [bootstrap_interval(column, edits.people) for column in found[:, k].T]
+        found = [
+            [_outside(method, network, edit, strength) for strength in _TEXTURE_STRENGTHS]
+            for (edit,) in edits.batches(1, f'texture, {way}')
+        ]
+        for strength, values in zip(_TEXTURE_STRENGTHS, np.transpose(found, (1, 2, 0))):
+            cells = [bootstrap_interval(column, edits.people) for column in values]
             rows.append(Row(f'{way}, strength {strength:g}'.replace('-', '−'), [len(set(edits.people)), *cells]))
     columns = [
         Column('people', '', 0),
@@ -162,18 +151,17 @@ def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, s
     rows = []
     for expression in sorted({edit.target for edit in edits.heads}):
         chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
-        real, made = scoring.movements(method, chosen, (1.0,), frame)
-        people, count = chosen.people, len(set(chosen.people))
-        label = f'{expression} ({origins[expression]})'
-        own = [bootstrap_interval(column, people) for column in real.T]
-        moving = [j for j, (_, low, high) in enumerate(own) if scoring.moves(real[:, j]) and not low <= 0 <= high]
+        count, label = len(set(chosen.people)), f'{expression} ({origins[expression]})'
+        moving = {
+            name: measure
+            for name, measure in scoring.movements(method, chosen, (1.0,), frame).items()
+            if measure.moves() and not measure.own().low <= 0 <= measure.own().high
+        }
         if not moving:
             rows.append(Row(label, note=f'no measure moves in the own images of {count} people'))
-        for j in moving:
-            ratio = bootstrap_ratio(made[:, 0, j], real[:, j], people).percent()
-            right = share_interval(scoring.right_way(made[:, 0, j], real[:, j]), people)
-            measure = landmarks.Measures._fields[j].replace('_', ' ')
-            rows.append(Row(f'{label}: {measure}', [count, own[j].percent(), ratio, right]))
+        for name, measure in moving.items():
+            cells = [count, measure.own(), *measure.shares(), *measure.right()]
+            rows.append(Row(f'{label}: {name.replace("_", " ")}', cells))
     columns = [
         Column('people', '', 0),
         Column('own change', '% of the distance of the eyes', 1),

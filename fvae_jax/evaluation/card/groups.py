@@ -2,14 +2,13 @@
 
 import csv
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.statistics import Value, bootstrap_ratio
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table
 
 COLUMNS = ('identity', 'age', 'gender', 'ethnicity')
@@ -17,48 +16,37 @@ UNKNOWN = 'unknown'
 TOO_FEW = 'too few to judge'
 FEWEST = 3  # test people of a group that is judged
 
+_FACTS = ('gender', 'ethnicity', 'age')
 _EXPECTED = f'expected columns {", ".join(COLUMNS)}'
 _BLANKS = {'', 'na', 'n/a', 'nan', 'none', UNKNOWN}
 _BANDS = ((0, 17), (18, 29), (30, 44), (45, 150))  # years
 _NAMED = 10  # people in an error, at most
 
 
-class Person(NamedTuple):
-    """What a table of people says of one of them; `UNKNOWN` where it says nothing.
-
-    Attributes:
-      gender, ethnicity: As the table has them, in lower case.
-      age: The band, '18–29'.
-    """
-
-    gender: str
-    ethnicity: str
-    age: str
+# {fact: value}: gender and ethnicity as the table has them, in lower case, and the band of the age, '18–29'; `UNKNOWN`
+# where it says nothing.
+Person = dict[str, str]
 
 
-class Measure(NamedTuple):
-    """What is compared between groups: a mean over cases, or a ratio of two means.
+# What gives the cell of a group: of its people.
+Measure = Callable[[set[str]], Cell]
 
-    Attributes:
-      column: Its place in the table.
+
+def mean_over(people: Sequence[str], parts: np.ndarray, wholes: np.ndarray | None = None) -> Measure:
+    """Gives the mean over some people's cases, or the ratio of two means, with its 95 % interval over people.
+
+    Args:
       people: Whose each case is, (cases,).
-      parts: (cases,); None if it could not be measured.
-      wholes: (cases,); ones for a mean.
-      missing: Why it could not be measured.
+      parts: (cases,).
+      wholes: (cases,); None for a mean.
     """
+    people = np.asarray(people)
 
-    column: Column
-    people: Sequence[str]
-    parts: np.ndarray | None
-    wholes: np.ndarray
-    missing: str = ''
+    def of(chosen: set[str]) -> Cell:
+        here = np.isin(people, sorted(chosen))
+        return bootstrap_interval(parts[here], people[here], None if wholes is None else wholes[here])
 
-    def of(self, chosen: set[str]) -> Value | str:
-        """The mean over some people's cases, with its 95 % interval over people."""
-        if self.parts is None:
-            return self.missing
-        here = np.isin(self.people, sorted(chosen))
-        return bootstrap_ratio(self.parts[here], self.wholes[here], np.asarray(self.people)[here])
+    return of
 
 
 def read_people(path: pathlib.Path) -> dict[str, Person]:
@@ -73,7 +61,7 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     Raises:
       InputError: The file is missing, is no such table, or says two things of a person.
     """
-    rows: dict[str, dict[str, str]] = {}
+    people: dict[str, Person] = {}
     try:
         # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
         with open(path, newline='', encoding='utf-8-sig') as file:
@@ -83,32 +71,31 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
                     raise InputError(f"people '{path}' has no column '{column}'; {_EXPECTED}")
             for row in reader:
                 facts = {column: (row[column] or '').strip() for column in COLUMNS}
-                facts.update({column: facts[column].lower() for column in COLUMNS[1:]})
-                _note(rows, facts, f"people '{path}', line {reader.line_num}")
+                _note(people, facts, f"people '{path}', line {reader.line_num}")
     except OSError as error:
         raise InputError(
             f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"people '{path}' is not a UTF-8 table with commas ({error}); {_EXPECTED}") from None
-    return {name: Person(facts['gender'], facts['ethnicity'], facts['age']) for name, facts in rows.items()}
+    return people
 
 
-def _note(rows: dict[str, dict[str, str]], facts: dict[str, str], where: str) -> None:
-    if not facts['identity']:
+def _note(people: dict[str, Person], row: Mapping[str, str], where: str) -> None:
+    """Adds what a row says to what the rows above said of the same person."""
+    if not row['identity']:
         raise InputError(f"{where}: the column 'identity' is empty")
-    for column in COLUMNS[1:]:
-        if facts[column] in _BLANKS:
-            facts[column] = UNKNOWN
+    facts = {fact: UNKNOWN if row[fact].lower() in _BLANKS else row[fact].lower() for fact in _FACTS}
     facts['age'] = _band(facts['age'], where)
-    known = rows.setdefault(facts['identity'], facts)
-    for column, value in facts.items():
-        if UNKNOWN not in (value, known[column]) and value != known[column]:
+    known = people.setdefault(row['identity'], facts)
+    for fact, value in facts.items():
+        if known[fact] == UNKNOWN:
+            known[fact] = value
+        elif value not in (UNKNOWN, known[fact]):
             raise InputError(
-                f"{where}: {column} of '{facts['identity']}' is '{value}', and '{known[column]}' in a row "
-                'above; give every row of a person the same'
+                f"{where}: {fact} of '{row['identity']}' is '{value}', and '{known[fact]}' in a row above; give every "
+                'row of a person the same'
             )
-        known[column] = value if known[column] == UNKNOWN else known[column]
 
 
 def _band(age: str, where: str) -> str:
@@ -137,14 +124,10 @@ def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[
       {'gender: female': their names}, ordered by gender, ethnicity, age; what is unknown comes last.
     """
     groups: dict[str, set[str]] = {}
-    for field in Person._fields:
-
-        def order(value: str) -> tuple:
-            digits = value.partition('–')[0].rstrip('+')
-            return value == UNKNOWN, int(digits) if digits.isdecimal() else 0, value
-
-        for value in sorted({getattr(people[name], field) for name in names}, key=order):
-            groups[f'{field}: {value}'] = {name for name in names if getattr(people[name], field) == value}
+    for fact in _FACTS:
+        values = {people[name][fact] for name in names}
+        for value in sorted(values, key=lambda value: (value == UNKNOWN, value)):
+            groups[f'{fact}: {value}'] = {name for name in names if people[name][fact] == value}
     return groups
 
 
@@ -153,40 +136,34 @@ def composition(people: Mapping[str, Person], split: Split) -> Table:
     groups = divide(people, [name for part in split for name in part])
     rows = []
     for label, members in groups.items():
-        counts: list[Cell] = [len(members & set(part)) for part in split]
+        counts = [len(members & set(part)) for part in split]
         rows.append(Row(label, [100 * counts[0] / len(split.train), *counts]))
     columns = [Column('share', '% of the training people', 0), *(Column(name, 'people', 0) for name in split._fields)]
-    return Table(
-        'composition',
-        'Who the people are',
-        'Everyone of the set, as its table of people says.',
-        columns,
-        rows,
-        row_heading='group',
-    )
+    caption = 'Everyone of the set, as its table of people says.'
+    return Table('composition', 'Who the people are', caption, columns, rows, row_heading='group')
 
 
-def comparison(people: Mapping[str, Person], split: Split, measures: Sequence[Measure]) -> Table:
+def comparison(
+    people: Mapping[str, Person], split: Split, pairs: Sequence[str], measures: Mapping[Column, Measure]
+) -> Table:
     """Compares groups of test people.
 
     Args:
       people: Their facts.
       split: The division of the set; groups that only train are shown, and not judged.
-      measures: One or more, the first tells how many people and pairs there are.
+      pairs: Whose each pair is that was measured.
+      measures: What is compared, by its place in the table; one or more.
     """
-    measured = set(measures[0].people)
-    groups = {'everyone': measured, **divide(people, [name for part in split for name in part])}
+    groups = {'everyone': set(pairs), **divide(people, [name for part in split for name in part])}
     rows = []
     for label, members in groups.items():
-        chosen = members & measured
-        counts: list[Cell] = [len(chosen), int(np.isin(measures[0].people, sorted(chosen)).sum())]
-        values = (
-            [measure.of(chosen) for measure in measures]
-            if len(chosen) >= FEWEST
-            else [TOO_FEW] + [None] * (len(measures) - 1)
-        )
-        rows.append(Row(label, [*counts, *values]))
-    columns = [Column('people', '', 0), Column('pairs', '', 0), *(measure.column for measure in measures)]
+        chosen = members & set(pairs)
+        if len(chosen) >= FEWEST:
+            values = [measure(chosen) for measure in measures.values()]
+        else:
+            values = [TOO_FEW, *[None] * (len(measures) - 1)]
+        rows.append(Row(label, [len(chosen), sum(person in chosen for person in pairs), *values]))
+    columns = [Column('people', '', 0), Column('pairs', '', 0), *measures]
     caption = (
         f'Test people; means over pairs with 95 % intervals over people. Groups of fewer than {FEWEST} test '
         f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.'

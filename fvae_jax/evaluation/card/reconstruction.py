@@ -1,54 +1,35 @@
 """Tables of how well a known expression is carried over: pictures and flows made with the latent of the true target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from fvae_jax.data import index
 from fvae_jax.evaluation import metrics, scoring
-from fvae_jax.evaluation.cases import Cases, KnownFlow, Pair
-from fvae_jax.evaluation.methods import fading, optical_flow
-from fvae_jax.evaluation.methods.base import Method
+from fvae_jax.evaluation.cases import Cases, Pair
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.fvae import FVAE, Network
-from fvae_jax.evaluation.statistics import bootstrap_ratio
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table
 
-_TRUTH = scoring.Truth(target='target', reference='source', person='target')
 
-
-def methods(network: Network) -> list[Method]:
-    """Copying, the model as trained and as photos are edited, and optical flow from the true target.
-
-    The last but one is the model at its best: with shading and content layer, if it has them.
-    """
-    contents = (False, True) if network.goes_beyond else (False,)
-    ours = [FVAE(network, content=content, bilinear=bilinear) for content in contents for bilinear in (True, False)]
-    return [fading.Copy(), *ours, optical_flow.OpticalFlow()]
-
-
-def score(judge: metrics.Judge, entries: list[Method], pairs: Cases[Pair]) -> scoring.Scores:
-    """Scores the reconstructions of pairs."""
-    makers = {method.name: method.reconstruct for method in entries}
-    return scoring.score(judge, pairs, makers, _TRUTH, 'reconstruction')
-
-
-def reconstruction_table(scores: scoring.Scores, what: str) -> Table:
+def reconstruction_table(scores: Mapping[str, Mapping[str, np.ndarray]], people: Sequence[str], what: str) -> Table:
     """PSNR, the share of the way from copying to optical flow, and LPIPS, of the crop and of its mouth region.
 
     Args:
-      scores: Of the pairs.
+      scores: Of the pairs, as of `scoring.score`.
+      people: Whose each pair is.
       what: What the pairs are, for the caption.
     """
-    (_, copy), *_, (_, answer) = scores.by_row.items()
+    (_, copy), *_, (_, answer) = scores.items()
     rows = []
-    for name, own in scores.by_row.items():
+    for name, own in scores.items():
         shares: list[Cell] = [
-            bootstrap_ratio(own[metric] - copy[metric], answer[metric] - copy[metric], scores.people).percent()
+            bootstrap_interval(own[metric] - copy[metric], people, answer[metric] - copy[metric]).percent()
             for metric in ('psnr', 'psnr_mouth')
         ]
         psnr, lpips = (
-            metrics.cells(own, names, scores.people)
-            for names in (('psnr', 'psnr_mouth'), ('lpips', metrics.MOUTH_LPIPS))
+            metrics.cells(own, names, people) for names in (('psnr', 'psnr_mouth'), ('lpips', metrics.MOUTH_LPIPS))
         )
         marks = {'left_out': scoring.SEES if own is answer else '', 'ours': own is not copy and own is not answer}
         rows.append(Row(name, [*psnr, *shares, *lpips], **marks))
@@ -62,7 +43,7 @@ def reconstruction_table(scores: scoring.Scores, what: str) -> Table:
         for place in ('whole', 'mouth')
     ]
     caption = (
-        f'{len(scores.people)} ordered pairs of {len(set(scores.people))} people: {what}. All but the bilinear '
+        f'{len(people)} ordered pairs of {len(set(people))} people: {what}. All but the bilinear '
         "rows read pixels with the photos' Lanczos kernel. The share of the way is that from copying to optical "
         f'flow in PSNR. For its LPIPS the mouth is enlarged to {metrics.MOUTH_HEIGHT} px; it cannot be compared with '
         'that of the whole.'
@@ -70,7 +51,7 @@ def reconstruction_table(scores: scoring.Scores, what: str) -> Table:
     return Table('reconstruction', 'Reconstruction', caption, columns, rows)
 
 
-def flow_tables(known: Cases[KnownFlow], network: Network, origins: Mapping[str, str]) -> list[Table]:
+def flow_tables(known: Cases[Pair], network: Network, origins: Mapping[str, str]) -> list[Table]:
     """End-point errors and, with a content layer, how well alpha > 0.5 finds the exposed pixels.
 
     Args:
@@ -79,19 +60,15 @@ def flow_tables(known: Cases[KnownFlow], network: Network, origins: Mapping[str,
       origins: Whether images of an expression are real or synthetic.
     """
     fvae, answer = FVAE(network), optical_flow.OpticalFlow()
-    flows = {
-        fading.Copy.name: scoring.no_flow,
-        fvae.name: fvae.flow,
-        answer.name: lambda pair: optical_flow.estimate(pair.source, pair.target),
-    }
-    table = scoring.end_points(flows, known, network.editor.size, network.editor.frame, fvae.name, answer.name)
+    table = scoring.end_points(
+        [base.Copy(), fvae, answer], known, network.editor.size, network.editor.frame, fvae, answer
+    )
     what = f'Pairs {index.NEUTRAL} → expression of full strength whose true flow is known: '
     tables = [table._replace(caption=what + table.caption)]
     if not network.editor.bundle.config.model.content:
         return tables
     counts = count_exposed(known, FVAE(network, content=True).alpha)
-    people = np.asarray([head.pair.identity for head in known.heads])
-    shown = np.asarray([head.pair.target_expression for head in known.heads])
+    people, shown = np.asarray(known.people), np.asarray([head.target_expression for head in known.heads])
     rows = [detected('all', people, counts)]
     for name in sorted(set(shown)):
         rows.append(detected(f'{name} ({origins[name]})', people[shown == name], counts[shown == name]))
@@ -110,16 +87,16 @@ def flow_tables(known: Cases[KnownFlow], network: Network, origins: Mapping[str,
     return [*tables, Table('exposed', 'Finding exposed pixels', caption, columns, rows, row_heading='expression')]
 
 
-def count_exposed(known: Cases[KnownFlow], alpha: Callable[[Pair], np.ndarray]) -> np.ndarray:
+def count_exposed(known: Cases[Pair], alpha: Callable[[Pair], np.ndarray]) -> np.ndarray:
     """Counts the pixels that alpha > 0.5 finds rightly, those that it finds, the exposed ones, and all that are known.
 
     Returns:
       (pairs, 4) int.
     """
     counts = []
-    for (case,) in known.batches(1, 'alpha'):
-        exposed, found = case.exposed & case.known, (alpha(case.pair) > 0.5) & case.known
-        counts.append([mask.sum() for mask in (exposed & found, found, exposed, case.known)])
+    for (pair,) in known.batches(1, 'alpha'):
+        exposed, found = pair.exposed & pair.known, (alpha(pair) > 0.5) & pair.known
+        counts.append([mask.sum() for mask in (exposed & found, found, exposed, pair.known)])
     return np.asarray(counts)
 
 
@@ -135,5 +112,5 @@ def detected(label: str, people: np.ndarray, counts: np.ndarray) -> Row:
     rates: list[Cell] = []
     for whole in wholes:
         some = whole > 0
-        rates.append(bootstrap_ratio(hits[some], whole[some], people[some]) if some.any() else None)
+        rates.append(bootstrap_interval(hits[some], people[some], whole[some]) if some.any() else None)
     return Row(label, [len(set(people)), len(people), *rates, 100 * float(wholes[1].sum() / total.sum())])

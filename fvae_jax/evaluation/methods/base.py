@@ -1,4 +1,4 @@
-"""What every method of the comparison is asked (section 6): the FVAE, the baselines of the paper, copying."""
+"""What every method of the comparison is asked (section 6), and those that move no pixel, copying and cross-fading."""
 
 import numpy as np
 
@@ -33,9 +33,13 @@ class Method:
 
     name: str
 
+    def flow(self, pair: Pair) -> np.ndarray | None:
+        """Tells where each pixel of T lies in S, from what the method may know of T (Table 1), (H, W, 2), px."""
+
     def reconstruct(self, pair: Pair) -> np.ndarray | None:
-        """Makes T from S and what the method may know of T (Table 1), (H, W, 3) float32 in [-1, 1]."""
-        del pair
+        """Makes T from S, by default along `flow`: (H, W, 3) float32 in [-1, 1]."""
+        flow = self.flow(pair)
+        return None if flow is None else warp_crop(pair.source, flow)
 
     def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray | None:
         """Changes the expression of a crop without any target photo (Algorithm 1, Fig. 4).
@@ -49,7 +53,6 @@ class Method:
         Returns:
           (H, W, 3) float32 in [-1, 1].
         """
-        del crop, source, target, strength
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray | None:
         """Makes the frame between two crops of one person (Algorithm 2, Fig. 6).
@@ -62,4 +65,55 @@ class Method:
         Returns:
           (H, W, 3) float32 in [-1, 1].
         """
-        del first, second, t
+
+
+class Copy(Method):
+    """S as it is, the honest zero of Table 1."""
+
+    name = 'copy'
+
+    def flow(self, pair: Pair) -> np.ndarray:
+        """Nothing moves."""
+        return np.zeros((*pair.source.shape[:2], 2), np.float32)
+
+    def reconstruct(self, pair: Pair) -> np.ndarray:
+        """Returns S."""
+        return pair.source
+
+
+class CrossFade(Method):
+    """The weighted mean of both ends (Fig. 6, row 6)."""
+
+    name = 'cross-fade'
+
+    def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
+        """Fades in place; the ends are the crops, bit for bit."""
+        return fade(first, second, t)
+
+
+def fade(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
+    """The mean of two images; weights 0 and 1 return them bit for bit.
+
+    Args:
+      first: (H, W, 3) float32.
+      second: Likewise.
+      weight: Of the second, in [0, 1]; a number, or (H, W, 1).
+    """
+    weight = np.asarray(weight, np.float32)
+    return (1 - weight) * first + weight * second
+
+
+def meet(first: np.ndarray, second: np.ndarray, motion: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """Warps both ends to the frame at t.
+
+    Args:
+      first: (H, W, 3) float32 in [-1, 1].
+      second: Likewise.
+      motion: (H, W, 2), px (x, y): what frame t shows at p lies at p - t·motion(p) in the first image and at
+        p + (1 - t)·motion(p) in the second.
+      t: How far from the first to the second, in [0, 1].
+
+    Returns:
+      Both images in the shape of frame t; at t = 0 the first, at t = 1 the second is unchanged.
+    """
+    return warp_crop(first, -t * motion), warp_crop(second, (1 - t) * motion)

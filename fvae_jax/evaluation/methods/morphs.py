@@ -6,22 +6,30 @@ from scipy import spatial
 
 from fvae_jax.editing import morph
 from fvae_jax.evaluation import landmarks as landmarks_lib
-from fvae_jax.evaluation.methods import base, fading, optical_flow
+from fvae_jax.evaluation.methods import base, optical_flow
+from fvae_jax.ops.frame import Frame
 
 _FRAME = np.stack(np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
 _FRAME = _FRAME[np.any((_FRAME == 0) | (_FRAME == 1), axis=1)]  # 16 points that do not move
 
 
 class MeshMorph(base.Method):
-    """Both faces are warped to the mesh between theirs, piecewise affine, and faded."""
+    """Both faces are warped to the mesh between theirs, piecewise affine, and faded.
+
+    Args:
+      frame: Where the eyes lie in the crops.
+    """
 
     name = 'mesh morphing'
 
+    def __init__(self, frame: Frame):
+        self._frame = frame
+
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Warps by landmarks, then fades; the ends are the crops, bit for bit."""
-        points = [landmarks_lib.landmarks(crop) for crop in (first, second)]
+        points = [landmarks_lib.landmarks(crop, self._frame) for crop in (first, second)]
         motion = mesh_motion(*points, first.shape[:2], t)
-        return fading.fade(*fading.meet(first, second, motion, t), t)
+        return base.fade(*base.meet(first, second, motion, t), t)
 
 
 class FaceMorph(base.Method):
@@ -34,15 +42,21 @@ class FaceMorph(base.Method):
     mesh leaves, and details are not averaged but taken, band by band of a Laplacian pyramid (Burt and Adelson, 1983),
     from the face that shows more of them there. Between two frontal crops of one person the 3D model has least to
     add; expect the original to be sharper around teeth, and steadier over time.
+
+    Args:
+      frame: Where the eyes lie in the crops.
     """
 
     name = 'face morphing (approximated)'
 
+    def __init__(self, frame: Frame):
+        self._frame = frame
+
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Warps by landmarks and flow, then blends; the ends are the crops, bit for bit."""
-        points = [landmarks_lib.landmarks(crop) for crop in (first, second)]
+        points = [landmarks_lib.landmarks(crop, self._frame) for crop in (first, second)]
         mesh = mesh_motion(*points, first.shape[:2], t)
-        near = fading.meet(first, second, mesh, t)
+        near = base.meet(first, second, mesh, t)
         forward, backward = optical_flow.estimate(near[1], near[0]), optical_flow.estimate(*near)
         rest = optical_flow.motion_at(*near, forward, backward, t)
         warped = [
@@ -64,7 +78,7 @@ def mesh_motion(first: np.ndarray, second: np.ndarray, shape: tuple[int, int], t
       t: How far from the first to the second, in [0, 1].
 
     Returns:
-      (height, width, 2) float32, px, on the grid of frame t; see `fading.meet`.
+      (height, width, 2) float32, px, on the grid of frame t; see `base.meet`.
     """
     height, width = shape
     frame = _FRAME * [width - 1, height - 1]

@@ -1,4 +1,4 @@
-"""Optical flow: from the true target (Table 1), and interpolation along it (Fig. 6).
+"""Optical flow: from the true target (Table 1), interpolation along it (Fig. 6), and its mean over people (Fig. 4).
 
 The paper takes EpicFlow [23] and Liu's flow [15]. Here it is DIS (Kroeger et al., 2016) as OpenCV has it, with its
 variational refinement. With OpenCV's contrib modules (package opencv-contrib-python) it goes on like EpicFlow: DIS
@@ -6,12 +6,15 @@ matches that survive a forward-backward check are interpolated by locally affine
 edges lengthen, then refined variationally. DIS stands in for DeepMatching, plain gradients for the edge detector.
 """
 
+import collections
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from fvae_jax.evaluation import cases
-from fvae_jax.evaluation.methods import base, fading
+from fvae_jax.evaluation.methods import base
 from fvae_jax.ops import image as image_ops, warp
 
 # Chosen on real and synthetic expressions of 16 people, by the PSNR of the warped source and by the end-point error
@@ -28,6 +31,7 @@ _MATCHES_PER_SIDE = 128  # OpenCV's interpolation takes no more than 32767 match
 _EPIC = hasattr(cv2, 'ximgproc') and hasattr(cv2.ximgproc, 'createEdgeAwareInterpolator')
 KIND = 'EpicFlow-like' if _EPIC else 'DIS'
 
+_REST = 'neutral'
 _DOUBT = 1.0  # px between the flow of an image and the motion of the frame at which the image counts half
 _UNLIKE = 0.1  # of [-1, 1], change of color along the flow at which a pixel counts 1/e
 _SMOOTH = 1.0  # px: without it, single pixels of one flow show through the other
@@ -38,9 +42,9 @@ class OpticalFlow(base.Method):
 
     name = f'optical flow ({KIND})'
 
-    def reconstruct(self, pair: cases.Pair) -> np.ndarray:
-        """Warps S along the flow from the true T."""
-        return base.warp_crop(pair.source, estimate(pair.source, pair.target))
+    def flow(self, pair: cases.Pair) -> np.ndarray:
+        """The flow from the true T."""
+        return estimate(pair.source, pair.target)
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Interpolates along both flows (Baker et al., 2011), where an image counts by t and visibility.
@@ -55,7 +59,43 @@ class OpticalFlow(base.Method):
             trust = 1 / (1 + np.square(np.linalg.norm(own - motion, axis=-1) / _DOUBT))
             seen.append(_smooth(trust)[..., None])
         weight = t * seen[1] / ((1 - t) * seen[0] + t * seen[1])
-        return fading.fade(*fading.meet(first, second, motion, t), weight)
+        return base.fade(*base.meet(first, second, motion, t), weight)
+
+
+class AverageFlow(base.Method):
+    """For each ordered pair of labels, the mean optical flow of other people.
+
+    A pair that the training people do not have goes by way of neutral, if they have both ways.
+
+    Args:
+      pairs: Of training people, of one size and aligned alike.
+    """
+
+    name = f'average flow ({KIND})'
+
+    def __init__(self, pairs: Iterable[cases.Pair]):
+        total, count = {}, collections.Counter()
+        for pair in pairs:
+            key = pair.source_expression, pair.target_expression
+            total[key] = total.get(key, 0) + estimate(pair.source, pair.target)
+            count[key] += 1
+        self._flows = {key: (flow / count[key]).astype(np.float32) for key, flow in total.items()}
+
+    def displacement(self, source: str, target: str) -> np.ndarray | None:
+        """The average flow from one expression to another: (H, H, 2) float32, px; None if nobody showed it."""
+        if (source, target) in self._flows:
+            return self._flows[source, target]
+        to_rest, from_rest = self._flows.get((source, _REST)), self._flows.get((_REST, target))
+        return None if to_rest is None or from_rest is None else compose(from_rest, to_rest)
+
+    def flow(self, pair: cases.Pair) -> np.ndarray | None:
+        """The average flow of the labels of S and T."""
+        return self.displacement(pair.source_expression, pair.target_expression)
+
+    def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray | None:
+        """Warps a crop along `strength` times the average flow."""
+        displacement = self.displacement(source, target)
+        return None if displacement is None else base.warp_crop(crop, strength * displacement)
 
 
 def estimate(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -91,7 +131,7 @@ def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backwa
       t: In [0, 1].
 
     Returns:
-      (H, W, 2) float32, px, on the grid of frame t; see `fading.meet`.
+      (H, W, 2) float32, px, on the grid of frame t; see `base.meet`.
     """
     total = (1 - t) * _splat(first, second, forward, forward, t) + t * _splat(second, first, backward, -backward, 1 - t)
     total = _smooth(total)
@@ -145,8 +185,7 @@ def _epic(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     flow, back = _dis(source, target), _dis(target, source)
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
     matched = grid + flow
-    trip = flow + np.asarray(warp.warp_by_displacement(back, flow))
-    kept = np.linalg.norm(trip, axis=-1) < _CONSISTENT
+    kept = np.linalg.norm(compose(flow, back), axis=-1) < _CONSISTENT
     kept &= ((matched >= 0) & (matched <= [width - 1, height - 1])).all(axis=-1)
     step = max(2, -(-max(height, width) // _MATCHES_PER_SIDE))
     kept[np.arange(height) % step > 0] = kept[:, np.arange(width) % step > 0] = False

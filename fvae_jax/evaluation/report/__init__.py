@@ -3,9 +3,7 @@
 import pathlib
 from typing import NamedTuple
 
-from fvae_jax.evaluation.methods.of_run import Methods
-from fvae_jax.evaluation.metrics import Judge
-from fvae_jax.evaluation.runs import Run
+from fvae_jax.evaluation.runs import Methods, Run
 
 
 class Context(NamedTuple):
@@ -14,11 +12,9 @@ class Context(NamedTuple):
     Attributes:
       run: The run.
       methods: What it is compared with.
-      judge: Scores images.
       drawings: A folder for the figures.
     """
 
     run: Run
     methods: Methods
-    judge: Judge
     drawings: pathlib.Path

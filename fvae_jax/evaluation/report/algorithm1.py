@@ -1,17 +1,14 @@
 """Algorithm 1 on people kept out of training: what an edit changes, beside what the person's own face did."""
 
-import numpy as np
-
-from fvae_jax.evaluation import cases, landmarks, metrics, scoring
+from fvae_jax.evaluation import cases, metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Edit
 from fvae_jax.evaluation.report import Context, figures
-from fvae_jax.evaluation.statistics import bootstrap_ratio
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 _TOLD = (0.5, 1.0, STRENGTHS[-1])
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness', metrics.IDENTITY)
-_TRUTH = scoring.Truth(target='truth', reference='start', person='start')
+_TRUTH = ('truth', 'start', 'start')
 _COPY, _OWN = 'the neutral photo', "the person's own expression"
 
 _TEXT = """From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that
@@ -36,13 +33,10 @@ def section(context: Context) -> Section | None:
 def _scores(context: Context, edits: Cases[Edit]) -> Table:
     methods = context.methods
     entries = [methods.average, *methods.vaes, *methods.ours]
-    makers = {method.name: _maker(method) for method in entries}
+    makers = {m.name: lambda edit, m=m: m.edit(edit.start, edit.source, edit.target, 1.0) for m in entries}
     makers = {_COPY: lambda edit: edit.start, **makers, _OWN: lambda edit: edit.truth}
-    scores = scoring.score(context.judge, edits, makers, _TRUTH, 'edits', described=len(edits)).by_row
-
-    def cells(name: str) -> list:
-        return metrics.cells(scores[name], _METRICS, edits.people)
-
+    scores = scoring.score(edits, makers, _TRUTH, 'edits', context.run.editor.frame, described=len(edits))
+    cells = lambda name: metrics.cells(scores[name], _METRICS, edits.people)
     rows = [Row(_COPY, cells(_COPY), left_out='no edit')]
     for method in entries:
         if method.name in scores:
@@ -57,25 +51,17 @@ def _scores(context: Context, edits: Cases[Edit]) -> Table:
     return Table('edits', 'Edits against the truth', caption, [metrics.COLUMNS[name] for name in _METRICS], rows)
 
 
-def _maker(method):
-    return lambda edit: method.edit(edit.start, edit.source, edit.target, 1.0)
-
-
 def _landmarks(context: Context, edits: Cases[Edit]) -> tuple[list[Table], list[Figure]]:
     rows, drawn, method = [], [], context.methods.ours[-1]
     for number, expression in enumerate(sorted({edit.target for edit in edits.heads})):
         chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
-        real, made = scoring.movements(method, chosen, STRENGTHS, context.judge.frame)
         curves = {}
-        for j, name in enumerate(landmarks.Measures._fields):
-            if not scoring.moves(real[:, j]):
-                continue
-            shares = [bootstrap_ratio(column, real[:, j], chosen.people).percent() for column in made[:, :, j].T]
-            label = name.replace('_', ' ')
-            curves[label] = figures.Curve(*zip(*shares))
-            told = [shares[STRENGTHS.index(strength)] for strength in _TOLD]
-            right = 100 * float(np.mean(scoring.right_way(made[:, STRENGTHS.index(1.0), j], real[:, j])))
-            rows.append(Row(f'{expression}: {label}', [*told, right]))
+        for name, moved in scoring.movements(method, chosen, STRENGTHS, context.run.editor.frame).items():
+            if moved.moves():
+                label = name.replace('_', ' ')
+                curves[label] = shares = moved.shares()
+                told = [shares[STRENGTHS.index(strength)] for strength in _TOLD]
+                rows.append(Row(f'{expression}: {label}', [*told, moved.right()[STRENGTHS.index(1.0)].mean]))
         if curves:
             # Numbered: a label need not be a file name.
             path = context.drawings / f'strength{number + 1}.png'

@@ -8,8 +8,8 @@ import tempfile
 
 import ml_collections
 
-from fvae_jax.evaluation import metrics, runs
-from fvae_jax.evaluation.methods import of_run
+from fvae_jax.evaluation import runs
+from fvae_jax.evaluation.methods import base
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
 from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
 
@@ -18,22 +18,14 @@ _SECTIONS = (table1, figure6, algorithm1, pictures, true_flow, table2)
 
 
 def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
-    """Writes RUN/report: index.html, report.json, a CSV for each table, figures.
+    """Writes RUN/report: index.html, report.json, a CSV for each table, figures; returns the page.
 
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory; VAEs to compare with are in its folders vae and vae_pyramid.
-
-    Returns:
-      The page.
-
-    Raises:
-      InputError: There is no finished run, or its images are not there.
+    `runs.open_run` tells of arguments and errors. VAEs to compare with are in the run's folders vae and vae_pyramid.
     """
     run = runs.open_run(config, workdir)
-    methods = of_run.open_methods(run)
+    methods = runs.open_methods(run)
     with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
-        context = Context(run, methods, metrics.Judge(run.editor.frame), pathlib.Path(drawings))
+        context = Context(run, methods, pathlib.Path(drawings))
         sections = []
         for module in _SECTIONS:
             found = module.section(context)
@@ -44,12 +36,12 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
         return page.write(result, run.workdir / 'report')
 
 
-def _summary(first: Section, methods: of_run.Methods) -> str:
+def _summary(first: Section, methods: runs.Methods) -> str:
     """One paragraph from Table 1."""
     table: Table = first.tables[0]
     names = [column.name for column in table.columns]
     row = {r.label: dict(zip(names, map(number, r.cells))) for r in table.rows if not r.note}
-    fvae, copy = row[methods.fvae.name], row[methods.copy.name]
+    fvae, copy = row[methods.fvae.name], row[base.Copy.name]
     text = (
         f'With the latent of the true target, the FVAE reaches {fvae["PSNR"].mean:.2f} dB where copying the source '
         f'has {copy["PSNR"].mean:.2f} dB, {shown(fvae["share of the way"].mean, 0)} % of the way to optical flow that '

@@ -1,19 +1,21 @@
 """Figure 6: frames between two photos of a person, seen beside each other and measured against true middle frames."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from fvae_jax.evaluation import cases, metrics, scoring
+from fvae_jax.evaluation.methods import base, morphs, optical_flow
 from fvae_jax.evaluation.methods.base import Method
-from fvae_jax.evaluation.report import Context, figures, grids
-from fvae_jax.evaluation.statistics import Value, bootstrap_interval
+from fvae_jax.evaluation.methods.fvae import FVAE
+from fvae_jax.evaluation.report import Context, figures
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Figure, Row, Section, Table
 
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness')
 _STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _STRIPS = 3
-_TRUTH = scoring.Truth(target='truth', reference='truth', person='truth')
+_Scores = Mapping[str, Mapping[str, np.ndarray]]
 
 _TEXT = """Algorithm 2 against the five methods of 6.2. Where a frame between neutral and the full expression is truly
 known, as on drawn faces and in sets with images of partial strength, each method is scored against it; sharpness is
@@ -23,81 +25,56 @@ strips show all methods on {shown}, so that the eye can judge what numbers canno
 
 def section(context: Context) -> Section:
     """Scores and shows every interpolation method."""
-    methods = _methods(context)
+    methods, frame = context.methods, context.run.editor.frame
+    # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
+    maskless = FVAE(methods.network, masked=False)
+    ours = [*methods.ours[::-1], maskless] if context.run.editor.has_mask else [methods.fvae]
+    others = [morphs.MeshMorph(frame), optical_flow.OpticalFlow(), morphs.FaceMorph(frame), base.CrossFade()]
+    entries = [*ours, *methods.vaes, *others]
     middles = cases.middle_frames(context.run.faces, context.run.config)
     tables, drawn = [], []
     if len(middles):
-        makers = {method.name: _maker(method) for method in methods}
-        scores = scoring.score(context.judge, middles, makers, _TRUTH, 'Figure 6')
-        values, people = scores.by_row, np.asarray(scores.people)
-        ts = np.asarray([head.t for head in middles.heads])
-        tables = [_table(context, values, people, ts == t, t) for t in cases.MIDDLES if np.any(ts == t)]
-        drawn = [_plot(context, values, people, ts)]
+        makers = {m.name: lambda middle, m=m: m.interpolate(middle.first, middle.second, middle.t) for m in entries}
+        scores = scoring.score(middles, makers, ('truth', 'truth', 'truth'), 'Figure 6', frame)
+        people, ts = np.asarray(middles.people), np.asarray([head.t for head in middles.heads])
+        known = [t for t in cases.MIDDLES if np.any(ts == t)]
+        tables = [_table(context, scores, people, ts == t, t) for t in known]
+        drawn = [_plot(context, scores, people, ts, known)]
         strips = middles.where(lambda middle: middle.t == 0.5).spread(_STRIPS)
         ends = [(middle.expression, middle.first, middle.second) for middle in strips]
     else:
         pairs = cases.pairs(context.run.faces, 'test', context.run.config).spread(_STRIPS)
         ends = [(f'{pair.source_expression} → {pair.target_expression}', pair.source, pair.target) for pair in pairs]
-    drawn += [_strip(context, methods, i, *between) for i, between in enumerate(ends)]
+    drawn += [_strip(context, entries, i, *between) for i, between in enumerate(ends)]
     shown = 'pairs with true middle frames' if len(middles) else 'real pairs, for which no true middle frame exists'
     return Section('Interpolation (Figure 6)', _TEXT.format(shown=shown), tables, drawn)
 
 
-def _methods(context: Context) -> list[Method]:
-    methods = context.methods
-    # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
-    ours = [*methods.ours[::-1], methods.maskless] if context.run.editor.has_mask else [methods.fvae]
-    return [*ours, *methods.vaes, methods.mesh, methods.flow, methods.face, methods.fade]
-
-
-def _maker(method: Method) -> Callable[[cases.Middle], np.ndarray]:
-    return lambda middle: method.interpolate(middle.first, middle.second, middle.t)
-
-
-def _table(
-    context: Context, values: Mapping[str, Mapping[str, np.ndarray]], people: np.ndarray, here: np.ndarray, t: float
-) -> Table:
-    who, ours = people[here], [method.name for method in context.methods.ours]
+def _table(context: Context, scores: _Scores, people: np.ndarray, here: np.ndarray, t: float) -> Table:
+    ours = [method.name for method in context.methods.ours]
     columns = [metrics.COLUMNS[name] for name in _METRICS]
     columns[-1] = columns[-1]._replace(unit='× truth')
     rows = []
-    for name, scores in values.items():
-        chosen = {metric: found[here] for metric, found in scores.items()}
-        rows.append(Row(name, metrics.cells(chosen, _METRICS, who), ours=name in ours))
+    for name, own in scores.items():
+        chosen = {metric: values[here] for metric, values in own.items()}
+        rows.append(Row(name, metrics.cells(chosen, _METRICS, people[here]), ours=name in ours))
     rows += [Row(name, note=note) for name, note in context.methods.missing.items()]
-    return Table(
-        f'figure6-t{round(100 * t):03d}',
-        f'True middle frames, t = {t:g}',
-        f'{here.sum()} frames of {len(set(who))} people kept out of training.',
-        columns,
-        rows,
-    )
+    caption = f'{here.sum()} frames of {len(set(people[here]))} people kept out of training.'
+    return Table(f'figure6-t{round(100 * t):03d}', f'True middle frames, t = {t:g}', caption, columns, rows)
 
 
-def _plot(
-    context: Context, values: Mapping[str, Mapping[str, np.ndarray]], people: np.ndarray, ts: np.ndarray
-) -> Figure:
-    known = [t for t in cases.MIDDLES if np.any(ts == t)]
-    panels: dict[str, dict[str, figures.Curve]] = {}
+def _plot(context: Context, scores: _Scores, people: np.ndarray, ts: np.ndarray, known: Sequence[float]) -> Figure:
+    panels = {}
     for metric in ('psnr', 'lpips'):
-        if all(metric in scores for scores in values.values()):
-            column = metrics.COLUMNS[metric]
-            panels[f'{column.heading}, {column.unit}'.rstrip(', ')] = {
-                name: _curve([bootstrap_interval(scores[metric][ts == t], people[ts == t]) for t in known])
-                for name, scores in values.items()
+        if all(metric in own for own in scores.values()):
+            panels[metrics.COLUMNS[metric].full_name] = {
+                name: [bootstrap_interval(own[metric][ts == t], people[ts == t]) for t in known]
+                for name, own in scores.items()
             }
     path = context.drawings / 'figure6-plot.png'
     figures.interpolation_plot(known, panels, path)
-    return Figure(
-        'Against the true frames',
-        'Means and 95 % intervals over people.',
-        path,
-        'PSNR and LPIPS of every method against t.',
-    )
-
-
-def _curve(values: Sequence[Value]) -> figures.Curve:
-    return figures.Curve(*zip(*values))
+    alt = 'PSNR and LPIPS of every method against t.'
+    return Figure('Against the true frames', 'Means and 95 % intervals over people.', path, alt)
 
 
 def _strip(
@@ -105,10 +82,6 @@ def _strip(
 ) -> Figure:
     path = context.drawings / f'figure6-strip{number + 1}.png'
     rows = [[first, *(method.interpolate(first, second, t) for t in _STEPS[1:-1]), second] for method in methods]
-    grids.grid(rows, [f't = {t:g}' for t in _STEPS], [method.name for method in methods], path)
-    return Figure(
-        f'Figure 6, {label}',
-        'Both ends are photos, all between is made.',
-        path,
-        f'A row of frames for each method, {label}.',
-    )
+    figures.grid(rows, [f't = {t:g}' for t in _STEPS], [method.name for method in methods], path)
+    alt = f'A row of frames for each method, {label}.'
+    return Figure(f'Figure 6, {label}', 'Both ends are photos, all between is made.', path, alt)

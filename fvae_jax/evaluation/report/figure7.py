@@ -6,7 +6,6 @@ below that scale a photo holds the noise and the sharpening of its camera.
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -28,68 +27,45 @@ _FACE = (-0.529, 1.529, 0.882)
 _FLOW_MAXIMUM = 0.1
 
 
-class Enlarged(NamedTuple):
-    """One edit, enlarged in both ways, (S, S, 3) float32 in [-1, 1] each.
-
-    Attributes:
-      by_pixels: The edit at the model's size, enlarged.
-      by_flow: The larger source, warped once with the enlarged displacement.
-    """
-
-    by_pixels: np.ndarray
-    by_flow: np.ndarray
+# One edit, enlarged in two ways: the output at the model's size, and the source warped once with the enlarged flow;
+# (S, S, 3) float32 in [-1, 1] each.
+Ways = tuple[np.ndarray, np.ndarray]
 
 
-class Upsampling(NamedTuple):
-    """One edit, enlarged in both ways with two kinds of kernels.
-
-    Attributes:
-      source: The aligned crop, (S, S, 3) float32 in [-1, 1].
-      frame: Where the eyes lie in the crops.
-      displacement: The flow at the model's size, (s, s, 2), px of the model's crop.
-      printed: As in 6.4: the flow enlarged bilinearly and pixels read bilinearly (Eq. 5), the output enlarged likewise.
-      ours: As photos are edited: the flow enlarged by a spline and pixels read with Lanczos's kernel, the output
-        enlarged bicubically.
-    """
-
-    source: np.ndarray
-    frame: Frame
-    displacement: np.ndarray
-    printed: Enlarged
-    ours: Enlarged
-
-    def sharpness(self) -> dict[str, tuple[float, float]]:
-        """What both ways, pixels and flow, keep of the source's sharpness, by 'printed' and 'ours'."""
-        whole = face_sharpness(self.source, self.frame)
-        kinds = {'printed': self.printed, 'ours': self.ours}
-        return {
-            kind: tuple(face_sharpness(picture, self.frame) / whole for picture in ways) for kind, ways in kinds.items()
-        }
-
-
-def upsample(source: np.ndarray, crop: np.ndarray, displacement: np.ndarray, frame: Frame) -> Upsampling:
-    """Applies a displacement of the model's crop to a larger crop.
+def upsample(source: np.ndarray, crop: np.ndarray, displacement: np.ndarray) -> dict[str, Ways]:
+    """Applies a displacement of the model's crop to a larger crop, in both ways with two kinds of kernels.
 
     Args:
       source: The larger crop, (S, S, 3) float32 in [-1, 1].
       crop: The model's crop, (s, s, 3), likewise.
       displacement: (s, s, 2), px of the model's crop.
-      frame: Where the eyes lie in both.
+
+    Returns:
+      'printed', as in 6.4: the flow enlarged bilinearly and pixels read bilinearly (Eq. 5), the output enlarged
+      likewise. 'ours', as photos are edited: the flow enlarged by a spline and pixels read with Lanczos's kernel, the
+      output enlarged bicubically.
     """
     side, displacement = len(source), np.asarray(displacement, np.float32)
 
     def enlarged(image: np.ndarray, interpolation: int) -> np.ndarray:
         return np.clip(cv2.resize(image, (side, side), interpolation=interpolation), -1, 1)
 
-    read = warp.warp_by_displacement
-    printed = Enlarged(
-        enlarged(np.asarray(read(crop, displacement)), cv2.INTER_LINEAR),
-        np.asarray(read(source, warp.upsample_flow(displacement, side, side))),
-    )
-    field = portrait.enlarge(displacement, side) * np.float32(side / len(crop))
+    read = lambda image, field: np.asarray(warp.warp_by_displacement(image, field))
     sharp = portrait.warp_region(crop, (0, len(crop), 0, len(crop)), displacement)
-    ours = Enlarged(enlarged(sharp, cv2.INTER_CUBIC), warp_crop(source, field))
-    return Upsampling(source, frame, displacement, printed, ours)
+    field = portrait.enlarge(displacement, side) * np.float32(side / len(crop))
+    return {
+        'printed': (
+            enlarged(read(crop, displacement), cv2.INTER_LINEAR),
+            read(source, warp.upsample_flow(displacement, side, side)),
+        ),
+        'ours': (enlarged(sharp, cv2.INTER_CUBIC), warp_crop(source, field)),
+    }
+
+
+def sharpness(source: np.ndarray, pictures: dict[str, Ways], frame: Frame) -> dict[str, tuple[float, float]]:
+    """What both ways of `upsample`, pixels and flow, keep of the sharpness of the source, by 'printed' and 'ours'."""
+    whole = face_sharpness(source, frame)
+    return {kind: tuple(face_sharpness(picture, frame) / whole for picture in ways) for kind, ways in pictures.items()}
 
 
 def face_sharpness(image: np.ndarray, frame: Frame) -> float:
@@ -126,38 +102,33 @@ def of_photo(
     face = photo.encoded(number)
     source, _ = morph.native_crop(photo.photo.pixels, photo.matrix(number), editor.size, side)
     displacement = editor.displacement(face, editor.edited_latent(face, strengths))
-    pictures = upsample(source, face.crop, displacement, editor.frame)
-    write.write_png(out, draw(pictures))
+    pictures = upsample(source, face.crop, displacement)
+    write.write_png(out, draw(source, displacement, pictures, editor.frame))
     lines = ['of the detail of the source, enlarging the output keeps / enlarging the flow keeps']
     low, high = FLOW_KEEPS
     bars = {'printed': f' (expected: under {PIXELS_KEEP_LESS_THAN} / {low} to {high})', 'ours': ''}
     names = {'printed': 'as printed, bilinear', 'ours': 'as photos are edited'}
-    for kind, (pixels_keep, flow_keeps) in pictures.sharpness().items():
+    for kind, (pixels_keep, flow_keeps) in sharpness(source, pictures, editor.frame).items():
         lines.append(f'{names[kind]:<21} {pixels_keep:.3f} / {flow_keeps:.3f}{bars[kind]}')
     return '\n'.join(lines)
 
 
-def draw(pictures: Upsampling) -> np.ndarray:
-    """Lays out Figure 7: source and flow, then the edit enlarged in both ways, as printed and as photos are edited.
+def draw(source: np.ndarray, displacement: np.ndarray, pictures: dict[str, Ways], frame: Frame) -> np.ndarray:
+    """Lays out Figure 7, (H, W, 3) uint8 RGB, from what `upsample` was given and what it returned.
 
-    Returns:
-      (H, W, 3) uint8 RGB.
+    Above source and flow, then the edit enlarged in both ways, as printed and as photos are edited.
     """
-    side, size = len(pictures.source), len(pictures.displacement)
-    maximum = _FLOW_MAXIMUM * pictures.frame.eye_distance * size
-    colors = flow_color.flow_to_color(pictures.displacement, maximum)
+    side, size = len(source), len(displacement)
+    maximum = _FLOW_MAXIMUM * frame.eye_distance * size
+    colors = flow_color.flow_to_color(displacement, maximum)
     colors = cv2.resize(colors, (side, side), interpolation=cv2.INTER_NEAREST)
-    rows = [
-        (
-            [image_ops.to_uint8(pictures.source), colors],
-            [f'source, {side} px', f'flow, {size} px (full color: {maximum:.1f} px of it)'],
-        )
-    ]
+    labels = [f'source, {side} px', f'flow, {size} px (full color: {maximum:.1f} px of it)']
+    rows = [grid.image_grid([[image_ops.to_uint8(source), colors]], labels, scale=1)]
     kernels = {'printed': ('as printed (bilinear)',) * 2, 'ours': ('ours (bicubic)', 'ours (Lanczos)')}
-    for kind, (pixels_keep, flow_keeps) in pictures.sharpness().items():
+    for kind, (pixels_keep, flow_keeps) in sharpness(source, pictures, frame).items():
         labels = [
             f'{kernels[kind][0]}: output enlarged, keeps {pixels_keep:.2f} of the detail',
             f'{kernels[kind][1]}: flow enlarged, keeps {flow_keeps:.2f}',
         ]
-        rows.append(([image_ops.to_uint8(picture) for picture in getattr(pictures, kind)], labels))
-    return np.concatenate([grid.image_grid([cells], labels, scale=1) for cells, labels in rows])
+        rows.append(grid.image_grid([list(map(image_ops.to_uint8, pictures[kind]))], labels, scale=1))
+    return np.concatenate(rows)

@@ -1,6 +1,7 @@
-"""Plots of the report: one style, colors that the color-blind tell apart, markers and lines for gray prints.
+"""Pictures of the report, as wide as its page: plots, and labeled grids of crops.
 
-All write a PNG as wide as the report's page, the same bytes for the same numbers.
+Plots have one style, colors that the color-blind tell apart, markers and lines for gray prints, and are the same bytes
+for the same numbers.
 """
 
 import contextlib
@@ -9,11 +10,15 @@ import os
 import pathlib
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from fvae_jax.evaluation.statistics import Value
 from fvae_jax.evaluation.tables import Row, Table, number
+from fvae_jax.ops.grid import ROW_LABEL, image_grid
+from fvae_jax.ops.image import to_uint8
 from fvae_jax.photo import output
 
 # Inches of the page, which has 96 px for each.
@@ -54,21 +59,15 @@ _WIDE = 10  # a panel whose numbers differ by more than this factor is logarithm
 _REFERENCE = {'color': _MUTED, 'linewidth': 1.4, 'linestyle': (0, (2, 2))}
 _DIRECTIONS = {'higher': 'higher is better →', 'lower': '← lower is better', 'nearest 1': 'nearest to 1 is best'}
 
+# Of grids, lengths on the page, px.
+_GRID_WIDTH = 1040
+_LARGEST_CELL = 208
+_GAP = 6
+_LETTERS = 14
+# Pixels of the file for each of the page: letters stay sharp on dense screens.
+_DENSITY = 2
 
-class Curve(NamedTuple):
-    """Means with their 95 % intervals: three sequences of n numbers."""
-
-    means: Sequence[float]
-    lows: Sequence[float]
-    highs: Sequence[float]
-
-
-class Detection(NamedTuple):
-    """How well a map finds pixels at each threshold: three sequences of n numbers in [0, 1]."""
-
-    thresholds: Sequence[float]
-    precisions: Sequence[float]
-    recalls: Sequence[float]
+Curve = Sequence[Value]  # a mean with its interval at each of n places
 
 
 def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.PathLike) -> None:
@@ -86,30 +85,27 @@ def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.Pat
     rows = [row for row in rows if any(number(row.cells[j]) for j in chosen)]
     labels = [textwrap.fill(row.label, 32) for row in rows]
     height = 1.5 + sum(0.13 + 0.19 * (1 + label.count('\n')) for label in labels)
-    with _canvas(path, height) as figure:
+    with _canvas(path, height, 'outside lower right', ncols=4) as figure:
         panels = figure.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
         figure.get_layout_engine().set(wspace=0.04)
         for panel, j in zip(panels, chosen):
             column = table.columns[j]
-            panel.set_title(f'{column.name}, {column.unit}' if column.unit else column.name)
+            panel.set_title(column.full_name)
             panel.set_xlabel(_DIRECTIONS.get(column.better, ''), color=_MUTED)
             panel.tick_params(axis='y', length=0)
             panel.locator_params(axis='x', nbins=5)
             if column.better == 'nearest 1':
                 panel.axvline(1, color=_INK, linewidth=1)
             for y, row in enumerate(rows):
-                value = number(row.cells[j])
+                value, style = number(row.cells[j]), _dot_style(row)
                 if value and value.low is not None:
-                    panel.hlines(
-                        y, value.low, value.high, color=_dot_style(row)['color'], linewidth=2.2, label='95 % interval'
-                    )
+                    panel.hlines(y, *value[1:], color=style['color'], linewidth=2.2, label='95 % interval')
                 if value:
-                    panel.plot(value.mean, y, **_dot_style(row))
+                    panel.plot(value.mean, y, **style)
         panels[0].set_yticks(range(len(rows)), labels)
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         for text, row in zip(panels[0].get_yticklabels(), rows):
             text.set(fontweight='bold' if row.ours else 'normal', color=_MUTED if row.left_out else _INK)
-        _add_legend(figure, 'outside lower right', ncols=4)
 
 
 def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path: str | os.PathLike) -> None:
@@ -126,11 +122,11 @@ def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path:
         axes.axhline(0, color=_MUTED, linewidth=0.8)
         axes.plot(ends, 100 * ends, label='ideal', **_REFERENCE)
         for (name, curve), style in zip(series.items(), _curve_styles()):
-            axes.fill_between(strengths, curve.lows, curve.highs, color=style['color'], alpha=0.15, linewidth=0)
-            axes.plot(strengths, curve.means, label=name, **style)
+            means, lows, highs = np.transpose(curve)
+            axes.fill_between(strengths, lows, highs, color=style['color'], alpha=0.15, linewidth=0)
+            axes.plot(strengths, means, label=name, **style)
         axes.set(xlabel='strength of the edit', xticks=list(strengths))
         axes.set_ylabel("change, % of the person's real change")
-        _add_legend(figure, 'outside right upper')
 
 
 def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Curve]], path: str | os.PathLike) -> None:
@@ -149,46 +145,89 @@ def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Cu
     with _canvas(path, 4.6) as figure:
         for axes, (title, methods) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             for name, curve in methods.items():
-                x = np.asarray(ts) + shifts[name]
-                axes.vlines(x, curve.lows, curve.highs, color=styles[name]['color'], linewidth=1.2)
-                axes.plot(x, curve.means, label=name, **styles[name])
+                x, (means, lows, highs) = np.asarray(ts) + shifts[name], np.transpose(curve)
+                axes.vlines(x, lows, highs, color=styles[name]['color'], linewidth=1.2)
+                axes.plot(x, means, label=name, **styles[name])
             axes.set(title=title, xlabel='t', xticks=list(ts))
-            means = np.concatenate([curve.means for curve in methods.values()])
-            if means.min() > 0 and means.max() > _WIDE * means.min():
+            means = [value.mean for curve in methods.values() for value in curve]
+            if min(means) > 0 and max(means) > _WIDE * min(means):
                 axes.set_yscale('log')
                 axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
-        _add_legend(figure, 'outside right upper')
 
 
-def precision_recall_plot(curves: Mapping[str, Detection], base_rate: float, path: str | os.PathLike) -> None:
-    """Draws precision against recall over thresholds, with a marker where the threshold is nearest to 0.5.
+def precision_recall_plot(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], base_rate: float, path: str | os.PathLike
+) -> None:
+    """Draws precision against recall over thresholds, with a marker at 0.5.
 
     Args:
-      curves: One for each map; a map that only says yes or no has one threshold and is a marker.
+      curves: Precision and recall of each map at thresholds spread evenly from 0 to 1, an odd number of them.
       base_rate: Share of the pixels that are to be found, which is the precision of chance.
       path: The PNG to write or replace.
     """
-    with _canvas(path, 4.9) as figure:
+    with _canvas(path, 4.9, title='marker: threshold 0.5', alignment='left') as figure:
         axes = figure.subplots()
         axes.axhline(base_rate, label=f'base rate, {100 * base_rate:.1f} % of the pixels', **_REFERENCE)
-        for (name, curve), style in zip(curves.items(), _curve_styles()):
-            middle = int(np.argmin(np.abs(np.asarray(curve.thresholds) - 0.5)))
-            if len(curve.thresholds) == 1:
-                style['linestyle'] = ''
-            axes.plot(curve.recalls, curve.precisions, label=name, markevery=[middle], **style)
+        for (name, (precisions, recalls)), style in zip(curves.items(), _curve_styles()):
+            axes.plot(recalls, precisions, label=name, markevery=[len(recalls) // 2], **style)
         axes.set(xlabel='recall', ylabel='precision', xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        _add_legend(figure, 'outside right upper', title='marker: threshold 0.5', alignment='left')
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str] | None,
+    path: str | os.PathLike,
+) -> None:
+    """Draws crops as a labeled table on white; a strip is a grid of one row.
+
+    Crops are enlarged to one width (Lanczos) and never reduced: large ones make a large file, which the
+    page shows smaller.
+
+    Args:
+      rows: One sequence of cells per row; a cell is an (h, w, 3) RGB image, uint8 or floats in [-1, 1], or
+        None to stay empty.
+      column_labels: One label per column, wrapped to its width.
+      row_labels: One label per row, on the left; None for none.
+      path: The PNG to write or replace.
+
+    Raises:
+      InputError: Labels and cells differ in number, there is no image, or the file cannot be written.
+    """
+    widest = max((image.shape[1] for row in rows for image in row if image is not None), default=1)
+    beside = ROW_LABEL * _LETTERS + _GAP if row_labels is not None else 0
+    cell = min((_GRID_WIDTH - beside - _GAP) / max(1, len(column_labels)) - _GAP, _LARGEST_CELL)
+    density = max(_DENSITY, widest / cell)
+    cell, gap, text = (round(density * length) for length in (cell, _GAP, _LETTERS))
+    pictures = [[None if image is None else _enlarged(image, cell) for image in row] for row in rows]
+    picture = Image.fromarray(image_grid(pictures, column_labels, row_labels, scale=1, pad=gap, text=text))
+    with output.replacing(pathlib.Path(path)) as temporary:
+        picture.save(temporary, dpi=(96 * density,) * 2)
+
+
+def _enlarged(image: np.ndarray, width: int) -> np.ndarray:
+    """A crop at another width, as 8-bit colors."""
+    image = np.asarray(image)
+    picture = Image.fromarray(image if image.dtype == np.uint8 else to_uint8(image))
+    size = width, round(picture.height * width / picture.width)
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
 @contextlib.contextmanager
-def _canvas(path: str | os.PathLike, height: float) -> Iterator[Any]:
-    """Gives a Matplotlib figure of the page's width, inches, and writes it."""
+def _canvas(path: str | os.PathLike, height: float, loc: str = 'outside right upper', **legend: Any) -> Iterator[Any]:
+    """Gives a Matplotlib figure of the page's width, inches, and writes it with a legend that has each label once."""
     import matplotlib.style
     from matplotlib.figure import Figure
 
     with matplotlib.style.context(['default', _STYLE]):
         figure = Figure(figsize=(_WIDTH, height), layout='constrained')
         yield figure
+        named = {}
+        for axes in figure.axes:
+            for handle, label in zip(*axes.get_legend_handles_labels()):
+                named.setdefault(label, handle)
+        if named:
+            figure.legend(named.values(), named.keys(), loc=loc, **legend)
         with output.replacing(pathlib.Path(path)) as temporary:
             # Without the name and version of the program, equal numbers make equal files.
             figure.savefig(temporary, metadata={'Software': None})
@@ -198,36 +237,14 @@ def _curve_styles() -> Iterator[dict[str, Any]]:
     """Styles for one curve after the other; the first, for the report's own method, is the strongest."""
     # Eight markers and seven colors and lines: no two of the first 56 are alike.
     for rank, (color, line, marker) in enumerate(zip(*map(itertools.cycle, (_COLORS, _LINES, _MARKERS)))):
-        yield {
-            'color': color,
-            'marker': marker,
-            'linestyle': line,
-            'linewidth': 1.8 if rank else 2.6,
-            'zorder': 3 if rank else 4,
-        }
+        width, order = (1.8, 3) if rank else (2.6, 4)
+        yield dict(color=color, marker=marker, linestyle=line, linewidth=width, zorder=order)
 
 
 def _dot_style(row: Row) -> dict[str, Any]:
     """How the dot of a row is drawn."""
     if row.left_out:
-        return {
-            'color': _MUTED,
-            'marker': 'D',
-            'markerfacecolor': 'white',
-            'markeredgecolor': _MUTED,
-            'markeredgewidth': 1.5,
-            'linestyle': '',
-            'label': row.left_out,
-        }
+        hollow = dict(markerfacecolor='white', markeredgecolor=_MUTED, markeredgewidth=1.5)
+        return dict(color=_MUTED, marker='D', linestyle='', label=row.left_out, **hollow)
     color, size = (_COLORS[0], 9) if row.ours else (_INK, 6.5)
-    return {'color': color, 'marker': 'o', 'markersize': size, 'markeredgewidth': 0, 'linestyle': ''}
-
-
-def _add_legend(figure: Any, place: str, **settings: Any) -> None:
-    """Names what the panels of a figure have labels for, each once."""
-    named = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels()):
-            named.setdefault(label, handle)
-    if named:
-        figure.legend(named.values(), named.keys(), loc=place, **settings)
+    return dict(color=color, marker='o', markersize=size, markeredgewidth=0, linestyle='')

@@ -39,9 +39,11 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
     """
     folder = pathlib.Path(os.path.abspath(folder))
     output.check_folder(folder.parent)
-    if folder.exists() and not (folder.is_dir() and (_is_report(folder) or not any(folder.iterdir()))):
-        raise InputError(f"'{folder}' is no report and would be replaced; choose another folder")
-    rendered = _render(report)
+    if folder.exists():
+        is_report = all((folder / name).exists() for name in ('index.html', 'report.json'))
+        if not folder.is_dir() or not is_report and any(folder.iterdir()):
+            raise InputError(f"'{folder}' is no report and would be replaced; choose another folder")
+    page = _render(report)
     with output.replacing_folder(folder) as temporary:
         for name in ('figures', 'tables'):
             (temporary / name).mkdir()
@@ -51,55 +53,38 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
             for table in section.tables:
                 with open(temporary / 'tables' / f'{table.name}.csv', 'x', encoding='utf-8', newline='') as file:
                     csv.writer(file).writerows(_csv_rows(table))
-        _write_text(temporary / 'report.json', json.dumps(_as_json(report), indent=1, ensure_ascii=False) + '\n')
-        _write_text(temporary / 'index.html', rendered)
+        numbers = json.dumps(_as_json(report), indent=1, ensure_ascii=False) + '\n'
+        for name, text in (('report.json', numbers), ('index.html', page)):
+            # A fact may be a file name that is not UTF-8.
+            (temporary / name).write_text(text, encoding='utf-8', errors='backslashreplace')
     return folder / 'index.html'
 
 
-def _is_report(folder: pathlib.Path) -> bool:
-    return (folder / 'index.html').exists() and (folder / 'report.json').exists()
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-    # A fact may be a file name that is not UTF-8.
-    path.write_text(text, encoding='utf-8', errors='backslashreplace')
-
-
-def _as_json(report: Report) -> dict:
+def _as_json(part: Report | Section | Table | Figure) -> dict:
     """Everything the page says, numbers in full; infinite and undefined ones as 'inf' and 'nan'."""
-
-    def table(content):
-        rows = [
-            {**row._asdict(), 'cells': {column.name: exact(c) for column, c in zip(content.columns, row.cells)}}
-            for row in content.rows
-        ]
-        return {**content._asdict(), 'columns': [column._asdict() for column in content.columns], 'rows': rows}
-
-    def figure(content):
-        return {**content._asdict(), 'file': f'figures/{pathlib.Path(content.file).name}'}
-
-    def section(content):
-        parts = {'tables': [*map(table, content.tables)], 'figures': [*map(figure, content.figures)]}
-        return {**content._asdict(), **parts}
-
-    return {**report._asdict(), 'facts': dict(report.facts), 'sections': [*map(section, report.sections)]}
+    told = part._asdict()
+    if isinstance(part, Table):
+        names = [column.name for column in part.columns]
+        told['columns'] = [column._asdict() for column in part.columns]
+        told['rows'] = [{**row._asdict(), 'cells': dict(zip(names, map(exact, row.cells)))} for row in part.rows]
+    if isinstance(part, Figure):
+        told['file'] = f'figures/{pathlib.Path(part.file).name}'
+    parts = {name: list(map(_as_json, told[name])) for name in ('sections', 'tables', 'figures') if name in told}
+    return {**told, **parts}
 
 
 def _csv_rows(table: Table) -> Iterator[list]:
     """A table as CSV: columns with intervals have two more, low and high."""
-    values = [[number(row.cells[j]) if not row.note else None for row in table.rows] for j in range(len(table.columns))]
-    with_interval = [any(value and value.low is not None for value in column) for column in values]
-    header = [table.row_heading]
-    for column, wide in zip(table.columns, with_interval):
+    rows = [[None] * len(table.columns) if row.note else row.cells for row in table.rows]
+    header, with_interval = [table.row_heading], []
+    for j, column in enumerate(table.columns):
+        with_interval.append(any((value := number(cells[j])) and value.low is not None for cells in rows))
         name = f'{column.name} ({column.unit})' if column.unit else column.name
-        header += [name, f'{name} low', f'{name} high'] if wide else [name]
+        header += [name, f'{name} low', f'{name} high'] if with_interval[j] else [name]
     yield [*header, 'left out', 'note']
-    for i, row in enumerate(table.rows):
-        cells = []
-        for j, wide in enumerate(with_interval):
-            content = None if row.note else row.cells[j]
-            cells += (values[j][i] or (content, None, None))[: 3 if wide else 1]
-        yield [row.label, *cells, row.left_out, row.note]
+    for row, cells in zip(table.rows, rows):
+        values = [(number(cell) or (cell, None, None))[: 3 if wide else 1] for cell, wide in zip(cells, with_interval)]
+        yield [row.label, *itertools.chain(*values), row.left_out, row.note]
 
 
 def _render(report: Report) -> str:

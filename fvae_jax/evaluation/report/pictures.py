@@ -12,7 +12,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases
 from fvae_jax.evaluation.cases import Cases, Edit
 from fvae_jax.evaluation.methods.fvae import FVAE
-from fvae_jax.evaluation.report import Context, figure7, grids
+from fvae_jax.evaluation.report import Context, figure7, figures
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 from fvae_jax.ops import image as image_ops
 from fvae_jax.photo import read, write
@@ -22,12 +22,7 @@ _FACTORS = (-0.8, 0.0, 0.8)
 _PEOPLE = 4
 _ENLARGED = 16  # people of Figure 7's numbers: each photo is read and aligned again
 _SAME = 0.1  # of [-1, 1]: a photo whose crop differs by more is another photo of that name
-_WAYS = {
-    ('printed', 0): 'printed: output enlarged',
-    ('printed', 1): 'printed: flow enlarged',
-    ('ours', 0): 'as photos are edited: output enlarged',
-    ('ours', 1): 'as photos are edited: flow enlarged',
-}
+_KINDS = {'printed': 'printed', 'ours': 'as photos are edited'}
 
 _TEXT = """Nothing here is chosen by its looks: the people are spread evenly over the test people. Figure 2 walks
 along each direction of the latent space. Figure 4 compares edits from one photo alone. Figure 5 takes an expression
@@ -71,13 +66,10 @@ def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: 
         made = [method.edit(edit.start, edit.source, expression, strength) for strength in _TRAVERSAL]
         rows.append([*made, edit.truth])
     path = _file(context, 'figure2', method)
-    grids.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
-    return Figure(
-        f'Figure 2, traversal along each direction, {method.name}',
-        'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.',
-        path,
-        f'A row of edits of growing strength for each expression, by {method.name}.',
-    )
+    figures.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
+    title = f'Figure 2, traversal along each direction, {method.name}'
+    caption = 'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.'
+    return Figure(title, caption, path, f'A row of edits of growing strength for each expression, by {method.name}.')
 
 
 def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
@@ -88,13 +80,10 @@ def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
         for edit in edits.spread(_PEOPLE)
     ]
     path = context.drawings / f'figure4{block}.png'
-    grids.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
-    return Figure(
-        f'Figure 4{block}, {source} → {target}',
-        'From the source alone, strength 1; the last column is the person, for comparison.',
-        path,
-        f'Faces edited from {source} to {target} by each method.',
-    )
+    figures.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
+    caption = 'From the source alone, strength 1; the last column is the person, for comparison.'
+    alt = f'Faces edited from {source} to {target} by each method.'
+    return Figure(f'Figure 4{block}, {source} → {target}', caption, path, alt)
 
 
 def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
@@ -105,51 +94,45 @@ def _magnify(context: Context, method: FVAE, edits: Cases[Edit]) -> Figure:
     ]
     path = _file(context, 'figure5', method)
     columns = [f'suppressed, {_FACTORS[0]:g}', f'{expression}, the photo', f'magnified, +{_FACTORS[2]:g}']
-    grids.grid(rows, columns, None, path)
-    return Figure(
-        f'Figure 5, {expression} suppressed and magnified, {method.name}',
-        'The photo is in the middle.',
-        path,
-        f'Faces with less and with more {expression} than in the photo, by {method.name}.',
-    )
+    figures.grid(rows, columns, None, path)
+    title = f'Figure 5, {expression} suppressed and magnified, {method.name}'
+    alt = f'Faces with less and with more {expression} than in the photo, by {method.name}.'
+    return Figure(title, 'The photo is in the middle.', path, alt)
 
 
 def _upsampling(context: Context, edits: Cases[Edit]) -> tuple[list[Figure], list[Table]]:
-    editor, path, kept = context.run.editor, context.drawings / 'figure7.png', []
+    path, editor, kept = context.drawings / 'figure7.png', context.run.editor, []
     for (edit,) in edits.batches(1, 'Figure 7'):
         large = _large_crop(context, edit)
         if large is not None:
             face = editor.encode(edit.start)
-            latent = editor.edited_latent(face, {edit.target: 1.0})
-            pictures = figure7.upsample(large, face.crop, editor.displacement(face, latent), editor.frame)
+            displacement = editor.displacement(face, editor.edited_latent(face, {edit.target: 1.0}))
+            pictures = figure7.upsample(large, face.crop, displacement)
             if not kept:
-                write.write_png(path, figure7.draw(pictures))
-            kept.append(pictures.sharpness())
+                write.write_png(path, figure7.draw(large, displacement, pictures, editor.frame))
+            kept.append(figure7.sharpness(large, pictures, editor.frame))
     if not kept:
         return [], []
     rows = []
-    for (kind, way), label in _WAYS.items():
-        values = np.asarray([sharpness[kind][way] for sharpness in kept])
-        rows.append(Row(label, [float(values.mean()), float(values.min()), float(values.max())], ours=way == 1))
-    size = context.run.config.data.image_size
-    table = Table(
-        'upsampling',
-        f'Figure 7 in numbers, {size} to {figure7.SIDE} px',
+    for kind, words in _KINDS.items():
+        for way, part in enumerate(('output', 'flow')):
+            values = np.asarray([sharpness[kind][way] for sharpness in kept])
+            cells = [float(values.mean()), float(values.min()), float(values.max())]
+            rows.append(Row(f'{words}: {part} enlarged', cells, ours=part == 'flow'))
+    columns = [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)]
+    title = f'Figure 7 in numbers, {editor.size} to {figure7.SIDE} px'
+    caption = (
         f'Sharpness over the face that an edit keeps, mean and range over {len(kept)} people; pixels are moved, and '
         f'nothing is added. Printed, pixels should keep less than {figure7.PIXELS_KEEP_LESS_THAN}, flow '
-        f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.',
-        [Column('kept', '× source', 3, 'nearest 1'), Column('least', '', 3), Column('most', '', 3)],
-        rows,
-        row_heading='way',
+        f'{figure7.FLOW_KEEPS[0]} to {figure7.FLOW_KEEPS[1]}.'
     )
-    figure = Figure(
-        'Figure 7, enlarging pixels or flow',
+    table = Table('upsampling', title, caption, columns, rows, row_heading='way')
+    caption = (
         'Source and flow above; below, the same edit with its output enlarged, and with its flow enlarged: first as '
-        'printed, all of it bilinear, then as photos are edited.',
-        path,
-        'A face, its flow, and the edit enlarged in two ways with two kinds of kernels.',
+        'printed, all of it bilinear, then as photos are edited.'
     )
-    return [figure], [table]
+    alt = 'A face, its flow, and the edit enlarged in two ways with two kinds of kernels.'
+    return [Figure('Figure 7, enlarging pixels or flow', caption, path, alt)], [table]
 
 
 def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
@@ -163,8 +146,7 @@ def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
         file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
         try:
             image = read.read_photo(file).eight_bit().pixels
-            largest = min(side, *image.shape[:2])
-            frame = context.run.editor.frame
+            largest, frame = min(side, *image.shape[:2]), context.run.editor.frame
             crop, _ = crops.take_crop(image, largest) if data.aligned else crops.find_crop(image, largest, frame)
         except (crops.UnusablePhoto, InputError):
             continue

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases as cases_lib, metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Pair
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.base import Method
-from fvae_jax.evaluation.report import Context, figures, grids
-from fvae_jax.evaluation.statistics import bootstrap_ratio
+from fvae_jax.evaluation.methods.fvae import FVAE, Confident
+from fvae_jax.evaluation.report import Context, figures
+from fvae_jax.evaluation.statistics import bootstrap_interval
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 
 # dlib's descriptor takes a fifth of a second, so it looks at fewer pairs.
 _DESCRIBED = 64
 _SHOWN = 6
 _SHARE = Column('share of the way', '%', 0, 'higher')
-_TRUTH = scoring.Truth(target='target', reference='source', person='target')
 _NO_ANSWER = (
     'has no answer for some of the pairs: it needs a mask and three images of each person, or, if it knows labels '
     'alone, all of them'
@@ -39,54 +40,45 @@ def section(context: Context) -> Section:
     pairs = cases_lib.pairs(context.run.faces, 'test', context.run.config).spread(context.run.config.eval.max_pairs)
     if not len(pairs):
         raise InputError('no test person has two images that are neutral or of full strength; a report needs them')
-    methods = context.methods
-    ours = [methods.printed, *methods.ours, methods.confident]
-    entries = [methods.copy, methods.average, *methods.vaes, *ours, methods.flow]
+    methods, copy, answer = context.methods, base.Copy(), optical_flow.OpticalFlow()
+    printed, confident = FVAE(methods.network, bilinear=True), Confident(methods.network)
+    ours = [printed, *methods.ours, confident]
+    entries = [copy, methods.average, *methods.vaes, *ours, answer]
     makers = {method.name: method.reconstruct for method in entries}
-    scores = scoring.score(context.judge, pairs, makers, _TRUTH, 'Table 1', described=_DESCRIBED, kept=_SHOWN)
-    table = _table(context, entries, ours, scores)
-    drawn = [_dots(context, table), _examples(context, scores, pairs.spread(_SHOWN))]
-    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], drawn)
-
-
-def _table(context: Context, entries: Sequence[Method], ours: Sequence[Method], scores: scoring.Scores) -> Table:
-    copy, answer, people = context.methods.copy, context.methods.flow, scores.people
-    copied, ceiling = (scores.by_row[method.name]['psnr'] for method in (copy, answer))
+    truth = ('target', 'source', 'target')
+    scores = scoring.score(pairs, makers, truth, 'Table 1', context.run.editor.frame, described=_DESCRIBED)
+    people = pairs.people
+    copied, ceiling = (scores[method.name]['psnr'] for method in (copy, answer))
     rows = []
     for method in entries:
         marks = {'ours': method in ours, 'left_out': scoring.SEES if method is answer else ''}
-        if method.name not in scores.by_row:
+        if method.name not in scores:
             rows.append(Row(method.name, note=_NO_ANSWER, **marks))
             continue
-        own = scores.by_row[method.name]
+        own = scores[method.name]
         cells = metrics.cells(own, list(metrics.COLUMNS), people)
         if method is copy:
             # Copying is as sharp as the source by definition, which is no merit.
             cells[list(metrics.COLUMNS).index('sharpness')] = 'the source'
-        gain = bootstrap_ratio(own['psnr'] - copied, ceiling - copied, people).percent()
+        gain = bootstrap_interval(own['psnr'] - copied, people, ceiling - copied).percent()
         rows.append(Row(method.name, [*cells, gain], **marks))
-    rows[-1:-1] = [Row(name, note=note) for name, note in context.methods.missing.items()]
+    rows[-1:-1] = [Row(name, note=note) for name, note in methods.missing.items()]
     caption = (
         f'{len(people)} ordered pairs of {len(set(people))} people kept out of training; means over pairs with '
         '95 % intervals by resampling people.'
     )
-    return Table('table1', 'Table 1', caption, [*metrics.COLUMNS.values(), _SHARE], rows)
-
-
-def _dots(context: Context, table: Table) -> Figure:
-    path = context.drawings / 'table1.png'
+    table = Table('table1', 'Table 1', caption, [*metrics.COLUMNS.values(), _SHARE], rows)
+    answering = [method for method in entries if method.name in scores]
+    path, alt = context.drawings / 'table1.png', 'Dots with intervals for PSNR, LPIPS and sharpness of every method.'
     figures.dots_with_intervals(table, ['PSNR', 'LPIPS', 'sharpness'], path)
-    return Figure(
-        'Table 1 as a picture',
-        'Means and 95 % intervals over people.',
-        path,
-        'Dots with intervals for PSNR, LPIPS and sharpness of every method.',
-    )
+    dots = Figure('Table 1 as a picture', 'Means and 95 % intervals over people.', path, alt)
+    drawn = [dots, _examples(context, answering, pairs.spread(_SHOWN))]
+    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], drawn)
 
 
-def _examples(context: Context, scores: scoring.Scores, pairs: Cases[Pair]) -> Figure:
-    path, names = context.drawings / 'reconstructions.png', list(scores.by_row)
-    rows = [[pair.source, *map(made.get, names), pair.target] for made, pair in zip(scores.pictures, pairs)]
+def _examples(context: Context, methods: Sequence[Method], pairs: Cases[Pair]) -> Figure:
+    path = context.drawings / 'reconstructions.png'
+    rows = [[pair.source, *(method.reconstruct(pair) for method in methods), pair.target] for pair in pairs]
     labels = [f'{pair.source_expression} → {pair.target_expression}' for pair in pairs.heads]
-    grids.grid(rows, ['source', *names, 'target'], labels, path)
+    figures.grid(rows, ['source', *(method.name for method in methods), 'target'], labels, path)
     return Figure('Examples', 'Test people, evenly chosen.', path, 'A grid of faces: source, every method, target.')

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fvae_jax.evaluation import cases, scoring
-from fvae_jax.evaluation.cases import Cases, KnownFlow
-from fvae_jax.evaluation.methods import optical_flow
+from fvae_jax.evaluation.cases import Cases, Pair
+from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 
@@ -26,24 +26,17 @@ def section(context: Context) -> Section | None:
     known = cases.known_flows(context.run.faces, context.run.config).spread(_LIMIT)
     if not len(known):
         return None
-    methods = context.methods
-    flows = {
-        methods.copy.name: scoring.no_flow,
-        methods.average.name: lambda pair: methods.average.displacement(pair.source_expression, pair.target_expression),
-        methods.fvae.name: methods.fvae.flow,
-        methods.flow.name: lambda pair: optical_flow.estimate(pair.source, pair.target),
-    }
-    editor = context.run.editor
-    table = scoring.end_points(flows, known, editor.size, editor.frame, methods.fvae.name, methods.flow.name)
-    tables, drawn = [table], []
-    if context.run.editor.has_mask or context.run.config.model.content:
+    methods, answer = context.methods, optical_flow.OpticalFlow()
+    entries, editor = [base.Copy(), methods.average, methods.fvae, answer], context.run.editor
+    tables, drawn = [scoring.end_points(entries, known, editor.size, editor.frame, methods.fvae, answer)], []
+    if editor.has_mask or context.run.config.model.content:
         table, figure = _maps(context, known)
         tables.append(table)
         drawn.append(figure)
     return Section('True flow', _TEXT, tables, drawn)
 
 
-def _maps(context: Context, known: Cases[KnownFlow]) -> tuple[Table, Figure]:
+def _maps(context: Context, known: Cases[Pair]) -> tuple[Table, Figure]:
     """Precision and recall of the mask and of the content layer's alpha against the truly exposed pixels."""
     maps, methods = {}, context.methods
     if context.run.editor.has_mask:
@@ -52,17 +45,17 @@ def _maps(context: Context, known: Cases[KnownFlow]) -> tuple[Table, Figure]:
         maps['alpha'] = methods.content.alpha
     exposed = total = 0
     above = dict.fromkeys(maps, 0)
-    for (case,) in known.batches(1, 'exposed pixels'):
-        new = case.exposed[case.known]
+    for (pair,) in known.batches(1, 'exposed pixels'):
+        new = pair.exposed[pair.known]
         exposed, total = exposed + new.sum(), total + new.size
         for name, of in maps.items():
-            above[name] = above[name] + count_above(of(case.pair)[case.known], new)
+            above[name] = above[name] + count_above(of(pair)[pair.known], new)
     share = float(exposed / total)
     detections = {name: detection(counts) for name, counts in above.items()}
     middle = len(_THRESHOLDS) // 2
     rows = [
-        Row(name, [found.precisions[middle], found.recalls[middle], 100 * share], ours=True)
-        for name, found in detections.items()
+        Row(name, [float(precisions[middle]), float(recalls[middle]), 100 * share], ours=True)
+        for name, (precisions, recalls) in detections.items()
     ]
     columns = [Column('precision'), Column('recall'), Column('exposed', '% of pixels', 1)]
     path, title = context.drawings / 'exposed-pixels.png', 'Finding exposed pixels'
@@ -81,16 +74,14 @@ def count_above(doubt: np.ndarray, exposed: np.ndarray) -> np.ndarray:
       doubt: Any shape, in [0, 1].
       exposed: Of the same shape, bool.
     """
-    edges = np.append(_THRESHOLDS, np.inf)
-    # Histograms, summed from above.
-    return np.stack([np.histogram(doubt[of], edges)[0][::-1].cumsum()[::-1] for of in (exposed, ~exposed)])
+    return np.stack([[np.sum(doubt[of] >= threshold) for threshold in _THRESHOLDS] for of in (exposed, ~exposed)])
 
 
-def detection(above: np.ndarray) -> figures.Detection:
-    """Precision and recall of doubt for exposed pixels at each threshold, from sums of `count_above`.
+def detection(above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall of doubt for exposed pixels at each threshold, (101,) each, from sums of `count_above`.
 
     Where nothing is found precision is 1, as is usual.
     """
     found = above.sum(0)
     precision = np.divide(above[0], found, out=np.ones(len(_THRESHOLDS)), where=found > 0)
-    return figures.Detection(_THRESHOLDS.tolist(), precision.tolist(), (above[0] / max(above[0, 0], 1)).tolist())
+    return precision, above[0] / max(above[0, 0], 1)

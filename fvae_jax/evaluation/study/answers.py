@@ -57,10 +57,11 @@ def read_key(path: str | os.PathLike) -> Key:
     remedy = f'give the {KEY} that was written beside the page'
     key = _read(path, 'key', remedy)
     methods, images = key.get('methods'), key.get('images')
+    is_name = lambda value: isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
     if (
         not isinstance(methods, list)
         or not isinstance(images, dict)
-        or not all(map(_is_name, [key.get('study'), *methods, *images, *images.values()]))
+        or not all(map(is_name, [key.get('study'), *methods, *images, *images.values()]))
         or len(set(methods)) < len(methods)
         or set(methods) != set(images.values())
         or REAL not in methods
@@ -99,8 +100,11 @@ def read_answers(path: str | os.PathLike, key: Key) -> Answers:
         isinstance(participant, str) and re.fullmatch('[0-9a-f]{16}', participant),
         f'participant is {reprlib.repr(participant)}, not 16 hexadecimal digits',
     )
-    finished = _time(found.get('finished'))
-    check(finished, f'finished is {reprlib.repr(found.get("finished"))}, not a time with its zone')
+    try:
+        finished = datetime.datetime.fromisoformat(found.get('finished'))
+    except (TypeError, ValueError):
+        finished = None
+    check(finished and finished.tzinfo, f'finished is {reprlib.repr(found.get("finished"))}, not a time with its zone')
     check(isinstance(answers, dict), f'answers are {reprlib.repr(answers)}, not a table of image and answer')
     for image, answer in answers.items():
         check(image in key.images, f'image {reprlib.repr(image)} is not in the study')
@@ -127,15 +131,3 @@ def _read(path: str | os.PathLike, what: str, remedy: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{what} '{path}' holds {reprlib.repr(found)}, not a table; {remedy}")
     return found
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
-
-
-def _time(value: Any) -> datetime.datetime | None:
-    try:
-        time = datetime.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return time if time.tzinfo else None

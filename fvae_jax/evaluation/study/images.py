@@ -1,6 +1,6 @@
 """The faces of a perception study (6.3): real photos of test people, and edits of them by each method."""
 
-import collections
+import itertools
 import os
 
 import ml_collections
@@ -8,7 +8,6 @@ import numpy as np
 
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases, runs
-from fvae_jax.evaluation.methods import of_run
 from fvae_jax.evaluation.study.page import REAL
 
 # Enough for a study to choose from, without editing every photo of a large set.
@@ -16,11 +15,7 @@ _COUNT = 40
 
 
 def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict[str, list[np.ndarray]]:
-    """Makes the images.
-
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory.
+    """Makes the images of a run, as `runs.open_run` opens it.
 
     Returns:
       {'real', and the name of each method: crops (H, W, 3) float32 in [-1, 1]}: photos with an expression, and edits
@@ -34,14 +29,12 @@ def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> di
     edits = cases.edits(run.faces, run.editor.expressions)
     if not len(edits):
         raise InputError(f'no test person of {workdir} has a neutral photo and one with an expression')
-    methods = of_run.open_methods(run)
+    methods = runs.open_methods(run)
     # Person by person, so that the first images show as many people as there are.
-    seen: collections.Counter[str] = collections.Counter()
-    turns = []
-    for edit in edits.heads:
-        turns.append(seen[edit.identity])
-        seen[edit.identity] += 1
-    order = sorted(range(len(edits)), key=turns.__getitem__)
+    by_person: dict[str, list[int]] = {}
+    for i, person in enumerate(edits.people):
+        by_person.setdefault(person, []).append(i)
+    order = [i for turn in itertools.zip_longest(*by_person.values()) for i in turn if i is not None]
     images: dict[str, list[np.ndarray]] = {REAL: []}
     for edit in (edits[i] for i in order[:_COUNT]):
         images[REAL].append(edit.truth)

@@ -50,7 +50,9 @@ def build(
     for method, pictures in chosen.items():
         for i, picture in enumerate(pictures):
             name = _name(secret, f'{method} {i}')
-            methods[name], data_uris[name] = method, _data_uri(picture)
+            _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
+            methods[name] = method
+            data_uris[name] = 'data:image/png;base64,' + base64.b64encode(png).decode()
     study = _name(secret, 'study')
     page = {'id': study, 'images': dict(sorted(data_uris.items()))}
     key = {'study': study, 'seed': seed, 'methods': list(chosen), 'images': dict(sorted(methods.items()))}
@@ -62,17 +64,7 @@ def build(
 
 
 def check_folder(out: pathlib.Path) -> pathlib.Path:
-    """Finds out before the work whether a study can be written.
-
-    Args:
-      out: The folder to make.
-
-    Returns:
-      Its absolute path.
-
-    Raises:
-      InputError: It exists and holds something, or cannot be made.
-    """
+    """The absolute path of the folder to make; raises `InputError` if it holds something, or cannot be made."""
     # A new key in the place of an old one would leave the answers collected so far without theirs.
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"study '{out}' exists; name a new folder, the answers to that one need its key")
@@ -107,17 +99,12 @@ def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -
 def _as_uint8(image: np.ndarray, method: str) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
-        raise InputError(
-            f"'{method}' has an image that is {image.dtype} {image.shape}; give (H, W, 3) RGB, uint8 or "
-            'float32 in [-1, 1]'
-        )
-    if image.dtype == np.uint8:
-        return image
-    if not np.abs(image).max() <= 2:  # lets resampling overshoot, not other ranges, not NaN
-        raise InputError(
-            f"'{method}' has an image with values from {image.min():g} to {image.max():g}; give float32 in [-1, 1]"
-        )
-    return image_ops.to_uint8(image)
+        found = f'that is {image.dtype} {image.shape}'
+    elif image.dtype == np.float32 and not np.abs(image).max() <= 2:  # resampling overshoots; not other ranges, not NaN
+        found = f'with values from {image.min():g} to {image.max():g}'
+    else:
+        return image if image.dtype == np.uint8 else image_ops.to_uint8(image)
+    raise InputError(f"'{method}' has an image {found}; give (H, W, 3) RGB, uint8 or float32 in [-1, 1]")
 
 
 def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:
@@ -131,11 +118,6 @@ def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:
 
 def _name(secret: bytes, what: str) -> str:
     return hmac.new(secret, what.encode(), 'sha256').hexdigest()[:16]
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
-    return 'data:image/png;base64,' + base64.b64encode(png).decode()
 
 
 def _page(study: Mapping[str, object]) -> str:

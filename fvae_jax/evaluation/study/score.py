@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.statistics import Value
-from fvae_jax.evaluation.study import interval
+from fvae_jax.evaluation.statistics import Value, crossed_share, independent_share
 from fvae_jax.evaluation.study.answers import Answers, Key, read_answers, read_key
 from fvae_jax.evaluation.study.page import REAL
 from fvae_jax.evaluation.tables import Cell, Column, Row, Table, shown
@@ -24,57 +23,21 @@ _INTERVALS = (
 )
 
 
-class MethodAnswers(NamedTuple):
-    """One method of Table 2.
-
-    Attributes:
-      method: Its name.
-      judged: Answers that count: not skipped, of participants who were not dropped.
-      real: How many of them are 'real'.
-      interval: 95 % interval of the share for other participants and other images, see `interval.crossed`; None
-        where nothing was judged, as the next.
-      independent: 95 % interval that takes all answers as independent, see `interval.independent`.
-    """
-
-    method: str
-    judged: int
-    real: int
-    interval: tuple[float, float] | None
-    independent: tuple[float, float] | None
-
-
-class Dropped(NamedTuple):
-    """A participant whose answers do not count.
-
-    Attributes:
-      participant: Who.
-      file: The name of the file.
-      correct: Real images labelled 'real'.
-      judged: Real images not skipped; 0 leaves nothing to trust.
-    """
-
-    participant: str
-    file: str
-    correct: int
-    judged: int
-
-
 class StudyResult(NamedTuple):
     """A study's outcome.
 
     Attributes:
       study: The study's id.
-      participants: How many count.
-      rows: Table 2, in the order of the key.
-      dropped: Who was dropped.
-      replaced: Names of files that gave way to a later one of the same participant.
+      labels: The answers that count by method, in the order of the key: 1 for 'real', 0 for 'fake', NaN where skipped
+        or not judged, (participants, images).
+      dropped: A line for each participant who was dropped.
+      replaced: A line for each file that gave way to a later one of the same participant.
     """
 
     study: str
-    participants: int
-    rows: tuple[MethodAnswers, ...]
-    dropped: tuple[Dropped, ...]
-    replaced: tuple[str, ...]
+    labels: dict[str, np.ndarray]
+    dropped: list[str]
+    replaced: list[str]
 
 
 def score(files: Iterable[str | os.PathLike], key: str | os.PathLike) -> StudyResult:
@@ -102,7 +65,11 @@ def tally(answers: Sequence[Answers], key: Key) -> StudyResult:
     latest: dict[str, Answers] = {}
     for given in sorted(answers, key=lambda given: given.finished):
         latest[given.participant] = given
-    replaced = tuple(given.file.name for given in answers if latest[given.participant] is not given)
+    replaced = [
+        f'left out: {given.file.name}, a later file of the same participant counts'
+        for given in answers
+        if latest[given.participant] is not given
+    ]
     codes = {'real': 1.0, 'fake': 0.0}
     columns = {method: [image for image, of in key.images.items() if of == method] for method in key.methods}
     kept, dropped = [], []
@@ -111,60 +78,45 @@ def tally(answers: Sequence[Answers], key: Key) -> StudyResult:
             method: [codes.get(given.answers.get(image), np.nan) for image in images]
             for method, images in columns.items()
         }
-        on_real = np.array(labels[REAL])
-        correct, judged = int(np.nansum(on_real)), int(np.sum(~np.isnan(on_real)))
-        if judged and correct >= _LEAST_ACCURACY * judged:
+        judged = [label for label in labels[REAL] if not np.isnan(label)]
+        if judged and np.mean(judged) >= _LEAST_ACCURACY:
             kept.append(labels)
         else:
-            dropped.append(Dropped(given.participant, given.file.name, correct, judged))
-    rows = tuple(_row(method, np.array([labels[method] for labels in kept])) for method in key.methods)
-    return StudyResult(key.study, len(kept), rows, tuple(dropped), replaced)
-
-
-def _row(method: str, labels: np.ndarray) -> MethodAnswers:
-    judged = int(np.sum(~np.isnan(labels)))
-    if not judged:
-        return MethodAnswers(method, 0, 0, None, None)
-    return MethodAnswers(method, judged, int(np.nansum(labels)), interval.crossed(labels), interval.independent(labels))
+            correct = (
+                f'labelled {judged.count(1)} of {len(judged)} real images real, below {100 * _LEAST_ACCURACY:.0f} %'
+            )
+            why = correct if judged else 'judged no real image'
+            dropped.append(f'dropped: participant {given.participant} ({given.file.name}) {why}')
+    by_method = {
+        method: np.reshape([labels[method] for labels in kept], (len(kept), len(images)))
+        for method, images in columns.items()
+    }
+    return StudyResult(key.study, by_method, dropped, replaced)
 
 
 def table(result: StudyResult | None) -> Table:
     """Table 2, the paper's numbers beside it; None for the paper's alone."""
     if result:
-        caption = f'{_count(result.participants, "participant")}, {len(result.dropped)} dropped; study {result.study}.'
-        rows = [Row(row.method, [*_cells(row), PAPER.get(row.method.partition(' (')[0])]) for row in result.rows]
+        count = len(result.labels[REAL])
+        caption = f'{count} participant{"s" * (count != 1)}, {len(result.dropped)} dropped; study {result.study}.'
+        rows = [
+            Row(method, [*_cells(labels), PAPER.get(method.partition(' (')[0])])
+            for method, labels in result.labels.items()
+        ]
     else:
         caption = "No answers yet; the paper's numbers."
         rows = [Row(method, [None, None, None, share]) for method, share in PAPER.items()]
-    columns = [
-        Column('judged', '', 0),
-        Column('labelled real', '%', 1),
-        Column('if independent', '%', 1),
-        Column('paper', '%', 1),
-    ]
+    shares = [Column(heading, '%', 1) for heading in ('labelled real', 'if independent', 'paper')]
+    columns = [Column('judged', '', 0), *shares]
     return Table('table2', 'Table 2', f'{caption} {_INTERVALS}', columns, rows)
 
 
-def _cells(row: MethodAnswers) -> list[Cell]:
-    if not row.judged:
+def _cells(labels: np.ndarray) -> list[Cell]:
+    """How many were judged, the share that is 'real' with its interval, and the interval if all were independent."""
+    judged = int(np.sum(~np.isnan(labels)))
+    if not judged:
         return [0, 'n/a', 'n/a']
-    share = row.real / row.judged
-    alone = Value(share, *row.independent).percent()
-    return [row.judged, Value(share, *row.interval).percent(), f'{shown(alone.low, 1)} – {shown(alone.high, 1)}']
-
-
-def left_out(result: StudyResult) -> list[str]:
-    """Tells, a line for each file, whose answers do not count, and why."""
-    lines = []
-    for dropped in result.dropped:
-        why = (
-            f'labelled {dropped.correct} of {dropped.judged} real images real, below {100 * _LEAST_ACCURACY:.0f} %'
-            if dropped.judged
-            else 'judged no real image'
-        )
-        lines.append(f'dropped: participant {dropped.participant} ({dropped.file}) {why}')
-    return lines + [f'left out: {file}, a later file of the same participant counts' for file in result.replaced]
-
-
-def _count(number: int, what: str) -> str:
-    return f'{number} {what}' if number == 1 else f'{number} {what}s'
+    share = int(np.nansum(labels)) / judged
+    alone = Value(share, *independent_share(labels)).percent()
+    crossed = Value(share, *crossed_share(labels)).percent()
+    return [judged, crossed, f'{shown(alone.low, 1)} – {shown(alone.high, 1)}']

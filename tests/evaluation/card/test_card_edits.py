@@ -7,7 +7,7 @@ from editing import models
 from evaluation.card.drawn_people import PEOPLE, SIZE, cells, drawn, smiling
 
 from fvae_jax.editing import editor as editor_lib
-from fvae_jax.evaluation import landmarks, metrics
+from fvae_jax.evaluation import landmarks
 from fvae_jax.evaluation.card import edits
 from fvae_jax.evaluation.cases import Cases
 from fvae_jax.evaluation.methods.base import Method
@@ -76,9 +76,9 @@ def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
 
 
 def test_identity_of_the_person_and_of_nobody(smiles):
-    judge, ways = metrics.Judge(TIGHT), {'way': Cases(smiles.heads[:2])}
+    ways = {'way': Cases(smiles.heads[:2])}
     own, copied, nobody = (
-        cells(edits.identity_table(judge, method, ways))['way']
+        cells(edits.identity_table(method, ways, TIGHT))['way']
         for method in (Artist(smiles, lambda s: s), Copy(), Changed(lambda crop: -crop[::-1]))
     )
     real = own["distance, the person's own two images"]
@@ -121,7 +121,7 @@ def test_alpha_is_counted_outside_mouth_and_eyes(smiles):
     wanted = Cases(smiles.heads[:1])
     row = cells(edits.texture_table(Copy(), Network(editor), {'way': wanted}))['way, strength 1.5']
     face = editor.encode(wanted[0].start)
-    alpha = editor.change(face, editor.edited_latent(face, {'smile': 1.5})).content.alpha
+    alpha = editor.change(face, editor.edited_latent(face, {'smile': 1.5}))[1].alpha
     points = landmarks.landmarks(wanted[0].start, TIGHT)
     area = ~landmarks.features_area(points, SIZE)
     assert 0.5 < area.mean() < 0.95

@@ -12,6 +12,10 @@ from fvae_jax.evaluation.tables import Column
 HEADER = 'identity,age,gender,ethnicity\n'
 
 
+def person(gender, ethnicity, age):
+    return {'gender': gender, 'ethnicity': ethnicity, 'age': age}
+
+
 def table_of_people(path, text):
     path.write_text(text, encoding='utf-8')
     return groups.read_people(path)
@@ -25,11 +29,11 @@ def test_people_are_read_from_any_table_with_their_facts(tmp_path):
         '4.jpg,c,neutral,17,male,white\n5.jpg,d,neutral,NA,,white\n6.jpg,e,smile,29.5,male,white\n',
     )
     assert people == {
-        'a': groups.Person('female', 'white', '18–29'),
-        'b': groups.Person('male', 'x/y', '45+'),
-        'c': groups.Person('male', 'white', '0–17'),
-        'd': groups.Person('unknown', 'white', 'unknown'),
-        'e': groups.Person('male', 'white', '18–29'),
+        'a': person('female', 'white', '18–29'),
+        'b': person('male', 'x/y', '45+'),
+        'c': person('male', 'white', '0–17'),
+        'd': person('unknown', 'white', 'unknown'),
+        'e': person('male', 'white', '18–29'),
     }
     assert list(groups.divide(people, 'abcde')) == [
         'gender: female',
@@ -80,16 +84,16 @@ def test_people_that_are_missing_are_named(tmp_path):
 
 
 def test_groups_of_a_few_people():
-    people = {name: groups.Person('female' if name in 'abcx' else 'male', 'white', '18–29') for name in 'abcdexy'}
+    people = {name: person('female' if name in 'abcx' else 'male', 'white', '18–29') for name in 'abcdexy'}
     split = Split(('x', 'y'), (), tuple('abcde'))
     who = list('aabbccddee')
     gain = np.asarray([1.0, 1, 2, 2, 3, 3, 10, 10, 10, 10])
-    measures = [
-        groups.Measure(Column('gain'), who, gain, np.ones(10)),
-        groups.Measure(Column('LPIPS'), who, None, np.ones(10), 'not there'),
-        groups.Measure(Column('share'), list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
-    ]
-    found = cells(groups.comparison(people, split, measures))
+    measures = {
+        Column('gain'): groups.mean_over(who, gain),
+        Column('LPIPS'): lambda chosen: 'not there',
+        Column('share'): groups.mean_over(list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
+    }
+    found = cells(groups.comparison(people, split, who, measures))
     assert found['everyone']['gain']['mean'] == 5.2 and found['everyone']['pairs']['mean'] == 10
     women = found['gender: female']
     assert [women[name]['mean'] for name in ('people', 'pairs', 'gain', 'share')] == [3, 6, 2, 0.5]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from evaluation.card.drawn_people import cells
 
-from fvae_jax.evaluation import metrics, scoring
+from fvae_jax.evaluation import metrics
 from fvae_jax.evaluation.card import reconstruction
-from fvae_jax.evaluation.cases import Cases, KnownFlow, Pair
+from fvae_jax.evaluation.cases import Cases, Pair
 from fvae_jax.evaluation.statistics import Value
 
 
@@ -22,7 +22,7 @@ def test_the_share_of_the_way_is_between_copying_and_the_answer():
         }
         for name, gain in (('copy', 0.0), ('FVAE', 3.0), ('optical flow', 4.0))
     }
-    found = cells(reconstruction.reconstruction_table(scoring.Scores(people, by_method, []), 'faces'))
+    found = cells(reconstruction.reconstruction_table(by_method, people, 'faces'))
     shares = {name: row['share of the way, whole, %'] for name, row in found.items()}
     assert shares['FVAE'] == {'mean': 75, 'low': 75, 'high': 75}
     assert (shares['copy']['mean'], shares['optical flow']['mean']) == (0, 100)
@@ -30,7 +30,7 @@ def test_the_share_of_the_way_is_between_copying_and_the_answer():
     assert found['FVAE']['LPIPS, mouth']['mean'] == pytest.approx(0.21)
     for scores in by_method.values():
         del scores['lpips'], scores['lpips_mouth']
-    without = cells(reconstruction.reconstruction_table(scoring.Scores(people, by_method, []), 'faces'))
+    without = cells(reconstruction.reconstruction_table(by_method, people, 'faces'))
     assert without['FVAE']['LPIPS, whole'] == without['FVAE']['LPIPS, mouth'] == metrics.LPIPS_MISSING
     assert without['FVAE']['PSNR, whole, dB'] == found['FVAE']['PSNR, whole, dB']
 
@@ -40,9 +40,7 @@ def test_precision_and_recall_of_alpha():
     exposed[:2, :4] = True
     image = np.zeros((8, 8, 3), np.float32)
     known = [
-        KnownFlow(
-            Pair(name, 'neutral', 'smile', image, image), np.zeros((8, 8, 2), np.float32), shown, np.ones((8, 8), bool)
-        )
+        Pair(name, 'neutral', 'smile', image, image, exposed=shown, known=np.ones((8, 8), bool))
         for name, shown in zip('aab', exposed)
     ]
     people = np.asarray(['a', 'a', 'b'])

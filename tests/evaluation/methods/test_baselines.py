@@ -7,13 +7,13 @@ from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.evaluation.cases import Pair
-from fvae_jax.evaluation.methods import average_flow, base, fading, morphs, optical_flow
+from fvae_jax.evaluation.methods import base, morphs, optical_flow
 from fvae_jax.ops import image as image_ops, warp
 from fvae_jax.ops.frame import TIGHT
 
 SIZE = 64
 INSIDE = slice(6, -6)
-METHODS = [fading.CrossFade(), optical_flow.OpticalFlow(), morphs.MeshMorph(), morphs.FaceMorph()]
+METHODS = [base.CrossFade(), optical_flow.OpticalFlow(), morphs.MeshMorph(TIGHT), morphs.FaceMorph(TIGHT)]
 MOVING = METHODS[1:]
 
 
@@ -71,7 +71,7 @@ def test_flow_counts_pixels_of_the_crop(portrait):
 
 def test_flow_from_the_true_target_explains_it(portrait):
     target = warped(portrait, smooth_field(0))
-    copy = fading.Copy().reconstruct(pair(portrait, target))
+    copy = base.Copy().reconstruct(pair(portrait, target))
     flow = optical_flow.OpticalFlow().reconstruct(pair(portrait, target))
     np.testing.assert_array_equal(copy, portrait)
     assert psnr(flow, target) > psnr(copy, target) + 6
@@ -108,7 +108,7 @@ def opened_mouth(portrait, share):
 def test_opposite_motions_meet_in_the_middle(portrait, method):
     first, second = opened_mouth(portrait, -0.5), opened_mouth(portrait, 0.5)
     middle = method.interpolate(first, second, 0.5)
-    faded = fading.CrossFade().interpolate(first, second, 0.5)
+    faded = base.CrossFade().interpolate(first, second, 0.5)
     assert psnr(middle, portrait) > psnr(faded, portrait) + 1
     # A quarter of the way it is nearer to the frame there than to the one at three quarters.
     quarter = method.interpolate(first, second, 0.25)
@@ -152,7 +152,7 @@ def average(portrait):
                 source = np.ascontiguousarray(image)
                 yield pair(source, warped(source, field), labels)
 
-    return average_flow.AverageFlow(examples())
+    return optical_flow.AverageFlow(examples())
 
 
 FIELDS = {('smile', 'neutral'): smooth_field(4), ('neutral', 'surprise'): smooth_field(5)}
@@ -166,7 +166,7 @@ def test_average_flow_is_the_mean_over_people(portrait, average):
     assert error(average.displacement(*next(iter(first))), next(iter(second.values()))) > 0.7
     # Two people who move in opposite directions do not move on average.
     field = smooth_field(6)
-    still = average_flow.AverageFlow(
+    still = optical_flow.AverageFlow(
         [pair(portrait, warped(portrait, sign * field), ('neutral', 'sad')) for sign in (1, -1)]
     )
     assert error(still.displacement('neutral', 'sad'), 0 * field) < 0.35 * error(field, 0 * field)
@@ -229,7 +229,7 @@ def test_the_mesh_never_extrapolates():
 def test_methods_say_what_they_cannot_do(portrait, average):
     made = pair(portrait, portrait)
     can = {}
-    for method in (fading.Copy(), *METHODS, average):
+    for method in (base.Copy(), *METHODS, average):
         answers = {
             'reconstruct': method.reconstruct(made),
             'edit': method.edit(portrait, 'smile', 'neutral', 1.0),

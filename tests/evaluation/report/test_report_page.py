@@ -14,7 +14,7 @@ from PIL import Image
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import tables as tables_lib
-from fvae_jax.evaluation.report import figures, grids, page
+from fvae_jax.evaluation.report import figures, page
 from fvae_jax.evaluation.tables import Column, Figure, Report, Row, Section, Table, Value
 
 pytest_plugins = ('browser',)
@@ -80,18 +80,15 @@ def draw_figures(folder):
     """One picture of each kind."""
     faces = [DrawnFace(0, i, 64) for i in range(2)]
     crops = [[face.image('smile', strength) for strength in (0.0, 0.5, 1.0)] for face in faces]
-    grids.grid([*crops, [None, *crops[0][1:]]], ['S', LONG, AWKWARD], ['one', LONG, AWKWARD], folder / 'faces.png')
+    figures.grid([*crops, [None, *crops[0][1:]]], ['S', LONG, AWKWARD], ['one', LONG, AWKWARD], folder / 'faces.png')
     figures.dots_with_intervals(table_1(), ['PSNR', 'LPIPS', 'sharpness'], folder / 'dots.png')
-    curve = figures.Curve((20, 40, 60), (10, 30, 50), (30, 50, 70))
+    curve = [Value(20, 10, 30), Value(40, 30, 50), Value(60, 50, 70)]
     figures.strength_plot(TS, {'mouth width': curve, AWKWARD: curve}, folder / 'strength.png')
     figures.interpolation_plot(
         TS, {'PSNR': {AWKWARD: curve, 'VAE': curve}, 'LPIPS': {'VAE': curve}}, folder / 'interpolation.png'
     )
     figures.precision_recall_plot(
-        {
-            'mask': figures.Detection(TS, (0.2, 0.4, 0.6), (0.9, 0.5, 0.1)),
-            'edges': figures.Detection([0.5], [0.3], [0.4]),
-        },
+        {'mask': ((0.2, 0.4, 0.6), (0.9, 0.5, 0.1)), 'alpha': ((0.3, 0.4, 0.5), (0.8, 0.4, 0.3))},
         0.05,
         folder / 'mask #1.png',
     )
@@ -327,7 +324,7 @@ def test_two_tables_of_one_name_are_refused(tmp_path):
 
 def test_plots_are_as_wide_as_the_page_and_the_same_bytes_each_time(tmp_path):
     def plot(name, middle):
-        curve = figures.Curve((0.2, middle, 0.6), (0.1, 0.3, 0.5), (0.3, 0.5, 0.7))
+        curve = [Value(0.2, 0.1, 0.3), Value(middle, 0.3, 0.5), Value(0.6, 0.5, 0.7)]
         figures.interpolation_plot(TS, {'PSNR': {'FVAE': curve}}, tmp_path / name)
         return (tmp_path / name).read_bytes()
 
@@ -340,7 +337,7 @@ def test_a_grid_never_loses_a_pixel(tmp_path):
     crops = np.random.default_rng(0).integers(0, 256, (2, 1, 500, 500, 3), np.uint8)
     floats = np.float32(crops) / 127.5 - 1
     for name, cells in (('bytes.png', crops), ('floats.png', floats)):
-        grids.grid(cells, ['source'], None, tmp_path / name)
+        figures.grid(cells, ['source'], None, tmp_path / name)
         drawn = np.asarray(Image.open(tmp_path / name))
         bottom, right = (np.flatnonzero((drawn != 255).any(axes)).max() + 1 for axes in ((1, 2), (0, 2)))
         np.testing.assert_array_equal(drawn[bottom - 500 : bottom, right - 500 : right], crops[1, 0])
@@ -350,7 +347,7 @@ def test_labels_of_a_grid_stay_above_and_beside_their_images(tmp_path):
     black = np.zeros((64, 64, 3), np.uint8)
     labels = [[AWKWARD * 3, ''], ['', LONG]]
     for k, columns in enumerate(labels):
-        grids.grid([[black, None], [black, None]], columns, [LONG, ''], tmp_path / 'grid.png')
+        figures.grid([[black, None], [black, None]], columns, [LONG, ''], tmp_path / 'grid.png')
         ink = np.asarray(Image.open(tmp_path / 'grid.png')).min(-1) < 128
         ink, width = ink[: np.flatnonzero(ink.any(1)).max() + 1], 416  # without the white edge below
         left = np.flatnonzero(ink[-1])[0]
@@ -370,7 +367,7 @@ def test_labels_of_a_grid_stay_above_and_beside_their_images(tmp_path):
 )
 def test_grids_that_do_not_add_up_are_refused(tmp_path, rows, columns, labels, message):
     with pytest.raises(InputError, match=message):
-        grids.grid(rows, columns, labels, tmp_path / 'grid.png')
+        figures.grid(rows, columns, labels, tmp_path / 'grid.png')
 
 
 def test_no_two_curves_look_alike():
