@@ -118,7 +118,7 @@ def test_a_cavity_is_stretched_to_a_wide_opening_and_teeth_lie_over_it():
         placed.cavity.matrix @ [31.5 + 0.3 * DISTANCE, 40 + 0.25 * DISTANCE, 1], [29.5 + 23, 19.5], atol=2.5
     )
     made = placed.over(GRAY, np.eye(2, 3), placed.shading)
-    low = np.rint([31.5, 40 + 0.45 * DISTANCE]).astype(int)
+    low = np.rint([31.5, 40 + 0.4 * DISTANCE]).astype(int)
     np.testing.assert_allclose(made[low[1], low[0]], [120 / 127.5 - 1, 20 / 127.5 - 1, 20 / 127.5 - 1], atol=0.02)
     assert made[43, 33, 2] > 0.2  # a tooth
     less = exemplar.place(donor, GRAY, opening(0.6 * DISTANCE, 0.27 * DISTANCE), TIGHT).cavity

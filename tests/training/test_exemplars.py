@@ -1,0 +1,85 @@
+"""Mouths that are cut out of training photos: the widest of each person, nothing but what lies within the lips."""
+
+import cv2
+import numpy as np
+import pytest
+
+from configs import synthetic
+from fvae_jax.data import lips
+from fvae_jax.data.people import open_faces
+from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import WIDE
+from fvae_jax.training import exemplars
+
+SIDE = 512
+TOP = {'neutral': 301.0, 'smile': 340.0, 'scream': 420.0}  # where an inner lip ends, px; it begins at 300
+
+
+def contour(bottom):
+    """The inner lips, 160 px wide and upright, in the order of `lips`."""
+    across = np.linspace(176, 336, 11)
+    return np.stack([np.r_[across, across[-2:0:-1]], np.r_[np.full(11, 300.0), np.full(9, bottom)]], -1)
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory):
+    """A folder of twelve people with three expressions; skin is of one gray, mouths are of another."""
+    root = tmp_path_factory.mktemp('people')
+    rows, table = (
+        ['path,identity,expression,origin'],
+        ['path,' + ','.join(f'{axis}{i}' for i in range(lips.POINTS) for axis in 'xy')],
+    )
+    for person in range(12):
+        for expression, bottom in TOP.items():
+            image = np.full((SIDE, SIDE, 3), 100 + 5 * person, np.uint8)
+            cv2.fillPoly(image, [np.rint(contour(bottom)).astype(np.int32)], (20, 40, 220))
+            name = f'p{person}_{expression}.png'
+            cv2.imwrite(str(root / name), image)
+            rows.append(f'{name},p{person},{expression},{"synthetic" if expression == "scream" else "real"}')
+            table.append(name + ',' + ','.join(map(str, contour(bottom).ravel())))
+    (root / 'index.csv').write_text('\n'.join(rows))
+    (root / lips.FILE).write_text('\n'.join(table))
+    config = synthetic.get_config('tiny')
+    config.data.update(set='photos', root=str(root), aligned=True, frame='wide', cache=str(root / 'cache'))
+    faces = open_faces(config)
+    config.data.exemplars = tuple(sorted(faces.split.train)[:2])
+    return config, faces
+
+
+def test_the_widest_real_mouth_is_cut_out_at_the_resolution_of_the_photo(people):
+    config, faces = people
+    found = exemplars.collect(config, faces)
+    assert found.expression == 'smile' and found.eye_distance == pytest.approx(WIDE.eye_distance * SIDE)
+    assert len(found.pixels) == 2 and found.cavity is None
+    for name, pixels, lip, light in zip(config.data.exemplars, found.pixels, found.lip, found.light):
+        covered = pixels[..., 3] / 255
+        # The lower corners are cut; the smile, not the wider scream, which is synthetic.
+        np.testing.assert_allclose(covered.sum(), (160 - 16) * 40, rtol=0.03)
+        column, row = np.rint(lip).astype(int)
+        assert pixels[row + 20, column].tolist() == [220, 40, 20, 255]
+        assert pixels[row - 4, column].tolist() == [0, 0, 0, 0]  # no skin
+        np.testing.assert_allclose(light * 255, 100 + 5 * int(name[1:]), atol=20)
+
+
+def test_a_cavity_is_the_widest_mouth_of_all_and_nothing_around_it(people):
+    config, faces = people
+    config = config.copy_and_resolve_references()
+    config.data.cavity = config.data.exemplars[0]
+    cavity = exemplars.collect(config, faces).cavity
+    assert cavity.shape[0] == pytest.approx(120, abs=3) and cavity.shape[1] == pytest.approx(160, abs=3)
+    assert cavity[60, 80].tolist() == [220, 40, 20, 255]
+
+
+def test_who_cannot_be_taken(people):
+    config, faces = people
+    config = config.copy_and_resolve_references()
+    config.data.exemplars = ()
+    assert exemplars.collect(config, faces) is None
+    for name in ('nobody', faces.split.test[0]):
+        config.data.exemplars = (name,)
+        with pytest.raises(InputError, match=f"'{name}' is not among the training people"):
+            exemplars.collect(config, faces)
+    config.data.exemplars = faces.split.train[:1]
+    config.data.root = '/nowhere'
+    with pytest.raises(InputError, match="is not in data.root '/nowhere' any more"):
+        exemplars.collect(config, faces)
