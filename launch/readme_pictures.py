@@ -1,7 +1,8 @@
 """Makes the pictures of the README again: python launch/readme_pictures.py QUICKSTART_RUN
 
-The model that ships edits NASA's public-domain portrait of Eileen Collins (scikit-image's `astronaut`);
-QUICKSTART_RUN/samples/test.png is the quick start's grid of drawn people.
+The model that ships edits docs/composite_face.jpg, the average of many women's faces (DeBruine 2016, doi
+10.6084/m9.figshare.4055130.v1, CC BY 4.0), and NASA's public-domain portrait of Eileen Collins (scikit-image's
+`astronaut`); QUICKSTART_RUN/samples/test.png is the quick start's grid of drawn people.
 """
 
 import pathlib
@@ -14,38 +15,42 @@ import skimage.data
 
 import fvae_jax
 from fvae_jax.editing import morph
+from fvae_jax.editing.edit import EditablePhoto
 from fvae_jax.ops import grid, image as image_ops
 from fvae_jax.photo import write
 
 DOCS = pathlib.Path(__file__).parents[1] / 'docs'
-ROWS = (
-    [('smile', strength) for strength in (-1.0, 0.0, 0.5, 1.0, 1.5)],
-    [('squint', 1.0), ('brow_raise', 1.0), ('sad', 1.0), ('disgust', 1.0), ('surprise', 1.0)],
-)
-SIDE = 300  # px; the face in the portrait is 133 px wide
+SMILES = [{'smile': strength} for strength in (0.0, 0.5, 1.0, 1.3)]
+OTHERS = [{'smile_closed': 1.0}, {'surprise': 1.0}, {'scream': 0.8}, {'squint': 1.0}]
+PORTRAIT = [{'smile': -1.0}, {'smile': 0.0}, {'brow_raise': 1.0}, {'sad': 1.0}]
+SIDE = 300  # px
 
 
 def main() -> None:
-    """Writes docs/astronaut.png and docs/quickstart.png."""
+    """Writes docs/faces.png and docs/quickstart.png."""
     [quickstart] = map(pathlib.Path, sys.argv[1:])
     editor = fvae_jax.load()
+    composite = editor.open(DOCS / 'composite_face.jpg')
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'astronaut.png'
         write.write_png(path, skimage.data.astronaut())
-        photo = editor.open(path)
+        portrait = editor.open(path)
 
-    def crop(expression: str, strength: float) -> np.ndarray:
-        # She smiles already: that goes before the mouth does something else.
-        calm = {'neutral': 1.0} if expression == 'surprise' else {}
-        edited = photo.edit(**{expression: strength}, **calm).photo.pixels
+    def crop(photo: EditablePhoto, strengths: dict[str, float]) -> np.ndarray:
+        edited = photo.edit(strengths).photo.pixels
         return image_ops.to_uint8(morph.native_crop(edited, photo.matrix(1), editor.size, SIDE)[0])
 
-    def label(expression: str, strength: float) -> str:
+    def label(strengths: dict[str, float]) -> str:
+        [(expression, strength)] = strengths.items()
         return f'{expression} {strength:g}'.replace('_', ' ') if strength else 'the photo'
 
-    grids = [grid.image_grid([[crop(*edit) for edit in row]], [label(*edit) for edit in row], scale=1) for row in ROWS]
+    rows = ((composite, SMILES), (composite, OTHERS), (portrait, PORTRAIT))
+    grids = [
+        grid.image_grid([[crop(photo, edit) for edit in edits]], [label(edit) for edit in edits], scale=1)
+        for photo, edits in rows
+    ]
     DOCS.mkdir(exist_ok=True)
-    write.write_png(DOCS / 'astronaut.png', np.concatenate(grids))
+    write.write_png(DOCS / 'faces.png', np.concatenate(grids))
     shutil.copyfile(quickstart / 'samples' / 'test.png', DOCS / 'quickstart.png')
 
 

@@ -149,7 +149,8 @@ def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict, *, true_fl
 
     def read(head: Pair) -> Pair:
         second = None if head.second is None else load(head.second, head.target)['source']
-        return head._replace(**load(head.source, head.target), second=second)
+        shown = {name: value for name, value in load(head.source, head.target).items() if name in head._fields}
+        return head._replace(**shown, second=second)
 
     return Cases(_pair_heads(faces, part), read)
 

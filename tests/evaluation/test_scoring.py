@@ -77,7 +77,7 @@ def test_a_method_without_an_answer_to_every_case_has_no_scores():
 
 def test_identity_is_measured_of_some_cases_spread_over_all(monkeypatch):
     # A face for each image: its mean color stands for the person.
-    monkeypatch.setattr(metrics, 'descriptors', lambda images: np.reshape([x.mean() for x in images], (-1, 1)))
+    monkeypatch.setattr(metrics, 'descriptors', lambda images, frame: np.reshape([x.mean() for x in images], (-1, 1)))
     found, makers = edits(9, Alive().read), {'copy': lambda edit: edit.start, 'truth': lambda edit: edit.truth}
     scores = scoring.score(found, makers, TRUTH, 'edits', TIGHT, described=3, batch_size=4)
     measured = ~np.isnan(scores['truth'][metrics.IDENTITY])
