@@ -26,6 +26,14 @@ def pytest_configure(config):
         os.environ['XLA_FLAGS'] = f'{_DEVICES} {_QUICKLY}'
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hands out whole files: what a module's fixtures made, and what was compiled for it, is made once."""
+    from xdist import scheduler
+
+    return scheduler.LoadFileScheduling(config, log) if config.getoption('dist') == 'load' else None
+
+
 @pytest.fixture(autouse=True)
 def untouched_logging():
     """Commands run in a test's process send what is logged to their own handler, where `caplog` does not see it."""
