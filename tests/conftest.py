@@ -1,8 +1,14 @@
-"""Eight fake CPU devices, strict rank promotion, a compilation cache, before JAX is imported; logging as it begins."""
+"""Eight fake CPU devices, strict rank promotion, a compilation cache, before JAX is imported; logging as it begins; and
+what tests of all kinds share: a built set and a run.
+"""
 
+import contextlib
+import fcntl
+import json
 import logging
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -41,3 +47,52 @@ def untouched_logging():
     logger.propagate = True
     logger.handlers.clear()
     logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope='session')
+def shared(tmp_path_factory, worker_id):
+    """A folder that all workers of pytest-xdist have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == 'master' else folder.parent) / 'shared'
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def set_cache(shared):
+    """Where sets are built: equal ones once."""
+    return shared / 'sets'
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Waits until no other worker is in here."""
+    with open(folder / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope='session')
+def _trained(shared, set_cache):
+    from configs import synthetic
+    from fvae_jax.training import experiment
+
+    with _alone(shared):
+        if not (shared / 'run').exists():
+            config = synthetic.get_config('tiny')
+            config.data.cache = str(set_cache)
+            scores = experiment.train(config, shared / 'unfinished')
+            (shared / 'scores.json').write_text(json.dumps(scores))
+            (shared / 'unfinished').rename(shared / 'run')
+    return shared / 'run'
+
+
+@pytest.fixture(scope='session')
+def copy_run(_trained):
+    """`copy_run(folder)` makes a run of the tiny config and its mask, with sets in `set_cache`; its scores."""
+
+    def copy(folder):
+        shutil.copytree(_trained, folder)
+        return json.loads((_trained.parent / 'scores.json').read_text())
+
+    return copy
