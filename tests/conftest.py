@@ -1,19 +1,43 @@
-"""Eight fake CPU devices, strict rank promotion, a compilation cache, before JAX is imported; logging as it begins."""
+"""Eight fake CPU devices, strict rank promotion, a compilation cache, before JAX is imported; logging as it begins; and
+what tests of all kinds share: a built set and a run.
+"""
 
+import contextlib
+import fcntl
+import json
 import logging
 import os
 import pathlib
+import shutil
 
 import pytest
 
-_DEVICES = '--xla_force_host_platform_device_count=8'
-if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
-    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {_DEVICES}'.strip()
+_DEVICES, _QUICKLY = '--xla_force_host_platform_device_count=8', '--xla_backend_optimization_level=0'
+_FLAGS = os.environ.get('XLA_FLAGS')
+if 'xla_force_host_platform_device_count' not in (_FLAGS or ''):
+    os.environ['XLA_FLAGS'] = f'{_FLAGS or ""} {_DEVICES}'.strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('JAX_NUMPY_RANK_PROMOTION', 'raise')
 # Tests train the same tiny networks again and again, some in processes of their own.
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(pathlib.Path(__file__).parents[1] / '.cache' / 'xla'))
-os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+
+
+def pytest_configure(config):
+    """Quick tests compile far longer than they run: LLVM may leave out what makes programs fast.
+
+    The long ones, and any whose XLA_FLAGS are given, run programs as everybody does.
+    """
+    if _FLAGS is None and config.getoption('markexpr') == 'not slow':
+        os.environ['XLA_FLAGS'] = f'{_DEVICES} {_QUICKLY}'
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hands out whole files: what a module's fixtures made, and what was compiled for it, is made once."""
+    from xdist import scheduler
+
+    return scheduler.LoadFileScheduling(config, log) if config.getoption('dist') == 'load' else None
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +47,52 @@ def untouched_logging():
     logger.propagate = True
     logger.handlers.clear()
     logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope='session')
+def shared(tmp_path_factory, worker_id):
+    """A folder that all workers of pytest-xdist have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == 'master' else folder.parent) / 'shared'
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def set_cache(shared):
+    """Where sets are built: equal ones once."""
+    return shared / 'sets'
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Waits until no other worker is in here."""
+    with open(folder / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope='session')
+def _trained(shared, set_cache):
+    from configs import synthetic
+    from fvae_jax.training import experiment
+
+    with _alone(shared):
+        if not (shared / 'run').exists():
+            config = synthetic.get_config('tiny')
+            config.data.cache = str(set_cache)
+            scores = experiment.train(config, shared / 'unfinished')
+            (shared / 'scores.json').write_text(json.dumps(scores))
+            (shared / 'unfinished').rename(shared / 'run')
+    return shared / 'run'
+
+
+@pytest.fixture(scope='session')
+def copy_run(_trained):
+    """`copy_run(folder)` makes a run of the tiny config and its mask, with sets in `set_cache`; its scores."""
+
+    def copy(folder):
+        shutil.copytree(_trained, folder)
+        return json.loads((_trained.parent / 'scores.json').read_text())
+
+    return copy

@@ -152,15 +152,14 @@ def test_help():
         assert pydoc.getdoc(getattr(fvae_jax, name)), name
 
 
-def test_the_lines_in_help_run(tmp_path, monkeypatch):
-    """All blocks of the docstring, one after the other; the steps and the film as short as they can be."""
+def test_the_lines_in_help_run(tmp_path, set_cache, monkeypatch):
+    """All blocks of the docstring, one after the other; the film as short as it can be."""
     lines = [line[4:] for line in fvae_jax.__doc__.splitlines() if line.startswith('    ')]
     photo = skimage.data.astronaut()
     for name in ('me', 'a', 'b'):
         Image.fromarray(photo).save(tmp_path / f'{name}.jpg')
     config = synthetic.get_config('tiny')
-    config.train.steps, config.confidence.enabled = 4, False
-    config.data.cache = str(tmp_path / 'cache')
+    config.data.cache, config.confidence.enabled = str(set_cache), False
     face = align.main_face(align.detect_faces(photo))
     names = {'crop': align.align_crop(photo, align.crop_transform(face.landmarks, 128, TIGHT), 128), 'config': config}
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,7 @@
 """A small untrained model whose layers are loud enough that edits show."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +11,16 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.models import confidence, fvae
 
 
-def random_bundle(mask=True, content=False, shading=False):
-    """Returns a Bundle with random weights and three expressions."""
+def _config(content, shading):
     config = synthetic.get_config('tiny')
     config.model.content, config.model.shading = content, shading
+    return config
+
+
+@functools.cache
+def _weights(content, shading):
+    """Of the FVAE and of the mask."""
+    config = _config(content, shading)
     image, z = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 4, 4, 8))
 
     def loud(variables):
@@ -23,12 +31,18 @@ def random_bundle(mask=True, content=False, shading=False):
     louder = [1, 1, *([500, 200, 200, 200] if content else []), *([200] if shading else [])]
     last = weights['params']['decoder']['out']['conv']
     last['kernel'] = last['kernel'] * np.float32(louder)
-    judge = loud(jax.jit(confidence.from_config(config).init)(jax.random.key(1), image, z)) if mask else None
+    return weights, loud(jax.jit(confidence.from_config(config).init)(jax.random.key(1), image, z))
+
+
+def random_bundle(mask=True, content=False, shading=False):
+    """Returns a Bundle with random weights and three expressions, which is the caller's to change."""
+    config = _config(content, shading)
+    weights, judge = jax.tree.map(np.copy, _weights(content, shading))
     rng = np.random.default_rng(0)
     means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'surprise')}
     within = {name: mean - means['neutral'] for name, mean in means.items()}
     stats = bundle_lib.LatentStatistics(means, within, dict.fromkeys(means, 5))
-    return bundle_lib.Bundle(config, weights, judge, stats, {'step': 12, 'licence': 'none'})
+    return bundle_lib.Bundle(config, weights, judge if mask else None, stats, {'step': 12, 'licence': 'none'})
 
 
 def mouths(widths=(1.0, 0.5), light=(0.5, 0.5), eye_distance=80.0):

@@ -147,15 +147,21 @@ def test_between_two_faces_as_printed(face):
     first, second = model.encode(face.crop), model.encode(face.crop[:, ::-1])
     found = model.between(first, second, t, 'paper', anchor=False)
     network, judge = fvae.from_config(bundle.config), confidence.from_config(bundle.config)
-    latents, flows, masks = [], [], []
-    for crop in (first.crop, second.crop):
-        latents.append(network.apply(bundle.fvae, crop[None], method='encode').mean)
+
+    @jax.jit
+    def flow_and_mask(crop, latent):
+        features = network.apply(bundle.fvae, crop[None], method='features')
+        flow = network.apply(bundle.fvae, latent, features, method='decode').flow[0]
+        features = judge.apply(bundle.mask, crop[None], method='features')
+        return flow, judge.apply(bundle.mask, latent, features, method='decode')[0]
+
+    encode = jax.jit(lambda crop: network.apply(bundle.fvae, crop[None], method='encode').mean)
+    latents, flows, masks = [encode(crop) for crop in (first.crop, second.crop)], [], []
     latent = latents[0] + t * (latents[1] - latents[0])
     for crop in (first.crop, second.crop):
-        features = network.apply(bundle.fvae, crop[None], method='features')
-        flows.append(network.apply(bundle.fvae, latent, features, method='decode').flow[0])
-        features = judge.apply(bundle.mask, crop[None], method='features')
-        masks.append(1 / (1 + np.exp(-judge.apply(bundle.mask, latent, features, method='decode')[0])))
+        flow, logit = jax.device_get(flow_and_mask(crop, latent))
+        flows.append(flow)
+        masks.append(1 / (1 + np.exp(-logit)))
     grid = np.stack(np.meshgrid(*2 * [np.linspace(-1, 1, 64)]), axis=-1)
     for displacement, flow in zip(found.displacements, flows):
         np.testing.assert_allclose(displacement, 31.5 * (flow - grid), atol=1e-3)

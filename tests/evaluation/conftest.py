@@ -9,16 +9,10 @@ from fvae_jax.training import experiment, rundir
 
 
 @pytest.fixture(scope='session')
-def cache(tmp_path_factory):
-    """Where sets are built: equal ones once."""
-    return tmp_path_factory.mktemp('cache')
-
-
-@pytest.fixture(scope='session')
-def drawn_config(cache):
+def drawn_config(set_cache):
     """Settings of twelve drawn people at half and full strength, two of whom are for the test."""
     config = synthetic.get_config('tiny')
-    config.data.cache, config.data.strengths = str(cache), (0.5, 1.0)
+    config.data.cache, config.data.strengths = str(set_cache), (0.5, 1.0)
     return config
 
 
@@ -29,12 +23,12 @@ def drawn_people(drawn_config):
 
 
 @pytest.fixture(scope='session')
-def tiny_run(tmp_path_factory, cache):
+def tiny_run(tmp_path_factory, copy_run, set_cache):
     """A trained run with one of its two VAEs."""
     folder = tmp_path_factory.mktemp('tiny') / 'run'
+    copy_run(folder)
     config = synthetic.get_config('tiny')
-    config.data.cache = str(cache)
-    experiment.train(config, folder)
+    config.data.cache = str(set_cache)
     config.model.decoder, config.model.source_concat, config.confidence.enabled = 'pixels', 'none', False
     experiment.train(config, folder / 'vae')
     return folder

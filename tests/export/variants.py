@@ -1,5 +1,7 @@
 """Models of every form that can be exported, and crops to try them on."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,19 @@ FORMS = {
 
 
 def bundle(form, loudness=0.3):
-    """A model with random weights, in whose normalisations nothing is 0 or 1; `loudness` is of the last layers."""
+    """A model with random weights, in whose normalisations nothing is 0 or 1; `loudness` is of the last layers.
+
+    It is the caller's to change.
+    """
+    made = _bundle(form, loudness)
+    statistics = bundle_lib.LatentStatistics(*(dict(table) for table in made.statistics))
+    config = made.config.copy_and_resolve_references()
+    fvae_weights, mask = jax.tree.map(np.copy, (made.fvae, made.mask))
+    return made._replace(config=config, fvae=fvae_weights, mask=mask, statistics=statistics, info=dict(made.info))
+
+
+@functools.cache
+def _bundle(form, loudness):
     config = synthetic.get_config('tiny')
     config.update(FORMS[form])
     rng = np.random.default_rng(0)

@@ -14,20 +14,20 @@ def _model(content):
     config.model.content = content
     model = fvae.from_config(config)
     images = jax.random.uniform(jax.random.key(1), (2, 2, 64, 64, 3), minval=-1)
-    return config, model, model.init(jax.random.key(0), *images), images
+    return config, jax.jit(model.apply), jax.jit(model.init)(jax.random.key(0), *images), images
 
 
 def test_without_it_the_network_is_the_paper_s():
-    _, model, variables, (source, target) = _model(False)
-    output = model.apply(variables, source, target)
+    _, apply, variables, (source, target) = _model(False)
+    output = apply(variables, source, target)
     assert output.decoded.alpha_logit is None and output.decoded.color is None
     np.testing.assert_array_equal(output.image, output.warped)
     assert variables['params']['decoder']['out']['conv']['kernel'].shape[-1] == 2
 
 
 def test_moved_pixels_come_first():
-    config, model, variables, (source, target) = _model(True)
-    output = model.apply(variables, source, target)
+    config, apply, variables, (source, target) = _model(True)
+    output = apply(variables, source, target)
     alpha = jax.nn.sigmoid(output.decoded.alpha_logit)
     np.testing.assert_allclose(alpha, 0.047, atol=0.005)
     np.testing.assert_allclose(output.image, output.warped * (1 - alpha[..., None]), atol=0.01)

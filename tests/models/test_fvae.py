@@ -98,27 +98,34 @@ def test_flow_depends_on_source_and_target(concat):
     variables = {**variables, 'params': jax.tree.map(lambda p: 8 * p, variables['params'])}
     key = jax.random.key(1)
     source, target = jax.random.uniform(key, (2, 3, 64, 64, 3), minval=-1)
-    flow = model.apply(variables, source, target).decoded.flow
+    apply = jax.jit(model.apply)
+    flow = apply(variables, source, target).decoded.flow
     for changed in ((target, target), (source, source)):
-        assert np.abs(flow - model.apply(variables, *changed).decoded.flow).max() > 1e-6
+        assert np.abs(flow - apply(variables, *changed).decoded.flow).max() > 1e-6
 
 
 def test_an_example_does_not_see_its_neighbours_at_test_time():
     model, variables = _init(_config())
     source, target = jax.random.uniform(jax.random.key(1), (2, 3, 64, 64, 3), minval=-1)
-    together = model.apply(variables, source, target).image
-    alone = model.apply(variables, source[:1], target[:1]).image
+    apply = jax.jit(model.apply)
+    together = apply(variables, source, target).image
+    alone = apply(variables, source[:1], target[:1]).image
     np.testing.assert_allclose(together[:1], alone, atol=1e-6)
 
 
 def test_noise_moves_the_latent_by_sigma():
     model, variables = _init(_config())
     image = jnp.zeros((1, 64, 64, 3))
-    posterior = model.apply(variables, image, method='encode')
-    noise = jnp.ones(posterior.mean.shape)
-    decode = lambda z: model.apply(variables, z, model.apply(variables, image, method='features'), method='decode').flow
-    expected = decode(posterior.mean + jnp.exp(0.5 * posterior.log_variance))
-    np.testing.assert_allclose(model.apply(variables, image, image, noise).decoded.flow, expected, atol=1e-6)
+
+    @jax.jit
+    def both(variables):
+        posterior = model.apply(variables, image, method='encode')
+        features = model.apply(variables, image, method='features')
+        moved = posterior.mean + jnp.exp(0.5 * posterior.log_variance)
+        by_hand = model.apply(variables, moved, features, method='decode').flow
+        return model.apply(variables, image, image, jnp.ones(posterior.mean.shape)).decoded.flow, by_hand
+
+    np.testing.assert_allclose(*both(variables), atol=1e-6)
 
 
 def test_bfloat16_keeps_float32_weights_and_flow():
@@ -126,7 +133,7 @@ def test_bfloat16_keeps_float32_weights_and_flow():
     model, variables = _init(config)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
     image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3), minval=-1)
-    flow = model.apply(variables, image, image).decoded.flow
-    exact = fvae.from_config(_config()).apply(variables, image, image).decoded.flow
+    flow = jax.jit(model.apply)(variables, image, image).decoded.flow
+    exact = jax.jit(fvae.from_config(_config()).apply)(variables, image, image).decoded.flow
     assert flow.dtype == jnp.float32
     np.testing.assert_allclose(flow, exact, atol=1e-2)

@@ -14,38 +14,31 @@ from fvae_jax.training import checkpoint, experiment, history
 
 
 @pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('runs')
-    experiment.train(_config(folder), folder / 'run')
-    return folder
-
-
-@pytest.fixture
-def run(finished, tmp_path):
-    """A copy to damage."""
-    shutil.copytree(finished / 'run', tmp_path / 'run')
-    return tmp_path / 'run'
-
-
-def _config(folder):
+def config(set_cache):
     config = synthetic.get_config('tiny')
-    config.data.cache = str(folder / 'cache')
-    config.train.steps = config.confidence.steps = 4
+    config.data.cache = str(set_cache)
     return config
 
 
-def _refused(finished, run):
+@pytest.fixture
+def run(copy_run, tmp_path):
+    """A finished run to damage."""
+    copy_run(tmp_path / 'run')
+    return tmp_path / 'run'
+
+
+def _refused(config, run):
     with pytest.raises(InputError) as error:
-        experiment.train(_config(finished), run)
+        experiment.train(config, run)
     assert '\n' not in str(error.value)
     return str(error.value)
 
 
 @pytest.mark.parametrize('content', [b'', b'\xff\xfe', b'[]', b'{"train": 3}', b'{"seed"', None])
-def test_config_json(finished, run, content):
+def test_config_json(config, run, content):
     path = run / 'config.json'
     path.unlink() if content is None else path.write_bytes(content)
-    assert str(path) in (line := _refused(finished, run)) and 'restore' in line
+    assert str(path) in (line := _refused(config, run)) and 'restore' in line
 
 
 def test_config_json_of_a_run_that_is_only_read(run):
@@ -55,30 +48,31 @@ def test_config_json_of_a_run_that_is_only_read(run):
 
 
 @pytest.mark.parametrize('content', [b'', b'\xff\xfe', b'[]', b'{}', b'{"digest"'])
-def test_people_json(finished, run, content):
+def test_people_json(config, run, content):
     (run / 'people.json').write_bytes(content)
-    assert 'people.json cannot be read' in (line := _refused(finished, run)) and 'delete it' in line
+    assert 'people.json cannot be read' in (line := _refused(config, run)) and 'delete it' in line
 
 
 @pytest.mark.parametrize('content', [b'', b'\xff', b'0.1.2', b'nan', b'-1', b'inf', b'0'])
-def test_beta(finished, run, content):
+def test_beta(config, run, content):
     [path] = run.glob('mask/*/beta.txt')
     path.write_bytes(content)
-    assert 'beta.txt is damaged' in (line := _refused(finished, run)) and 'trained again' in line
+    assert 'beta.txt is damaged' in (line := _refused(config, run)) and 'trained again' in line
 
 
-def test_what_only_people_read_does_not_stop_a_run(finished, run):
+def test_what_only_people_read_does_not_stop_a_run(config, run):
+    model = (run / 'model.safetensors').read_bytes()
     for name in ('history.jsonl', 'metrics.jsonl', 'parameters.txt', 'evaluation.json', 'model.safetensors'):
         (run / name).write_bytes(b'\xff{')
-    scores = experiment.train(_config(finished), run)
+    scores = experiment.train(config, run)
     assert json.loads((run / 'evaluation.json').read_text())['psnr'] == scores['psnr']
-    assert (run / 'model.safetensors').read_bytes() == (finished / 'run' / 'model.safetensors').read_bytes()
+    assert (run / 'model.safetensors').read_bytes() == model
     assert (run / 'metrics.jsonl').read_text() == ''
     # The line that was cut short stands alone.
     assert len((run / 'history.jsonl').read_bytes().splitlines()) == 2
 
 
-def test_a_checkpoint_of_other_versions(finished, run):
+def test_a_checkpoint_of_other_versions(config, run):
     """The line names the packages that have changed since."""
     [line] = (run / 'history.jsonl').read_text().splitlines()
     start = json.loads(line)
@@ -86,7 +80,7 @@ def test_a_checkpoint_of_other_versions(finished, run):
     (run / 'history.jsonl').write_text(json.dumps(start) + '\n')
     now = history._version('flax')
     assert history.versions_since(run) == f'flax 0.0.1 → {now}, a-package-that-is-gone 1.0 → none'
-    step = 4
+    step = 12
     # A state of other arrays, whole by its manifest: what a version that names its layers otherwise would have saved.
     folder = run / 'checkpoints' / str(step)
     shutil.rmtree(folder / 'state')
@@ -95,6 +89,6 @@ def test_a_checkpoint_of_other_versions(finished, run):
     with pytest.raises(
         InputError, match=f'does not fit this version and config .*flax 0.0.1 → {now}.*install those again'
     ) as error:
-        experiment.train(_config(finished), run)
+        experiment.train(config, run)
     assert '\n' not in str(error.value)
-    assert checkpoint.whole_steps(run) == [step]
+    assert checkpoint.whole_steps(run) == [8, step]

@@ -2,19 +2,16 @@
 
 import pytest
 
-from configs import synthetic
 from fvae_jax import cli
 from fvae_jax.errors import InputError
-from fvae_jax.training import doctor, experiment, rundir
+from fvae_jax.training import doctor, rundir
 
 
 @pytest.fixture(scope='module')
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('runs')
-    config = synthetic.get_config('tiny')
-    config.data.cache, config.confidence.enabled = str(folder / 'cache'), False
-    experiment.train(config, folder / 'run')
-    return folder / 'run'
+def run(tmp_path_factory, copy_run):
+    folder = tmp_path_factory.mktemp('runs') / 'run'
+    copy_run(folder)
+    return folder
 
 
 def _said(run):

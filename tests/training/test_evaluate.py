@@ -10,10 +10,10 @@ from fvae_jax.training import devices, evaluate, mask, state as state_lib
 
 
 @pytest.fixture(scope='module')
-def setting(tmp_path_factory):
+def setting(set_cache):
     """The tiny config, its faces and an untrained FVAE."""
     config = synthetic.get_config('tiny')
-    config.data.cache = str(tmp_path_factory.mktemp('cache'))
+    config.data.cache = str(set_cache)
     return config, people.open_faces(config), jax.jit(lambda: state_lib.create_state(config))()
 
 

@@ -37,14 +37,15 @@ def _vae(concat):
     bundle = models.random_bundle(mask=False)
     config = synthetic.get_config('tiny')
     config.model.decoder, config.model.source_concat, config.confidence.enabled = 'pixels', concat, False
-    weights = networks.from_config(config).init(jax.random.key(0), PAIR.source[None], PAIR.target[None])
+    weights = jax.jit(networks.from_config(config).init)(jax.random.key(0), PAIR.source[None], PAIR.target[None])
     weights = jax.tree.map(lambda x: np.asarray(15 * x if x.ndim == 4 else x), dict(weights))
     return vae.VAE(bundle_lib.Bundle(config, weights, None, bundle.statistics, {}))
 
 
 def test_reconstruction_is_the_printed_forward_pass(network):
     bundle = network.editor.bundle
-    expected = networks.from_config(bundle.config).apply(bundle.fvae, PAIR.source[None], PAIR.target[None]).image[0]
+    forward = jax.jit(networks.from_config(bundle.config).apply)
+    expected = forward(bundle.fvae, PAIR.source[None], PAIR.target[None]).image[0]
     np.testing.assert_allclose(fvae.FVAE(network, bilinear=True).reconstruct(PAIR), expected, atol=2e-5)
     # Sharper, and otherwise the same.
     sharp = fvae.FVAE(network).reconstruct(PAIR)
