@@ -1,5 +1,6 @@
 """`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
 
+import pathlib
 import sys
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 import fvae_jax
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.errors import InputError
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_an_edit(run, tmp_path):
@@ -46,6 +49,22 @@ def test_ways_to_say_it(run, tmp_path):
     assert np.abs(difference).max() <= 1
     run('edit --model @model.safetensors --out f.png --smile 1.5 @me.png')
     np.testing.assert_array_equal(read(tmp_path / 'f.png'), read(tmp_path / 'a.png'))
+
+
+def test_ones_own_teeth(run, tmp_path):
+    me = ROOT / 'docs' / 'composite_face.jpg'
+    run(f'edit {me} --smile 1.3 --out laughing.png')
+    run(f'edit {me} --smile 0.9 --out others.png')
+    run(f'edit {me} --smile 0.9 --teeth laughing.png --out own.png')
+    changed = (read(tmp_path / 'own.png').astype(int) - read(tmp_path / 'others.png')).any(axis=-1)
+    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
+    # Within the mouth, and nowhere else.
+    assert 200 < changed.sum() and 370 < rows[0] < rows[-1] < 500 and 240 < columns[0] < columns[-1] < 360
+    run(f'edit {me} --smile 0 --teeth laughing.png --out zero.png')
+    np.testing.assert_array_equal(read(tmp_path / 'zero.png'), read(me))
+    with pytest.raises(InputError, match='shows no open mouth with teeth; take one that does'):
+        run(f'edit {me} --smile 1 --teeth {me} --out closed.png')
+    assert not (tmp_path / 'closed.png').exists()
 
 
 def test_like_a_photo(run, tmp_path, things):
