@@ -91,7 +91,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--steps', type=arguments.count, metavar='K', help=words)
     add('--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)')
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
-    words = 'also write NAME_mask.png: how sure the model is; and NAME_content.png: what it adds, if it can'
+    words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
     words = 'do not note program, model and edit in the file'
     add('--no-metadata', dest='metadata', action='store_false', help=words)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from fvae_jax.editing import edit, morph
 from fvae_jax.export import folder as folder_lib
 
 pytest_plugins = ('browser',)
+
+FACE = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'  # with closed lips
 
 
 @pytest.fixture(scope='module')
@@ -97,9 +100,9 @@ def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
         const {ask} = await import('/app/networks.js');
         const latent = await ask('encode', {key: 'test', crop: Float32Array.from(crop)});
         const edited = latent.map((value, i) => value + change[i]);
-        const {displacement, alpha_logit, color} = await ask('decode', {key: 'test', latent: edited});
+        const decoded = await ask('decode', {key: 'test', latent: edited});
         const mask_logit = await ask('mask', {key: 'test', latent: edited});
-        const plain = {latent, displacement, alpha_logit, color, mask_logit};
+        const plain = {latent, ...decoded, mask_logit};
         return Object.fromEntries(Object.entries(plain).map(([name, values]) => [name, Array.from(values)]));
     }""",
         [crop.ravel().tolist(), latents[facts['latents']['order'].index('smile')].ravel().tolist()],
@@ -442,11 +445,12 @@ def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
     folder = tmp_path / 'site'
     folder_lib.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)
-    opened = editor.open(folder / 'sample.jpg')
+    opened = editor.open(FACE)
     with served(folder) as address:
         page = open_page(address)
         page.wait_for_selector('#sample:visible')
-        take_sample(page)
+        page.set_input_files('#file', FACE)
+        told(page, 'Face found')
         call(page, 'main.placeEyes(argument)', eyes_of(opened))
         call(page, 'main.setStrengths(argument)', {'surprise': 1.0})
         got = np.array(saved(page).convert('RGB'))
