@@ -19,12 +19,13 @@ def get_config(arg=None):
         config = of_run(runs[0])
     else:
         config = default_config()
-        config.name, config.data.set = 'multipie', 'multipie'
+        config.name, config.data.set, config.data.frame = 'multipie', 'multipie', 'wide'
     config.name += '_vae_pyramid' if pyramid else '_vae'
     config.model.decoder = 'pixels'
     config.model.source_concat = 'pyramid' if pyramid else 'none'
-    # What only a flow and its content layer can learn from.
-    config.model.content = config.data.true_flow = False
-    config.loss.exposed_weight = config.loss.true_flow_weight = 0.0
+    # What only a flow and its layers can learn from.
+    config.model.content = config.model.shading = config.data.true_flow = False
+    config.loss.exposed_weight = config.loss.true_flow_weight = config.loss.shading_weight = 0.0
+    config.data.exemplars, config.data.cavity = (), ''
     config.confidence.enabled = False
     return config

@@ -352,6 +352,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             "config.confidence.enabled must be False with config.model.decoder = 'pixels'; the mask judges a flow"
         )
+    if config.data.cavity and not config.data.exemplars:
+        raise InputError(
+            f'config.data.cavity = {config.data.cavity!r} needs config.data.exemplars, behind whose teeth it is seen'
+        )
     if config.data.set == 'photos' and not config.data.root:
         raise InputError(
             'config.data.root is empty; name the folder of photos: --config.data.root=DATA (see README, "Own data")'

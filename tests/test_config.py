@@ -47,7 +47,8 @@ def test_every_config_builds_in_every_variant(path):
 
 
 def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
-    run = load(next(path for path in CONFIGS if path.stem == 'synthetic')).get_config('tiny,content')
+    run = load(next(path for path in CONFIGS if path.stem == 'faces')).get_config(None)
+    run.data.root = 'DATA'
     (tmp_path / 'config.json').write_text(config_lib.to_json(run))
     module = load(next(path for path in CONFIGS if path.stem == 'vae'))
     for arg, concat in (
@@ -61,10 +62,13 @@ def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
             'model.decoder',
             'model.source_concat',
             'model.content',
+            'model.shading',
             'data.true_flow',
             'loss.exposed_weight',
             'loss.true_flow_weight',
+            'loss.shading_weight',
         }
+        assert not config.data.exemplars and not config.data.cavity
         assert (config.model.decoder, config.model.source_concat) == ('pixels', concat)
 
 
@@ -76,12 +80,15 @@ def test_the_vae_takes_over_the_run_it_is_compared_with(tmp_path):
         ({'decoder': 'pixels', 'content': True}, "content = True needs config.model.decoder = 'flow'"),
         ({'content': True, 'exposed_weight': 0.1}, 'exposed_weight = 0.1 needs config.data.true_flow = True'),
         ({'true_flow_weight': 0.1}, 'true_flow_weight = 0.1 needs config.data.true_flow = True'),
+        ({'shading_weight': 0.1}, 'shading_weight = 0.1 needs config.data.true_flow = True'),
+        ({'decoder': 'pixels', 'shading': True}, "shading = True needs config.model.decoder = 'flow'"),
+        ({'cavity': 'ann'}, "config.data.cavity = 'ann' needs config.data.exemplars"),
     ],
 )
 def test_what_does_not_go_together_is_refused(changes, message):
     config = config_lib.default_config()
     for name, value in changes.items():
-        config['loss' if name.endswith('weight') else 'model'][name] = value
+        config['loss' if name.endswith('weight') else 'data' if name == 'cavity' else 'model'][name] = value
     with pytest.raises(InputError, match=message):
         config_lib.validate(config)
 

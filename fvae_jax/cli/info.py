@@ -41,7 +41,8 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     counts = sorted(bundle.statistics.counts.items())
     edits = bundle.config.model.decoder == 'flow'
     mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
-    layers = bundle.config.model
+    layers, shown = bundle.config.model, bundle.exemplars
+    teeth = f'of {len(shown.pixels)} people' if shown else 'painted' if layers.content else 'none'
     content = 'yes, adds what a photo does not have' if layers.content else 'no'
     shading = 'yes, moved pixels become lighter or darker' if layers.shading else 'no'
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
@@ -55,6 +56,7 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
             'mask': mask,
             'content': content,
             'shading': shading,
+            'teeth': teeth,
             'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
             'data': info.get('data') or _UNKNOWN,
             'licence': info.get('licence') or _UNKNOWN,

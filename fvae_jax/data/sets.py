@@ -11,7 +11,7 @@ from fvae_jax.errors import InputError
 
 _SOURCES = {'synthetic': drawn.source, 'photos': photos.source, 'multipie': multipie.source}
 # Said of another set than theirs these would go unnoticed; the defaults are all empty.
-_OWN = {'root': 'photos', 'aligned': 'photos', 'exclude': 'photos', 'manual_dir': 'multipie'}
+_OWN = {'photos': ('root', 'aligned', 'exclude', 'exemplars', 'cavity'), 'multipie': ('manual_dir',)}
 
 
 def open_set(settings: ml_collections.ConfigDict) -> builder.FaceData:
@@ -28,11 +28,12 @@ def open_set(settings: ml_collections.ConfigDict) -> builder.FaceData:
     """
     if settings.set not in _SOURCES:
         raise InputError(f"data.set '{settings.set}' is unknown; it is one of {', '.join(_SOURCES)}")
-    for option, owner in _OWN.items():
-        if settings[option] and owner != settings.set:
-            raise InputError(
-                f"data.{option} is {settings[option]!r}, which the set '{settings.set}' does not have; "
-                f'leave it out, or use --config.data.set={owner}'
-            )
+    for owner, options in _OWN.items():
+        for option in options if owner != settings.set else ():
+            if settings[option]:
+                raise InputError(
+                    f"data.{option} is {settings[option]!r}, which the set '{settings.set}' does not have; "
+                    f'leave it out, or use --config.data.set={owner}'
+                )
     cache = os.path.expanduser(settings.cache) if settings.cache else cache_lib.folder()
     return builder.build(_SOURCES[settings.set](settings), cache)
