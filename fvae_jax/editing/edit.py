@@ -89,6 +89,8 @@ class Edit:
         parts = [f'{start}{name} {self.strength * value:.4g}' for name, value in self.strengths.items()]
         if self.like is not None:
             parts.append(f'like {self.like.name} {self.strength:.4g}')
+        if self.teeth is not None:
+            parts.append('own teeth')
         return (', '.join(parts) or 'nothing') + ('' if self.anchor else ', not anchored')
 
 

@@ -20,6 +20,7 @@ from fvae_jax.photo import output, write
 from fvae_jax.training import (
     checkpoint,
     evaluate as evaluate_lib,
+    exemplars,
     loop,
     mask,
     parallel,
@@ -63,6 +64,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
             len(faces.split.validation),
             len(faces.split.test),
         )
+        exemplars.collect(config, faces)  # who cannot be taken is told now, not when training ends
         table = parameters.parameter_table(config)
         if parallel.is_main_process():
             output.write(workdir / 'parameters.txt', table)
@@ -189,7 +191,9 @@ def _first_state(config: ml_collections.ConfigDict, create: Callable[[], state_l
         return state
     begun = bundle_lib.load(config.train.start)
     variables, layers = begun.fvae, begun.config.model
-    if layers.content or not (layers.shading and config.model.content):  # the channels of g lie in this order
+    # The channels of g lie in this order: flow, content, shading.
+    goes_on = layers.content or not (layers.shading and config.model.content)
+    if goes_on and layers.decoder == config.model.decoder:
         last, new = variables['params']['decoder'], state.params['decoder']
         last['out'] = jax.tree.map(_with_new_channels, last['out'], new['out'])
     if jax.tree.map(jnp.shape, variables) != jax.tree.map(jnp.shape, state.variables):

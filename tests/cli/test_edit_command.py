@@ -56,6 +56,8 @@ def test_ones_own_teeth(run, tmp_path):
     run(f'edit {me} --smile 1.3 --out laughing.png')
     run(f'edit {me} --smile 0.9 --out others.png')
     run(f'edit {me} --smile 0.9 --teeth laughing.png --out own.png')
+    with Image.open(tmp_path / 'own.png') as image:
+        assert image.text['Edit'] == 'smile 0.9, own teeth (face 1)'
     changed = (read(tmp_path / 'own.png').astype(int) - read(tmp_path / 'others.png')).any(axis=-1)
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     # Within the mouth, and nowhere else.

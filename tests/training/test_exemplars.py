@@ -9,7 +9,7 @@ from fvae_jax.data import lips
 from fvae_jax.data.people import open_faces
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import WIDE
-from fvae_jax.training import exemplars
+from fvae_jax.training import exemplars, experiment
 
 SIDE = 512
 TOP = {'neutral': 301.0, 'smile': 340.0, 'scream': 420.0}  # where an inner lip ends, px; it begins at 300
@@ -68,6 +68,15 @@ def test_a_cavity_is_the_widest_mouth_of_all_and_nothing_around_it(people):
     cavity = exemplars.collect(config, faces).cavity
     assert cavity.shape[0] == pytest.approx(120, abs=3) and cavity.shape[1] == pytest.approx(160, abs=3)
     assert cavity[60, 80].tolist() == [220, 40, 20, 255]
+
+
+def test_they_are_asked_for_before_the_training(people, tmp_path):
+    config, faces = people
+    config = config.copy_and_resolve_references()
+    config.data.exemplars = ('nobody',)
+    with pytest.raises(InputError, match="'nobody' is not among the training people"):
+        experiment.train(config, tmp_path / 'run')
+    assert not (tmp_path / 'run' / 'checkpoints').exists()
 
 
 def test_who_cannot_be_taken(people):

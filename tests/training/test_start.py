@@ -70,6 +70,10 @@ def test_layers_that_the_start_lacks_are_new(first, tmp_path):
 
 def test_a_model_of_other_networks_is_refused(first, tmp_path):
     cache, model = first
+    pixels = _config(cache, model)
+    pixels.model.decoder = 'pixels'
+    with pytest.raises(InputError, match='train.start: the networks of .* are not those of this config'):
+        experiment.train(pixels, tmp_path / 'pixels')
     config = _config(cache, model)
     config.model.width = 6
     with pytest.raises(InputError, match='train.start: the networks of .* are not those of this config'):
