@@ -8,10 +8,9 @@ environment demo
 
 python -m fvae_jax.main --config=configs/synthetic.py --workdir=runs/quickstart "$@"
 
-# NASA's portrait of Eileen Collins, in the public domain.
-photo=runs/quickstart/astronaut.png smiling=runs/quickstart/astronaut_smiling.png
+# The average of many faces (DeBruine 2016, CC BY 4.0).
+photo=docs/composite_face.jpg smiling=runs/quickstart/smiling.png
 mkdir -p runs/quickstart
-python -c "from PIL import Image; from skimage import data; Image.fromarray(data.astronaut()).save('$photo')"
 fvae edit $photo --smile 1 --out $smiling --overwrite
 
 cat <<END

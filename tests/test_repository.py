@@ -223,5 +223,5 @@ def test_the_quick_start_runs_twice(tmp_path):
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert found.returncode == 0, found.stderr
         assert 'samples/test.png' in found.stdout and (tmp_path / 'run' / 'samples' / 'test.png').exists()
-        smiling = ROOT / 'runs' / 'quickstart' / 'astronaut_smiling.png'
+        smiling = ROOT / 'runs' / 'quickstart' / 'smiling.png'
         assert f'{smiling.relative_to(ROOT)} ' in found.stdout and smiling.stat().st_mtime > started
