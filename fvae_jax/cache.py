@@ -20,6 +20,7 @@ $FVAE_CACHE_GB gigabytes (20) of them, and compiled programs and pages, a tenth 
 
 _MARK = '.used'  # in a folder of the cache: its time is that of the last use, its lock says that it is in use
 _FRESH = 60  # s
+_GOING = '.old'  # ends the name of a folder that is being deleted
 
 
 def folder() -> pathlib.Path:
@@ -71,7 +72,10 @@ def trim(entries: Iterable[pathlib.Path], largest: int) -> None:
     found = []
     for entry in entries:
         with contextlib.suppress(OSError):  # another process may delete it meanwhile
-            found.append((_last_use(entry), _size(entry), entry))
+            if entry.name.endswith(_GOING):
+                _delete(entry)  # what was begun by a process that was killed
+            else:
+                found.append((_last_use(entry), _size(entry), entry))
     total = sum(size for _, size, _ in found)
     for used, size, entry in sorted(found):
         if total <= largest or used > time.time() - _FRESH:
@@ -93,7 +97,10 @@ def _size(entry: pathlib.Path) -> int:
 
 
 def _delete(entry: pathlib.Path) -> bool:
-    """Whether an entry is gone after this: it stays when it is held. No process sees half of a folder."""
+    """Whether an entry is gone after this: it stays when it is held. No process sees half of a folder.
+
+    What another process is deleting counts as gone, or every process would delete one entry more in its place.
+    """
     if not entry.is_dir():
         entry.unlink(missing_ok=True)
         return True
@@ -102,10 +109,19 @@ def _delete(entry: pathlib.Path) -> bool:
     except FileNotFoundError:  # another process was quicker
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(entry.rename(entry.with_name(f'{entry.name}.{os.getpid()}.old')))
-    except BlockingIOError:
-        return False
+        if not _lock(file, fcntl.LOCK_EX):  # held by its users, who share it, or by who deletes it, alone
+            return not (_lock(file, fcntl.LOCK_SH) and entry.exists())
+        going = entry.rename(entry.with_name(f'{entry.name}.{os.getpid()}{_GOING}'))
+        shutil.rmtree(going, ignore_errors=True)
+    except FileNotFoundError:
+        return True
     finally:
         os.close(file)
     return True
+
+
+def _lock(file: int, kind: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        return True
+    return False
