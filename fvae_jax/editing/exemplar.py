@@ -23,11 +23,11 @@ _LEAST = 0.004  # squared eye distances: what is smaller shows no teeth
 _ZOOMS = (1.0, 1.07, 0.93, 1.14)
 _TUCK = 0.02  # eye distances by which an exemplar is pushed under the upper lip
 # A face darker or lighter than the exemplar's owner changes teeth by this power of the ratio, within bounds.
-_LIGHT, _TINT = 0.5, 0.15
-_LEAST_GAIN, _LARGEST_GAIN = 0.6, 1.15
+_LIGHT, _TINT = 0.25, 0.1
+_LEAST_GAIN, _LARGEST_GAIN = 0.85, 1.2
 _UNLIKE = 0.05  # uncovered share of the opening that a light twice as different is worth
 _SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
-_DARKEST = 0.7  # what is left of the light at that edge
+_DARKEST = 0.85  # what is left of the light at that edge
 _WIDE = (0.2, 0.34)  # eye distances: openings less high than the first show no cavity, higher than the second all of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
 

@@ -65,14 +65,16 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
     assert exemplar.choose(models.mouths(widths=(0.9,), light=(0.5,)), GRAY, opening(DISTANCE, 6), TIGHT).zoom == 1.07
 
 
-def test_teeth_are_as_light_as_the_face():
+def test_teeth_follow_the_light_of_the_face_a_little():
     donor, alpha = exemplar.Donor(models.mouths(), 0, 1.0), opening(16, 8)
     alike = exemplar.place(donor, GRAY, alpha, TIGHT).teeth.gain
-    darker = exemplar.place(donor, GRAY - 0.5, alpha, TIGHT).teeth.gain
+    darker = exemplar.place(donor, GRAY - 0.4, alpha, TIGHT).teeth.gain
     lighter = exemplar.place(donor, GRAY + 0.9, alpha, TIGHT).teeth.gain
+    darkest = exemplar.place(donor, GRAY - 0.9, alpha, TIGHT).teeth.gain
     np.testing.assert_allclose(alike, 1, atol=1e-6)
-    np.testing.assert_allclose(darker, np.sqrt(0.5), rtol=1e-5)
-    np.testing.assert_allclose(lighter, 1.15, rtol=1e-5)  # bounded
+    np.testing.assert_allclose(darker, 0.6**0.25, rtol=1e-5)
+    np.testing.assert_allclose(lighter, 1.9**0.25, rtol=1e-5)
+    np.testing.assert_allclose(darkest, 0.85, rtol=1e-5)  # bounded: teeth are light in dark faces too
     reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).teeth.gain
     assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.9
 

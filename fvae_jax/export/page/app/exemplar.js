@@ -6,12 +6,12 @@ const OPEN = 0.5; // alpha from which a pixel belongs to the opening
 const LEAST = 0.004; // squared eye distances: what is smaller shows no teeth
 const ZOOMS = [1, 1.07, 0.93, 1.14];
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
-const LIGHT = 0.5; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
-const TINT = 0.15;
-const [LEAST_GAIN, LARGEST_GAIN] = [0.6, 1.15];
+const LIGHT = 0.25; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
+const TINT = 0.1;
+const [LEAST_GAIN, LARGEST_GAIN] = [0.85, 1.2];
 const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
-const DARKEST = 0.7; // what is left of the light at that edge
+const DARKEST = 0.85; // what is left of the light at that edge
 const WIDE = [0.2, 0.34]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
