@@ -12,8 +12,8 @@ from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import content, exemplar, latent as latent_lib, overlay, portrait, steps as steps_lib
-from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing import content, exemplar, latent as latent_lib, mouth, overlay, portrait, steps as steps_lib
+from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
@@ -24,6 +24,7 @@ _CLOSE_UP = 0.1
 # Full saturation in pictures of flow, as a share of the distance between the eyes. Relative to the
 # face, and not to the longest vector, so that pictures of two edits or two photos compare.
 _FLOW_MAXIMUM = 0.1
+_FINE_MOUTH = 512  # px: side of the largest crop that the edge of lips is sought in
 _FINEST_TEETH = 1024  # px: side of the largest crop that teeth are taken from
 _TOOTHY = 'smile'  # the expression whose upper lip tells where teeth are, if the model does not say
 
@@ -113,6 +114,9 @@ class EditablePhoto:
         self.photo = photo
         self.faces = tuple(faces)
         self._encoded: dict[int, EncodedFace] = {}
+        # Of faces whose mouth is open: its opening, and the field that closes it.
+        self._openings: dict[int, np.ndarray] = {}
+        self._closing: dict[int, np.ndarray] = {}
 
     def numbers(self, face: int | str | None) -> tuple[int, ...]:
         """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
@@ -144,33 +148,64 @@ class EditablePhoto:
         """A face as the model sees it: its aligned crop, Z(S) and features."""
         if number not in self._encoded:
             crop = align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
-            self._encoded[number] = self.model.encode(crop)
+            face = self.model.with_mouth(self.model.encode(crop))
+            if face.mouth is not None:
+                fine = self._fine_crop(number, _FINE_MOUTH)
+                self._openings[number] = mouth.refine(face.mouth.opening, fine, self.model.frame)
+            if (own := self._inside(number, face)) is not None:
+                face = face._replace(donor=exemplar.own(own, self.model.frame, self.model.size))
+            self._encoded[number] = face
         return self._encoded[number]
 
-    def exemplars_for(self, face: EncodedFace) -> bundle_lib.Exemplars:
-        """The inside of the main face's mouth, for a face of the same person with closed lips.
+    def field(self, number: int, change: Change) -> tuple[portrait.Box, np.ndarray]:
+        """A change's displacement in the photo; see `portrait.photo_displacement` and `mouth.seam`."""
+        model, matrix = self.model, self.matrix(number)
+        box, field = portrait.photo_displacement(change.displacement, matrix, self.photo.pixels.shape)
+        if change.openings is None:
+            return box, field
+        field = self._closed(number, change, box, field)
+        if not (share := change.openings.reopened):
+            return box, field
+        if number not in self._closing:
+            face = self.encoded(number)
+            closing = model.change(face, model.edited_latent(face, CLOSING))
+            _, closing_field = portrait.photo_displacement(closing.displacement, matrix, self.photo.pixels.shape)
+            self._closing[number] = self._closed(number, closing, box, closing_field)
+        _, opening = portrait.photo_displacement(change.openings.displacement, matrix, self.photo.pixels.shape)
+        return box, (1 - np.float32(share)) * field + np.float32(share) * mouth.reopen(self._closing[number], opening)
 
-        Where the mouth is open is told by the network: it decodes this expression for that face.
+    def _closed(self, number: int, change: Change, box: portrait.Box, field: np.ndarray) -> np.ndarray:
+        line = mouth.seam(change.openings, self._openings[number], change.displacement, self.model.frame)
+        return field if line is None else mouth.close(box, field, line, self.matrix(number))
 
-        Args:
-          face: That face.
+    def teeth(self) -> bundle_lib.Exemplars:
+        """The inside of the main face's mouth, for other photos of the same person.
 
         Raises:
           InputError: The model has no content layer, or no teeth are seen.
         """
-        (number,), model, bundle = self.numbers(None), self.model, self.model.bundle
-        content_there = model.change(face, self.encoded(number).latent, anchor=False).content
-        if content_there is None:
+        (number,) = self.numbers(None)
+        if not self.model.bundle.config.model.content:
             raise InputError('this model only moves pixels and shows no teeth; leave them out')
-        matrix = self.matrix(number)
-        side = int(np.clip(model.size / portrait.scale_of(matrix), model.size, _FINEST_TEETH))
-        pixels = self.photo.eight_bit().pixels
-        crop = align.align_crop(pixels, portrait.scale_transform(matrix, side / model.size), side)
-        expression = bundle.exemplars.expression if bundle.exemplars else _TOOTHY
-        found = exemplar.cut(content_there.alpha, crop, model.frame, expression, bundle.exemplars)
+        found = self._inside(number, self.encoded(number))
         if found is None:
             raise InputError(f"photo '{self.photo.source}' shows no open mouth with teeth; take one that does")
         return found
+
+    def _inside(self, number: int, face: EncodedFace) -> bundle_lib.Exemplars | None:
+        """What an open mouth shows, if it is enough for teeth."""
+        frame, others = self.model.frame, self.model.bundle.exemplars
+        if face.mouth is None or not mouth.may_show_teeth(face.mouth.opening, frame):
+            return None
+        expression = others.expression if others else _TOOTHY
+        return exemplar.cut(self._openings[number], self._fine_crop(number, _FINEST_TEETH), frame, expression, others)
+
+    def _fine_crop(self, number: int, finest: int) -> np.ndarray:
+        """The crop of a face as fine as the photo is, or `finest` px a side."""
+        size, matrix = self.model.size, self.matrix(number)
+        side = int(np.clip(size / portrait.scale_of(matrix), size, finest))
+        pixels = self.photo.eight_bit().pixels
+        return align.align_crop(pixels, portrait.scale_transform(matrix, side / size), side)
 
     def latent_of(self, face: int | None = None) -> np.ndarray:
         """Z(S) of a face, (4, 4, C); of the main one by default."""
@@ -257,13 +292,13 @@ class EditedPhoto:
         for n, latent in self._latents.items():
             face = original.encoded(n)
             if edit.teeth is not None:
-                face = model.with_teeth(face, edit.teeth.exemplars_for(face))
-            displacement, new, shading = model.change(face, latent, edit.anchor)
-            fields.append(portrait.photo_displacement(displacement, original.matrix(n), shape))
-            if shading is not None and not edit.pixels_only:
-                shadings.append(portrait.photo_shading(shading, original.matrix(n), shape))
-            if new is not None and not edit.pixels_only:
-                self._layers.append(content.photo_layer(new, original.matrix(n), shape))
+                face = model.with_teeth(face, edit.teeth.teeth())
+            change = model.change(face, latent, edit.anchor)
+            fields.append(original.field(n, change))
+            if change.shading is not None and not edit.pixels_only:
+                shadings.append(portrait.photo_shading(change.shading, original.matrix(n), shape))
+            if change.content is not None and not edit.pixels_only:
+                self._layers.append(content.photo_layer(change.content, original.matrix(n), shape))
         self.box, self.field = _join(fields)
         self._shading = _join(shadings)[1] if shadings else np.zeros(self.field.shape[:2], np.float32)
 

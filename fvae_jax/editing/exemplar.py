@@ -138,6 +138,18 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
     return Donor(exemplars, *min(costs, key=costs.get), lip)
 
 
+def own(exemplars: Exemplars, frame: Frame, size: int) -> Donor:
+    """Teeth of the face itself, which stay where they are.
+
+    Args:
+      exemplars: As `cut` makes them of the face.
+      frame: Where the eyes lie in its crop.
+      size: Side of the crop, px.
+    """
+    ratio = exemplars.eye_distance / (frame.eye_distance * size)
+    return Donor(exemplars, 0, 1.0, tuple(((exemplars.lip[0] + 0.5) / ratio - 0.5).tolist()))
+
+
 def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
     size = len(alpha)
     covered = cv2.warpAffine(

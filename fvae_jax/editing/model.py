@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import exemplar as exemplar_lib, latent as latent_lib
+from fvae_jax.editing import exemplar as exemplar_lib, latent as latent_lib, mouth as mouth_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import frame, image as image_ops, warp
@@ -20,6 +20,8 @@ from fvae_jax.ops import frame, image as image_ops, warp
 # to compile and its entry in the cache has 1.6 times the decoder's bytes: as long and 4 MB with weights of 7 MB (the
 # model that ships), twice as long and 14 MB with 23 MB, six times as long, a warning and 83 MB with 176 MB.
 LARGEST_CONSTANTS = 8 << 20
+# An edit that leaves no mouth open, as seen by the network.
+CLOSING = {latent_lib.NEUTRAL: 1.5}
 
 
 class EncodedFace(NamedTuple):
@@ -33,6 +35,7 @@ class EncodedFace(NamedTuple):
       own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
       donor: Whose teeth it gets; None from a model without exemplars.
+      mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
     """
 
     crop: np.ndarray
@@ -41,6 +44,19 @@ class EncodedFace(NamedTuple):
     mask_features: list[jax.Array]
     own: fvae.Decoded
     donor: exemplar_lib.Donor | None = None
+    mouth: 'OpenMouth | None' = None
+
+
+class OpenMouth(NamedTuple):
+    """What is known of a face whose mouth is open.
+
+    Attributes:
+      closed: The same face with closed lips.
+      opening: How much of a pixel lies between its lips, (size, size) float32 in [0, 1].
+    """
+
+    closed: EncodedFace
+    opening: np.ndarray
 
 
 class Content(NamedTuple):
@@ -65,11 +81,13 @@ class Change(NamedTuple):
       content: What is new; None from a model without that layer.
       shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32; None
         from a model without it.
+      openings: Of an open mouth, for `mouth.seam`; None where it was closed.
     """
 
     displacement: np.ndarray
     content: Content | None
     shading: np.ndarray | None
+    openings: mouth_lib.Openings | None = None
 
 
 class Between(NamedTuple):
@@ -202,8 +220,17 @@ class Model:
         latent = face.latent
         if exemplars.expression in self.expressions:
             latent = self.edited_latent(face, {exemplars.expression: 1.0})
-        opening = self._content(face, self.decode(face, latent), anchor=True).alpha
+        start = face if face.mouth is None else face.mouth.closed
+        opening = self._content(start, self.decode(start, latent), anchor=True).alpha
         return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
+
+    def with_mouth(self, face: EncodedFace) -> EncodedFace:
+        """Finds out whether the mouth of a face is open, and what the face is like with closed lips; see `mouth`."""
+        if not self.bundle.config.model.content or latent_lib.NEUTRAL not in self.expressions:
+            return face
+        closed = self.encode(self.edit(face, CLOSING))
+        opening = self._content(closed, self.decode(closed, face.latent), anchor=True).alpha
+        return face._replace(mouth=OpenMouth(closed, opening)) if mouth_lib.is_open(opening, self.frame) else face
 
     def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
         """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
@@ -252,7 +279,7 @@ class Model:
 
         Anchored, r is r(Z) − r(Z(S)), and alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's
         own latent: what the layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds
-        nothing.
+        nothing. Where the mouth is known to be open, only another opening than its own is new; see `mouth`.
 
         Args:
           face: The face.
@@ -262,22 +289,34 @@ class Model:
         decoded = self.decode(face, latent)
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
         displacement = (decoded.flow - start) * np.float32((self.size - 1) / 2)
-        shading = content = None
+        shading = content = openings = None
         if decoded.shading is not None:
             shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
         if decoded.alpha_logit is not None:
             content = self._content(face, decoded, anchor)
-        return Change(displacement, content, shading)
+        if face.mouth is not None and anchor:
+            openings = self._openings(face.mouth, latent, displacement)
+            placed = self._placed(face, openings.wanted)
+            content = Content(openings.reopened * openings.wanted, decoded.color, placed)
+        return Change(displacement, content, shading, openings)
+
+    def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
+        change = self.change(mouth.closed, latent)
+        another = mouth_lib.another(mouth.opening, change.content.alpha, displacement, self.frame)
+        return mouth_lib.Openings(mouth.opening, change.content.alpha, change.displacement, another)
 
     def _content(self, face: EncodedFace, decoded: fvae.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
         kept = special.log_expit(-decoded.alpha_logit)
         if anchor:
             kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
-        alpha, placed = 1 - np.exp(kept), None
-        if face.donor is not None and anchor:
-            placed = exemplar_lib.place(face.donor, face.crop, alpha, self.frame)
-        return Content(alpha, decoded.color, placed)
+        alpha = 1 - np.exp(kept)
+        return Content(alpha, decoded.color, self._placed(face, alpha) if anchor else None)
+
+    def _placed(self, face: EncodedFace, opening: np.ndarray) -> exemplar_lib.Placed | None:
+        if face.donor is None:
+            return None
+        return exemplar_lib.place(face.donor, face.crop, opening, self.frame)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.
@@ -318,9 +357,10 @@ class Model:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
+        first, second = (face._replace(mouth=None) for face in (first, second))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
-        displacements, contents, shadings = zip(*(self.change(face, latent, anchor) for face in (first, second)))
+        displacements, contents, shadings, _ = zip(*(self.change(face, latent, anchor) for face in (first, second)))
         content, beyond = None, not pixels_only and blend != 'paper'
         if contents[0] is not None and beyond:
             # alpha 1 is no confidence at all: what a photo does not have, the other one may.
@@ -335,7 +375,7 @@ class Model:
         self, face: EncodedFace, strengths: Mapping[str, float], *, anchor: bool = True, **options: Any
     ) -> np.ndarray:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
-        displacement, content, shading = self.change(face, self.edited_latent(face, strengths, **options), anchor)
+        displacement, content, shading, _ = self.change(face, self.edited_latent(face, strengths, **options), anchor)
         warped = image_ops.shade(np.asarray(warp.warp_by_displacement(face.crop, displacement)), shading)
         if content is None:
             return warped

@@ -1,0 +1,137 @@
+"""Open mouths: lips that meet again show no teeth, and another opening starts from closed lips."""
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from editing import models
+
+import fvae_jax
+from fvae_jax.data import align
+from fvae_jax.editing import edit as edit_lib, editor as editor_lib, mouth, portrait
+from fvae_jax.ops.frame import WIDE
+from fvae_jax.photo.photo import Photo
+
+SIZE = 128
+MIDDLE = np.array([63.5, 92.0])
+
+
+def ellipse(half_width, half_height, side=SIZE, middle=MIDDLE):
+    """An opening, (side, side) in [0, 1], given in px of a crop of `SIZE`."""
+    y, x = np.indices((side, side)) / (side / SIZE)
+    far = np.hypot((x - middle[0]) / half_width, (y - middle[1]) / half_height)
+    return np.clip((1 - far) * half_height * side / SIZE + 0.5, 0, 1).astype(np.float32)
+
+
+def narrowing(share):
+    """A displacement that makes what is near the line of the lips `share` less high."""
+    y, x = np.indices((SIZE, SIZE), np.float32)
+    near = np.exp(-(((y - MIDDLE[1]) / 14) ** 2) - ((x - MIDDLE[0]) / 24) ** 2)
+    return np.stack([0 * y, near * (y - MIDDLE[1]) * (1 / (1 - share) - 1)], -1).astype(np.float32)
+
+
+def openings(wanted, reopened=0.0):
+    return mouth.Openings(ellipse(16, 6), wanted, np.zeros((SIZE, SIZE, 2), np.float32), reopened)
+
+
+@pytest.fixture(scope='module')
+def picture():
+    """Lips, teeth and a highlight on the lower lip, (512, 512, 3) uint8, and where the teeth are."""
+    rng = np.random.default_rng(0)
+    lips, teeth = ellipse(22, 13, 512)[..., None], ellipse(17, 5, 512)[..., None]
+    shine = ellipse(2.5, 1.5, 512, MIDDLE + [1, 8.5])[..., None]
+    colors = [np.array(color, np.float64) for color in ((205, 165, 145), (170, 90, 95), (225, 220, 205))]
+    image = (1 - lips) * colors[0] + lips * colors[1]
+    image = (1 - np.maximum(teeth, shine)) * image + np.maximum(teeth, shine) * colors[2]
+    noise = cv2.GaussianBlur(rng.normal(0, 12, image.shape), (0, 0), 1.5)
+    return np.uint8(np.clip(image + noise, 0, 255)), teeth[..., 0] > 0.5
+
+
+def test_the_edge_of_the_lips_is_found_in_the_photo(picture):
+    image, teeth = picture
+    coarse = ellipse(16, 5, middle=MIDDLE + [1, 1.5])  # beside it, by two px of the network's crop
+    before = portrait.enlarge(coarse[..., None], 512)[..., 0] > 0.5
+    found = mouth.refine(coarse, image, WIDE) > 0.5
+    overlap = lambda part: (part & teeth).sum() / (part | teeth).sum()
+    assert overlap(before) < 0.7 and overlap(found) > 0.9
+
+
+@pytest.mark.parametrize('degrees, scale', [(0, 1.0), (25, 3.0)])
+@pytest.mark.parametrize('left', [0.0, 0.4])
+def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(degrees, scale, left):
+    wanted = ellipse(16, 6 * left) if left else np.zeros((SIZE, SIZE), np.float32)
+    displacement, fine = narrowing(0.4), ellipse(16, 6, 512)
+    to_photo = cv2.getRotationMatrix2D((63.5, 63.5), degrees, scale)
+    to_photo[:, 2] += 150 * scale
+    matrix, shape = align.invert(to_photo), (round(420 * scale), round(420 * scale), 3)
+    box, field = portrait.photo_displacement(displacement, matrix, shape)
+    line = mouth.seam(openings(wanted), fine, displacement, WIDE)
+    closed = mouth.close(box, field, line, matrix)
+
+    carry = lambda values: portrait.photo_map(values, matrix, shape)[1]
+    inside, may_show = carry(fine[::4, ::4]), carry(wanted)
+    y, x = np.indices(inside.shape, np.float32)
+    shows = lambda moves: cv2.remap(inside, x + moves[..., 0], y + moves[..., 1], cv2.INTER_LINEAR) > 0.6
+    wrong = lambda moves: np.count_nonzero(shows(moves) & (may_show < 0.4)) / np.count_nonzero(inside > 0.5)
+    assert wrong(field) > 0.1 and wrong(closed) < 0.01
+    # What may show does, and nothing moves that is far away.
+    kept = may_show > 0.95
+    np.testing.assert_array_equal(closed[kept], field[kept])
+    away = carry(ellipse(60, 40)) == 0
+    assert away.any()
+    np.testing.assert_array_equal(closed[away], field[away])
+
+
+def test_a_mouth_that_stays_as_it_is_is_left_alone():
+    still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
+    assert mouth.seam(openings(own), ellipse(16, 6.5, 512), still, WIDE) is None
+    assert mouth.another(own, own, still, WIDE) == 0
+
+
+def test_an_opening_elsewhere_or_much_larger_is_another_one():
+    still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
+    assert mouth.another(own, ellipse(16, 14), still, WIDE) == 1
+    assert mouth.another(own, ellipse(8, 8, middle=MIDDLE + [0, 9]), still, WIDE) == 1
+    assert mouth.another(own, ellipse(14, 4), still, WIDE) == 0  # less of the same
+    assert mouth.another(own, ellipse(1, 1, middle=MIDDLE + [0, 20]), still, WIDE) == 0  # too little to be an opening
+
+
+def test_closing_and_opening_are_two_warps_in_one():
+    image = np.ascontiguousarray(skimage.data.astronaut()[:256, 100:356]).astype(np.float32)
+    y, x = np.indices((256, 256), np.float32)
+    closing = np.stack([3 * np.sin(y / 30), 2 * np.cos(x / 25)], -1)
+    opening = np.stack([2 * np.cos(y / 22), 4 * np.sin(x / 35)], -1)
+    warp = lambda pixels, field: cv2.remap(pixels, x + field[..., 0], y + field[..., 1], cv2.INTER_CUBIC)
+    both = warp(warp(image, closing), opening)[8:-8, 8:-8]
+    once = warp(image, mouth.reopen(closing, opening))[8:-8, 8:-8]
+    assert np.abs(once - both).mean() < 1.0 < np.abs(once - image[8:-8, 8:-8]).mean()
+
+
+@pytest.fixture(scope='module')
+def smiling():
+    pixels = skimage.data.astronaut()
+    return edit_lib.EditablePhoto(fvae_jax.load(), Photo(pixels), align.detect_faces(pixels))
+
+
+def test_a_toothy_smile_ends_with_lips_that_touch(smiling):
+    """Teeth are the pale pixels of the mouth: there are many, and none with `neutral` 1."""
+
+    def teeth(pixels):
+        crop = align.align_crop(pixels, portrait.scale_transform(smiling.matrix(1), 4), 512)[310:440, 180:330]
+        light, red, yellow = np.moveaxis(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB).astype(int), -1, 0)
+        return np.count_nonzero((light > 190) & (red < 133) & (yellow < 142))
+
+    before = teeth(smiling.photo.pixels)
+    counts = [teeth(smiling.edit(neutral=strength).photo.pixels) for strength in (0.5, 1.0)]
+    assert before > 500 and before > 2 * counts[0] and counts[1] < 0.05 * before
+
+
+def test_an_open_mouth_is_the_photo_at_strength_0(smiling):
+    assert smiling.encoded(1).mouth is not None
+    np.testing.assert_array_equal(smiling.edit(scream=0.0, neutral=0.0).photo.pixels, smiling.photo.pixels)
+
+
+def test_a_model_without_content_looks_at_no_mouth():
+    model = editor_lib.Editor(models.random_bundle())
+    face = model.encode(np.zeros((64, 64, 3), np.uint8))
+    assert model.with_mouth(face) is face
