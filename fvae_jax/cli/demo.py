@@ -23,10 +23,10 @@ def run(argv: Sequence[str]) -> None:
     page, _held = demo.folder(args.model)
     with demo.listen(page, args.port) as server:
         address = f'http://{demo.ADDRESS}:{server.server_port}/'
-        print(f'{address}  (Ctrl-C stops it)', flush=True)
-        if not args.no_open:
-            webbrowser.open(address)
         try:
+            print(f'{address}  (Ctrl-C stops it)', flush=True)
+            if not args.no_open:
+                webbrowser.open(address)
             server.serve_forever()
         except KeyboardInterrupt:
             print()

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import http.server
 import pathlib
+import socketserver
 import sys
 from typing import Any
 
@@ -60,7 +61,12 @@ def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """A server that does not mind when a browser goes away in the middle of a file."""
+    """A server that asks nobody for its name, and does not mind when a browser goes away in the middle of a file."""
+
+    def server_bind(self) -> None:
+        # That of HTTPServer looks up a name for the address, which may go to a name server.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):
