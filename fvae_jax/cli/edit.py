@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tqdm import tqdm
+
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.cli import arguments
 from fvae_jax.errors import InputError
@@ -46,8 +48,6 @@ def run(argv: Sequence[str]) -> int:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
 
-    from tqdm import tqdm
-
     failures = 0
     for job in tqdm(jobs, unit='photo', disable=None):
         try:
@@ -79,7 +79,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)
     parser.add_anchor(group)
-    words = 'which face, as `fvae info PHOTO` numbers them (the main one)'
+    words = 'which face, from the widest, 1, on, as `fvae info PHOTO` numbers them (1)'
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
@@ -189,6 +189,8 @@ def _edit(
     """Edits a photo and writes all that is asked for."""
     opened = editor.open(job.photo)
     edited = opened.edit(strengths, **asked)
+    for doubt in opened.doubts(args.face):
+        tqdm.write(f'warning: {doubt}', file=sys.stderr)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
     if args.steps is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib, cache
+from fvae_jax.data import detect
 from fvae_jax.errors import InputError
 from fvae_jax.export import folder as folder_lib
 
@@ -100,7 +101,7 @@ def _key(model: pathlib.Path) -> str:
     """Changes with the model, the version and the page."""
     digest = hashlib.sha256(fvae_jax.__version__.encode())
     files = sorted(path for path in _PAGE.rglob('*') if path.is_file() and '__pycache__' not in path.parts)
-    for path in (model, *files):
+    for path in (model, detect.MODEL, *files):
         digest.update(f'\n{path.name}\n'.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
