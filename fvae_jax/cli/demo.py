@@ -1,6 +1,7 @@
 """`fvae demo`: the page that edits photos, in the browser of this computer."""
 
 import argparse
+import signal
 import webbrowser
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument('--no-open', action='store_true', help='only say the address')
     args = parser.parse(argv)
     page, _held = demo.folder(args.model)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the end that is meant
     with demo.listen(page, args.port) as server:
         address = f'http://{demo.ADDRESS}:{server.server_port}/'
         try:

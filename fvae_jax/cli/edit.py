@@ -12,13 +12,16 @@ from tqdm import tqdm
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.cli import arguments
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, meant
 from fvae_jax.photo import output, write
 
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
   fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
-  fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
+  fvae edit album --from smile --to neutral --out-dir calm"""
+
+# Of the files in a folder that are edited.
+_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.avif', '.heic', '.heif'}
 
 
 class _Job(NamedTuple):
@@ -32,6 +35,7 @@ def run(argv: Sequence[str]) -> int:
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))
     args = parser.parse(argv)
+    args.photos = [photo for path in args.photos for photo in _photos(path)]
     strengths = _strengths(args, parser)
     jobs = _jobs(args, _kinds(args, bundle))
     if len(jobs) == 1:
@@ -66,7 +70,9 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     words = 'Changes the expression of a face, at the resolution of the photo.'
     parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
-    parser.add_argument('photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF', **path)
+    parser.add_argument(
+        'photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF, or a folder of them', **path
+    )
     group = parser.add_expressions()
     add = group.add_argument
     add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
@@ -101,12 +107,23 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     return parser
 
 
+def _photos(path: pathlib.Path) -> list[pathlib.Path]:
+    """The photo, or those of a folder, by name."""
+    if not os.path.isdir(path):
+        return [path]
+    names = (child for child in sorted(path.iterdir()) if not child.name.startswith('.'))
+    found = [child for child in names if child.suffix.lower() in _SUFFIXES and child.is_file()]
+    if not found:
+        raise InputError(f"folder '{path}' holds no photos ({', '.join(sorted(_SUFFIXES))})")
+    return found
+
+
 def _strengths(args: argparse.Namespace, parser: arguments.Parser) -> dict[str, float]:
     """The strengths by expression, --to among them."""
     known = parser.expressions
     for name in (args.source, args.to):
         if name is not None and name not in known:
-            raise InputError(f'unknown expression {name!r}; this model has {", ".join(known)}')
+            raise InputError(f'unknown expression {name!r}{meant(name, known)}; this model has {", ".join(known)}')
     strengths = parser.strengths(args)
     if args.to is not None:
         strengths.setdefault(args.to, 1.0)

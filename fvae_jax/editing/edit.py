@@ -76,8 +76,7 @@ class Edit:
         Raises:
           InputError: An expression is unknown or a strength is not finite.
         """
-        if not np.isfinite(self.strength):
-            raise InputError(f'strength is {self.strength}; it must be a finite number')
+        latent_lib.check_strength('strength', self.strength)
         strengths = {name: self.strength * value for name, value in self.strengths.items()}
         edited = model.edited_latent(face, strengths, source=self.source)
         if self.like is None:
