@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       InputError: The command cannot be carried out.
     """
-    if completion.asked():
+    if completion.ASKED:
         argv = completion.asked_of({name: _OWN.get(name, ()) for name in COMMANDS})
     command, *rest = argv or ['']
     if command in COMMANDS:

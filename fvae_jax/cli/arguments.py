@@ -83,7 +83,7 @@ class Parser(argparse.ArgumentParser):
         """
         if self._asked:
             self._finish_expressions()
-        if completion.asked():
+        if completion.ASKED:
             completion.answer(self)
         argv = _plain(argv)
         # Before argparse tells that something is missing, which may be what was misspelled.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from fvae_jax.errors import InputError
 
+ASKED = '_ARGCOMPLETE' in os.environ  # a shell asks how a line may go on
 SHELLS = {
     'bash': 'add to ~/.bashrc:  eval "$(fvae completion bash)"',
     'zsh': 'add to ~/.zshrc, after compinit:  eval "$(fvae completion zsh)"',
@@ -33,11 +34,6 @@ def run(argv: Sequence[str]) -> None:
     import argcomplete
 
     print(argcomplete.shellcode(['fvae'], shell=argv[0]))
-
-
-def asked() -> bool:
-    """Whether a shell asks how a line may go on."""
-    return '_ARGCOMPLETE' in os.environ
 
 
 def asked_of(commands: Mapping[str, Sequence[str]]) -> list[str]:

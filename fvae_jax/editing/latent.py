@@ -19,7 +19,7 @@ NEUTRAL = 'neutral'
 BLENDS = ('logit', 'softmax', 'paper')
 # Weaker examples of an expression are no examples of what the word means.
 FULL_STRENGTH = 0.8
-STRONGEST = 20  # beyond it faces are torn, and far beyond numbers overflow
+STRONGEST = 50  # beyond it faces are torn, and far beyond numbers overflow
 
 
 def statistics(

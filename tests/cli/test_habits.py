@@ -40,10 +40,10 @@ def start(*arguments, cwd, **more):
         ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame; did you mean --frames?'),
         ('edti @me.png', "unknown command 'edti'; did you mean edit?; use fvae edit"),
         (edit('-o o.png --smile 1 --out o.png'), 'unknown argument -o; for a file of this name put -- before it'),
-        (edit('--smile 1e9 --out o.png'), 'strength of smile is 1e+09; give at most 20: 1 is as most people show it'),
-        (edit('--neutral 1e300 --out o.png'), 'strength of neutral is 1e+300; give at most 20'),
-        (edit('--smile 2 --strength 30 --out o.png'), 'strength is 30; give at most 20'),
-        (edit('--smile 2 --strength 11 --out o.png'), 'strength of smile is 22; give at most 20'),
+        (edit('--smile 1e9 --out o.png'), 'strength of smile is 1e+09; give at most 50: 1 is as most people show it'),
+        (edit('--neutral 1e300 --out o.png'), 'strength of neutral is 1e+300; give at most 50'),
+        (edit('--smile 2 --strength 60 --out o.png'), 'strength is 60; give at most 50'),
+        (edit('--smile 2 --strength 26 --out o.png'), 'strength of smile is 52; give at most 50'),
     ],
 )
 def test_slips(run, tmp_path, line, words):
