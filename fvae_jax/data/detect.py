@@ -31,6 +31,7 @@ _AGAIN_FRAME = Frame(0.375, 0.453)
 _AGAIN_LEAST = 0.7
 _SURE = 0.9
 _FARTHEST = 0.125  # of that square, from where the eyes should be: another face
+_FINEST = 8  # times; a face of thousands of pixels is found in a part of them as well
 _SAME = 0.7  # of the larger distance between the eyes: one face, found twice
 
 
@@ -108,7 +109,6 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
         return None
     turn = complex(*(goal_right - goal_left)) / span
     linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    # A patch of the photo first: where it is reduced, OpenCV would read single pixels.
     upright = _reduced_warp(image, np.column_stack([linear, goal_left - linear @ left]), abs(turn))
     middle = (goal_left + goal_right) / 2
     best = None
@@ -128,8 +128,8 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
 
 
 def _reduced_warp(image: np.ndarray, matrix: np.ndarray, scale: float) -> np.ndarray:
-    """The square of 320 px that a similarity makes of a photo, black outside of it."""
-    finer = max(1, round(1 / scale))
+    """The square of 320 px that a similarity makes of a photo, black outside of it, averaged where it reduces."""
+    finer = min(max(1, round(1 / scale)), _FINEST)
     fine = finer * matrix
     fine[:, 2] += (finer - 1) / 2
     side = finer * _AGAIN_SIDE

@@ -87,6 +87,7 @@ def test_photo_commands(guarded, things, tmp_path):
         'interpolate me.png me.jpg --model model.safetensors --frames 2 --out morph.mp4',
         'info',
         'info me.png',
+        'completion bash',
         'figure7 me.png --smile 1 --model model.safetensors --side 128 --out figure7.png',
         'export model.safetensors --to onnx --out onnx',
         'export model.safetensors --to stablehlo --out stablehlo',
