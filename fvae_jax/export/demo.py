@@ -26,7 +26,7 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
       model: A model file; None for the built-in one.
 
     Raises:
-      InputError: The file is missing or no model, or what exports it is not installed.
+      InputError: The file is missing or no model, what exports it is not installed, or the cache cannot be written.
     """
     path = model or bundle_lib.built_in()
     bundle = bundle_lib.load(path)
@@ -34,7 +34,13 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
     made = pages / _key(path)
     if not made.is_dir():
         folder_lib.check_installed('web', 'fvae demo')
-        pages.mkdir(parents=True, exist_ok=True)
+        try:
+            pages.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"the page cannot be kept in '{pages}' ({error.strerror}); name another folder by FVAE_CACHE=DIR, or "
+                'make a page anywhere with fvae export --to web --out DIR'
+            ) from error
         print('making the page …', flush=True)
         folder_lib.write(bundle, 'web', made, with_card=model is None)
     held = cache.Hold(made)
