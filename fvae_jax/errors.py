@@ -1,11 +1,19 @@
 """The exceptions that commands show to people, each with its exit status."""
 
+import difflib
 import errno
+from collections.abc import Iterable
 
 
 def printable(text: str) -> str:
     """One line without codes that a terminal would obey: line breaks become spaces, others are written as in Python."""
     return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in ' '.join(text.splitlines()))
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """What a misspelled word may have been, as the end of a message: '; did you mean smile?', or nothing."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f'; did you mean {close[0]}?' if close else ''
 
 
 class InputError(ValueError):

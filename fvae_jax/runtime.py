@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import errno
+import glob
+import io
 import logging
 import os
 import signal
@@ -16,6 +18,18 @@ from fvae_jax.errors import DiskFull, Diverged, InputError, OutOfMemory, Stopped
 
 # Parameters of glibc's mallopt, as <malloc.h> numbers them.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+
+
+# What `pip install fvae-jax` leaves out, by the extra that brings it.
+EXTRAS = {
+    **dict.fromkeys(('array_record', 'grain', 'matplotlib', 'tensorboardX', 'tensorflow_datasets'), 'train'),
+    **dict.fromkeys(('flatbuffers', 'onnx', 'onnxruntime'), 'export'),
+}
+
+
+def installs(extra: str) -> str:
+    """What people type to install an extra, as the end of a message."""
+    return f"install what is missing: pip install 'fvae-jax[{extra}]' (in a checkout '.[{extra}]')"
 
 
 def keep_memory() -> None:
@@ -40,9 +54,16 @@ def prepare() -> None:
     if not jax.config.jax_compilation_cache_dir:
         # JAX's own limit needs another package, makes processes wait for one another, and fails on a cache without one.
         programs = cache.folder() / 'xla'
+        least = 0.0
+        try:
+            programs.mkdir(parents=True, exist_ok=True)
+            if not os.access(programs, os.W_OK | os.X_OK):
+                least = sys.float_info.max  # what is there is read; JAX would warn of each program that it cannot write
+        except OSError:
+            return
         cache.trim(programs.glob('*-cache'), cache.limit() // 10)
         jax.config.update('jax_compilation_cache_dir', str(programs))
-        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', least)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -80,6 +101,40 @@ def stop_on_signals() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def end_on_signals(clean_up: Callable[[], None]) -> None:
+    """Makes SIGTERM and Ctrl-C end a command at once, with nothing half-written left.
+
+    As in `stop_on_signals` nothing is unwound: JAX's callbacks may swallow the exception that Ctrl-C would be.
+
+    Args:
+      clean_up: Takes back what is being written.
+    """
+
+    def end(number: int, frame):
+        for number_ in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number_, signal.SIG_IGN)
+        for child in _children():  # ffmpeg would go on to write
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        clean_up()
+        words = 'interrupted' if number == signal.SIGINT else f'stopped by {signal.Signals(number).name}'
+        os.write(2, f'\nerror: {words}\n'.encode())
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's jobs in the background ignore Ctrl-C
+            signal.signal(number, end)
+
+
+def _children() -> list[int]:
+    """The processes that this one has started."""
+    found = []
+    for path in glob.glob('/proc/self/task/*/children'):
+        with contextlib.suppress(OSError), open(path, encoding='ascii') as file:
+            found += map(int, file.read().split())
+    return found
 
 
 # The thread of the command that this process runs; None where the package is used as a library.
@@ -135,6 +190,10 @@ def exit_on_error(work: Callable[[], None]) -> None:
     Exit status: 2 for bad input, 75 when a signal stopped a run that can go on, 1 for a full disk, too
     little memory or a training that diverged; other exceptions are bugs and keep their traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files, and what is told, may hold signs that the terminal's encoding lacks.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
     try:
         with owned_process():
             work()
@@ -148,7 +207,16 @@ def exit_on_error(work: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
-        _die(f'{error.strerror}: {error.filename or "the disk"}; free some space and run the same command again', 1)
+        what = error.filename or 'the disk'
+        remedy = 'free some space and run the same command again'
+        if error.errno == errno.EROFS:
+            remedy = 'name a place that can be written; for what is kept for the next time, by FVAE_CACHE=DIR'
+        _die(f'{error.strerror}: {what}; {remedy}', 1)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or '').partition('.')[0])
+        if extra is None:
+            raise
+        _die(f'this needs {error.name}, which is not installed; {installs(extra)}', InputError.exit_status)
     except MemoryError as error:
         _die(f'out of memory ({error or "the machine has no more"})', OutOfMemory.exit_status)
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the source archive and, from it, the wheel; installs the wheel into an environment of its own and runs the quick
-# tests of the archive, from another folder and with no sources of the package beside them: bash launch/check_wheel.sh
+# Builds the source archive and, from it, the wheel; installs the wheel into an environment of its own, edits a photo there,
+# adds the extras and runs the quick tests of the archive, from another folder and with no sources of the package beside
+# them: bash launch/check_wheel.sh
 # PYTHON chooses the interpreter; it needs the package `build`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,15 +19,33 @@ missing = [name for name in ("tests/conftest.py", "configs/faces.py", "launch/co
                              "README.md", "WORKSPACE.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", ".ci/run")
            if not list(pathlib.Path(sources).glob(name))]
 names = zipfile.ZipFile(wheel).namelist()
-missing += [pattern for pattern in ("assets/faces.safetensors", "assets/MODEL_CARD.md", "py.typed", "evaluation/report/*.html",
+missing += [pattern for pattern in ("assets/faces.safetensors", "assets/MODEL_CARD.md", "assets/yunet.onnx", "assets/LICENSE-yunet.txt", "py.typed", "evaluation/report/*.html",
                                     "evaluation/study/*.js", "export/page/index.html", "export/page/vendor/ort*.wasm.gz") if not fnmatch.filter(names, "fvae_jax/" + pattern)]
 outside = [name for name in names if not name.startswith(("fvae_jax/", "fvae_jax-"))]
 sys.exit(f"missing: {missing}, in the wheel by mistake: {outside}" if missing or outside else 0)
 ' "$folder/sources" "$folder"/dist/*.whl
 
 "$python" -m venv "$folder/venv"
-"$folder/venv/bin/python" -m pip install --quiet --constraint launch/constraints.txt "$(echo "$folder"/dist/*.whl)[test]"
+install() { "$folder/venv/bin/python" -m pip install --quiet --constraint launch/constraints.txt "$1"; }
+megabytes() { du -sm "$folder/venv" | cut -f1; }
+photo=$PWD/docs/composite_face.jpg
+
+# Who edits gets no more than that takes, and is told what the rest takes.
+install "$(echo "$folder"/dist/*.whl)"
 "$folder/venv/bin/python" -m pip check
+(
+  cd "$folder"
+  unset PYTHONPATH
+  venv/bin/fvae edit "$photo" --smile 1 --steps 2 --show-flow --show-mask --out steps.png
+  venv/bin/fvae interpolate "$photo" "$photo" --frames 2 --out film.mp4
+  told=$(venv/bin/fvae figure7 "$photo" --smile 1 --out figure7.png 2>&1) && exit 1
+  case $told in *"fvae-jax[train]"*) ;; *) echo "$told" >&2; exit 1 ;; esac
+)
+echo "plain: $(megabytes) MB, $("$folder/venv/bin/python" -m pip list 2>/dev/null | tail -n +3 | wc -l) packages"
+
+install "$(echo "$folder"/dist/*.whl)[test]"
+"$folder/venv/bin/python" -m pip check
+echo "with all extras for tests: $(megabytes) MB"
 export JAX_COMPILATION_CACHE_DIR="${JAX_COMPILATION_CACHE_DIR:-$PWD/.cache/xla}"
 # test_repository.py, test_api.py and test_api_reference.py look at the sources themselves.
 rm -rf "$folder/sources/fvae_jax" "$folder/sources/fvae_jax.egg-info"

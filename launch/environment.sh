@@ -34,7 +34,7 @@ environment() {
   stamp=.venv/.installed$extra-$(cat setup.cfg pyproject.toml launch/constraints.txt | cksum | cut -d' ' -f1)
   if [ ! -e "$stamp" ]; then
     .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || make_venv .venv || return 1
-    echo "installing fvae_jax${extra:+[$extra]} into .venv (about 1.9 GB, a minute or two)"
+    echo "installing fvae_jax${extra:+[$extra]} into .venv (about 2 GB, a minute or two)"
     .venv/bin/python -m pip install --quiet --constraint launch/constraints.txt --editable ".${extra:+[$extra]}"
     rm -f .venv/.installed"$extra"-*
     touch "$stamp"

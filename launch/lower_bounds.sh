@@ -8,7 +8,7 @@ python=${PYTHON:-python3.11}
 stamp=.venv-lower/.installed-$(cat setup.cfg pyproject.toml launch/lower-bounds.txt | cksum | cut -d' ' -f1)
 if [ ! -e "$stamp" ]; then
   [ -x .venv-lower/bin/python ] || "$python" -m venv .venv-lower
-  echo "installing fvae_jax[test] into .venv-lower (about 1.9 GB, a minute or two)"
+  echo "installing fvae_jax[test] into .venv-lower (about 2 GB, a minute or two)"
   .venv-lower/bin/python -m pip install --quiet --constraint launch/lower-bounds.txt --editable '.[test]'
   rm -f .venv-lower/.installed-*
   touch "$stamp"

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/environment.sh
-environment demo
+environment demo,train
 
 python -m fvae_jax.main --config=configs/synthetic.py --workdir=runs/quickstart "$@"
 

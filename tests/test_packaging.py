@@ -1,9 +1,11 @@
 """What makes a package of the sources: the citation, the lowest versions, wheel and source archive."""
 
 import configparser
+import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +13,8 @@ import pytest
 import yaml
 
 import fvae_jax
+from configs import synthetic
+from fvae_jax import runtime
 from launch import lower_bounds
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -47,6 +51,56 @@ def test_the_tested_versions_are_within_the_bounds():
     for line in lower_bounds.FILE.read_text().split():
         name, lowest = line.split('==')
         assert _numbers(pinned[_canonical(name)]) >= _numbers(lowest), name
+
+
+def _without_extras(*lines, cwd):
+    """Runs commands, one after the other, as where no extra is installed."""
+    code = (
+        'import json, sys\nfrom fvae_jax import cli, runtime\nsys.modules.update(dict.fromkeys(runtime.EXTRAS))\n'
+        'for line in json.loads(sys.argv[1]): runtime.exit_on_error(lambda: cli.main(line.split()))'
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, '-c', code, json.dumps(lines)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_photos_are_edited_without_extras(tmp_path):
+    shutil.copy(ROOT / 'docs' / 'composite_face.jpg', tmp_path / 'me.jpg')
+    found = _without_extras(
+        'edit me.jpg --smile 1 --steps 2 --show-flow --show-mask --out steps.png',
+        'interpolate me.jpg me.jpg --frames 2 --out film.mp4',
+        'info me.jpg',
+        'info',
+        cwd=tmp_path,
+    )
+    assert (found.returncode, found.stderr) == (0, '')
+    assert {path.name for path in tmp_path.iterdir()} >= {'steps.png', 'steps_flow.png', 'film.mp4'}
+
+
+@pytest.mark.parametrize(
+    'line, extra',
+    [
+        ('figure7 me.jpg --smile 1 --out figure7.png', 'train'),
+        ('report run', 'train'),
+        ('export --to onnx --out onnx', 'export'),
+        ('export --to stablehlo --out stablehlo', 'export'),
+    ],
+)
+def test_what_needs_an_extra_says_which(tmp_path, line, extra):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'config.json').write_text(synthetic.get_config('tiny').to_json())
+    found = _without_extras(line, cwd=tmp_path)
+    (told,) = found.stderr.splitlines()
+    assert found.returncode == 2 and told.endswith(f"pip install 'fvae-jax[{extra}]' (in a checkout '.[{extra}]')")
+
+
+def test_what_editing_does_without_is_what_the_extras_bring():
+    setup = configparser.ConfigParser()
+    setup.read_string(SETUP)
+    own = setup['options']['install_requires'].replace('-', '_')
+    extras = setup['options.extras_require']
+    for module, extra in runtime.EXTRAS.items():
+        assert f'\n{module}>' in extras[extra].replace('-', '_') and f'\n{module}>' not in own
 
 
 @pytest.mark.slow

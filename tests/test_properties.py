@@ -156,7 +156,7 @@ def test_weights_of_a_frame_sum_to_one(seed, t, blend, scale):
 
 
 @properties
-@hypothesis.given(seeds, st.floats(-1e3, 1e3), st.floats(0, 1))
+@hypothesis.given(seeds, st.floats(-latent.STRONGEST, latent.STRONGEST), st.floats(0, 1))
 def test_the_ends_of_a_path_are_exact_and_strengths_are_linear(seed, strength, t):
     first, second = random_image(seed, 4, 4, 3), random_image(seed + 1, 4, 4, 3)
     np.testing.assert_array_equal(latent.interpolate(first, second, 0), first)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import fvae_jax
 from fvae_jax import cache, runtime
-from fvae_jax.errors import InputError
+from fvae_jax.cli import completion
+from fvae_jax.errors import InputError, meant
+from fvae_jax.photo import output
 
 # Each is the module of that name here, whose `run` takes what follows the command and returns the exit status, None
 # for 0.
@@ -24,7 +26,10 @@ COMMANDS = {
     'doctor': 'is a training run whole, and what would a restart do',
     'export': 'the model for other programs, or as a web page',
     'demo': 'that page, in your browser',
+    'completion': 'commands and options completed by the shell',
 }
+
+_OWN = {'study': ('build', 'score'), 'completion': completion.SHELLS}
 
 _HELP = f"""usage: fvae COMMAND ...
 
@@ -52,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       InputError: The command cannot be carried out.
     """
+    if completion.ASKED:
+        argv = completion.asked_of({name: _OWN.get(name, ()) for name in COMMANDS})
     command, *rest = argv or ['']
     if command in COMMANDS:
         return importlib.import_module(f'fvae_jax.cli.{command}').run(rest) or 0
@@ -60,12 +67,13 @@ def main(argv: Sequence[str]) -> int:
     elif command == '--version':
         print(f'fvae_jax {fvae_jax.__version__}')
     else:
-        what = f'unknown command {command!r}' if command else 'no command'
+        what = f'unknown command {command!r}{meant(command, COMMANDS)}' if command else 'no command'
         *others, last = COMMANDS
         raise InputError(f'{what}; use fvae {", ".join(others)} or {last} (see fvae --help)')
     return 0
 
 
 def run() -> None:
-    """The entry point: errors of the user become one line and exit status 2."""
+    """The entry point: errors of the user become one line and exit status 2; a signal leaves nothing half-written."""
+    runtime.end_on_signals(output.abandon)
     runtime.exit_on_error(lambda: sys.exit(main(sys.argv[1:])))

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import math
+import os
 import pathlib
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 import ml_collections
 
 from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
-from fvae_jax.errors import InputError
+from fvae_jax.cli import completion
+from fvae_jax.errors import InputError, meant
 
 if TYPE_CHECKING:
     from fvae_jax.editing.editor import Editor
@@ -81,14 +83,22 @@ class Parser(argparse.ArgumentParser):
         """
         if self._asked:
             self._finish_expressions()
+        if completion.ASKED:
+            completion.answer(self)
+        argv = _plain(argv)
+        # Before argparse tells that something is missing, which may be what was misspelled.
+        unknown = [word.split('=')[0] for word in argv if word.startswith('--')]
+        if unknown := [word for word in unknown if word not in self._option_string_actions]:
+            guess = meant(unknown[0], self._option_string_actions)
+            if self.expressions:
+                raise InputError(
+                    f'unknown expression or option {unknown[0]}{guess}; this model has {self.expression_options()}'
+                )
+            self.error(f'unknown argument {unknown[0]}{guess}')
         args, rest = self.parse_known_intermixed_args(argv)
-        unknown = next((word for word in rest if word.startswith('--')), None)
-        if unknown and self.expressions:
-            raise InputError(
-                f'unknown expression or option {unknown.split("=")[0]}; this model has {self.expression_options()}'
-            )
         if rest:
-            self.error(f'unknown argument {unknown or rest[0]}')
+            dash = '; for a file of this name put -- before it' * rest[0].startswith('-')
+            self.error(f'unknown argument {rest[0]}{dash}')
         return args
 
     def _finish_expressions(self) -> None:
@@ -181,6 +191,15 @@ def count(text: str) -> int:
 def face(text: str) -> int | str:
     """The number of a face, or 'all'."""
     return text if text == 'all' else count(text)
+
+
+def _plain(argv: Sequence[str]) -> list[str]:
+    """Arguments without `--`: what follows it are names, of files too, that may begin with a dash."""
+    if '--' not in argv:
+        return list(argv)
+    at = list(argv).index('--')
+    # In front, where no option that takes several values takes them.
+    return [os.path.join(os.curdir, word) if word.startswith('-') else word for word in argv[at + 1 :]] + [*argv[:at]]
 
 
 def _destination(expression: str) -> str:

@@ -1,6 +1,7 @@
 """`fvae demo`: the page that edits photos, in the browser of this computer."""
 
 import argparse
+import signal
 import webbrowser
 from collections.abc import Sequence
 
@@ -21,12 +22,13 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument('--no-open', action='store_true', help='only say the address')
     args = parser.parse(argv)
     page, _held = demo.folder(args.model)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the end that is meant
     with demo.listen(page, args.port) as server:
         address = f'http://{demo.ADDRESS}:{server.server_port}/'
-        print(f'{address}  (Ctrl-C stops it)', flush=True)
-        if not args.no_open:
-            webbrowser.open(address)
         try:
+            print(f'{address}  (Ctrl-C stops it)', flush=True)
+            if not args.no_open:
+                webbrowser.open(address)
             server.serve_forever()
         except KeyboardInterrupt:
             print()

@@ -8,15 +8,20 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tqdm import tqdm
+
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.cli import arguments
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, meant
 from fvae_jax.photo import output, write
 
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
   fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
-  fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
+  fvae edit album --from smile --to neutral --out-dir calm"""
+
+# Of the files in a folder that are edited.
+_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.avif', '.heic', '.heif'}
 
 
 class _Job(NamedTuple):
@@ -30,6 +35,7 @@ def run(argv: Sequence[str]) -> int:
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))
     args = parser.parse(argv)
+    args.photos = [photo for path in args.photos for photo in _photos(path)]
     strengths = _strengths(args, parser)
     jobs = _jobs(args, _kinds(args, bundle))
     if len(jobs) == 1:
@@ -45,8 +51,6 @@ def run(argv: Sequence[str]) -> int:
     if len(jobs) == 1:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
-
-    from tqdm import tqdm
 
     failures = 0
     for job in tqdm(jobs, unit='photo', disable=None):
@@ -66,7 +70,9 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     words = 'Changes the expression of a face, at the resolution of the photo.'
     parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
-    parser.add_argument('photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF', **path)
+    parser.add_argument(
+        'photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF, or a folder of them', **path
+    )
     group = parser.add_expressions()
     add = group.add_argument
     add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
@@ -79,7 +85,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)
     parser.add_anchor(group)
-    words = 'which face, as `fvae info PHOTO` numbers them (the main one)'
+    words = 'which face, from the widest, 1, on, as `fvae info PHOTO` numbers them (1)'
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
@@ -101,12 +107,23 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     return parser
 
 
+def _photos(path: pathlib.Path) -> list[pathlib.Path]:
+    """The photo, or those of a folder, by name."""
+    if not os.path.isdir(path):
+        return [path]
+    names = (child for child in sorted(path.iterdir()) if not child.name.startswith('.'))
+    found = [child for child in names if child.suffix.lower() in _SUFFIXES and child.is_file()]
+    if not found:
+        raise InputError(f"folder '{path}' holds no photos ({', '.join(sorted(_SUFFIXES))})")
+    return found
+
+
 def _strengths(args: argparse.Namespace, parser: arguments.Parser) -> dict[str, float]:
     """The strengths by expression, --to among them."""
     known = parser.expressions
     for name in (args.source, args.to):
         if name is not None and name not in known:
-            raise InputError(f'unknown expression {name!r}; this model has {", ".join(known)}')
+            raise InputError(f'unknown expression {name!r}{meant(name, known)}; this model has {", ".join(known)}')
     strengths = parser.strengths(args)
     if args.to is not None:
         strengths.setdefault(args.to, 1.0)
@@ -189,6 +206,8 @@ def _edit(
     """Edits a photo and writes all that is asked for."""
     opened = editor.open(job.photo)
     edited = opened.edit(strengths, **asked)
+    for doubt in opened.doubts(args.face):
+        tqdm.write(f'warning: {doubt}', file=sys.stderr)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
     if args.steps is None:

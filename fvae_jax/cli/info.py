@@ -65,25 +65,29 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
 
 
 def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
-    """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
+    """Returns a line for each fact of a photo and each of its faces, the widest first, numbered as `--face` wants."""
     width, height = photo.size
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
     extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
     kinds += [name for name, value in extras.items() if value is not None]
-    lines = {
-        'photo': str(photo.source),
-        'size': f'{width}x{height} px, {", ".join(kinds)}',
-        'faces': str(len(faces)) if faces else 'none found',
-    }
-    main = align.main_face(faces)
+    lines = {'photo': str(photo.source), 'size': f'{width}x{height} px, {", ".join(kinds)}', 'faces': _count(faces)}
     for number, face in enumerate(faces, 1):
         left, right = align.eye_centers(face.landmarks)
         x0, y0, x1, y1 = (round(edge) for edge in face.box)
+        small = f', under {align.SMALL} px wide: edits are coarse' if face.width < align.SMALL else ''
         lines[f'--face {number}'] = (
             f'x {x0} to {x1}, y {y0} to {y1}, eyes {np.hypot(*(right - left)):.0f} px apart, '
-            f'score {face.score:.1f}{", the main face" if face is main else ""}'
+            f'score {face.score:.2f}{", the main face" if face is align.main_face(faces) else ""}{small}'
         )
     return _table(lines)
+
+
+def _count(faces: list[align.Detection]) -> str:
+    if not faces:
+        return 'none found'
+    return str(len(faces)) + ', numbered from the widest, which is edited unless --face says otherwise' * (
+        len(faces) > 1
+    )
 
 
 def _table(facts: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ from fvae_jax.data import lips
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
-_SCHEMA = 3  # part of the place; goes up when fields or crops change
+_SCHEMA = 4  # part of the place; goes up when fields or crops change
 _SPLIT = 'faces'  # people are divided when pairs are made, by a hash of their names
 _RECORDS = 'records.json'
 _REPORT = 'build_report.json'
@@ -95,6 +95,7 @@ class FaceData:
       records: The `Record` of every example, in order.
       content: Changes with what the examples were made from: a digest of photos and flows, byte by byte.
       report: The content of build_report.json.
+      repeated: Of the examples that have the same crop, the indices.
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -104,6 +105,7 @@ class FaceData:
         stored = json.loads((self._folder / _RECORDS).read_text())
         self.records = tuple(Record(*row) for row in stored['records'])
         self.content = stored['content']
+        self.repeated = tuple(map(tuple, stored['repeated']))
         self.report = json.loads((self._folder / _REPORT).read_text())
 
     def __len__(self) -> int:
@@ -174,6 +176,7 @@ def _lock(folder: pathlib.Path, name: str, cache: str | os.PathLike) -> Iterator
 def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     """Writes all examples into a folder, in the order in which they come; returns the content of build_report.json."""
     records, skipped, content = [], [], hashlib.sha256()
+    alike = collections.defaultdict(list)
     unknown = {
         'reference': '',
         'displacement': np.zeros((source.size, source.size, 2), np.float16),
@@ -189,6 +192,7 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
             continue
         example = unknown | example | {'strength': float(np.float32(example['strength']))}
         content.update(example.pop('made_from').encode())
+        alike[hashlib.sha256(example['image'].tobytes()).digest()].append(len(records))
         records.append(Record(*(example[field] for field in Record._fields)))
         writer.add_examples({_SPLIT: [example]})
     writer.close_all()
@@ -207,7 +211,9 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
         'by_identity': {identity: dict(sorted(counts.items())) for identity, counts in sorted(people.items())},
         'skipped': [file._asdict() for file in skipped],
     }
-    (folder / _RECORDS).write_text(json.dumps({'content': content.hexdigest(), 'records': records}))
+    repeated = [indices for indices in alike.values() if len(indices) > 1]
+    stored = {'content': content.hexdigest(), 'records': records, 'repeated': repeated}
+    (folder / _RECORDS).write_text(json.dumps(stored))
     (folder / _REPORT).write_text(json.dumps(report, indent=1))
     return report
 

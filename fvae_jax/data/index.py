@@ -19,6 +19,8 @@ ORIGINS = ('real', 'synthetic')
 
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
+_SEPARATORS = (',', ';', '\t')
+_LONGEST = 100  # characters of a header in a message
 _LARGEST_INDEX = 2**26  # bytes; a row has about fifty
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
@@ -51,8 +53,8 @@ class Entry:
 def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """Lists the photos of one or several folders.
 
-    A folder has an index.csv with the columns path, identity, expression and, if wanted, strength,
-    origin, flow and reference, and beside it, if wanted, a lips.csv, see `lips.read`;
+    A folder has an index.csv, separated by commas, semicolons or tabs, with the columns path, identity, expression
+    and, if wanted, strength, origin, flow and reference, and beside it, if wanted, a lips.csv, see `lips.read`;
     or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
     name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
 
@@ -131,19 +133,25 @@ def _read_index(folder: str) -> list[Entry]:
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
     lips = lips_lib.read(folder)
     with open(table, newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
         try:
+            # What spreadsheets of half of the world write, and what people type.
+            separator = max(_SEPARATORS, key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
+            names = [name.strip().lower() for name in reader.fieldnames or ()]
             for column in COLUMNS:
-                if column not in (reader.fieldnames or ()):
+                if column not in names:
+                    has = f' (it has {", ".join(names)[:_LONGEST]})' if names else ''
                     raise InputError(
-                        f"data.root '{folder}' has an index.csv without the column '{column}'; {_EXPECTED}"
+                        f"data.root '{folder}' has an index.csv without the column '{column}'{has}; {_EXPECTED}"
                     )
+            reader.fieldnames = names
             rows = ((reader.line_num, row) for row in reader)
             photos = _find_references({line: _row(folder, line, row, lips) for line, row in rows})
         except (UnicodeDecodeError, csv.Error) as error:
             # One line, whatever the table holds.
             raise InputError(
-                f"data.root '{folder}' has an index.csv that is not a UTF-8 table with commas ({error}); {_EXPECTED}"
+                f"data.root '{folder}' has an index.csv that is not a UTF-8 table ({error}); {_EXPECTED}"
             ) from None
     if not photos:
         raise InputError(f"data.root '{folder}' has an index.csv without rows; {_EXPECTED}")

@@ -2,14 +2,14 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
 
-from fvae_jax.data import pairs as pairs_lib, pipeline, sets
-from fvae_jax.errors import InputError
+from fvae_jax.data import builder, pairs as pairs_lib, pipeline, sets, survey
+from fvae_jax.errors import InputError, printable
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -25,7 +25,7 @@ class Split(NamedTuple):
 class Faces(NamedTuple):
     """A data set and how its people are divided."""
 
-    data: pairs_lib.FaceSource
+    data: builder.FaceData
     split: Split
 
     def pairs(self, part: str, limit: int | None = None) -> np.ndarray:
@@ -52,7 +52,23 @@ def open_faces(config: ml_collections.ConfigDict) -> Faces:
     if alone := len(everyone) - len(names):
         _LOG.info('%d of %d people have one expression only and are left out', alone, len(everyone))
     shares = settings.test_share, settings.validation_share
-    return Faces(data, split_identities(sorted(names), *shares, settings.test_people))
+    try:
+        return Faces(data, split_identities(sorted(names), *shares, settings.test_people, _together(data)))
+    except InputError:
+        for doubt in survey.doubts(data):  # may say why
+            _LOG.warning('warning: %s', printable(doubt))
+        raise
+
+
+def _together(data: builder.FaceData) -> list[set[str]]:
+    """The people who have an image in common, in groups."""
+    groups: list[set[str]] = []
+    for indices in data.repeated:
+        group = {data.records[i].identity for i in indices}
+        if len(group) > 1:
+            group |= {name for other in groups if other & group for name in other}
+            groups = [other for other in groups if not other & group] + [group]
+    return groups
 
 
 def _part(identities: Sequence[str], salt: str, share: float, spare: int, first: Sequence[str] = ()) -> set[str]:
@@ -66,7 +82,11 @@ def _part(identities: Sequence[str], salt: str, share: float, spare: int, first:
 
 
 def split_identities(
-    identities: Sequence[str], test_share: float, validation_share: float, test_people: Sequence[str] = ()
+    identities: Sequence[str],
+    test_share: float,
+    validation_share: float,
+    test_people: Sequence[str] = (),
+    together: Sequence[Collection[str]] = (),
 ) -> Split:
     """Divides people by a hash of their names: the same people are always divided alike (5.2, 5.4).
 
@@ -75,24 +95,31 @@ def split_identities(
       test_share: Share of all people kept for the final test.
       validation_share: Share of the remaining people that early stopping looks at.
       test_people: Names that are among the test people, whatever their hash.
+      together: Groups of names that stay in one part, because they have images in common.
 
     Raises:
       InputError: There are fewer than three people, or nobody is left to train on, or a name is unknown.
     """
-    names = sorted(set(identities))
+    everyone = sorted(set(identities))
+    first = {name: min(group) for group in together for name in group}  # stands for its group
+    names = sorted({first.get(name, name) for name in everyone})
     if len(names) < 3:
+        apart = ' without images in common' if first else ''
         raise InputError(
-            f'the set has {len(names)} identities; at least 3 are needed, to train, to validate and to test'
+            f'the set has {len(names)} identities{apart}; at least 3 are needed, to train, to validate and to test'
         )
-    for name in sorted(set(test_people) - set(names)):
+    for name in sorted(set(test_people) - set(everyone)):
         raise InputError(f'data.test_people names {name!r}, who is not in the set or has no pair of expressions')
-    if len(set(test_people)) > len(names) - 2:
+    named = {first.get(name, name) for name in test_people}
+    if len(named) > len(names) - 2:
         raise InputError(
-            f'data.test_people names {len(set(test_people))} of {len(names)} people; leave two at least '
-            'to train and to validate'
+            f'data.test_people names {len(named)} of {len(names)} people; leave two at least to train and to validate'
         )
-    test = _part(names, 'test', test_share, spare=2, first=sorted(set(test_people)))
+    test = _part(names, 'test', test_share, spare=2, first=sorted(named))
     rest = [name for name in names if name not in test]
     validation = _part(rest, 'validation', validation_share, spare=1)
-    train = tuple(name for name in rest if name not in validation)
-    return Split(train, tuple(sorted(validation)), tuple(sorted(test)))
+
+    def part(chosen: Collection[str]) -> tuple[str, ...]:
+        return tuple(name for name in everyone if first.get(name, name) in chosen)
+
+    return Split(part(set(rest) - validation), part(validation), part(test))

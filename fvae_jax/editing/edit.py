@@ -14,7 +14,7 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import content, exemplar, latent as latent_lib, mouth, overlay, portrait, steps as steps_lib
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, printable
 from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
 from fvae_jax.version import __version__
@@ -77,8 +77,7 @@ class Edit:
         Raises:
           InputError: An expression is unknown or a strength is not finite.
         """
-        if not np.isfinite(self.strength):
-            raise InputError(f'strength is {self.strength}; it must be a finite number')
+        latent_lib.check_strength('strength', self.strength)
         strengths = {name: self.strength * value for name, value in self.strengths.items()}
         edited = model.edited_latent(face, strengths, source=self.source)
         if self.like is None:
@@ -106,7 +105,7 @@ class EditablePhoto:
     Attributes:
       model: The model.
       photo: The photo.
-      faces: Its faces, largest first; face N of `edit` is `faces[N - 1]`.
+      faces: Its faces, widest first; face N of `edit` is `faces[N - 1]`.
     """
 
     def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):
@@ -139,6 +138,17 @@ class EditablePhoto:
                 f'`fvae info {self.photo.source}`, or take all'
             )
         return (face,)
+
+    def doubts(self, face: int | str | None = None) -> list[str]:
+        """Why edits of the faces that are meant will not look as they should, with the remedy, as lines for people."""
+        return [
+            printable(
+                f"face {number} of '{self.photo.source}' is {self.faces[number - 1].width:.0f} px wide, and under "
+                f'{align.SMALL} px an edit is coarse; take a larger copy of the photo, or one taken from nearer'
+            )
+            for number in self.numbers(face)
+            if self.faces[number - 1].width < align.SMALL
+        ]
 
     def matrix(self, number: int) -> np.ndarray:
         """The 2×3 similarity from photo px to px of the model's crop of a face (5.2)."""

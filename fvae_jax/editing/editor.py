@@ -34,8 +34,8 @@ class Editor(model.Model):
         faces = align.detect_faces(photo.eight_bit().pixels)
         if not faces:
             raise InputError(
-                f"photo '{path}' shows no face that can be found; take one with an "
-                'upright, roughly frontal face, or cut it closer to the face'
+                f"photo '{path}' shows no face that can be found; take one in which a face with both eyes is seen "
+                'whole, at least 20 px wide: enlarge a smaller one, and leave some room around one that is cut tightly'
             )
         return edit.EditablePhoto(self, photo, faces)
 

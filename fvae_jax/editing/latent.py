@@ -19,6 +19,7 @@ NEUTRAL = 'neutral'
 BLENDS = ('logit', 'softmax', 'paper')
 # Weaker examples of an expression are no examples of what the word means.
 FULL_STRENGTH = 0.8
+STRONGEST = 50  # beyond it faces are torn, and far beyond numbers overflow
 
 
 def statistics(
@@ -86,17 +87,26 @@ def direction(stats: LatentStatistics, target: str, source: str = NEUTRAL, kind:
     return z_target - z_source
 
 
+def check_strength(what: str, strength: float) -> None:
+    """Raises `InputError` unless a strength, which the message names, is one that can leave anything of a face."""
+    if not np.isfinite(strength):
+        raise InputError(f'{what} is {strength}; it must be a finite number')
+    if abs(strength) > STRONGEST:
+        raise InputError(
+            f'{what} is {strength:g}; give at most {STRONGEST}: 1 is as most people show it, 3 a caricature'
+        )
+
+
 def combine(
     stats: LatentStatistics, strengths: Mapping[str, float], source: str = NEUTRAL, kind: str = 'class_means'
 ) -> np.ndarray:
     """The sum of several directions, each times its strength: `{'smile': 0.7, 'surprise': 0.2}`.
 
     Raises:
-      InputError: An expression is unknown or a strength is not a finite number.
+      InputError: An expression is unknown or a strength is not a number within ± `STRONGEST`.
     """
     for name, strength in strengths.items():
-        if not np.isfinite(strength):
-            raise InputError(f'strength of {name} is {strength}; it must be a finite number')
+        check_strength(f'strength of {name}', strength)
     terms = [strength * direction(stats, name, source, kind) for name, strength in strengths.items()]
     shape = next(iter(stats.class_means.values()))
     return functools.reduce(np.add, terms, np.zeros_like(shape)).astype(np.float32)

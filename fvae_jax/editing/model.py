@@ -265,8 +265,7 @@ class Model:
         change = np.zeros_like(face.latent)
         if source == latent_lib.NEUTRAL and latent_lib.NEUTRAL in strengths:
             relax = strengths.pop(latent_lib.NEUTRAL)
-            if not np.isfinite(relax):
-                raise InputError(f'strength of neutral is {relax}; it must be a finite number')
+            latent_lib.check_strength('strength of neutral', relax)
             change += np.float32(relax) * latent_lib.neutralize(face.latent, stats, kind)
         return face.latent + change + latent_lib.combine(stats, strengths, source, kind)
 

@@ -5,11 +5,13 @@ import functools
 import hashlib
 import http.server
 import pathlib
+import socketserver
 import sys
 from typing import Any
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib, cache
+from fvae_jax.data import detect
 from fvae_jax.errors import InputError
 from fvae_jax.export import folder as folder_lib
 
@@ -24,7 +26,7 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
       model: A model file; None for the built-in one.
 
     Raises:
-      InputError: The file is missing or no model, or what exports it is not installed.
+      InputError: The file is missing or no model, what exports it is not installed, or the cache cannot be written.
     """
     path = model or bundle_lib.built_in()
     bundle = bundle_lib.load(path)
@@ -32,7 +34,13 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
     made = pages / _key(path)
     if not made.is_dir():
         folder_lib.check_installed('web', 'fvae demo')
-        pages.mkdir(parents=True, exist_ok=True)
+        try:
+            pages.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"the page cannot be kept in '{pages}' ({error.strerror}); name another folder by FVAE_CACHE=DIR, or "
+                'make a page anywhere with fvae export --to web --out DIR'
+            ) from error
         print('making the page …', flush=True)
         folder_lib.write(bundle, 'web', made, with_card=model is None)
     held = cache.Hold(made)
@@ -60,7 +68,12 @@ def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """A server that does not mind when a browser goes away in the middle of a file."""
+    """A server that asks nobody for its name, and does not mind when a browser goes away in the middle of a file."""
+
+    def server_bind(self) -> None:
+        # That of HTTPServer looks up a name for the address, which may go to a name server.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):
@@ -94,7 +107,7 @@ def _key(model: pathlib.Path) -> str:
     """Changes with the model, the version and the page."""
     digest = hashlib.sha256(fvae_jax.__version__.encode())
     files = sorted(path for path in _PAGE.rglob('*') if path.is_file() and '__pycache__' not in path.parts)
-    for path in (model, *files):
+    for path in (model, detect.MODEL, *files):
         digest.update(f'\n{path.name}\n'.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -25,9 +25,7 @@ def check_installed(target: str, what: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise InputError(
-                f'{what} needs {name} ({error}); install what is missing: pip install {" ".join(TARGETS[target])}'
-            ) from error
+            raise InputError(f'{what} needs {name} ({error}); {runtime.installs("export")}') from error
 
 
 def write(

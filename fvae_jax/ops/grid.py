@@ -120,6 +120,9 @@ def _wrapped(label: str, width: int, text: int) -> list[str]:
 
 @functools.lru_cache(maxsize=4)
 def _font(text: int) -> ImageFont.FreeTypeFont:
-    """The font of Matplotlib's plots, which has the signs of mathematics; Matplotlib itself need not be loaded."""
-    matplotlib = pathlib.Path(importlib.util.find_spec('matplotlib').submodule_search_locations[0])
-    return ImageFont.truetype(matplotlib / 'mpl-data' / 'fonts' / 'ttf' / 'DejaVuSans.ttf', text)
+    """The font of Matplotlib's plots, which has the signs of mathematics; without Matplotlib, Pillow's own."""
+    matplotlib = importlib.util.find_spec('matplotlib')  # which need not be loaded
+    if matplotlib is None:
+        return ImageFont.load_default(text)
+    folder = pathlib.Path(matplotlib.submodule_search_locations[0])
+    return ImageFont.truetype(folder / 'mpl-data' / 'fonts' / 'ttf' / 'DejaVuSans.ttf', text)

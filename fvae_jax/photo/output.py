@@ -4,9 +4,12 @@ import contextlib
 import os
 import pathlib
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from fvae_jax.errors import InputError
+
+# How to take back what is being written, oldest first: for a command that a signal ends without unwinding.
+_unfinished: list[Callable[[], None]] = []
 
 
 def check_output(
@@ -52,6 +55,28 @@ def check_folder(folder: pathlib.Path) -> None:
         raise InputError(f"output folder '{folder}' is not writable; choose another one")
 
 
+def abandon() -> None:
+    """Takes back all that is being written, so that the process may end at once."""
+    for take_back in reversed(_unfinished):
+        take_back()
+
+
+@contextlib.contextmanager
+def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
+    _unfinished.append(take_back)
+    try:
+        yield
+    finally:
+        _unfinished.remove(take_back)
+
+
+def _remove(temporary: pathlib.Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        temporary.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside a file or folder, whose place is taken when all went well.
@@ -63,18 +88,16 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
     try:
-        try:
-            yield temporary
-            if temporary.is_file():
-                with open(temporary, 'rb') as file:
-                    os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            if temporary.is_dir():
-                shutil.rmtree(temporary, ignore_errors=True)
-            else:
-                temporary.unlink(missing_ok=True)
-            raise
+        with _taken_back_by(lambda: _remove(temporary)):
+            try:
+                yield temporary
+                if temporary.is_file():
+                    with open(temporary, 'rb') as file:
+                        os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                _remove(temporary)
+                raise
     except OSError as error:
         raise InputError(
             f"output '{path}' cannot be written ({error.strerror or error}); choose "
@@ -103,14 +126,20 @@ def remove_temporaries(folder: pathlib.Path) -> None:
 def replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a new folder that takes the place of another one when all went well."""
     old = folder.with_name(f'.{folder.name}.{os.getpid()}.old')
-    try:
-        with replacing(folder) as temporary:
-            temporary.mkdir()
-            yield temporary
-            if folder.exists():
-                os.replace(folder, old)
-    except BaseException:
-        if old.exists():
+
+    def restore() -> None:
+        if old.exists() and not folder.exists():
             os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+    with _taken_back_by(restore):
+        try:
+            with replacing(folder) as temporary:
+                temporary.mkdir()
+                yield temporary
+                if folder.exists():
+                    os.replace(folder, old)
+        except BaseException:
+            restore()
+            raise
+        shutil.rmtree(old, ignore_errors=True)

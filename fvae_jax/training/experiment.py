@@ -13,9 +13,9 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib, config as config_lib
-from fvae_jax.data import pairs as pairs_lib, pipeline
+from fvae_jax.data import pairs as pairs_lib, pipeline, survey
 from fvae_jax.data.people import Faces, open_faces
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, printable
 from fvae_jax.photo import output, write
 from fvae_jax.training import (
     checkpoint,
@@ -64,6 +64,10 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
             len(faces.split.validation),
             len(faces.split.test),
         )
+        if parallel.is_main_process():
+            _LOG.info('%s', survey.table(faces.data, faces.split._asdict()))
+            for doubt in survey.doubts(faces.data):
+                _LOG.warning('warning: %s', printable(doubt))
         exemplars.collect(config, faces)  # who cannot be taken is told now, not when training ends
         table = parameters.parameter_table(config)
         if parallel.is_main_process():

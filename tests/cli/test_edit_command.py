@@ -1,6 +1,7 @@
 """`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
 
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -227,6 +228,7 @@ PURE = (
     'models/',
     'photo/',
     'data/align',
+    'data/detect',
     'editing/latent',
     'editing/portrait',
     'editing/content',
@@ -247,6 +249,17 @@ def test_the_way_from_the_arguments_to_the_file_is_short(run):
     finally:
         sys.setprofile(None)
     assert {file for file in files if not file.startswith(PURE)} == WAY
+
+
+def test_a_face_of_24_px_is_edited_with_a_warning(run, tmp_path, capsys):
+    head = Image.fromarray(ASTRONAUT).crop((110, 20, 334, 244)).resize((61, 61))
+    photo = Image.new('RGB', (400, 300), (150, 160, 170))
+    photo.paste(head, (100, 80))
+    photo.save(tmp_path / 'far.png')
+    run('edit far.png --smile 1 --model @model.safetensors --out out.png')
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"warning: face 1 of 'far\.png' is 2\d px wide, and under 40 px an edit is coarse; .*", line)
+    assert (read(tmp_path / 'out.png') != np.asarray(photo)).any()
 
 
 BAD_PHOTOS = {

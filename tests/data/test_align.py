@@ -77,14 +77,6 @@ def test_no_face_and_wrong_images():
         align.detect_faces(np.zeros((10, 10, 3), np.float32))
 
 
-def test_main_face_is_the_largest_that_is_not_doubtful():
-    def found(side, score):
-        return align.Detection((0, 0, side, side), np.zeros((5, 2)), score)
-
-    cloth, sitter, bystander = found(200, 0.1), found(150, 1.2), found(50, 1.5)
-    assert align.main_face([cloth, sitter, bystander]) is sitter
-
-
 def test_crop_transform_is_the_similarity_that_places_the_eyes():
     generator = np.random.default_rng(0)
     for _ in range(20):

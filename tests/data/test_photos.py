@@ -386,7 +386,7 @@ MISSING = '; expected columns path, identity, expression (see README, "Own data"
 @pytest.mark.parametrize(
     'content, message',
     [
-        ('path,expression\na.jpg,smile\n', "has an index.csv without the column 'identity'" + MISSING),
+        ('path,expression\na.jpg,smile\n', "without the column 'identity' (it has path, expression)" + MISSING),
         ('', "has an index.csv without the column 'path'" + MISSING),
         ('path,identity,expression\n', 'has an index.csv without rows' + MISSING),
         ('path,identity,expression\na.jpg,ann,smile\nb.jpg,,smile\n', "line 3: the column 'identity' is empty"),

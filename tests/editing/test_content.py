@@ -1,9 +1,13 @@
 """New content at the resolution of the photo: nothing where nothing is new, grain and edges of the photo elsewhere."""
 
+import pathlib
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import pytest
 from editing import models
+from PIL import Image
 from scipy import ndimage, special
 from skimage import data
 
@@ -21,6 +25,23 @@ def editor():
 def photo(editor):
     pixels = data.astronaut()
     return edit_lib.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
+
+
+class BuiltIn(NamedTuple):
+    editor: editor_lib.Editor
+    faces: dict
+
+
+@pytest.fixture(scope='module')
+def built_in():
+    editor = editor_lib.load()
+    average = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'
+    photos = {'average': np.asarray(Image.open(average).convert('RGB')), 'astronaut': data.astronaut()}
+    encoded = {
+        name: edit_lib.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels)).encoded(1)
+        for name, pixels in photos.items()
+    }
+    return BuiltIn(editor, encoded)
 
 
 def test_strength_0_adds_nothing(editor, photo):
@@ -122,3 +143,14 @@ def test_the_grain_is_the_photo_s():
     striped[40:60, ::2] += 0.5
     assert content.grain(striped, alpha).std() < 2.5 * 0.01
     np.testing.assert_array_equal(content.grain(smooth, alpha), content.grain(smooth, alpha))
+
+
+@pytest.mark.parametrize('expression', ['neutral', 'surprise', 'brow_raise', 'squint', 'smile'])
+def test_the_built_in_model_paints_no_eyes(built_in, expression):
+    for name, face in built_in.faces.items():
+        latent = built_in.editor.edited_latent(face, {expression: 2.0})
+        alpha = content.steepen(content.where_sure(built_in.editor.change(face, latent).content.alpha))
+        (_, left), (_, right) = built_in.editor.frame.eye_centers(built_in.editor.size)
+        below = round((left + right) / 2 + 0.1 * built_in.editor.size)
+        assert not alpha[:below].any(), name
+        assert alpha[below:].any() or expression not in ('surprise', 'smile')

@@ -112,6 +112,12 @@ def test_another_model_has_another_page(model):
 def test_what_is_missing_is_told_before_the_work(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('FVAE_CACHE', str(tmp_path))
     monkeypatch.setitem(sys.modules, 'onnx', None)
-    with pytest.raises(InputError, match='^fvae demo needs onnx .*: pip install onnx onnxruntime$'):
+    with pytest.raises(InputError, match=r"^fvae demo needs onnx .*: pip install 'fvae-jax\[export\]' "):
         demo.folder(model)
     assert capsys.readouterr().out == '' and list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written(model, monkeypatch):
+    monkeypatch.setenv('FVAE_CACHE', '/dev/null/no')
+    with pytest.raises(InputError, match=r"^the page cannot be kept in '/dev/null/no/demo' .*FVAE_CACHE=DIR"):
+        demo.folder(model)

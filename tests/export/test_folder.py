@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from export import variants
 
-from fvae_jax import bundle as bundle_lib, cli
+from fvae_jax import bundle as bundle_lib, cli, runtime
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import facts, folder as folder_lib, graph, onnx, web
@@ -171,7 +171,7 @@ def test_what_cannot_be_exported(model, tmp_path, capsys, monkeypatch):
     for target, packages in folder_lib.TARGETS.items():
         for package in packages:
             monkeypatch.setitem(sys.modules, package, None)
-            remedy = f'^--to {target} needs {package} .*: pip install {" ".join(packages)}$'
+            remedy = rf"^--to {target} needs {package} .*: pip install 'fvae-jax\[export\]' "
             with pytest.raises(InputError, match=remedy):
                 run(capsys, model, '--to', target, '--out', tmp_path / 'out')
             monkeypatch.undo()
@@ -183,6 +183,7 @@ def test_the_extra_is_what_the_targets_need():
     setup.read(ROOT / 'setup.cfg')
     extra = {line.partition('>')[0] for line in setup['options.extras_require']['export'].split()}
     assert extra == set().union(*folder_lib.TARGETS.values())
+    assert {name for name, brings in runtime.EXTRAS.items() if brings == 'export'} == extra
 
 
 def test_stablehlo_needs_no_onnx_and_errors_are_one_line(model, tmp_path):

@@ -19,6 +19,7 @@ from export.using import call, difference, eyes_of, face_of, saved, served, show
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
+from fvae_jax.data import align
 from fvae_jax.editing import edit, morph
 from fvae_jax.export import folder as folder_lib
 
@@ -167,7 +168,7 @@ def test_refuses_what_is_no_photo_of_a_face(address, open_page):
     page = open_page(address)
     page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
-    told(page, 'No face was found in this photo. Take one with an upright face')
+    told(page, 'No face was found in this photo. Take one in which a face with both eyes')
     assert page.locator('#start').is_visible() and page.locator('#work').is_hidden()
     for content_ in (b'', b'no photo at all', png(skimage.data.coffee())[:5000]):
         page.set_input_files('#file', {'name': 'photo.jpg', 'mimeType': 'image/jpeg', 'buffer': content_})
@@ -201,6 +202,30 @@ def test_several_faces(address, sample, open_page):
     other = np.array(call(page, 'main.state.sitter.eyes'))
     assert largest[:, 0].min() > 220 > 200 > other[:, 0].max()
     np.testing.assert_allclose(other - [0, 50], (largest - [220, 0]) * 200 / 300, atol=2)
+
+
+def far_and_near():
+    head = Image.fromarray(skimage.data.astronaut()).crop((110, 20, 334, 244))
+    picture = Image.new('RGB', (2000, 1500), (150, 160, 170))
+    for side, left, top in ((240, 30, 125), (240, 900, 125), (240, 1700, 125), (750, 625, 700)):
+        picture.paste(head.resize((side, side), Image.Resampling.LANCZOS), (left, top))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize('make', [far_and_near, lambda: np.rot90(skimage.data.astronaut())], ids=['group', 'side'])
+def test_finds_the_faces_that_the_command_finds(make, address, open_page):
+    photo = make()
+    faces = align.detect_faces(photo)
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(photo)})
+    told(page, 'faces found' if len(faces) > 1 else 'Face found')
+    found = call(page, 'main.state.sitter.faces.map(({eyes}) => eyes)')
+    assert len(found) == len(faces) == (4 if len(faces) > 1 else 1)
+    eyes = [align.eye_centers(face.landmarks) for face in faces]
+    for seen in found:
+        apart = min(np.abs(np.array(seen) - one).max() / np.hypot(*(one[1] - one[0])) for one in eyes)
+        assert apart < 0.15
 
 
 def refusing(error):

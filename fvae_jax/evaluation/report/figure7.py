@@ -131,4 +131,6 @@ def draw(source: np.ndarray, displacement: np.ndarray, pictures: dict[str, Ways]
             f'{kernels[kind][1]}: flow enlarged, keeps {flow_keeps:.2f}',
         ]
         rows.append(grid.image_grid([list(map(image_ops.to_uint8, pictures[kind]))], labels, scale=1))
-    return np.concatenate(rows)
+    widest = max(row.shape[1] for row in rows)  # labels may be wider than small crops
+    white = {'mode': 'constant', 'constant_values': 255}
+    return np.concatenate([np.pad(row, ((0, 0), (0, widest - row.shape[1]), (0, 0)), **white) for row in rows])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fvae_jax import cache
 from fvae_jax.evaluation.statistics import Value
 from fvae_jax.evaluation.tables import Row, Table, number
 from fvae_jax.ops.grid import ROW_LABEL, image_grid
@@ -216,6 +217,8 @@ def _enlarged(image: np.ndarray, width: int) -> np.ndarray:
 @contextlib.contextmanager
 def _canvas(path: str | os.PathLike, height: float, loc: str = 'outside right upper', **legend: Any) -> Iterator[Any]:
     """Gives a Matplotlib figure of the page's width, inches, and writes it with a legend that has each label once."""
+    # Matplotlib lists the fonts of the system when it is imported, in a file of its own under the user's home.
+    os.environ.setdefault('MPLCONFIGDIR', str(cache.folder() / 'matplotlib'))
     import matplotlib.style
     from matplotlib.figure import Figure
 

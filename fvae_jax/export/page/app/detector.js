@@ -1,7 +1,7 @@
 // YuNet: from a square picture to faces with eyes.
 
 const STRIDES = [8, 16, 32];
-const LEAST_SCORE = 0.6;
+const LEAST_SCORE = 0.5; // at which it is worth looking again
 const MOST_OVERLAP = 0.3;
 
 export const SIDE = 640; // px of the picture that the network takes

@@ -19,7 +19,7 @@ export class Sitter {
   static async of(photo, model) {
     const faces = await find(photo);
     if (!faces.length) {
-      throw new Refusal('No face was found in this photo. Take one with an upright face that looks into the camera, or cut it closer to the face.');
+      throw new Refusal('No face was found in this photo. Take one in which a face with both eyes is seen whole; enlarge a small one, and leave some room around one that is cut tightly.');
     }
     const sitter = new Sitter(photo, faces, model);
     await sitter.choose(0);

@@ -1,0 +1,95 @@
+"""What a set of faces holds, as a short table, and what is odd in it: labels that are wrong in a plausible way."""
+
+import collections
+from collections.abc import Sequence
+
+from fvae_jax.data.builder import FaceData, Record
+from fvae_jax.data.index import NEUTRAL
+
+# Nobody is called so.
+_EXPRESSIONS = frozenset(
+    (
+        *('neutral', 'smile', 'smiling', 'happy', 'surprise', 'surprised', 'sad', 'anger', 'angry', 'fear', 'disgust'),
+        *('contempt', 'scream', 'squint', 'pucker', 'wink', 'laugh', 'laughing', 'frown', 'brow_raise'),
+    )
+)
+_NAMED = 3  # examples in a message
+
+
+def table(data: FaceData, parts: dict[str, Sequence[str]]) -> str:
+    """Counts images and people by expression.
+
+    Args:
+      data: The set.
+      parts: The people of each part.
+    """
+    part_of = {name: part for part, names in parts.items() for name in names}
+    images: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    people = collections.defaultdict(set)
+    for record in data.records:
+        images[record.expression][part_of.get(record.identity, 'left out')] += 1
+        people[record.expression].add(record.identity)
+    columns = [*parts, *(['left out'] if any('left out' in counts for counts in images.values()) else [])]
+    rows = [['expression', 'people', 'images', *(f'of {part}' for part in columns)]]
+    for name in sorted(images, key=lambda name: (name != NEUTRAL, name)):
+        counts = images[name]
+        rows.append([name, str(len(people[name])), str(counts.total()), *(str(counts[part]) for part in columns)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return '\n'.join(
+        '  '.join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
+        for row in rows
+    )
+
+
+def doubts(data: FaceData) -> list[str]:
+    """What is odd in a set, a line each, with the remedy."""
+    records = data.records
+    found = []
+    people = sorted({record.identity for record in records})
+    expressions = collections.Counter(record.expression for record in records)
+    if swapped := [name for name in people if name.lower() in _EXPRESSIONS]:
+        found.append(
+            f'people are called {_some(swapped)}: folders are IDENTITY/EXPRESSION.jpg, ann/smile.jpg, and the column '
+            'identity says who it is'
+        )
+    if NEUTRAL not in expressions:
+        found.append(
+            f'no image is called {NEUTRAL!r}, from which the others start: edits will not know where to come from; '
+            f'name those of a calm face so (there are {_some(sorted(expressions))})'
+        )
+    if alone := [name for name, count in sorted(expressions.items()) if count == 1]:
+        found.append(
+            f'there is one image only of {_some(alone)}: nothing can be learned from it; leave it out or add more'
+        )
+    groups = [[records[i] for i in group] for group in data.repeated]
+    for what, remedy, chosen in (
+        ('is listed twice', 'drop one', _twice(groups)),
+        ('belongs to several people', 'keep the right one; until then they train or test together', _several(groups)),
+        ('shows several expressions of one person', 'keep the right one', _both(groups)),
+    ):
+        if chosen:
+            names = [' = '.join(_name(record) for record in group) for group in chosen]
+            found.append(f'the same image {what}: {_some(names)}; {remedy}')
+    return found
+
+
+def _twice(groups: list[list[Record]]) -> list[list[Record]]:
+    return [group for group in groups if len(group) > len({(one.identity, one.expression) for one in group})]
+
+
+def _several(groups: list[list[Record]]) -> list[list[Record]]:
+    return [group for group in groups if len({one.identity for one in group}) > 1]
+
+
+def _both(groups: list[list[Record]]) -> list[list[Record]]:
+    pairs = [{(one.identity, one.expression) for one in group} for group in groups]
+    return [group for group, pair in zip(groups, pairs) if len(pair) > len({identity for identity, _ in pair})]
+
+
+def _name(record: Record) -> str:
+    return f'{record.file} ({record.identity}, {record.expression})'
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ', '.join(names[:_NAMED]) + (f' and {rest} more' if rest > 0 else '')
