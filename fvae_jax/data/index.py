@@ -18,7 +18,7 @@ COLUMNS = ('path', 'identity', 'expression')
 ORIGINS = ('real', 'synthetic')
 
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
-_PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
+_PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
 _LARGEST_INDEX = 2**26  # bytes; a row has about fifty
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 

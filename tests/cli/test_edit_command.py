@@ -1,6 +1,10 @@
 """`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
 
+import io
+import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -144,12 +148,76 @@ def test_many_photos_with_a_bad_one(run, tmp_path, capsys):
     assert run(f'edit @me.png @me.jpg {again}') == 0
 
 
-def test_two_photos_of_one_name(run, tmp_path):
+def test_photos_of_one_name(run, tmp_path, things):
+    """Two kinds of one picture in one folder both get a name; the same name in two folders is told of both."""
+    for name in ('me.bmp', 'me.gif'):
+        Image.fromarray(ASTRONAUT).save(things / name)
+    run('edit @me.png @me.bmp @me.gif @two.png --model @model.safetensors --smile 0 --out-dir out')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'me.png', 'me_bmp.png', 'me_gif.png', 'two.png'
+    ]  # fmt: skip
+    np.testing.assert_array_equal(read(tmp_path / 'out' / 'me_bmp.png'), ASTRONAUT)
     (tmp_path / 'other').mkdir()
-    Image.fromarray(ASTRONAUT).save(tmp_path / 'other' / 'me.png')
-    with pytest.raises(InputError, match=r"2 photos would be written to 'out/me\.png'"):
-        run('edit @me.png other/me.png --smile 1 --model @model.safetensors --out-dir out')
-    assert not (tmp_path / 'out').exists()
+    shutil.copy(things / 'me.png', tmp_path / 'other' / 'me.png')
+    with pytest.raises(InputError, match=r"me\.png' and 'other/me\.png' would both be written to 'calm/me\.png'"):
+        run('edit @me.png other/me.png --model @model.safetensors --smile 0 --out-dir calm')
+    with pytest.raises(InputError, match=r"me\.png' is given twice; give it once"):
+        run('edit other/me.png other/../other/me.png --model @model.safetensors --smile 0 --out-dir calm')
+    assert not (tmp_path / 'calm').exists()
+
+
+def _through(things, line, photo, **options):
+    """Runs a command as a process of its own on standard input and output."""
+    words = line.replace('@', f'{things}/').split()
+    return subprocess.run([sys.executable, '-m', 'fvae_jax', *words], input=photo, capture_output=True, **options)
+
+
+def test_standard_input_and_output(things, tmp_path):
+    line = 'edit {} --model @model.safetensors --smile 1 {}'
+    for name, kind in (('me.jpg', 'JPEG'), ('me.png', 'PNG'), ('me.bmp', 'PNG')):
+        content = (things / name).read_bytes() if name != 'me.bmp' else _as_bmp()
+        found = _through(things, line.format('-', '--out -'), content)
+        assert (found.returncode, found.stderr) == (0, b'')
+        with Image.open(io.BytesIO(found.stdout)) as image:
+            assert image.format == kind and image.size == (512, 512)
+    found = _through(things, line.format('@me.jpg', f'--out {tmp_path}/edited.png'), b'')
+    assert (found.returncode, found.stdout) == (0, b'')
+    named = _through(things, line.format('@me.jpg', '--out -'), b'').stdout
+    assert named == _through(things, line.format('-', '--out -'), (things / 'me.jpg').read_bytes()).stdout
+    told = _through(things, 'info -', (things / 'me.png').read_bytes()).stdout.decode()
+    assert 'standard input' in told and '512x512 px' in told
+
+
+def _as_bmp():
+    stream = io.BytesIO()
+    Image.fromarray(ASTRONAUT).save(stream, 'BMP')
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    'line, photo, words',
+    [
+        ('edit - --smile 1 --out -', b'', b'photo on standard input is empty'),
+        ('edit - --smile 1 --out -', b'no photo at all', b'photo on standard input is not of a known format'),
+        ('edit - --smile 1 --out-dir out', b'', b'no name in a folder'),
+        ('edit @me.png --smile 1 --out - --steps 3', b'', b'write files of their own'),
+        ('edit @me.png --smile 1 --out - --show-flow', b'', b'write files of their own'),
+    ],
+)
+def test_what_standard_input_and_output_do_not_do(things, line, photo, words):
+    found = _through(things, line, photo)
+    assert found.returncode == 2 and not found.stdout
+    assert found.stderr.startswith(b'error: ') and words in found.stderr and found.stderr.count(b'\n') == 1
+
+
+def test_standard_output_that_nobody_reads(things):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    words = ['edit', things / 'me.png', '--model', things / 'model.safetensors', '--smile', '1', '--out', '-']
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax', *words], stdout=write_end, stderr=subprocess.PIPE)
+    os.close(write_end)
+    assert found.returncode == 2 and found.stderr.startswith(b'error: standard output cannot be written')
+    assert found.stderr.count(b'\n') == 1
 
 
 def test_a_cmyk_photo_works(run, tmp_path):
