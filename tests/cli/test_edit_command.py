@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from cli.commands import ASTRONAUT, edit, fails, play, read
+from cli.commands import ASTRONAUT, edit, fails, noted, play, read
 from PIL import Image
 
 import fvae_jax
@@ -23,8 +23,7 @@ def test_an_edit(run, tmp_path):
     assert run(edit('--smile 4 --surprise -2.5 --out out.png')) == 0
     changed = (read(tmp_path / 'out.png') != ASTRONAUT).any(axis=-1)
     assert changed.sum() > 1000 and not changed[300:].any()
-    with Image.open(tmp_path / 'out.png') as image:
-        assert image.text['Edit'] == 'smile 4, surprise -2.5 (face 1)'
+    assert noted(tmp_path / 'out.png')[1] == 'smile 4, surprise -2.5 (face 1)'
     assert [path.name for path in tmp_path.iterdir()] == ['out.png']
 
 
@@ -33,8 +32,7 @@ def test_the_built_in_model_edits_in_one_line(run, tmp_path, things):
     changed = np.abs(read(tmp_path / 'out.png').astype(int) - ASTRONAUT).max(axis=-1)
     mouth, forehead = changed[130:160, 198:250].mean(), changed[60:85, 190:260].mean()
     assert mouth > max(3, forehead) and not changed[300:].any()
-    with Image.open(tmp_path / 'out.png') as image:
-        assert image.text['Edit'] == 'smile 1 (face 1)' and image.text['Model'] == 'faces'
+    assert noted(tmp_path / 'out.png') == ('faces', 'smile 1 (face 1)')
     fvae_jax.load().open(things / 'me.png').edit(smile=1).save(tmp_path / 'same.png')
     np.testing.assert_array_equal(read(tmp_path / 'same.png'), read(tmp_path / 'out.png'))
 
@@ -60,8 +58,7 @@ def test_ones_own_teeth(run, tmp_path):
     run(f'edit {me} --smile 1.3 --out laughing.png')
     run(f'edit {me} --smile 0.9 --out others.png')
     run(f'edit {me} --smile 0.9 --teeth laughing.png --out own.png')
-    with Image.open(tmp_path / 'own.png') as image:
-        assert image.text['Edit'] == 'smile 0.9, own teeth (face 1)'
+    assert noted(tmp_path / 'own.png')[1] == 'smile 0.9, own teeth (face 1)'
     changed = (read(tmp_path / 'own.png').astype(int) - read(tmp_path / 'others.png')).any(axis=-1)
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     # Within the mouth, and nowhere else.
@@ -273,8 +270,7 @@ def test_without_an_anchor(run, things, tmp_path):
     expected = fvae_jax.load(things / 'model.safetensors').open(things / 'me.png').edit(anchor=False)
     np.testing.assert_array_equal(read(tmp_path / 'zero.png'), expected.photo.pixels)
     assert (read(tmp_path / 'zero.png') != ASTRONAUT).any()
-    with Image.open(tmp_path / 'zero.png') as image:
-        assert image.text['Edit'] == 'smile 0, not anchored (face 1)'
+    assert noted(tmp_path / 'zero.png')[1] == 'smile 0, not anchored (face 1)'
 
 
 # WORKSPACE.md tells the way of an edit by these files. Beside them run pure functions, and what every command needs.
@@ -299,6 +295,8 @@ PURE = (
     'editing/portrait',
     'editing/content',
     'editing/exemplar',
+    'editing/tone',
+    'errors',
 )
 
 
