@@ -65,6 +65,11 @@ class Parser(argparse.ArgumentParser):
         words = 'start from what the model makes of the photo, as printed, not from the photo'
         (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
 
+    def add_metadata(self, group: argparse._ArgumentGroup | None = None) -> None:
+        """Adds --no-metadata."""
+        words = 'do not note program, model and edit in the XMP of the file'
+        (group or self).add_argument('--no-metadata', dest='metadata', action='store_false', help=words)
+
     def add_overwrite(self, what: str = 'files') -> None:
         """Adds --overwrite."""
         self.add_argument('--overwrite', action='store_true', help=f'allow to replace {what}')

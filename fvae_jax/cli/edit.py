@@ -96,8 +96,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
     words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
-    words = 'do not note program, model and edit in the XMP of the file'
-    add('--no-metadata', dest='metadata', action='store_false', help=words)
+    parser.add_metadata(group)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()

@@ -171,8 +171,7 @@ def _through(things, line, photo, **options):
 
 def test_standard_input_and_output(things, tmp_path):
     line = 'edit {} --model @model.safetensors --smile 1 {}'
-    for name, kind in (('me.jpg', 'JPEG'), ('me.png', 'PNG'), ('me.bmp', 'PNG')):
-        content = (things / name).read_bytes() if name != 'me.bmp' else _as_bmp()
+    for content, kind in (((things / 'me.jpg').read_bytes(), 'JPEG'), (_as_bmp(), 'PNG')):
         found = _through(things, line.format('-', '--out -'), content)
         assert (found.returncode, found.stderr) == (0, b'')
         with Image.open(io.BytesIO(found.stdout)) as image:
@@ -194,17 +193,28 @@ def _as_bmp():
 @pytest.mark.parametrize(
     'line, photo, words',
     [
-        ('edit - --smile 1 --out -', b'', b'photo on standard input is empty'),
-        ('edit - --smile 1 --out -', b'no photo at all', b'photo on standard input is not of a known format'),
-        ('edit - --smile 1 --out-dir out', b'', b'no name in a folder'),
-        ('edit @me.png --smile 1 --out - --steps 3', b'', b'write files of their own'),
-        ('edit @me.png --smile 1 --out - --show-flow', b'', b'write files of their own'),
+        ('edit - --smile 1 --out -', b'', 'photo on standard input is empty'),
+        ('edit - --smile 1 --out -', b'no photo at all', 'photo on standard input is not of a known format'),
+        ('edit - --smile 1 --out-dir out', b'', 'no name in a folder'),
+        ('edit @me.png --smile 1 --out - --steps 3', b'', 'write files of their own'),
+        ('edit @me.png --smile 1 --out - --show-flow', b'', 'write files of their own'),
     ],
 )
-def test_what_standard_input_and_output_do_not_do(things, line, photo, words):
-    found = _through(things, line, photo)
-    assert found.returncode == 2 and not found.stdout
-    assert found.stderr.startswith(b'error: ') and words in found.stderr and found.stderr.count(b'\n') == 1
+def test_what_standard_input_and_output_do_not_do(run, tmp_path, monkeypatch, capsysbinary, line, photo, words):
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(_named(photo)))
+    fails(run, tmp_path, line, words)
+    assert capsysbinary.readouterr().out == b''
+
+
+def _named(content):
+    stream = io.BytesIO(content)
+    stream.name = '<stdin>'
+    return stream
+
+
+def test_a_terminal_gets_no_photo(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+    fails(run, tmp_path, 'edit @me.png --smile 1 --out -', 'standard output is a terminal')
 
 
 def test_standard_output_that_nobody_reads(things):
