@@ -89,13 +89,17 @@ def encode(
     name = f"'{suffix}'" if name is None else f"'{name}'"
     if suffix not in ENCODERS:
         raise InputError(f'output {name} has no known suffix; use one of {", ".join(sorted(ENCODERS))}')
-    packet = xmp.updated(photo.carried.xmp, photo.size, None if same else metadata)
+    made = None if same else metadata
+    packet, lost = xmp.updated(photo.carried.xmp, photo.size, made), _left_out(photo, suffix)
+    if packet is not None and _FORMATS[suffix] == 'JPEG' and len(packet) > _LARGEST_JPEG_XMP:
+        packet = xmp.updated(None, photo.size, made)
+        lost.append('XMP of more than 64 kB (.png, .webp and .tif have a place for it)')
     carried = dataclasses.replace(photo.carried, xmp=packet)
     try:
         data = ENCODERS[suffix](dataclasses.replace(photo, carried=carried))
     except InputError as error:
         raise InputError(f'output {name}: {error}') from None
-    if lost := _left_out(photo, suffix):
+    if lost:
         _logger.warning('output %s leaves out %s', name, ', '.join(lost))
     return data
 
@@ -127,6 +131,10 @@ def _left_out(photo: Photo, suffix: str) -> list[str]:
     carried, words = photo.carried, []
     if carried.credentials:
         words.append('the C2PA manifest (content credentials), which is true of the unedited picture only')
+    if carried.xmp and not xmp.is_readable(carried.xmp):
+        words.append('XMP that cannot be read')
+    if photo.exif and _FORMATS[suffix] == 'JPEG' and len(photo.exif) > _LARGEST_JPEG_SEGMENT:
+        words.append('EXIF of more than 64 kB')
     if carried.iptc and suffix in ('.webp', '.avif'):
         words.append('IPTC data (.jpg, .png and .tif have a place for it)')
     if carried.comment and suffix not in ('.jpg', '.jpeg', '.png'):

@@ -39,6 +39,11 @@ _GIF_TRAILER = b'\x01' + bytes(range(255, -1, -1)) + b'\0'
 _XMP_FLAG, _WEBP_HEADER = 0x04, 12
 
 
+def is_readable(packet: bytes) -> bool:
+    """Whether a packet stays, and is not replaced by `updated`."""
+    return _parsed(packet) is not None
+
+
 def updated(packet: bytes | None, size: tuple[int, int], made: Mapping[str, str] | None) -> bytes | None:
     """Returns the packet for a photo that was turned upright, and perhaps edited.
 

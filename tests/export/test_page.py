@@ -81,7 +81,7 @@ def test_edits_as_fvae_edit_does(address, sample, open_page):
         assert picture.text['Edit'] == ', '.join(
             f'{name} {value:g}' for name, value in sorted(strengths.items(), key=lambda item: item[0] != 'smile')
         )
-        packet = xmp.updated(picture.info['xmp'].encode(), picture.size, None).decode()  # another reader of XML
+        packet = xmp.updated(picture.info['xmp'], picture.size, None).decode()  # another reader of XML
         assert 'digitalsourcetype/compositeWithTrainedAlgorithmicMedia' in packet
         assert f'stEvt:parameters="Model: faces; Edit: {picture.text["Edit"]}"' in packet
     page.click('#reset')

@@ -15,7 +15,7 @@ from skimage import data
 
 from fvae_jax.errors import InputError
 from fvae_jax.photo import film, xmp
-from fvae_jax.photo.photo import Photo
+from fvae_jax.photo.photo import Carried, Photo
 from fvae_jax.photo.read import read_photo
 from fvae_jax.photo.write import encode, suffix_of, write_photo
 
@@ -157,6 +157,20 @@ def test_a_photo_without_xmp_gets_a_packet_that_pillow_reads(tmp_path):
 def test_packets_that_cannot_be_read_give_way(packet):
     assert xmp.updated(packet, (1, 1), None) is None
     assert len(_events(xmp.updated(packet, (1, 1), MADE))) == 1
+
+
+def test_what_is_too_large_for_a_jpeg_is_told(caplog):
+    long = RATED.replace(b'"5"', b'"' + b'5' * 70_000 + b'"')
+    exif = Image.Exif()
+    exif[0x010E] = 'x' * 70_000
+    photo = Photo(FACE, exif=exif.tobytes(), carried=Carried(xmp=long))
+    assert _events(read_photo(encode(photo, '.jpg', metadata=MADE)).carried.xmp)
+    [line] = caplog.messages
+    assert 'XMP of more than 64 kB' in line and 'EXIF of more than 64 kB' in line
+    caplog.clear()
+    assert b'5' * 70_000 in read_photo(encode(photo, '.png', metadata=MADE)).carried.xmp and not caplog.messages
+    encode(dataclasses.replace(photo, carried=Carried(xmp=b'<')), '.png')
+    assert caplog.messages == ["output '.png' leaves out XMP that cannot be read"]
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
