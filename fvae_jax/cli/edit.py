@@ -16,8 +16,7 @@ from fvae_jax.photo import output, write
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
   fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
-  fvae edit album/*.jpg --from smile --to neutral --out-dir calm
-  fvae edit - --smile 1 --out - < me.jpg > smiling.jpg"""
+  fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
 
 
 class _Job(NamedTuple):
@@ -85,7 +84,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
-    words = '.png, .jpg, .webp, .avif or .tif; - is standard output, in the format of the photo'
+    words = '.png, .jpg, .webp, .avif or .tif; - is standard output'
     place.add_argument('--out', metavar='PATH', help=words, type=arguments.file)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument
