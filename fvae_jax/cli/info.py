@@ -68,7 +68,9 @@ def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
     """Returns a line for each fact of a photo and each of its faces, numbered as `--face` wants."""
     width, height = photo.size
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
+    carried = photo.carried
     extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
+    extras |= {'XMP': carried.xmp, 'IPTC': carried.iptc, 'C2PA manifest': carried.credentials or None}
     kinds += [name for name, value in extras.items() if value is not None]
     lines = {
         'photo': 'standard input' if photo.source is None else str(photo.source),

@@ -122,6 +122,7 @@ class EditablePhoto:
         self.photo = photo
         self.faces = tuple(faces)
         self._encoded: dict[int, EncodedFace] = {}
+        self._tones: dict[int, tone_lib.Tone | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_encoded': {}}  # made again where it is needed
@@ -160,7 +161,9 @@ class EditablePhoto:
 
     def tone(self, number: int) -> tone_lib.Tone | None:
         """The tone of a face in a photo of one color; None in others."""
-        return tone_lib.of(self._crop(number))
+        if number not in self._tones:
+            self._tones[number] = tone_lib.of(self._crop(number))
+        return self._tones[number]
 
     def own_colors(self, number: int, colors: np.ndarray) -> np.ndarray:
         """Brings colors of the network, (h, w, 3) in [-1, 1], into the photo's space and the tone of a face."""

@@ -184,6 +184,18 @@ def test_standard_input_and_output(things, tmp_path):
     assert 'standard input' in told and '512x512 px' in told
 
 
+def test_content_credentials_that_end_are_told_in_one_line(things, tmp_path):
+    manifest = b'JP\0\1\0\0\0\1\0\0\0\x18jumbc2pa' + bytes(12)
+    segment = b'\xff\xeb' + (len(manifest) + 2).to_bytes(2, 'big') + manifest
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'signed.jpg', extra=segment)
+    line = f'edit {tmp_path}/signed.jpg --model @model.safetensors --smile {{}} --out {tmp_path}/{{}}.jpg'
+    found = _through(things, line.format(1, 'edited'), b'')
+    assert found.returncode == 0 and found.stderr.count(b'\n') == 1
+    assert b'edited.jpg' in found.stderr and b'C2PA' in found.stderr
+    assert _through(things, line.format(0, 'same'), b'').stderr == b''
+    assert (tmp_path / 'same.jpg').read_bytes() == (tmp_path / 'signed.jpg').read_bytes()
+
+
 def _as_bmp():
     stream = io.BytesIO()
     Image.fromarray(ASTRONAUT).save(stream, 'BMP')
