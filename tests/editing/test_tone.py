@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from fvae_jax.data import align
 from fvae_jax.editing import edit as edit_lib, editor as editor_lib, morph, tone
+from fvae_jax.editing.model import Content
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo import color
@@ -161,3 +162,13 @@ def test_films_and_frames_are_srgb(tmp_path):
     with Image.open(tmp_path / 'film.gif') as film:
         frame = np.asarray(film.convert('RGB')).astype(int)
     assert np.abs(frame - ASTRONAUT).mean() < np.abs(frame - wide).mean()
+
+
+def test_frames_between_gray_photos_are_gray(editor, monkeypatch):
+    made = morph.Morph(editor.open(GRAY), editor.open(np.ascontiguousarray(GRAY[:, ::-1])), frames=3, crop=True)
+    between, size = editor.between, editor.size
+    red = Content(np.full((size, size), 1, np.float32), np.full((size, size, 3), (0.5, -0.5, -0.5), np.float32))
+    monkeypatch.setattr(editor, 'between', lambda *args: between(*args)._replace(content=red))
+    assert np.ptp(made.frame(0.5).astype(int), axis=-1).max() == 0
+    monkeypatch.setattr(made, '_tones', (None, None))
+    assert np.ptp(made.frame(0.5).astype(int), axis=-1).max() > 100
