@@ -153,6 +153,7 @@ def owned_process() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', module='PIL|numpy')
+            warnings.filterwarnings('ignore', 'Reading `.npy` or `.npz` file required additional header parsing')
             yield
     finally:
         _commander = before

@@ -6,9 +6,10 @@ import functools
 import math
 import os
 import pathlib
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import ml_collections
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fvae_jax.editing.editor import Editor
 
 _WIDTH = 98  # columns of help
+STANDARD = '-'  # standard input or output in place of a file; the file of that name is ./-
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,6 +66,11 @@ class Parser(argparse.ArgumentParser):
         """Adds --no-anchor: `Model` says what an anchor is."""
         words = 'start from what the model makes of the photo, as printed, not from the photo'
         (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
+
+    def add_metadata(self, group: argparse._ArgumentGroup | None = None) -> None:
+        """Adds --no-metadata."""
+        words = 'do not note program, model and edit in the XMP of the file'
+        (group or self).add_argument('--no-metadata', dest='metadata', action='store_false', help=words)
 
     def add_overwrite(self, what: str = 'files') -> None:
         """Adds --overwrite."""
@@ -162,6 +169,15 @@ def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor'
     return editor
 
 
+def picture(name: pathlib.Path | str) -> pathlib.Path | BinaryIO:
+    """What `read.read_photo` takes for a file that was named."""
+    if name != STANDARD:
+        return name
+    if sys.stdin is None:
+        raise InputError('there is no standard input; name the photo')
+    return sys.stdin.buffer
+
+
 def progress(total: int) -> Callable[[Iterable], Iterable]:
     """Returns what shows, on a terminal, how far a loop over frames is."""
     from tqdm import tqdm
@@ -186,6 +202,11 @@ positive = functools.partial(_number, 'a positive number', lambda value: value >
 def count(text: str) -> int:
     """A whole number from 1."""
     return int(_number('a whole number from 1', lambda value: value >= 1 and value % 1 == 0, text))
+
+
+def file(text: str) -> pathlib.Path | str:
+    """A path, or `STANDARD`."""
+    return STANDARD if text == STANDARD else pathlib.Path(text)
 
 
 def face(text: str) -> int | str:

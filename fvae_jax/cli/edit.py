@@ -25,8 +25,8 @@ _SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.avif',
 
 
 class _Job(NamedTuple):
-    photo: pathlib.Path
-    target: pathlib.Path
+    photo: pathlib.Path | str  # or `arguments.STANDARD`, both
+    target: pathlib.Path | str
     pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
@@ -70,9 +70,8 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     words = 'Changes the expression of a face, at the resolution of the photo.'
     parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
-    parser.add_argument(
-        'photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF, or a folder of them', **path
-    )
+    words = 'JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP, or a folder of them; - is standard input'
+    parser.add_argument('photos', nargs='+', metavar='PHOTO', help=words, type=arguments.file)
     group = parser.add_expressions()
     add = group.add_argument
     add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
@@ -89,7 +88,8 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
-    place.add_argument('--out', metavar='PATH', help='.png, .jpg, .webp or .tif', **path)
+    words = '.png, .jpg, .webp, .avif or .tif; - is standard output'
+    place.add_argument('--out', metavar='PATH', help=words, type=arguments.file)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument
     words = """K steps from the photo to full strength: .mp4, .gif and .webp are films, a name without suffix is a
@@ -99,8 +99,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
     words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
-    words = 'do not note program, model and edit in the file'
-    add('--no-metadata', dest='metadata', action='store_false', help=words)
+    parser.add_metadata(group)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()
@@ -151,29 +150,36 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     """What to make of each photo; makes the folder if need be.
 
     In a folder an output is called like its photo; it is a PNG where the photo's format cannot be written, and a
-    folder where steps are asked for.
+    folder where steps are asked for. Where several photos would have one name, those of another format than its own
+    have that in theirs.
 
     Raises:
-      InputError: The folder cannot be written, or two photos have one name.
+      InputError: The folder cannot be written, two photos have one name, or standard input or output does not do.
     """
 
-    def name(photo: pathlib.Path) -> str:
+    def ending(photo: pathlib.Path) -> str:
         if args.steps is not None:
-            return photo.stem
-        return photo.name if photo.suffix.lower() in write.ENCODERS else f'{photo.stem}.png'
+            return ''
+        return photo.suffix if photo.suffix.lower() in write.ENCODERS else '.png'
 
     photos, folder = args.photos, args.out_dir
     if folder is not None:
-        targets = [folder / name(photo) for photo in photos]
+        if arguments.STANDARD in photos:
+            raise InputError('a photo on standard input has no name in a folder; write it by --out')
+        names = collections.Counter(photo.stem + ending(photo) for photo in photos)
+
+        def mark(photo: pathlib.Path) -> str:
+            is_new = names[photo.stem + ending(photo)] > 1 and photo.suffix != ending(photo)
+            return f'_{photo.suffix[1:]}' if is_new else ''
+
+        targets = [folder / f'{photo.stem}{mark(photo)}{ending(photo)}' for photo in photos]
     elif len(photos) > 1:
         raise InputError(f'--out names one file and there are {len(photos)} photos; use --out-dir DIR')
     else:
         targets = [args.out]
-    twice, count = collections.Counter(targets).most_common(1)[0]
-    if count > 1:
-        raise InputError(
-            f"{count} photos would be written to '{twice}'; write those of each folder to a folder of their own"
-        )
+        if args.out == arguments.STANDARD:
+            _check_standard_output(args, kinds)
+    _check_twice(photos, targets)
     if folder is not None:
         if not os.path.exists(folder):
             output.check_folder(folder.parent)
@@ -183,8 +189,32 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     return list(map(_Job, photos, targets, pictures))
 
 
+def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:
+    if args.steps is not None or list(kinds):
+        raise InputError('--steps, --show-flow and --show-mask write files of their own; name one by --out')
+    if sys.stdout is None or sys.stdout.isatty():
+        raise InputError("standard output is a terminal, which shows no photos; send it on, as '--out - > FILE'")
+
+
+def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib.Path | str]) -> None:
+    """Raises `InputError` where two photos have one name."""
+    taken = {}
+    for photo, target in zip(photos, targets):
+        other = taken.setdefault(target, photo)
+        if other is photo:
+            continue
+        if os.path.realpath(photo) == os.path.realpath(other):
+            raise InputError(f"photo '{photo}' is given twice; give it once")
+        raise InputError(
+            f"'{other}' and '{photo}' would both be written to '{target}'; write those of each folder to a folder of "
+            'their own'
+        )
+
+
 def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
+    if job.target == arguments.STANDARD:
+        return
     if args.steps is None:
         output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
@@ -204,16 +234,27 @@ def _edit(
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
     """Edits a photo and writes all that is asked for."""
-    opened = editor.open(job.photo)
+    opened = editor.open(arguments.picture(job.photo))
     edited = opened.edit(strengths, **asked)
     for doubt in opened.doubts(args.face):
         tqdm.write(f'warning: {doubt}', file=sys.stderr)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
-    if args.steps is None:
+    if job.target == arguments.STANDARD:
+        _write_standard_output(edited.encode(write.suffix_of(opened.photo), args.metadata))
+    elif args.steps is None:
         edited.save(job.target, args.overwrite, args.metadata)
     else:
         steps = opened.sequence(args.steps, strengths, **asked)
         steps.save(job.target, args.fps, args.overwrite, args.metadata, progress)
     for path, picture in pictures.items():
         write.write_png(path, picture)
+
+
+def _write_standard_output(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the interpreter flushes it again
+        raise InputError(f'standard output cannot be written ({error.strerror}); send it to a file') from error

@@ -23,15 +23,15 @@ def run(argv: Sequence[str]) -> None:
     """Runs `fvae info [MODEL|PHOTO]`."""
     words = 'What is in a model, or which faces are in a photo.'
     parser = arguments.Parser('fvae info', '[MODEL|PHOTO]', words, _EXAMPLES)
-    words = 'a .safetensors file, or a photo (the built-in model)'
-    parser.add_argument('path', nargs='?', type=pathlib.Path, metavar='MODEL|PHOTO', help=words)
+    words = 'a .safetensors file, or a photo, - on standard input (the built-in model)'
+    parser.add_argument('path', nargs='?', type=arguments.file, metavar='MODEL|PHOTO', help=words)
     parser.add_limit()
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
-    if path.suffix == '.safetensors':
+    if path != arguments.STANDARD and path.suffix == '.safetensors':
         print(_describe_model(path, bundle_lib.load(path)))
     else:
-        photo = read.read_photo(path, args.max_pixels)
+        photo = read.read_photo(arguments.picture(path), args.max_pixels)
         print(_describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))
 
 
@@ -68,9 +68,15 @@ def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
     """Returns a line for each fact of a photo and each of its faces, the widest first, numbered as `--face` wants."""
     width, height = photo.size
     kinds = [f'{8 * photo.pixels.itemsize} bit', 'gray' if photo.was_gray else 'color']
+    carried = photo.carried
     extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
+    extras |= {'XMP': carried.xmp, 'IPTC': carried.iptc, 'C2PA manifest': carried.credentials or None}
     kinds += [name for name, value in extras.items() if value is not None]
-    lines = {'photo': str(photo.source), 'size': f'{width}x{height} px, {", ".join(kinds)}', 'faces': _count(faces)}
+    lines = {
+        'photo': 'standard input' if photo.source is None else str(photo.source),
+        'size': f'{width}x{height} px, {", ".join(kinds)}',
+        'faces': _count(faces),
+    }
     for number, face in enumerate(faces, 1):
         left, right = align.eye_centers(face.landmarks)
         x0, y0, x1, y1 = (round(edge) for edge in face.box)

@@ -26,6 +26,7 @@ def run(argv: Sequence[str]) -> None:
     parser.add_anchor()
     words = '.mp4, .gif or .webp; a name without suffix is a folder of PNGs'
     add('--out', required=True, metavar='PATH', help=words, **path)
+    parser.add_metadata()
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()
@@ -36,4 +37,4 @@ def run(argv: Sequence[str]) -> None:
     film.check_frames_output(args.out, overwrite=args.overwrite)
     editor = arguments.open_editor(bundle, args)
     morph = editor.interpolate(*args.photos, args.frames, args.blend, args.crop, args.anchor)
-    morph.save(args.out, args.fps, args.overwrite, arguments.progress(args.frames))
+    morph.save(args.out, args.fps, args.overwrite, arguments.progress(args.frames), args.metadata)

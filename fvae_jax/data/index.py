@@ -18,7 +18,7 @@ COLUMNS = ('path', 'identity', 'expression')
 ORIGINS = ('real', 'synthetic')
 
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
-_PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
+_PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
 _SEPARATORS = (',', ';', '\t')
 _LONGEST = 100  # characters of a header in a message
 _LARGEST_INDEX = 2**26  # bytes; a row has about fifty

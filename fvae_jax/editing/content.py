@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.editing import exemplar, portrait
+from fvae_jax.editing import exemplar, portrait, tone as tone_lib
 from fvae_jax.editing.model import Content
 from fvae_jax.photo.photo import Photo
 
@@ -67,13 +67,16 @@ def _extent(shows: np.ndarray) -> slice:
     return slice(max(int(found[0]) - _AROUND // 2, 0), min(int(found[-1]) + _AROUND // 2 + 1, len(shows)))
 
 
-def lay_on_crop(crop: np.ndarray, content: Content, texture: bool = True) -> np.ndarray:
+def lay_on_crop(
+    crop: np.ndarray, content: Content, texture: bool = True, tone: tone_lib.Tone | None = None
+) -> np.ndarray:
     """Lays content over an aligned crop.
 
     Args:
       crop: (S, S, 3) float32 in [-1, 1], S at least the size of the content.
       content: Of the model's crop.
       texture: Whether the crop's grain is put over the content; at the model's own size there is nothing to match.
+      tone: That of the photo, if it is of one color.
 
     Returns:
       (S, S, 3) float32 in [-1, 1].
@@ -89,6 +92,8 @@ def lay_on_crop(crop: np.ndarray, content: Content, texture: bool = True) -> np.
     if (placed := content.exemplar) is not None:
         shading = portrait.enlarge(placed.shading[..., None], side)[..., 0]
         color = placed.over(color, portrait.scale_transform(np.eye(2, 3), len(content.alpha) / side), shading)
+    if tone is not None:
+        color = tone.follow(color)
     if texture:
         color = _grainy(color, crop, alpha[..., 0])
     return np.clip((1 - alpha) * crop + alpha * color, -1, 1).astype(np.float32)

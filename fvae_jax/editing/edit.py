@@ -8,14 +8,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import content, exemplar, latent as latent_lib, mouth, overlay, portrait, steps as steps_lib
+from fvae_jax.editing import (
+    content,
+    exemplar,
+    latent as latent_lib,
+    mouth,
+    overlay,
+    portrait,
+    steps as steps_lib,
+    tone as tone_lib,
+)
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 from fvae_jax.errors import InputError, printable
-from fvae_jax.photo import write
+from fvae_jax.photo import color, write
 from fvae_jax.photo.photo import Photo
 from fvae_jax.version import __version__
 
@@ -116,6 +126,11 @@ class EditablePhoto:
         # Of faces whose mouth is open: its opening, and the field that closes it.
         self._openings: dict[int, np.ndarray] = {}
         self._closing: dict[int, np.ndarray] = {}
+        self._tones: dict[int, tone_lib.Tone | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Made again where it is needed.
+        return {**self.__dict__, '_encoded': {}, '_openings': {}, '_closing': {}}
 
     def numbers(self, face: int | str | None) -> tuple[int, ...]:
         """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
@@ -134,8 +149,7 @@ class EditablePhoto:
         if face not in known:
             found = '1 face' if len(known) == 1 else f'{len(known)} faces'
             raise InputError(
-                f"photo '{self.photo.source}' has {found} and no face {face}; see "
-                f'`fvae info {self.photo.source}`, or take all'
+                f'{self.photo.name} has {found} and no face {face}; take one that `fvae info PHOTO` lists, or all'
             )
         return (face,)
 
@@ -157,7 +171,7 @@ class EditablePhoto:
     def encoded(self, number: int) -> EncodedFace:
         """A face as the model sees it: its aligned crop, Z(S) and features."""
         if number not in self._encoded:
-            crop = align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+            crop = color.to_srgb(self._crop(number), self.photo.icc_profile)
             face = self.model.with_mouth(self.model.encode(crop))
             if face.mouth is not None:
                 fine = self._fine_crop(number, _FINE_MOUTH)
@@ -184,6 +198,20 @@ class EditablePhoto:
         _, opening = portrait.photo_displacement(change.openings.displacement, matrix, self.photo.pixels.shape)
         return box, (1 - np.float32(share)) * field + np.float32(share) * mouth.reopen(self._closing[number], opening)
 
+    def tone(self, number: int) -> tone_lib.Tone | None:
+        """The tone of a face in a photo of one color; None in others."""
+        if number not in self._tones:
+            self._tones[number] = tone_lib.of(self._crop(number))
+        return self._tones[number]
+
+    def own_colors(self, number: int, colors: np.ndarray) -> np.ndarray:
+        """Brings colors of the network, (h, w, 3) in [-1, 1], into the photo's space and the tone of a face."""
+        colors, tone = color.from_srgb(colors, self.photo.icc_profile), self.tone(number)
+        return colors if tone is None else tone.follow(colors)
+
+    def _crop(self, number: int) -> np.ndarray:
+        return align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+
     def _closed(self, number: int, change: Change, box: portrait.Box, field: np.ndarray) -> np.ndarray:
         line = mouth.seam(change.openings, self._openings[number], change.displacement, self.model.frame)
         return field if line is None else mouth.close(box, field, line, self.matrix(number))
@@ -199,7 +227,7 @@ class EditablePhoto:
             raise InputError('this model only moves pixels and shows no teeth; leave them out')
         found = self._inside(number, self.encoded(number))
         if found is None:
-            raise InputError(f"photo '{self.photo.source}' shows no open mouth with teeth; take one that does")
+            raise InputError(f'{self.photo.name} shows no open mouth with teeth; take one that does')
         return found
 
     def _inside(self, number: int, face: EncodedFace) -> bundle_lib.Exemplars | None:
@@ -214,8 +242,8 @@ class EditablePhoto:
         """The crop of a face as fine as the photo is, or `finest` px a side."""
         size, matrix = self.model.size, self.matrix(number)
         side = int(np.clip(size / portrait.scale_of(matrix), size, finest))
-        pixels = self.photo.eight_bit().pixels
-        return align.align_crop(pixels, portrait.scale_transform(matrix, side / size), side)
+        crop = align.align_crop(self.photo.eight_bit().pixels, portrait.scale_transform(matrix, side / size), side)
+        return color.to_srgb(crop, self.photo.icc_profile)
 
     def latent_of(self, face: int | None = None) -> np.ndarray:
         """Z(S) of a face, (4, 4, C); of the main one by default."""
@@ -249,7 +277,7 @@ class EditablePhoto:
           **named: Strengths of expressions whose names are not among the above: `smile=1.0`.
 
         Raises:
-          InputError: An expression or a face is unknown, a strength is not finite, or no teeth are seen.
+          InputError: An expression or a face is unknown, a strength is no finite number, or no teeth are seen.
         """
         given = [*strengths, named]
         if len(given) > 2 or not all(isinstance(values, Mapping) for values in given):
@@ -260,7 +288,8 @@ class EditablePhoto:
         both = set(given[0]) & set(named) if strengths else ()
         if both:
             raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
-        edit = Edit({**given[0], **named}, source, like, strength, pixels_only, anchor, teeth)
+        asked = {name: _number(name, value) for name, value in {**given[0], **named}.items()}
+        edit = Edit(asked, source, like, _number('the edit', strength), pixels_only, anchor, teeth)
         return EditedPhoto(self, edit, self.numbers(face))
 
     def sequence(
@@ -308,7 +337,8 @@ class EditedPhoto:
             if change.shading is not None and not edit.pixels_only:
                 shadings.append(portrait.photo_shading(change.shading, original.matrix(n), shape))
             if change.content is not None and not edit.pixels_only:
-                self._layers.append(content.photo_layer(change.content, original.matrix(n), shape))
+                layer = content.photo_layer(change.content, original.matrix(n), shape)
+                self._layers.append(layer._replace(color=original.own_colors(n, layer.color)))
         self.box, self.field = _join(fields)
         self._shading = _join(shadings)[1] if shadings else np.zeros(self.field.shape[:2], np.float32)
 
@@ -319,11 +349,11 @@ class EditedPhoto:
         return functools.reduce(content.lay, self._layers, portrait.shade_photo(moved, self.box, self._shading))
 
     def close_up(self) -> np.ndarray:
-        """The edited faces and a little of what is around them, (h, w, 3) uint8."""
+        """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""
         y0, y1, x0, x1 = self.box
         y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
         part = self.photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
-        return Photo(part).eight_bit().pixels
+        return color.in_srgb(Photo(part, icc_profile=self.photo.icc_profile)).pixels
 
     def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
         """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
@@ -338,12 +368,12 @@ class EditedPhoto:
 
     def content_picture(self) -> np.ndarray:
         """Draws what is new, if anything; see `overlay.content_overlay`."""
-        alpha, color = np.zeros(self.field.shape[:2], np.float32), np.ones((*self.field.shape[:2], 3), np.float32)
+        alpha, colors = np.zeros(self.field.shape[:2], np.float32), np.ones((*self.field.shape[:2], 3), np.float32)
         for layer in self._layers:
             inside = _within(layer.box, self.box)
             alpha[inside] = np.maximum(alpha[inside], layer.alpha)
-            color[inside] = layer.color
-        return overlay.content_overlay(self._region(), alpha, color)
+            colors[inside] = layer.color
+        return overlay.content_overlay(self._region(), alpha, colors)
 
     def mask_picture(self) -> np.ndarray:
         """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
@@ -363,29 +393,80 @@ class EditedPhoto:
     @property
     def provenance(self) -> dict[str, str]:
         """What a file notes about its making: the program, the model, the edit, the faces."""
-        bundle = self.original.model.bundle
-        return {
-            'Software': f'fvae_jax {__version__}',
-            'Model': str(bundle.info.get('experiment', bundle.config.name)),
-            'Edit': f'{self.edit} (face {", ".join(map(str, self._numbers))})',
-        }
+        return provenance(self.original.model, f'{self.edit} (face {", ".join(map(str, self._numbers))})')
 
     def save(self, path: str | os.PathLike, overwrite: bool = False, metadata: bool = True) -> None:
         """Writes the photo in the format of the suffix; see `write.write_photo`.
 
         Args:
-          path: The file.
+          path: The file. Where no pixel has changed and the format is the photo's own, it becomes a copy of that.
           overwrite: Whether a file may be replaced, be it the photo itself.
-          metadata: Whether the file notes its `provenance`.
+          metadata: Whether the file notes its `provenance`, in its XMP.
 
         Raises:
           InputError: The file cannot be written.
         """
-        write.write_photo(path, self.photo, overwrite=overwrite, metadata=self.provenance if metadata else None)
+        if not isinstance(path, (str, os.PathLike)):
+            raise InputError(
+                f"save writes to a path, not to a {type(path).__name__}; take encode('.png') for the bytes"
+            )
+        made = self.provenance if metadata else None
+        write.write_photo(path, self.photo, overwrite=overwrite, metadata=made, original=self.original.photo)
+
+    def encode(self, suffix: str, metadata: bool = True) -> bytes:
+        """Returns the file that `save` would write to a name with this suffix: '.jpg', '.png'.
+
+        Raises:
+          InputError: The suffix is unknown, or its format cannot hold the photo.
+        """
+        made = self.provenance if metadata else None
+        return write.encode(self.photo, suffix, metadata=made, original=self.original.photo)
+
+    def to_array(self) -> np.ndarray:
+        """Returns the edited photo as an array of its own, as `Editor.open` takes them.
+
+        Returns:
+          uint8 or uint16: (H, W) of a gray photo, (H, W, 3) RGB, (H, W, 4) RGBA; (H, W, 2) gray with alpha.
+        """
+        planes = write.planes(self.photo)
+        return planes[..., 0].copy() if planes.shape[2] == 1 else planes.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """What `numpy.asarray` makes of it: `to_array`."""
+        if copy is False:
+            raise ValueError('the array of an edited photo is always a new one')
+        return self.to_array().astype(dtype or self.photo.pixels.dtype, copy=False)
+
+    def to_image(self) -> Image.Image:
+        """Returns the edited photo as a PIL image of 8 bits: L, LA, RGB or RGBA, with its profile."""
+        planes = write.planes(self.photo.eight_bit())
+        image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
+        if self.photo.icc_profile:
+            image.info['icc_profile'] = self.photo.icc_profile
+        return image
 
     def _region(self) -> np.ndarray:
         y0, y1, x0, x1 = self.box
-        return Photo(self.original.photo.pixels[y0:y1, x0:x1]).eight_bit().pixels
+        photo = self.original.photo
+        return color.in_srgb(Photo(photo.pixels[y0:y1, x0:x1], icc_profile=photo.icc_profile)).pixels
+
+
+def provenance(model: Model, what: str) -> dict[str, str]:
+    """What a file notes of a picture that a model had a part in: program, model and what was done."""
+    bundle = model.bundle
+    name = str(bundle.info.get('experiment', bundle.config.name))
+    return {'Software': f'fvae_jax {__version__}', 'Model': name, 'Edit': what}
+
+
+def _number(name: str, value: Any) -> float:
+    """A strength; what only looks like one (texts, truths, arrays of several) is refused."""
+    looks = isinstance(value, (bool, np.bool_, str, bytes)) or np.iscomplexobj(value) or np.ndim(value)
+    try:
+        if not looks:
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f'strength of {name} is {value!r}; give a number, as 1.0')
 
 
 def _join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:

@@ -1,7 +1,7 @@
 """`Editor`: photos in, edited photos and films out, by one model."""
 
 import os
-import pathlib
+from collections.abc import Callable
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
@@ -24,39 +24,49 @@ class Editor(model.Model):
         super().__init__(bundle)
         self.max_pixels = read.MAX_PIXELS
 
-    def open(self, path: str | os.PathLike) -> edit.EditablePhoto:
+    def __reduce__(self) -> tuple[Callable[..., 'Editor'], tuple]:
+        return _restored, (type(self), self.bundle, self.max_pixels)
+
+    def open(self, picture: read.Picture, *, unit_range: bool = False) -> edit.EditablePhoto:
         """Reads a photo of at most `max_pixels` and finds its faces.
+
+        Args:
+          picture: A path; the bytes of a file, or a file opened for reading them; a PIL image; or an array (H, W) gray,
+            (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16. Colors of an array are sRGB.
+          unit_range: Whether an array of floats holds values in [0, 1].
 
         Raises:
           InputError: The photo cannot be read, or shows no face.
         """
-        photo = read.read_photo(path, self.max_pixels)
+        model.check_process()
+        photo = read.read_photo(picture, self.max_pixels, unit_range=unit_range)
         faces = align.detect_faces(photo.eight_bit().pixels)
         if not faces:
             raise InputError(
-                f"photo '{path}' shows no face that can be found; take one in which a face with both eyes is seen "
+                f'{photo.name} shows no face that can be found; take one in which a face with both eyes is seen '
                 'whole, at least 20 px wide: enlarge a smaller one, and leave some room around one that is cut tightly'
             )
         return edit.EditablePhoto(self, photo, faces)
 
-    def example(self, expression: str | os.PathLike, neutral: str | os.PathLike | None = None) -> edit.Example:
+    def example(self, expression: read.Picture, neutral: read.Picture | None = None) -> edit.Example:
         """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
 
         Args:
-          expression: A photo that shows it.
+          expression: A photo that shows it, of any kind that `open` takes.
           neutral: The same person without it. Without this photo the direction also holds what else distinguishes the
             person from the one who is edited.
 
         Raises:
           InputError: A photo cannot be read, or shows no face.
         """
-        latents = [None if path is None else self.open(path).latent_of() for path in (expression, neutral)]
-        return edit.Example(*latents, pathlib.Path(expression).name)
+        shown = self.open(expression)
+        other = None if neutral is None else self.open(neutral).latent_of()
+        return edit.Example(shown.latent_of(), other, shown.photo.source.name if shown.photo.source else 'a photo')
 
     def interpolate(
         self,
-        first: str | os.PathLike,
-        second: str | os.PathLike,
+        first: read.Picture,
+        second: read.Picture,
         frames: int = 30,
         blend: str = 'logit',
         crop: bool = False,
@@ -70,6 +80,13 @@ class Editor(model.Model):
         """
         morph.check(self, frames, blend)
         return morph.Morph(self.open(first), self.open(second), frames, blend, crop, anchor)
+
+
+def _restored(kind: type[Editor], bundle: bundle_lib.Bundle, max_pixels: int) -> Editor:
+    """What a pickled Editor becomes: its programs are compiled again."""
+    editor = kind(bundle)
+    editor.max_pixels = max_pixels
+    return editor
 
 
 def load(path: str | os.PathLike | None = None) -> Editor:

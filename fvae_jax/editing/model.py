@@ -1,6 +1,7 @@
 """A model at work on aligned crops: a face is encoded once, and as many edits of it are decoded as wanted."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -106,6 +107,28 @@ class Between(NamedTuple):
     shadings: tuple[np.ndarray, np.ndarray] | None
 
 
+class _Programs(NamedTuple):
+    """What is compiled, each at its first use, for a batch of one."""
+
+    encode: Callable[..., Any]
+    decode: Callable[..., fvae.Decoded]
+    mask_encode: Callable[..., Any] | None = None
+    mask_decode: Callable[..., Any] | None = None
+
+
+# The process that has run a program of JAX for us.
+_process: int | None = None
+
+
+def check_process() -> None:
+    """Raises `InputError` in a process that was forked from one in which a model has run, where JAX waits for ever."""
+    if _process not in (None, os.getpid()):
+        raise InputError(
+            'this process was forked from one that had used a model, which JAX does not survive; start processes by '
+            "multiprocessing.get_context('spawn'), or use the model in them only"
+        )
+
+
 class Model:
     """Latents, flows, masks and pictures of aligned crops.
 
@@ -144,6 +167,10 @@ class Model:
                     f'{shape}; take another copy of the model file'
                 )
 
+    @functools.cached_property
+    def _programs(self) -> '_Programs':
+        bundle, network = self.bundle, fvae.from_config(self.bundle.config)
+
         def encode(variables, crop):
             posterior = network.apply(variables, crop, method='encode')
             return posterior.mean[0], network.apply(variables, crop, method='features')
@@ -153,21 +180,28 @@ class Model:
             return jax.tree.map(lambda x: x[0], decoded)
 
         variables = jax.device_put(bundle.fvae)
-        self._encode = functools.partial(jax.jit(encode), variables)
         small = sum(leaf.nbytes for leaf in jax.tree.leaves(bundle.fvae)) <= LARGEST_CONSTANTS
-        self._decode: Callable[..., fvae.Decoded] = (
-            jax.jit(functools.partial(decode, bundle.fvae)) if small else functools.partial(jax.jit(decode), variables)
+        programs = _Programs(
+            functools.partial(jax.jit(encode), variables),
+            jax.jit(functools.partial(decode, bundle.fvae)) if small else functools.partial(jax.jit(decode), variables),
         )
-        self._mask_encode = self._mask_decode = None
-        if bundle.mask is not None:
-            judge = confidence.from_config(bundle.config)
-            variables = jax.device_put(bundle.mask)
-            mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
-            mask_decode = jax.jit(
-                lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0]
-            )
-            self._mask_encode = functools.partial(mask_encode, variables)
-            self._mask_decode = functools.partial(mask_decode, variables)
+        if bundle.mask is None:
+            return programs
+        judge = confidence.from_config(bundle.config)
+        variables = jax.device_put(bundle.mask)
+        mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
+        mask_decode = jax.jit(lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
+        return programs._replace(
+            mask_encode=functools.partial(mask_encode, variables), mask_decode=functools.partial(mask_decode, variables)
+        )
+
+    @property
+    def _run(self) -> '_Programs':
+        """The programs, where they can run: made at their first use, since a process may be forked before that."""
+        global _process
+        check_process()
+        _process = os.getpid()
+        return self._programs
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -177,7 +211,7 @@ class Model:
     @property
     def has_mask(self) -> bool:
         """Whether the model has a confidence mask, which interpolation needs."""
-        return self._mask_decode is not None
+        return self.bundle.mask is not None
 
     def encode(self, crop: np.ndarray) -> EncodedFace:
         """Encodes an aligned crop.
@@ -196,9 +230,9 @@ class Model:
             crop = crop.astype(np.float32) / 32767.5 - 1
         crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
         try:
-            latent, features = self._encode(crop[None])
-            mask_features = self._mask_encode(crop[None]) if self.has_mask else []
-            own = jax.device_get(self._decode(latent, features))
+            latent, features = self._run.encode(crop[None])
+            mask_features = self._run.mask_encode(crop[None]) if self.has_mask else []
+            own = jax.device_get(self._run.decode(latent, features))
         except (flax.errors.FlaxError, KeyError, TypeError, ValueError) as error:
             # A file may hold other tensors than its config asks for.
             raise InputError(
@@ -236,7 +270,7 @@ class Model:
         """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
         if np.array_equal(latent, face.latent):
             return face.own
-        return jax.device_get(self._decode(latent, face.features))
+        return jax.device_get(self._run.decode(latent, face.features))
 
     def edited_latent(
         self,
@@ -323,9 +357,9 @@ class Model:
         Raises:
           InputError: The model was trained without a mask.
         """
-        if self._mask_decode is None:
+        if self.bundle.mask is None:
             raise InputError('this model has no confidence mask; train it with --mode=mask')
-        return np.asarray(self._mask_decode(latent, face.mask_features))
+        return np.asarray(self._run.mask_decode(latent, face.mask_features))
 
     def between(
         self,

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, latent as latent_lib, portrait, steps
-from fvae_jax.editing.edit import EditablePhoto
+from fvae_jax.editing import content, latent as latent_lib, portrait, steps, tone
+from fvae_jax.editing.edit import EditablePhoto, provenance
 from fvae_jax.editing.model import Model
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops, resample
-from fvae_jax.photo import film
+from fvae_jax.photo import color, film
 from fvae_jax.photo.photo import Photo
 
 FPS = 15
@@ -51,12 +51,14 @@ class Morph:
     ):
         check(first.model, frames, blend)
         self._model, self._count, self._blend, self._crop, self._anchor = first.model, frames, blend, crop, anchor
-        self._photo = first.photo
+        pixels, others = (color.to_srgb(photo.pixels, photo.icc_profile) for photo in (first.photo, second.photo))
+        self._pixels, self._what = pixels, f'interpolation of two photos, {frames} frames'
         (number,), (other,) = first.numbers(None), second.numbers(None)
         self._faces = first.encoded(number), second.encoded(other)
-        crop_a, self._matrix = native_crop(first.photo.pixels, first.matrix(number), self._model.size)
-        crop_b, _ = native_crop(second.photo.pixels, second.matrix(other), self._model.size, len(crop_a))
+        crop_a, self._matrix = native_crop(pixels, first.matrix(number), self._model.size)
+        crop_b, _ = native_crop(others, second.matrix(other), self._model.size, len(crop_a))
         self.crops = crop_a, crop_b
+        self._tones = tone.of(crop_a), tone.of(crop_b)
 
     def __len__(self) -> int:
         return self._count
@@ -71,12 +73,12 @@ class Morph:
           t: How far from the first photo to the second, in [0, 1].
 
         Returns:
-          (H, W, 3) uint8 RGB: the size of the crops, or of the first photo.
+          (H, W, 3) uint8 sRGB: the size of the crops, or of the first photo.
         """
         blended = self._blended(float(t))
         if self._crop:
             return image_ops.to_uint8(blended)
-        laid = put_back(self._photo.pixels, blended, self._matrix)
+        laid = put_back(self._pixels, blended, self._matrix)
         return Photo(laid).eight_bit().pixels
 
     def save(
@@ -85,6 +87,7 @@ class Morph:
         fps: float = FPS,
         overwrite: bool = False,
         progress: Callable[[Iterable], Iterable] = iter,
+        metadata: bool = True,
     ) -> None:
         """Writes the frames as .mp4, .gif or .webp, or as numbered PNGs into a folder (no suffix).
 
@@ -93,6 +96,7 @@ class Morph:
           fps: Frames per second of a film.
           overwrite: Whether a file may be replaced, or a folder have files.
           progress: Goes over the frames, and may tell how far it is.
+          metadata: Whether files note how they were made.
 
         Raises:
           InputError: The output cannot be written.
@@ -101,7 +105,8 @@ class Morph:
         frames = progress(self)
         if not film.is_folder(path):
             frames = (steps.film_frame(Photo(frame)) for frame in frames)
-        film.write_animation(path, frames, fps, overwrite=overwrite)
+        notes = provenance(self._model, self._what) if metadata else None
+        film.write_animation(path, frames, fps, overwrite=overwrite, metadata=notes)
 
     def _blended(self, t: float) -> np.ndarray:
         """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""
@@ -111,7 +116,7 @@ class Morph:
         blended = mix_warps(*self.crops, *frame.displacements, *weights, shadings=frame.shadings or (None, None))
         if frame.content is None:
             return blended
-        return content.lay_on_crop(blended, frame.content)
+        return content.lay_on_crop(blended, frame.content, tone=tone.between(*self._tones, t))
 
 
 def check(model: Model, frames: int, blend: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
-from fvae_jax.photo import film, output, write
+from fvae_jax.photo import color, film, output, write
 from fvae_jax.photo.photo import Photo
 
 FPS = 8
@@ -49,24 +49,24 @@ class Steps:
             another kind of photo for a labelled filmstrip of the face.
           fps: photos per second of a film.
           overwrite: whether a file may be replaced, or a folder have files.
-          metadata: whether photos note how they were made.
+          metadata: whether files note how they were made.
           progress: goes over the photos, and may tell how far it is.
 
         Raises:
           InputError: the output cannot be written.
         """
         path = check_output(path, overwrite=overwrite)
+        notes = self._step(self._count - 1).provenance if metadata else None
         if film.is_folder(path):
             with film.filling(path) as folder:
                 for number, edited in enumerate(progress(self)):
                     edited.save(folder / f'{number:04d}.png', overwrite=True, metadata=metadata)
         elif path.suffix.lower() in film.FORMATS:
             frames = (film_frame(edited.photo) for edited in progress(self))
-            film.write_animation(path, frames, fps, overwrite=overwrite)
+            film.write_animation(path, frames, fps, overwrite=overwrite, metadata=notes)
         else:
             shown = [(edited.close_up(), str(edited.edit)) for edited in progress(self)]
             frames, labels = zip(*shown)
-            notes = self._step(self._count - 1).provenance if metadata else None
             write.write_photo(path, Photo(film.filmstrip(frames, labels)), overwrite=overwrite, metadata=notes)
 
 
@@ -81,8 +81,8 @@ def check_output(
 
 
 def film_frame(photo: Photo) -> np.ndarray:
-    """(H, W, 3) uint8, reduced to `LARGEST_FILM`."""
-    pixels = photo.eight_bit().pixels
+    """(H, W, 3) uint8, sRGB, reduced to `LARGEST_FILM`."""
+    pixels = color.in_srgb(photo).pixels
     shrink = LARGEST_FILM / max(photo.size)
     if shrink >= 1:
         return pixels

@@ -5,14 +5,15 @@ import itertools
 import os
 import pathlib
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
 
 from fvae_jax.errors import InputError
 from fvae_jax.ops.grid import image_grid
-from fvae_jax.photo import output, write
+from fvae_jax.photo import output, write, xmp
+from fvae_jax.photo.photo import Photo
 
 # The films, and what ffmpeg is told for each. MP4: H.264 with half the chroma and the index in
 # front, which every browser plays, with the colors of HD video, which players assume. GIF: one
@@ -48,7 +49,12 @@ def check_frames_output(path: str | os.PathLike, *, overwrite: bool = False) -> 
 
 
 def write_animation(
-    path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, *, overwrite: bool = False
+    path: str | os.PathLike,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    *,
+    overwrite: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Writes frames as .mp4, .gif or .webp, or numbered PNGs into a folder (no suffix).
 
@@ -59,6 +65,7 @@ def write_animation(
       frames: (H, W, 3) uint8 RGB, all of one size, at least one.
       fps: Frames per second; of no meaning in a folder. GIF rounds to hundredths of a second.
       overwrite: Whether a file may be replaced, or a folder have files.
+      metadata: How the frames were made, for the XMP of the file, or of each; see `xmp.updated`.
 
     Raises:
       InputError: Unknown suffix, not writable, exists already, or no or unequal frames.
@@ -69,10 +76,12 @@ def write_animation(
     if is_folder(path):
         with filling(path) as folder:
             for number, frame in enumerate(_checked(frames)):
-                write.write_png(folder / f'{number:04d}.png', frame)
+                output.write(folder / f'{number:04d}.png', write.encode(Photo(frame), '.png', metadata=metadata))
         return
     with output.replacing(path) as temporary:
-        _encode(temporary, _checked(frames), fps)
+        height, width = _encode(temporary, _checked(frames), fps)
+        if packet := xmp.updated(None, (width, height), metadata):
+            xmp.mark_film(temporary, packet)
 
 
 @contextlib.contextmanager
@@ -122,8 +131,8 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         raise InputError('no frames to write; give at least one')
 
 
-def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    """Pipes the frames through ffmpeg; raises OSError with its last words."""
+def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> tuple[int, int]:
+    """Pipes the frames through ffmpeg, and returns their (height, width); raises OSError with its last words."""
     import imageio_ffmpeg
 
     first = next(frames)
@@ -148,3 +157,4 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> Non
     if process.returncode:
         reason = words.decode(errors='replace').split('\n')[0].strip()
         raise OSError(f'ffmpeg: {reason or process.returncode}')
+    return height, width

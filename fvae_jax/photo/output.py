@@ -1,13 +1,16 @@
 """Files that people ask for: refused early and clearly, and never left half written."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator
 
 from fvae_jax.errors import InputError
 
+_LONGEST_NAME = 255  # bytes
 # How to take back what is being written, oldest first: for a command that a signal ends without unwinding.
 _unfinished: list[Callable[[], None]] = []
 
@@ -77,6 +80,14 @@ def _remove(temporary: pathlib.Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    """A hidden name beside a file; of a name near the longest one that systems allow, only a digest."""
+    ending = f'.{os.getpid()}.tmp{path.suffix}'
+    if len(os.fsencode(path.name)) + len(ending) >= _LONGEST_NAME:
+        return path.with_name(f'.{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{ending}')
+    return path.with_name(f'.{path.stem}{ending}')
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside a file or folder, whose place is taken when all went well.
@@ -86,7 +97,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
       InputError: The file cannot be written.
     """
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
+    temporary = _temporary(path)
     try:
         with _taken_back_by(lambda: _remove(temporary)):
             try:
@@ -105,14 +116,28 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         ) from error
 
 
-def write(path: str | os.PathLike, content: bytes | str) -> None:
+def write(path: str | os.PathLike, content: bytes | str, *, like: str | os.PathLike | None = None) -> None:
     """Writes a file whole or not at all; text is written as UTF-8.
+
+    Args:
+      path: The file.
+      content: What it shall hold.
+      like: A file whose permissions it gets, if that is there.
 
     Raises:
       InputError: The file cannot be written.
     """
+    content = content if isinstance(content, bytes) else content.encode()
     with replacing(pathlib.Path(path)) as temporary:
-        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            mode = None if like is None else stat.S_IMODE(os.stat(like).st_mode) & 0o777
+        except FileNotFoundError:
+            mode = None
+        if mode is not None:
+            temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
+        temporary.write_bytes(content)
+        if mode is not None:
+            temporary.chmod(mode)
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:

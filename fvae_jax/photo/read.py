@@ -1,4 +1,4 @@
-"""Reading photo files: strangers' files are checked before time and memory go into them, and lose nothing."""
+"""Reading photos: strangers' files are checked before time and memory go into them, and lose nothing."""
 
 import contextlib
 import io
@@ -9,32 +9,44 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
+from fvae_jax.photo import carried as carried_lib
 from fvae_jax.photo.photo import Photo
+
+# What `read_photo` takes.
+Picture = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
 MAX_PIXELS = 200_000_000  # the largest sensors of phones have 199.8 million
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
+# Brands of files in which HEVC pictures may be, the first one or among those it is compatible with.
+_HEIC = {b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'hevm', b'hevs'}
+_LARGEST_STREAM = 1 << 30  # bytes; where a file's size is not known before it is read
 _PROBLEMS = {
     FileNotFoundError: 'does not exist; check the name',
     IsADirectoryError: 'is a folder; name the photos in it',
     PermissionError: 'may not be read; change its permissions',
-    Image.UnidentifiedImageError: 'is not of a known format; convert it to JPEG, PNG, WebP or TIFF',
+    Image.UnidentifiedImageError: 'is not of a known format; convert it to JPEG, PNG, WebP, HEIC or TIFF',
+    MemoryError: 'needs more memory than there is; close other programs, or reduce the photo',
     # Of some formats, see `_in_command`.
     Image.DecompressionBombError: 'has more pixels than Pillow allows for its format; save it as PNG, or set '
     'PIL.Image.MAX_IMAGE_PIXELS',
 }
 # Whatever Pillow raises for damaged files; which one depends on the format and the place.
 _DAMAGES = (
-    OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError, MemoryError,
+    OSError, SyntaxError, ValueError, EOFError, TypeError, RuntimeError, OverflowError,
     struct.error, zlib.error,
 )  # fmt: skip
+
+_ROOM = 256 << 20  # bytes; with less than this, files that cannot even be opened may be whole
+_BYTES_PER_PIXEL = 16  # that reading takes at most, of 8 bits
+_ANIMATED = 'is animated; save the picture that you want as a PNG or JPEG of its own'
 
 # Every scan of a JPEG goes over all of its pixels, and may take four bytes of the file. Encoders write about ten.
 _MAX_SCANS = 100
@@ -43,44 +55,127 @@ _MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]', re.DOTALL)
 _START, _END, _SCAN, _NOTHING = 0xD8, 0xD9, 0xDA, 0x01
 
 _ORIENTATION, _BITS, _PLANAR = 0x0112, 0x0102, 0x011C  # tags of TIFF
-# Where and how the pixels of a TIFF lie, its profile and XMP: of the old file, not of the picture.
+_CAMERA, _WIDTH, _HEIGHT = 0x8769, 0xA002, 0xA003  # EXIF's own directory, and two tags in it
+_LYING = (5, 6, 7, 8)  # orientations that exchange width and height
+# Where and how the pixels of a TIFF lie, its profile, XMP, IPTC and C2PA: of the old file, or kept elsewhere.
 _LAYOUT_TAGS = {
     *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 347,
-    513, 514, *range(529, 533), 700, 34377, 34675, 37724,
+    513, 514, *range(529, 533), 700, 33723, 34377, 34675, 37724,
+    52545,
 }  # fmt: skip
 
 
-def read_photo(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bool = False) -> Photo:
     """Reads a photo as it is meant to be seen.
 
-    JPEG (CMYK too), PNG, WebP, TIFF, BMP and AVIF, 8 or 16 bits, gray, palette or color, with or
-    without transparency. Of several pictures in a phone's JPEG the first is taken.
+    JPEG (CMYK too), PNG, WebP, HEIC, TIFF, BMP and AVIF, 8 or 16 bits, gray, palette or color, with or without
+    transparency; by its content, whatever its name. Of several pictures in a phone's JPEG or HEIC the first is taken.
 
     Args:
-      path: The file.
+      picture: A path; the bytes of a file, or a file opened for reading them; a PIL image; or an array (H, W) gray,
+        (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
       max_pixels: The largest photo to read, pixels. Reading takes up to 16 bytes for each, 32 where
         the file has 16 bits per channel.
+      unit_range: Whether an array of floats holds values in [0, 1], as it must; they are kept with 16 bits.
 
     Returns:
       The photo.
 
     Raises:
-      InputError: The file is missing, damaged, too large, animated or no photo.
+      InputError: The file is missing, damaged, too large, animated or no photo, or the array is of another kind.
     """
-    path = pathlib.Path(path)
-    with _clear_errors(path), _in_command():
+    if isinstance(picture, Image.Image):
+        with _clear_errors('PIL image'):
+            _check_size('PIL image', picture, max_pixels)
+            return _decoded('PIL image', None, _without_file(picture))
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return _read_bytes('photo in memory', bytes(picture), max_pixels)
+    if hasattr(picture, 'read'):
+        name = 'photo on standard input' if getattr(picture, 'name', '') == '<stdin>' else 'photo in an open file'
+        return _read_bytes(name, _all_of(name, picture), max_pixels)
+    if not isinstance(picture, (str, os.PathLike)):
+        return _of_array(picture, max_pixels, unit_range)
+    path = pathlib.Path(picture)
+    name = f"photo '{path}'"
+    with _clear_errors(name), _in_command():
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise InputError(f"photo '{path}' is a pipe or a device, which may never end; save it as a file")
+            raise InputError(f'{name} is a pipe or a device, which may never end; save it as a file')
         with open(path, 'rb') as file:
             if not os.fstat(file.fileno()).st_size:
-                raise InputError(f"photo '{path}' is empty (0 bytes); copy it again from its source")
+                raise InputError(f'{name} is empty (0 bytes); copy it again from its source')
             image = _identified(file)
-            _check(path, image, max_pixels)
-            return _decoded(path, file, image)
+            _check(name, file, image, max_pixels)
+            return _decoded(name, file, image, source=path)
+
+
+def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
+    if not content:
+        raise InputError(f'{name} is empty (0 bytes); give all of a file')
+    with _clear_errors(name), _in_command():
+        file = io.BytesIO(content)
+        image = _identified(file)
+        _check(name, file, image, max_pixels)
+        return _decoded(name, file, image, content)
+
+
+def _all_of(name: str, file: BinaryIO) -> bytes:
+    parts, size = [], 0
+    with _clear_errors(name):
+        while part := file.read(1 << 20):
+            if not isinstance(part, bytes):
+                raise InputError(f"{name} gives text; open it for bytes, as open(path, 'rb')")
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST_STREAM:
+                raise InputError(f'{name} has more than {_LARGEST_STREAM >> 30} GB; save it as a file')
+    return b''.join(parts)
+
+
+def _of_array(array: Any, max_pixels: int, unit_range: bool) -> Photo:
+    """A picture in memory as a photo, of which nothing is known but its pixels."""
+    if not hasattr(array, '__array__'):
+        raise InputError(
+            f'a {type(array).__name__} is no photo; give a path, the bytes of a file, an open file, a PIL image or an '
+            'array (H, W), (H, W, 3) or (H, W, 4)'
+        )
+    pixels = np.asarray(array)
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)) or not pixels.size:
+        raise InputError(
+            f'array of shape {pixels.shape}; give (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, at least one pixel'
+        )
+    if pixels.shape[0] * pixels.shape[1] > max_pixels:
+        raise InputError(_too_large('array', max_pixels))
+    if unit_range:
+        if pixels.dtype.kind != 'f':
+            raise InputError(f'array of {pixels.dtype}; unit_range is for floats in [0, 1], leave it out')
+        if not (pixels.min() >= 0 and pixels.max() <= 1):  # false for NaN, too
+            raise InputError(f'array with values from {pixels.min():g} to {pixels.max():g}; scale them to [0, 1]')
+        pixels = np.rint(pixels.astype(np.float64) * 65535).astype(np.uint16)
+    elif pixels.dtype not in (np.uint8, np.uint16):
+        hint = ', or say unit_range=True if values lie in [0, 1]' if pixels.dtype.kind == 'f' else ''
+        raise InputError(f'array of {pixels.dtype}; give uint8 or uint16{hint}')
+    return _photo(pixels.reshape(*pixels.shape[:2], -1).copy(), gray=pixels.ndim == 2)
+
+
+def _photo(planes: np.ndarray, gray: bool, **rest) -> Photo:
+    """A photo of (H, W, C) gray, gray + alpha, RGB or RGBA, upright."""
+    alpha = None
+    if planes.shape[2] in (2, 4):
+        planes, alpha = planes[..., :-1], np.ascontiguousarray(planes[..., -1])
+    pixels = np.ascontiguousarray(np.broadcast_to(planes, (*planes.shape[:2], 3)))
+    return Photo(pixels, alpha, was_gray=gray, **rest)
+
+
+def _without_file(image: Image.Image) -> Image.Image:
+    """A PIL image read in full, of which more than one picture cannot be meant."""
+    if image.format != 'MPO' and getattr(image, 'is_animated', False):
+        raise InputError(f'PIL image {_ANIMATED}')
+    image.load()
+    return image
 
 
 @contextlib.contextmanager
-def _clear_errors(path: pathlib.Path) -> Iterator[None]:
+def _clear_errors(name: str) -> Iterator[None]:
     """Says in one line what is wrong with a photo that cannot be read."""
     try:
         yield
@@ -88,9 +183,19 @@ def _clear_errors(path: pathlib.Path) -> Iterator[None]:
         raise
     except (*_PROBLEMS, *_DAMAGES) as error:
         detail = ' '.join(str(error).split()) or type(error).__name__
+        kind = type(error) if isinstance(error, tuple(_PROBLEMS)) or _have_room(_ROOM) else MemoryError
         damaged = f'is damaged or incomplete ({detail}); copy it again from its source'
-        problem = next((words for kind, words in _PROBLEMS.items() if isinstance(error, kind)), damaged)
-        raise InputError(f"photo '{path}' {problem}") from None
+        problem = next((words for other, words in _PROBLEMS.items() if issubclass(kind, other)), damaged)
+        raise InputError(f'{name} {problem}') from None
+
+
+def _have_room(size: int) -> bool:
+    """Whether so many bytes can be had: decoders that lack them say no more than that they failed."""
+    try:
+        np.empty(size, np.uint8)
+    except MemoryError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -111,33 +216,57 @@ def _in_command() -> Iterator[None]:
 
 
 def _identified(file: BinaryIO) -> Image.Image:
-    """What `Image.open` returns, without its limit on pixels, which is one for the whole process."""
+    """What `Image.open` returns, without its limit on pixels, which is one for the whole process; and HEIC."""
     Image.preinit()
     file.seek(0)
-    start = file.read(16)
+    start = file.read(64)
+    if _is_heic(start):
+        import pi_heif
+
+        file.seek(0)
+        return pi_heif.as_plugin.HeifImageFile(file)  # without entering Pillow's table, which is the whole process's
     for name in _FORMATS:
         if name not in Image.OPEN:
             Image.init()
         opened, accepts = Image.OPEN[name]
-        if accepts(start) is True:  # or a text that says what Pillow lacks
+        if accepts(start[:16]) is True:  # or a text that says what Pillow lacks
             file.seek(0)
             with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
                 return opened(file)
     raise Image.UnidentifiedImageError
 
 
-def _check(path: pathlib.Path, image: Image.Image, max_pixels: int) -> None:
+def _is_heic(start: bytes) -> bool:
+    length = int.from_bytes(start[:4], 'big')
+    if start[4:8] != b'ftyp' or length > len(start):
+        return start[4:8] == b'ftyp' and start[8:12] in _HEIC
+    brands = {start[8:12], *(start[at : at + 4] for at in range(16, length, 4))}
+    return bool(brands & _HEIC) and start[8:12] not in (b'avif', b'avis')
+
+
+def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> None:
     """Refuses what would take too much time or memory, or is more than one picture."""
-    if image.width * image.height > max_pixels:
-        raise InputError(
-            f"photo '{path}' has more than {max_pixels / 1e6:g} million pixels; "
-            'reduce it, or allow more with --max-megapixels (max_pixels)'
-        )
-    if image.format in ('JPEG', 'MPO') and (scans := _scans(path.read_bytes())) > _MAX_SCANS:
-        raise InputError(f"photo '{path}' has at least {scans} scans, where JPEGs have about ten; save it again")
+    _check_size(name, image, max_pixels)
+    if image.format in ('JPEG', 'MPO'):
+        file.seek(0)
+        if (scans := _scans(file.read())) > _MAX_SCANS:
+            raise InputError(f'{name} has at least {scans} scans, where JPEGs have about ten; save it again')
     # Not how many there are: counting a million takes minutes.
-    if image.format != 'MPO' and getattr(image, 'is_animated', False):
-        raise InputError(f"photo '{path}' is animated or has several pages; save the one you want as a photo")
+    if image.format not in ('MPO', 'HEIF') and getattr(image, 'is_animated', False):
+        pages = 'has several pages; save the one you want as a photo'
+        raise InputError(f'{name} {pages if image.format == "TIFF" else _ANIMATED}')
+
+
+def _check_size(name: str, image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise InputError(_too_large(name, max_pixels))
+
+
+def _too_large(name: str, max_pixels: int) -> str:
+    return (
+        f'{name} has more than {max_pixels / 1e6:g} million pixels; '
+        'reduce it, or allow more with --max-megapixels (max_pixels)'
+    )
 
 
 def _scans(data: bytes) -> int:
@@ -153,10 +282,22 @@ def _scans(data: bytes) -> int:
     return count
 
 
-def _decoded(path: pathlib.Path, file: BinaryIO, image: Image.Image) -> Photo:
-    """Reads the pixels of an opened file, and what an edit must keep of it."""
-    deep = _deep_color(path, file, image) if _has_deep_color(file, image) else None
-    image.load()  # which finds what metadata stands behind the pixels
+def _decoded(
+    name: str,
+    file: BinaryIO | None,
+    image: Image.Image,
+    content: bytes | None = None,
+    source: pathlib.Path | None = None,
+) -> Photo:
+    """Reads the pixels of an opened file, or of an image without one, and what an edit must keep of it."""
+    stored = None if file is None else carried_lib.stored(file, image, content)
+    try:
+        deep = _deep_color(name, file, image) if file is not None and _has_deep_color(file, image) else None
+        image.load()  # which finds what metadata stands behind the pixels
+    except _DAMAGES as error:
+        if isinstance(error, InputError) or _have_room(_BYTES_PER_PIXEL * image.width * image.height):
+            raise
+        raise MemoryError from error
     exif, orientation = _exif(image)
     profile = image.info.get('icc_profile')
     if not isinstance(profile, bytes):
@@ -167,25 +308,23 @@ def _decoded(path: pathlib.Path, file: BinaryIO, image: Image.Image) -> Photo:
     elif image.mode.startswith('I;16'):
         planes = np.asarray(image).astype(np.uint16)[..., None]
     elif image.mode in ('I', 'F', 'LAB', 'HSV'):
-        raise InputError(f"photo '{path}' has {image.mode} pixels; convert it to 8- or 16-bit RGB")
+        raise InputError(f'{name} has {image.mode} pixels; convert it to 8- or 16-bit RGB')
     else:
         if image.mode == 'CMYK':
             image, profile = _from_cmyk(image, profile), None
         mode = ('L' if gray else 'RGB') + ('A' if image.has_transparency_data else '')
         planes = np.asarray(image.convert(mode))
         planes = planes.reshape(*planes.shape[:2], -1)
-
-    planes = upright(planes, orientation)
-    colors, alpha = planes, None
-    if planes.shape[2] in (2, 4):
-        colors, alpha = planes[..., :-1], np.ascontiguousarray(planes[..., -1])
-    pixels = np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
-    return Photo(pixels, alpha, profile or None, exif, gray, path)
+    if stored is not None and orientation in _LYING:
+        stored = stored.turned()
+    carried = carried_lib.of(io.BytesIO() if file is None else file, image)
+    rest = dict(icc_profile=profile or None, exif=exif, source=source, carried=carried, stored=stored)
+    return _photo(upright(planes, orientation), gray, **rest)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turns and mirrors an image as an EXIF orientation from 1 to 8 asks; others count as 1."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _LYING:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
@@ -201,6 +340,10 @@ def _exif(image: Image.Image) -> tuple[bytes | None, int]:
         orientation = exif.get(_ORIENTATION, 1)
         if _ORIENTATION in exif:
             exif[_ORIENTATION] = 1
+        camera = exif.get_ifd(_CAMERA) if _CAMERA in exif else {}
+        for tag, side in zip((_WIDTH, _HEIGHT), image.size[:: -1 if orientation in _LYING else 1]):
+            if tag in camera:
+                camera[tag] = side
         for tag in _LAYOUT_TAGS.intersection(exif):
             del exif[tag]
         return (exif.tobytes() if len(exif) else None), orientation
@@ -224,18 +367,29 @@ def _has_deep_color(file: BinaryIO, image: Image.Image) -> bool:
     if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
         return False
     if image.format == 'PNG':
-        return os.pread(file.fileno(), 1, 24) == b'\x10'
+        at = file.tell()  # where Pillow goes on reading
+        file.seek(24)
+        depth = file.read(1)
+        file.seek(at)
+        return depth == b'\x10'
+    if image.format == 'HEIF':
+        return image.info.get('bit_depth', 8) > 8
     return image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ())
 
 
-def _deep_color(path: pathlib.Path, file: BinaryIO, image: Image.Image) -> np.ndarray:
+def _deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray:
     """(H, W, C) uint16 RGB, RGBA or gray + alpha, as stored.
 
     Pillow keeps one byte of each channel, by its name for how they are stored ('RGB;16B'): the first of two in the
     order B (big-endian), the second in the order L. So the file is read twice, in either order.
     """
     if image.format == 'TIFF' and image.tag_v2.get(_PLANAR) == 2:
-        raise InputError(f"photo '{path}' has 16-bit pixels in an order that cannot be read; save it as PNG")
+        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
+    if image.format == 'HEIF':
+        import pi_heif
+
+        file.seek(0)
+        return np.array(pi_heif.open_heif(file, convert_hdr_to_8bit=False))
     tile = image.tile[0].args
     stored = (tile if isinstance(tile, str) else tile[0]).replace('RGBa', 'RGBA')  # colors as they are, not divided
     if stored == 'LA;16B':  # four bytes for each pixel, which RGBA has, too

@@ -2,50 +2,146 @@
 
 import dataclasses
 import io
+import logging
 import os
 import struct
 import zlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from fvae_jax.errors import InputError
-from fvae_jax.photo import output
+from fvae_jax.photo import carried as carried_lib, output, xmp
 from fvae_jax.photo.photo import Photo
 
 _QUALITY = 95
-_DESCRIPTION = 0x010E
-_LARGEST_JPEG_EXIF = 65533  # bytes
+_AVIF_QUALITY = 90
+_LARGEST_JPEG_SEGMENT = 65533  # bytes
+_LARGEST_JPEG_XMP = 65502
+_DESCRIPTION = 0x010E  # a tag of EXIF, as of TIFF
+_ACROSS, _DOWN, _UNIT, _INCH = 0x011A, 0x011B, 0x0128, 2
+_NAMES = {0x010F, 0x0110, 0x013B, 0x8298}  # maker, model, artist, copyright
+_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # of the camera, of the place, of what goes with other programs
+_XMP_TAG, _IPTC_TAG = 700, 33723
 
 _PNG_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: gray, gray + alpha, RGB, RGBA
 _SUB = 1  # the filter that stores differences from the pixel on the left
 
+_logger = logging.getLogger(__name__)
+
 
 def write_photo(
-    path: str | os.PathLike, photo: Photo, *, overwrite: bool = False, metadata: Mapping[str, str] | None = None
+    path: str | os.PathLike,
+    photo: Photo,
+    *,
+    overwrite: bool = False,
+    metadata: Mapping[str, str] | None = None,
+    original: Photo | None = None,
 ) -> None:
-    """Writes a photo in the format of its suffix.
-
-    PNG and TIFF are lossless and keep 16 bits and transparency; JPEG (quality 95, no chroma
-    subsampling) and WebP (quality 95) have 8 bits, and JPEG has no transparency. A gray photo stays
-    gray, except in WebP. Profile and EXIF are kept; a 16-bit TIFF takes no EXIF.
+    """Writes a photo in the format of its suffix; see `encode`. The file gets the permissions of the photo's own.
 
     Args:
       path: A file with one of the suffixes `ENCODERS`.
       photo: The photo.
       overwrite: Whether a file may be replaced, be it the photo's own.
-      metadata: Names and values to note: chunks of text in PNG, the image description elsewhere.
+      metadata: How it was made, for its XMP; see `xmp.updated`.
+      original: What was edited.
 
     Raises:
       InputError: The file cannot be written, or its format cannot hold the photo.
     """
     path = output.check_output(path, ENCODERS, source=photo.source, overwrite=overwrite)
+    output.write(path, encode(photo, path.suffix, metadata=metadata, original=original, name=path), like=photo.source)
+
+
+def encode(
+    photo: Photo,
+    suffix: str,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    original: Photo | None = None,
+    name: object = None,
+) -> bytes:
+    """Returns the file of a photo.
+
+    PNG and TIFF are lossless and keep 16 bits and transparency; JPEG, WebP and AVIF have 8 bits, and JPEG has no
+    transparency. A JPEG that came from a JPEG has its quantization and chroma sampling, another one quality 95 and all
+    of the chroma; a WebP that came from a lossless one is lossless, another one has quality 95. A gray photo stays
+    gray, except in WebP and AVIF. Profile, EXIF, XMP, IPTC, comment, text and resolution are kept where the format has
+    a place for them, and what it has none for is logged as a warning; a 16-bit TIFF takes only names and the caption of
+    EXIF, and a TIFF with all of a camera's EXIF is not compressed.
+
+    Args:
+      photo: The photo.
+      suffix: The format, one of `ENCODERS`.
+      metadata: How the photo was made, for its XMP; see `xmp.updated`.
+      original: What was edited. Where that has the same pixels and format, its file is returned as it is.
+      name: What messages call the file.
+
+    Raises:
+      InputError: The format cannot hold the photo.
+    """
+    suffix = suffix.lower()
+    same = original is not None and _same_pixels(photo, original)
+    if same and (content := _own_file(original, suffix)) is not None:
+        return content
+    name = f"'{suffix}'" if name is None else f"'{name}'"
+    if suffix not in ENCODERS:
+        raise InputError(f'output {name} has no known suffix; use one of {", ".join(sorted(ENCODERS))}')
+    made = None if same else metadata
+    packet, lost = xmp.updated(photo.carried.xmp, photo.size, made), _left_out(photo, suffix)
+    if packet is not None and _FORMATS[suffix] == 'JPEG' and len(packet) > _LARGEST_JPEG_XMP:
+        packet = xmp.updated(None, photo.size, made)
+        lost.append('XMP of more than 64 kB (.png, .webp and .tif have a place for it)')
+    carried = dataclasses.replace(photo.carried, xmp=packet)
     try:
-        data = ENCODERS[path.suffix.lower()](photo, metadata or {})
+        data = ENCODERS[suffix](dataclasses.replace(photo, carried=carried))
     except InputError as error:
-        raise InputError(f"output '{path}': {error}") from None
-    output.write(path, data)
+        raise InputError(f'output {name}: {error}') from None
+    if lost:
+        _logger.warning('output %s leaves out %s', name, ', '.join(lost))
+    return data
+
+
+def _same_pixels(photo: Photo, other: Photo) -> bool:
+    return all(
+        one is two or (one is not None and two is not None and one.dtype == two.dtype and np.array_equal(one, two))
+        for one, two in ((photo.pixels, other.pixels), (photo.alpha, other.alpha))
+    )
+
+
+def _own_file(photo: Photo, suffix: str) -> bytes | None:
+    """The file that a photo was read from, if it has this format and nobody has written to it since."""
+    stored = photo.stored
+    if stored is None or stored.format != _FORMATS.get(suffix):
+        return None
+    if stored.content is not None:
+        return stored.content
+    try:
+        with open(photo.source, 'rb') as file:
+            content = file.read()
+            return content if carried_lib.stamp_of(os.fstat(file.fileno())) == stored.stamp else None
+    except OSError:
+        return None
+
+
+def _left_out(photo: Photo, suffix: str) -> list[str]:
+    """What a file of this format has no place for."""
+    carried, words = photo.carried, []
+    if carried.credentials:
+        words.append('the C2PA manifest (content credentials), which is true of the unedited picture only')
+    if carried.xmp and not xmp.is_readable(carried.xmp):
+        words.append('XMP that cannot be read')
+    if photo.exif and _FORMATS[suffix] == 'JPEG' and len(photo.exif) > _LARGEST_JPEG_SEGMENT:
+        words.append('EXIF of more than 64 kB')
+    if carried.iptc and suffix in ('.webp', '.avif'):
+        words.append('IPTC data (.jpg, .png and .tif have a place for it)')
+    if carried.comment and suffix not in ('.jpg', '.jpeg', '.png'):
+        words.append('the comment (.jpg and .png have a place for it)')
+    if carried.text and suffix != '.png':
+        words.append(f'text of the PNG ({", ".join(sorted(carried.text))})')
+    return words
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
@@ -59,31 +155,78 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     output.write(path, encode_png(image))
 
 
-def _png(photo: Photo, metadata: Mapping[str, str]) -> bytes:
+def _png(photo: Photo) -> bytes:
     planes, profile = _planes(photo)
-    return encode_png(planes, icc_profile=profile, exif=photo.exif, text=metadata)
+    carried, text = photo.carried, dict(photo.carried.text)
+    if carried.comment:
+        text.setdefault('Comment', carried.comment.decode('utf-8', 'replace'))
+    if carried.iptc:
+        text[carried_lib.IPTC_PROFILE] = f'\niptc\n{len(carried.iptc):8d}\n{carried.iptc.hex()}\n'
+    if carried.xmp:
+        text[carried_lib.XMP_KEYWORD] = carried.xmp.decode()
+    return encode_png(planes, icc_profile=profile, exif=photo.exif, text=text, dpi=carried.dpi)
 
 
-def _jpeg(photo: Photo, metadata: Mapping[str, str]) -> bytes:
+def _jpeg(photo: Photo) -> bytes:
     photo = photo.eight_bit()
     if photo.alpha is not None:
         if photo.alpha.min() < 255:
             raise InputError('JPEG has no transparency, which the photo has; write .png, .webp or .tif instead')
         photo = dataclasses.replace(photo, alpha=None)
-    return _by_pillow(photo, 'JPEG', metadata, 65535, quality=_QUALITY, subsampling=0)
+    options, stored, carried = dict(quality=_QUALITY, subsampling=0), photo.stored, photo.carried
+    if stored is not None and stored.tables:
+        sampling = max(stored.sampling, 0)  # all of the chroma where Pillow cannot write the same
+        options = dict(qtables=stored.tables, subsampling=sampling, progressive=stored.progressive)
+    segments = [(0xE1, data) for data in carried.extended_xmp if carried.xmp]
+    if carried.iptc:
+        block = b'8BIM\x04\x04\0\0' + struct.pack('>I', len(carried.iptc)) + carried.iptc
+        segments.append((0xED, b'Photoshop 3.0\0' + block + bytes(len(block) % 2)))
+    comment = carried.comment or carried.text.get('Comment', '').encode()
+    return _by_pillow(
+        photo,
+        'JPEG',
+        65535,
+        comment=comment[:_LARGEST_JPEG_SEGMENT],
+        dpi=carried.dpi or (0, 0),
+        extra=b''.join(
+            b'\xff' + struct.pack('>BH', marker, len(data) + 2) + data
+            for marker, data in segments
+            if len(data) <= _LARGEST_JPEG_SEGMENT
+        ),
+        **options,
+    )
 
 
-def _webp(photo: Photo, metadata: Mapping[str, str]) -> bytes:
-    return _by_pillow(photo.eight_bit(), 'WebP', metadata, 16383, quality=_QUALITY, exact=True)
+def _webp(photo: Photo) -> bytes:
+    lossless = photo.stored is not None and photo.stored.lossless
+    return _by_pillow(photo.eight_bit(), 'WebP', 16383, quality=_QUALITY, exact=True, lossless=lossless)
 
 
-def _tiff(photo: Photo, metadata: Mapping[str, str]) -> bytes:
+def _avif(photo: Photo) -> bytes:
+    if not features.check('avif'):
+        raise InputError('this Pillow was built without AVIF; write .png, .jpg or .webp instead')
+    return _by_pillow(photo.eight_bit(), 'AVIF', 65535, quality=_AVIF_QUALITY, subsampling='4:4:4')
+
+
+def _tiff(photo: Photo) -> bytes:
+    carried = photo.carried
     if photo.pixels.dtype == np.uint8:
-        return _by_pillow(photo, 'TIFF', metadata, compression='tiff_adobe_deflate')
+        options = {} if carried.dpi is None else {'dpi': carried.dpi}
+        # With libtiff, which compresses, Pillow cannot write the directories that cameras fill.
+        if not any(tag in _loaded_exif(photo) for tag in _DIRECTORIES):
+            options['compression'] = 'tiff_adobe_deflate'
+        return _by_pillow(photo, 'TIFF', **options)
     import tifffile  # Pillow writes no 16-bit color
 
     planes, profile = _planes(photo, gray_alpha=False)
     is_gray = planes.shape[2] == 1
+    exif = _loaded_exif(photo)
+    tags = [(tag, 's', 0, exif[tag], True) for tag in sorted(_NAMES) if _is_ascii(exif.get(tag))]
+    tags += [
+        (tag, 'B', len(data), data, True)
+        for tag, data in ((_XMP_TAG, carried.xmp), (_IPTC_TAG, carried.iptc))
+        if data is not None
+    ]
     file = io.BytesIO()
     tifffile.imwrite(
         file,
@@ -93,24 +236,47 @@ def _tiff(photo: Photo, metadata: Mapping[str, str]) -> bytes:
         extrasamples=None if photo.alpha is None else ['unassalpha'],
         compression='zlib',
         iccprofile=profile,
-        description=_describe(None, metadata).encode() or None,
+        resolution=carried.dpi,
+        resolutionunit=None if carried.dpi is None else _INCH,
+        description=str(exif.get(_DESCRIPTION, '')).encode('utf-8', 'replace') or None,
+        extratags=tags,
         metadata=None,
         software=False,
     )
     return file.getvalue()
 
 
-ENCODERS: dict[str, Callable[[Photo, Mapping[str, str]], bytes]] = {
+def _is_ascii(value: object) -> bool:
+    return isinstance(value, str) and value != '' and value.isascii()
+
+
+ENCODERS: dict[str, Callable[[Photo], bytes]] = {
     '.jpg': _jpeg,
     '.jpeg': _jpeg,
     '.png': _png,
     '.webp': _webp,
+    '.avif': _avif,
     '.tif': _tiff,
     '.tiff': _tiff,
 }
+_FORMATS = {
+    '.jpg': 'JPEG',
+    '.jpeg': 'JPEG',
+    '.png': 'PNG',
+    '.webp': 'WEBP',
+    '.avif': 'AVIF',
+    '.tif': 'TIFF',
+    '.tiff': 'TIFF',
+}
 
 
-def _by_pillow(photo: Photo, kind: str, metadata: Mapping[str, str], largest: int | None = None, **options) -> bytes:
+def suffix_of(photo: Photo) -> str:
+    """The suffix of the format that a photo came in; .png where that cannot be written, or there was no file."""
+    kind = None if photo.stored is None else photo.stored.format
+    return next((suffix for suffix, known in _FORMATS.items() if known == kind), '.png')
+
+
+def _by_pillow(photo: Photo, kind: str, largest: int | None = None, **options) -> bytes:
     """Encodes a photo, whose format may have a largest side, px."""
     if largest and max(photo.size) > largest:
         raise InputError(
@@ -118,20 +284,36 @@ def _by_pillow(photo: Photo, kind: str, metadata: Mapping[str, str], largest: in
             f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
         )
     planes, profile = _planes(photo)
-    image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
-    exif = Image.Exif()
-    if photo.exif:
-        exif.load(photo.exif)
-    if metadata:
-        exif[_DESCRIPTION] = _describe(exif.get(_DESCRIPTION), metadata)
+    image, carried = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes), photo.carried
+    exif = _loaded_exif(photo)
+    if kind == 'TIFF':
+        for tag, data in ((_XMP_TAG, carried.xmp), (_IPTC_TAG, carried.iptc)):
+            if data is not None:
+                exif[tag] = data
+    elif carried.xmp and (kind != 'JPEG' or len(carried.xmp) <= _LARGEST_JPEG_XMP):
+        options['xmp'] = carried.xmp
+    if carried.dpi is not None and kind in ('WebP', 'AVIF'):
+        exif[_ACROSS], exif[_DOWN], exif[_UNIT] = *carried.dpi, _INCH
     data = exif.tobytes() if len(exif) else b''
-    if data and (kind != 'JPEG' or len(data) <= _LARGEST_JPEG_EXIF):
+    if data and (kind != 'JPEG' or len(data) <= _LARGEST_JPEG_SEGMENT):
         options['exif'] = data
     if profile:
         options['icc_profile'] = profile
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def _loaded_exif(photo: Photo) -> Image.Exif:
+    exif = Image.Exif()
+    if photo.exif:
+        exif.load(photo.exif)
+    return exif
+
+
+def planes(photo: Photo) -> np.ndarray:
+    """The photo as one array, (H, W, C): gray, gray + alpha, RGB or RGBA."""
+    return _planes(photo)[0]
 
 
 def _planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | None]:
@@ -150,17 +332,13 @@ def _planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | 
     return np.ascontiguousarray(pixels), profile
 
 
-def _describe(old: str | None, metadata: Mapping[str, str]) -> str:
-    notes = [f'{name}: {value}' for name, value in metadata.items()]
-    return '; '.join([old, *notes] if old else notes)
-
-
 def encode_png(
     pixels: np.ndarray,
     *,
     icc_profile: bytes | None = None,
     exif: bytes | None = None,
     text: Mapping[str, str] | None = None,
+    dpi: tuple[float, float] | None = None,
 ) -> bytes:
     """Encodes an image as PNG, without loss.
 
@@ -171,6 +349,7 @@ def encode_png(
       icc_profile: An ICC profile.
       exif: EXIF data as in JPEG files, with the mark in front or without it.
       text: Keywords (1 to 79 Latin-1 characters) and what they say.
+      dpi: Pixels per inch across and down.
 
     Returns:
       The contents of the file.
@@ -182,8 +361,11 @@ def encode_png(
         parts.append(_chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(icc_profile)))
     if exif:
         parts.append(_chunk(b'eXIf', exif.removeprefix(b'Exif\0\0')))
+    if dpi:
+        across, down = (round(value / 0.0254) for value in dpi)  # per meter
+        parts.append(_chunk(b'pHYs', struct.pack('>IIB', across, down, 1)))
     for keyword, value in (text or {}).items():
-        parts.append(_chunk(b'iTXt', keyword.encode('latin-1') + b'\0' * 5 + value.encode()))
+        parts.append(_chunk(b'iTXt', keyword.encode('latin-1') + b'\0' * 5 + value.encode('utf-8', 'replace')))
     parts += [_chunk(b'IDAT', _compress(pixels)), _chunk(b'IEND', b'')]
     return b''.join(parts)
 

@@ -1,5 +1,6 @@
 """What tests of the commands say and look at."""
 
+import re
 import subprocess
 
 import imageio_ffmpeg
@@ -21,6 +22,16 @@ def edit(rest):
 def read(path):
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def noted(path):
+    """Model and edit of the last event in a photo's XMP."""
+    with Image.open(path) as image:
+        packet = image.info['xmp']
+    events = re.findall(
+        r'stEvt:parameters="Model: (.*?); Edit: (.*?)"', packet if isinstance(packet, str) else packet.decode()
+    )
+    return events[-1]
 
 
 def play(path):

@@ -1,12 +1,16 @@
 """`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
 
+import io
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 
 import numpy as np
 import pytest
-from cli.commands import ASTRONAUT, edit, fails, play, read
+from cli.commands import ASTRONAUT, edit, fails, noted, play, read
 from PIL import Image
 
 import fvae_jax
@@ -20,8 +24,7 @@ def test_an_edit(run, tmp_path):
     assert run(edit('--smile 4 --surprise -2.5 --out out.png')) == 0
     changed = (read(tmp_path / 'out.png') != ASTRONAUT).any(axis=-1)
     assert changed.sum() > 1000 and not changed[300:].any()
-    with Image.open(tmp_path / 'out.png') as image:
-        assert image.text['Edit'] == 'smile 4, surprise -2.5 (face 1)'
+    assert noted(tmp_path / 'out.png')[1] == 'smile 4, surprise -2.5 (face 1)'
     assert [path.name for path in tmp_path.iterdir()] == ['out.png']
 
 
@@ -30,8 +33,7 @@ def test_the_built_in_model_edits_in_one_line(run, tmp_path, things):
     changed = np.abs(read(tmp_path / 'out.png').astype(int) - ASTRONAUT).max(axis=-1)
     mouth, forehead = changed[130:160, 198:250].mean(), changed[60:85, 190:260].mean()
     assert mouth > max(3, forehead) and not changed[300:].any()
-    with Image.open(tmp_path / 'out.png') as image:
-        assert image.text['Edit'] == 'smile 1 (face 1)' and image.text['Model'] == 'faces'
+    assert noted(tmp_path / 'out.png') == ('faces', 'smile 1 (face 1)')
     fvae_jax.load().open(things / 'me.png').edit(smile=1).save(tmp_path / 'same.png')
     np.testing.assert_array_equal(read(tmp_path / 'same.png'), read(tmp_path / 'out.png'))
 
@@ -57,8 +59,7 @@ def test_ones_own_teeth(run, tmp_path):
     run(f'edit {me} --smile 1.3 --out laughing.png')
     run(f'edit {me} --smile 0.9 --out others.png')
     run(f'edit {me} --smile 0.9 --teeth laughing.png --out own.png')
-    with Image.open(tmp_path / 'own.png') as image:
-        assert image.text['Edit'] == 'smile 0.9, own teeth (face 1)'
+    assert noted(tmp_path / 'own.png')[1] == 'smile 0.9, own teeth (face 1)'
     changed = (read(tmp_path / 'own.png').astype(int) - read(tmp_path / 'others.png')).any(axis=-1)
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     # Within the mouth, and nowhere else.
@@ -145,12 +146,98 @@ def test_many_photos_with_a_bad_one(run, tmp_path, capsys):
     assert run(f'edit @me.png @me.jpg {again}') == 0
 
 
-def test_two_photos_of_one_name(run, tmp_path):
+def test_photos_of_one_name(run, tmp_path, things):
+    """Two kinds of one picture in one folder both get a name; the same name in two folders is told of both."""
+    for name in ('me.bmp', 'me.gif'):
+        Image.fromarray(ASTRONAUT).save(things / name)
+    run('edit @me.png @me.bmp @me.gif @two.png --model @model.safetensors --smile 0 --out-dir out')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'me.png', 'me_bmp.png', 'me_gif.png', 'two.png'
+    ]  # fmt: skip
+    np.testing.assert_array_equal(read(tmp_path / 'out' / 'me_bmp.png'), ASTRONAUT)
     (tmp_path / 'other').mkdir()
-    Image.fromarray(ASTRONAUT).save(tmp_path / 'other' / 'me.png')
-    with pytest.raises(InputError, match=r"2 photos would be written to 'out/me\.png'"):
-        run('edit @me.png other/me.png --smile 1 --model @model.safetensors --out-dir out')
-    assert not (tmp_path / 'out').exists()
+    shutil.copy(things / 'me.png', tmp_path / 'other' / 'me.png')
+    with pytest.raises(InputError, match=r"me\.png' and 'other/me\.png' would both be written to 'calm/me\.png'"):
+        run('edit @me.png other/me.png --model @model.safetensors --smile 0 --out-dir calm')
+    with pytest.raises(InputError, match=r"me\.png' is given twice; give it once"):
+        run('edit other/me.png other/../other/me.png --model @model.safetensors --smile 0 --out-dir calm')
+    assert not (tmp_path / 'calm').exists()
+
+
+def _through(things, line, photo, **options):
+    """Runs a command as a process of its own on standard input and output."""
+    words = line.replace('@', f'{things}/').split()
+    return subprocess.run([sys.executable, '-m', 'fvae_jax', *words], input=photo, capture_output=True, **options)
+
+
+def test_standard_input_and_output(things, tmp_path):
+    line = 'edit {} --model @model.safetensors --smile 1 {}'
+    for content, kind in (((things / 'me.jpg').read_bytes(), 'JPEG'), (_as_bmp(), 'PNG')):
+        found = _through(things, line.format('-', '--out -'), content)
+        assert (found.returncode, found.stderr) == (0, b'')
+        with Image.open(io.BytesIO(found.stdout)) as image:
+            assert image.format == kind and image.size == (512, 512)
+    found = _through(things, line.format('@me.jpg', f'--out {tmp_path}/edited.png'), b'')
+    assert (found.returncode, found.stdout) == (0, b'')
+    named = _through(things, line.format('@me.jpg', '--out -'), b'').stdout
+    assert named == _through(things, line.format('-', '--out -'), (things / 'me.jpg').read_bytes()).stdout
+    told = _through(things, 'info -', (things / 'me.png').read_bytes()).stdout.decode()
+    assert 'standard input' in told and '512x512 px' in told
+
+
+def test_content_credentials_that_end_are_told_in_one_line(things, tmp_path):
+    manifest = b'JP\0\1\0\0\0\1\0\0\0\x18jumbc2pa' + bytes(12)
+    segment = b'\xff\xeb' + (len(manifest) + 2).to_bytes(2, 'big') + manifest
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'signed.jpg', extra=segment)
+    line = f'edit {tmp_path}/signed.jpg --model @model.safetensors --smile {{}} --out {tmp_path}/{{}}.jpg'
+    found = _through(things, line.format(1, 'edited'), b'')
+    assert found.returncode == 0 and found.stderr.count(b'\n') == 1
+    assert b'edited.jpg' in found.stderr and b'C2PA' in found.stderr
+    assert _through(things, line.format(0, 'same'), b'').stderr == b''
+    assert (tmp_path / 'same.jpg').read_bytes() == (tmp_path / 'signed.jpg').read_bytes()
+
+
+def _as_bmp():
+    stream = io.BytesIO()
+    Image.fromarray(ASTRONAUT).save(stream, 'BMP')
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    'line, photo, words',
+    [
+        ('edit - --smile 1 --out -', b'', 'photo on standard input is empty'),
+        ('edit - --smile 1 --out -', b'no photo at all', 'photo on standard input is not of a known format'),
+        ('edit - --smile 1 --out-dir out', b'', 'no name in a folder'),
+        ('edit @me.png --smile 1 --out - --steps 3', b'', 'write files of their own'),
+        ('edit @me.png --smile 1 --out - --show-flow', b'', 'write files of their own'),
+    ],
+)
+def test_what_standard_input_and_output_do_not_do(run, tmp_path, monkeypatch, capsysbinary, line, photo, words):
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(_named(photo)))
+    fails(run, tmp_path, line, words)
+    assert capsysbinary.readouterr().out == b''
+
+
+def _named(content):
+    stream = io.BytesIO(content)
+    stream.name = '<stdin>'
+    return stream
+
+
+def test_a_terminal_gets_no_photo(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+    fails(run, tmp_path, 'edit @me.png --smile 1 --out -', 'standard output is a terminal')
+
+
+def test_standard_output_that_nobody_reads(things):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    words = ['edit', things / 'me.png', '--model', things / 'model.safetensors', '--smile', '1', '--out', '-']
+    found = subprocess.run([sys.executable, '-m', 'fvae_jax', *words], stdout=write_end, stderr=subprocess.PIPE)
+    os.close(write_end)
+    assert found.returncode == 2 and found.stderr.startswith(b'error: standard output cannot be written')
+    assert found.stderr.count(b'\n') == 1
 
 
 def test_a_cmyk_photo_works(run, tmp_path):
@@ -206,8 +293,7 @@ def test_without_an_anchor(run, things, tmp_path):
     expected = fvae_jax.load(things / 'model.safetensors').open(things / 'me.png').edit(anchor=False)
     np.testing.assert_array_equal(read(tmp_path / 'zero.png'), expected.photo.pixels)
     assert (read(tmp_path / 'zero.png') != ASTRONAUT).any()
-    with Image.open(tmp_path / 'zero.png') as image:
-        assert image.text['Edit'] == 'smile 0, not anchored (face 1)'
+    assert noted(tmp_path / 'zero.png')[1] == 'smile 0, not anchored (face 1)'
 
 
 # WORKSPACE.md tells the way of an edit by these files. Beside them run pure functions, and what every command needs.
@@ -233,6 +319,8 @@ PURE = (
     'editing/portrait',
     'editing/content',
     'editing/exemplar',
+    'editing/tone',
+    'errors',
 )
 
 

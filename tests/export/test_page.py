@@ -22,6 +22,7 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import edit, morph
 from fvae_jax.export import folder as folder_lib
+from fvae_jax.photo import xmp
 
 pytest_plugins = ('browser',)
 
@@ -81,6 +82,9 @@ def test_edits_as_fvae_edit_does(address, sample, open_page):
         assert picture.text['Edit'] == ', '.join(
             f'{name} {value:g}' for name, value in sorted(strengths.items(), key=lambda item: item[0] != 'smile')
         )
+        packet = xmp.updated(picture.info['xmp'], picture.size, None).decode()  # another reader of XML
+        assert 'digitalsourcetype/compositeWithTrainedAlgorithmicMedia' in packet
+        assert f'stEvt:parameters="Model: faces; Edit: {picture.text["Edit"]}"' in packet
     page.click('#reset')
     told(page, 'All sliders')
     assert (np.array(saved(page).convert('RGB')) == source).all()

@@ -240,6 +240,23 @@ def _npz(data, rng):
     return stream.getvalue()
 
 
+def _npy(data, rng):
+    """Another shape, another type, values that no photo has."""
+    shape = _one(
+        [(), (0,), (9,), (40, 40), (40, 40, 1), (40, 40, 2), (40, 40, 3), (40, 40, 5), (1, 70_000, 3), (2, 2, 2, 3)],
+        rng,
+    )
+    dtype = _one(
+        [np.uint8, np.uint16, np.int64, np.float16, np.float64, complex, bool, 'M8[s]', 'U3', 'i4,i4', '>u2'], rng
+    )
+    values = np.full(shape, _one([0, 1, 100], rng)).astype(dtype)
+    if values.dtype.kind == 'f' and values.size:
+        values.flat[0] = _one([np.nan, np.inf, -1, 0.5], rng)
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
 def _png(data, rng):
     chunks, at = [], 8
     while at + 8 <= len(data):
@@ -374,6 +391,12 @@ def _boxes(data, rng):
             b'RIFF',
             b'BM',
             b'GIF8',
+            b'XMP ',
+            b'hvcC',
+            b'irot',
+            b'infe',
+            b'colr',
+            b'ftyp',
         )
     ]
     at = _one([mark for mark in marks if mark >= 0] or [0], rng) + _one(
@@ -399,6 +422,8 @@ _CRAFTS = {
     'tif': _tiff,
     'webp': _boxes,
     'avif': _boxes,
+    'heic': _boxes,
+    'npy': _npy,
     'bmp': _boxes,
     'gif': _boxes,
 }

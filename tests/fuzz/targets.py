@@ -1,10 +1,14 @@
 """The doors through which strangers' files come in, and good files for each."""
 
+import contextlib
 import csv
 import io
 import json
 import pathlib
+import struct
+import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,7 +17,7 @@ import numpy as np
 import skimage.data
 import tifffile
 from editing import models
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.cli import arguments
@@ -21,9 +25,21 @@ from fvae_jax.data import builder, crops, index
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import TIGHT
-from fvae_jax.photo import write
+from fvae_jax.photo import read, write
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
+_HEIC = pathlib.Path(__file__).parents[1] / 'photo' / 'face_turned.heic'
+_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5" '
+    b'xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"><xmpMM:History><rdf:Seq><rdf:li/></rdf:Seq></xmpMM:History>'
+    b'</rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+_IPTC = b'Photoshop 3.0\0' + b'8BIM\x04\x04\0\0' + struct.pack('>I', 8) + b'\x1c\x02\x78\0\x03abc'
+_JUMBF = b'JP\0\1\0\0\0\1' + struct.pack('>I', 16) + b'jumbjumd'
+_SEGMENTS = b''.join(
+    b'\xff' + struct.pack('>BH', marker, len(data) + 2) + data for marker, data in ((0xED, _IPTC), (0xEB, _JUMBF))
+)
 
 
 class Target(NamedTuple):
@@ -46,6 +62,9 @@ def targets() -> list[Target]:
     editor = editor_lib.Editor(models.random_bundle(content=True))
     return [
         Target('fvae edit', _photos(), lambda folder, file: _edit(editor, model, folder, file)),
+        Target('fvae edit -', _photos(), lambda folder, file: _edit_standard_input(editor, model, folder, file)),
+        Target('Editor.open: bytes', _photos(), lambda folder, file: _open_bytes(editor, file)),
+        Target('Editor.open: array', _arrays(), lambda folder, file: _open_array(editor, file)),
         Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
         Target('photos: index.csv', {'index.csv': _index()}, _read_index),
         Target('photos: crops', _photos(), _crop),
@@ -55,11 +74,37 @@ def targets() -> list[Target]:
     ]
 
 
+def _text() -> PngImagePlugin.PngInfo:
+    text = PngImagePlugin.PngInfo()
+    text.add_text('Title', 'a title', zip=True)
+    text.add_itxt('XML:com.adobe.xmp', _XMP.decode())
+    text.add_text('Raw profile type iptc', '\niptc\n       8\n1c02780003616263\n')
+    text.add(b'caBX', b'a manifest')
+    return text
+
+
+def _arrays() -> dict[str, bytes]:
+    photo = skimage.data.astronaut()[:260, 90:350]
+    files = {}
+    for name, array in {
+        'color.npy': photo,
+        'gray.npy': photo[..., 1],
+        'deep.npy': photo.astype(np.uint16) * 257,
+        'alpha.npy': np.dstack([photo, photo[..., 0]]),
+        'unit.npy': photo / np.float32(255),
+    }.items():
+        stream = io.BytesIO()
+        np.save(stream, array)
+        files[name] = stream.getvalue()
+    return files
+
+
 def _photos() -> dict[str, bytes]:
     image = Image.fromarray(skimage.data.astronaut()).crop((90, 0, 350, 260)).resize((_SIDE, _SIDE))
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, 'a description'  # to be turned, so it is stored turned the other way
     turned = image.rotate(90)
+    carried = dict(exif=exif.tobytes(), xmp=_XMP)  # Pillow takes orientations out of what it is given
     deep = np.asarray(image.convert('L')).astype(np.uint16) * 257
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     kinds = {
@@ -78,8 +123,12 @@ def _photos() -> dict[str, bytes]:
         'a.bmp': (image, {}),
         'a.gif': (image.convert('P'), {}),
         'a.avif': (image, {}),
+        'carrying.jpg': (turned, dict(**carried, comment=b'a comment', dpi=(300, 300), extra=_SEGMENTS, subsampling=1)),
+        'carrying.png': (turned, dict(exif=exif, pnginfo=_text(), dpi=(300, 300))),
+        'carrying.webp': (turned, carried),
+        'carrying.avif': (turned, carried),
     }
-    files = {}
+    files = {'a.heic': _HEIC.read_bytes()}
     for name, (picture, options) in kinds.items():
         stream = io.BytesIO()
         picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
@@ -133,16 +182,50 @@ def _answers() -> bytes:
     ).encode()
 
 
-def _edit(editor, model, folder, file):
+@contextlib.contextmanager
+def _command(editor, model, folder):
+    """The command as it is, but for an editor that need not be compiled each time; its options for model and edit."""
     (folder / 'model').mkdir()
     path = folder / 'model' / 'model.safetensors'
     path.write_bytes(model)
-    # The command as it is, but for an editor that need not be compiled each time.
     real, arguments.open_editor = arguments.open_editor, lambda bundle, args: editor
     try:
-        cli.main(['edit', str(file), '--smile', '1', '--model', str(path), '--out', str(folder / 'out' / 'edited.png')])
+        yield ['--smile', '1', '--model', str(path)]
     finally:
         arguments.open_editor = real
+
+
+def _edit(editor, model, folder, file):
+    with _command(editor, model, folder) as options:
+        cli.main(['edit', str(file), *options, '--out', str(folder / 'out' / 'edited.png')])
+
+
+def _edit_standard_input(editor, model, folder, file):
+    real = sys.stdin
+    with _command(editor, model, folder) as options, open(file) as sys.stdin:
+        try:
+            cli.main(['edit', '-', *options, '--out', '-'])
+        finally:
+            sys.stdin = real
+
+
+def _open_bytes(editor, file):
+    content = file.read_bytes()
+    edited = editor.open(content).edit(smile=1.0)
+    # As strangers' metadata goes on into files of every kind; which one, the file decides.
+    suffixes = sorted(write.ENCODERS)
+    back = edited.encode(suffixes[zlib.crc32(content) % len(suffixes)])
+    read.read_photo(back)
+    edited.to_image()
+
+
+def _open_array(editor, file):
+    try:
+        array = np.load(file)
+    except Exception as error:  # NumPy's, whose door this is not
+        raise InputError(f'no array: {error}') from None
+    photo = editor.open(array, unit_range=getattr(array, 'dtype', np.dtype('u1')).kind == 'f')
+    editor.open(photo.edit(smile=1.0).to_array())
 
 
 def _load(folder, file):

@@ -21,6 +21,7 @@ from skimage import data
 
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
+from fvae_jax.photo import read
 from fvae_jax.photo.photo import Photo
 from fvae_jax.photo.read import read_photo
 from fvae_jax.photo.write import encode_png, write_photo
@@ -252,7 +253,7 @@ def test_pages_are_not_counted(tmp_path):
     # Counting took minutes: each page is looked for among those before.
     (tmp_path / 'pages.tif').write_bytes(_tiff_of_pages(20_000))
     begin = time.process_time()
-    with pytest.raises(InputError, match="pages.tif' is animated or has several pages"):
+    with pytest.raises(InputError, match="pages.tif' has several pages"):
         read_photo(tmp_path / 'pages.tif')
     assert time.process_time() - begin < 2
 
@@ -381,3 +382,125 @@ def test_metadata_that_unpacks_to_too_much_is_refused(tmp_path, kind):
     (tmp_path / 'bomb.png').write_bytes(data[:33] + chunk + data[33:])
     with pytest.raises(InputError, match='bomb.png.*too large'):
         read_photo(tmp_path / 'bomb.png')
+
+
+HERE = pathlib.Path(__file__).parent
+HEIC = HERE / 'face_turned.heic'  # of docs/composite_face.jpg, stored turned, with EXIF and XMP
+
+
+def test_heic_is_read_as_it_is_meant_to_be_seen(tmp_path):
+    photo = read_photo(HEIC)
+    face = Image.open(ROOT / 'docs' / 'composite_face.jpg').resize(photo.size)
+    assert np.abs(photo.pixels.astype(int) - np.asarray(face.convert('RGB'))).mean() < 4
+    exif = Image.Exif()
+    exif.load(photo.exif)
+    assert (exif[271], exif[0x0112], exif.get_ifd(0x8769)[0xA002]) == ('A maker', 1, photo.size[0])
+    assert b'Rating="5"' in photo.carried.xmp and photo.stored.format == 'HEIF'
+    (tmp_path / 'phone.jpg').write_bytes(HEIC.read_bytes())
+    np.testing.assert_array_equal(read_photo(tmp_path / 'phone.jpg').pixels, photo.pixels)
+    branded = bytearray(HEIC.read_bytes())
+    branded[8:12] = b'mif1'  # as some programs write it, with heic among the brands that follow
+    np.testing.assert_array_equal(read_photo(bytes(branded)).pixels, photo.pixels)
+    assert not any(name in Image.OPEN for name in ('HEIF', 'HEIC'))  # the table of the whole process is as it was
+
+
+def test_heic_of_ten_bits_keeps_them():
+    photo = read_photo(HERE / 'gradient_10_bit.heic')
+    y, x = np.mgrid[:48, :64]
+    expected = np.stack([x / 63, y / 47, (x + y) / 110], axis=-1)
+    assert photo.pixels.dtype == np.uint16 and np.abs(photo.pixels / 65535 - expected).mean() < 0.005
+    assert len(np.unique(photo.pixels)) > 256
+
+
+def test_damaged_and_large_heic_files_are_refused(tmp_path):
+    (tmp_path / 'cut.heic').write_bytes(HEIC.read_bytes()[:3000])
+    with pytest.raises(InputError, match=r'cut.heic. is damaged or incomplete \(.+\); copy it again'):
+        read_photo(tmp_path / 'cut.heic')
+    with pytest.raises(InputError, match='more than 0.01 million pixels'):
+        read_photo(HEIC, max_pixels=10_000)
+
+
+def _all_alike(pictures, expected):
+    for picture in pictures:
+        photo = read_photo(picture)
+        np.testing.assert_array_equal(photo.pixels, expected)
+        assert photo.source is None
+
+
+def test_pictures_in_memory_are_photos(tmp_path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / 'a.png')
+    content = (tmp_path / 'a.png').read_bytes()
+    with open(tmp_path / 'a.png', 'rb') as file:
+        alike = [content, bytearray(content), memoryview(content), io.BytesIO(content), file, ASTRONAUT]
+        _all_alike([*alike, Image.open(tmp_path / 'a.png'), Image.fromarray(ASTRONAUT)], ASTRONAUT)
+    gray = ASTRONAUT[..., 0]
+    for picture in (gray, Image.fromarray(gray)):
+        photo = read_photo(picture)
+        assert photo.was_gray and (photo.pixels == gray[..., None]).all()
+    deep = noise(20, 30, 4, dtype=np.uint16)
+    photo = read_photo(deep)
+    np.testing.assert_array_equal(np.concatenate([photo.pixels, photo.alpha[..., None]], axis=2), deep)
+    deep[:] = 0  # the photo is not the caller's array
+    assert photo.pixels.any() and photo.alpha.any()
+    assert (read_photo(np.float32([[0, 0.5, 1]]), unit_range=True).pixels[0, :, 0] == [0, 32768, 65535]).all()
+
+
+@pytest.mark.parametrize(
+    'picture, options, words',
+    [
+        (None, {}, 'a NoneType is no photo; give a path'),
+        (3, {}, 'a int is no photo'),
+        ([[1, 2], [3, 4]], {}, 'a list is no photo'),
+        (np.zeros((4, 4, 3)), {}, r'float64; give uint8 or uint16, or say unit_range=True'),
+        (np.zeros((4, 4, 3), np.int32), {}, 'int32; give uint8 or uint16$'),
+        (np.zeros((4, 4, 3), np.uint8), {'unit_range': True}, 'leave it out'),
+        (np.full((4, 4), 200.0), {'unit_range': True}, 'from 200 to 200; scale them'),
+        (np.full((4, 4), np.nan), {'unit_range': True}, 'scale them'),
+        (np.zeros((3, 4, 4), np.uint8)[..., :2], {}, r'shape \(3, 4, 2\); give \(H, W\)'),
+        (np.zeros((0, 4, 3), np.uint8), {}, 'at least one pixel'),
+        (np.zeros((2, 4, 4, 3), np.uint8), {}, 'shape'),
+        (np.zeros((40, 40), np.uint8), {'max_pixels': 1000}, 'array has more than 0.001 million pixels'),
+        (Image.new('RGB', (40, 40)), {'max_pixels': 1000}, 'PIL image has more than'),
+        (Image.new('F', (4, 4)), {}, 'F pixels; convert'),
+        (b'', {}, 'photo in memory is empty'),
+        (b'a.png', {}, 'photo in memory is not of a known format'),
+        (io.BytesIO(b''), {}, 'photo in an open file is empty'),
+        (io.StringIO('text'), {}, 'open it for bytes, as open'),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_a_remedy(picture, options, words):
+    with pytest.raises(InputError, match=words):
+        read_photo(picture, **options)
+
+
+def test_an_open_file_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(read, '_LARGEST_STREAM', 1 << 22)
+    with open('/dev/zero', 'rb') as endless, pytest.raises(InputError, match='save it as a file'):
+        read_photo(endless)
+
+
+_SCARCE = """
+import resource, sys
+from fvae_jax.errors import InputError
+from fvae_jax.photo import read
+read.read_photo(sys.argv[1])  # what is imported and kept is there
+used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (40 << 20), -1))
+try:
+    read.read_photo(sys.argv[2])
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.tif', '.avif', '.bmp', '.gif'])
+def test_too_little_memory_is_not_called_damage(tmp_path, suffix):
+    large = Image.new('L' if suffix == '.gif' else 'RGB', (5000, 5000), 200 if suffix == '.gif' else (200, 150, 100))
+    options = {'.avif': dict(speed=10), '.webp': dict(method=0)}.get(suffix, {})
+    large.save(tmp_path / f'large{suffix}', **options)
+    large.resize((20, 20)).save(tmp_path / f'small{suffix}')
+    found = subprocess.run(
+        [sys.executable, '-c', _SCARCE, tmp_path / f'small{suffix}', tmp_path / f'large{suffix}'],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert 'needs more memory than there is' in found.stdout and 'damaged' not in found.stdout, found

@@ -89,15 +89,6 @@ def test_gray_jpegs_stay_gray_until_they_are_colored(tmp_path):
     np.testing.assert_array_equal(back.pixels, pixels)
 
 
-def test_metadata_is_written(tmp_path):
-    notes = {'Software': 'fvae', 'Edit': 'smile=1.0, größer'}
-    for suffix in ('.png', '.jpg', '.webp', '.tif'):
-        write_photo(tmp_path / f'a{suffix}', Photo(ASTRONAUT), metadata=notes)
-        with Image.open(tmp_path / f'a{suffix}') as image:
-            found = image.text if suffix == '.png' else image.getexif()[270]
-        assert found == notes if suffix == '.png' else 'smile=1.0' in found
-
-
 def test_existing_files_are_safe(tmp_path):
     path = tmp_path / 'a.png'
     write_photo(path, Photo(ASTRONAUT))

@@ -106,9 +106,12 @@ def test_the_confident_row_needs_a_second_source_and_a_mask(network, maskless):
 
 def test_an_image_is_encoded_once_for_all_methods(monkeypatch):
     editor, asked = editor_lib.Editor(models.random_bundle(content=True)), []
-    encode, decode = editor._encode, editor._decode
-    monkeypatch.setattr(editor, '_encode', lambda crop: asked.append('encode') or encode(crop))
-    monkeypatch.setattr(editor, '_decode', lambda *args: asked.append('decode') or decode(*args))
+    encode, decode = editor._programs.encode, editor._programs.decode
+    counting = editor._programs._replace(
+        encode=lambda crop: asked.append('encode') or encode(crop),
+        decode=lambda *args: asked.append('decode') or decode(*args),
+    )
+    monkeypatch.setattr(editor, '_programs', counting)
     network = fvae.Network(editor)
     methods = [fvae.FVAE(network, content=c, bilinear=b) for c in (False, True) for b in (False, True)]
     for method in (*methods, fvae.Confident(network)):

@@ -1,6 +1,7 @@
-// Saving a picture as a PNG file with notes in it.
+// Saving a picture as a PNG file with notes in it, as text and as XMP, where software and platforms look for them.
 
 const SIGNATURE = 8;
+const SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia';
 
 let table = null;
 
@@ -26,11 +27,24 @@ function chunk(keyword, text) {
   return bytes;
 }
 
+/** XMP of the notes, as `fvae_jax/photo/xmp.py` writes it. */
+function packet({Software, ...others}) {
+  const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  const parameters = Object.entries(others).map(([name, text]) => `${name}: ${text}`).join('; ');
+  return `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"
+ xmlns:stEvt="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"><Iptc4xmpExt:DigitalSourceType>${SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>
+<xmpMM:History><rdf:Seq><rdf:li stEvt:action="edited" stEvt:softwareAgent="${escaped(Software)}"
+ stEvt:parameters="${escaped(parameters)}"/></rdf:Seq></xmpMM:History></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>`;
+}
+
 /** Puts notes, {name: text}, after the header of a PNG. */
 async function annotated(blob, notes) {
   const head = new DataView(await blob.slice(0, SIGNATURE + 4).arrayBuffer());
   const end = SIGNATURE + 12 + head.getUint32(SIGNATURE);
-  const chunks = Object.entries(notes).map(([keyword, text]) => chunk(keyword, text));
+  const told = notes.Edit === 'nothing' ? notes : {...notes, 'XML:com.adobe.xmp': packet(notes)};
+  const chunks = Object.entries(told).map(([keyword, text]) => chunk(keyword, text));
   return new Blob([blob.slice(0, end), ...chunks, blob.slice(end)], {type: 'image/png'});
 }
 
