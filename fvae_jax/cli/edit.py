@@ -9,29 +9,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.cli import arguments
+from fvae_jax.cli import arguments, film
 from fvae_jax.errors import InputError
-from fvae_jax.photo import output, write
+from fvae_jax.photo import footage, output, write
 
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
-  fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
+  fvae edit clip.mp4 --smile 1 --ramp 0:0,2s:1 --out happier.mp4
   fvae edit album/*.jpg --from smile --to neutral --out-dir calm"""
 
 
 class _Job(NamedTuple):
     photo: pathlib.Path
     target: pathlib.Path
+    is_film: bool
     pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
 def run(argv: Sequence[str]) -> int:
-    """Runs `fvae edit PHOTO … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several photos failed."""
+    """Runs `fvae edit FILE … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several files failed."""
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))
     args = parser.parse(argv)
     strengths = _strengths(args, parser)
     jobs = _jobs(args, _kinds(args, bundle))
+    film.check_options(args, sum(job.is_film for job in jobs))
     if len(jobs) == 1:
         _check(jobs[0], args)
     editor = arguments.open_editor(bundle, args)
@@ -49,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     from tqdm import tqdm
 
     failures = 0
-    for job in tqdm(jobs, unit='photo', disable=None):
+    for job in tqdm(jobs, unit='file', disable=None):
         try:
             _check(job, args)
             _edit(editor, job, strengths, asked, args)
@@ -57,16 +59,18 @@ def run(argv: Sequence[str]) -> int:
             failures += 1
             tqdm.write(f'error: {error}', file=sys.stderr)
     if failures:
-        print(f'{failures} of {len(jobs)} photos left out', file=sys.stderr)
+        what = 'files' if any(job.is_film for job in jobs) else 'photos'
+        print(f'{failures} of {len(jobs)} {what} left out', file=sys.stderr)
     return int(failures > 0)
 
 
 def _parser(expressions: Sequence[str]) -> arguments.Parser:
-    usage = 'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)'
-    words = 'Changes the expression of a face, at the resolution of the photo.'
+    usage = 'FILE [FILE ...] --EXPRESSION X (--out PATH | --out-dir DIR)'
+    words = 'Changes the expression of a face in photos and films, at their own resolution.'
     parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
-    parser.add_argument('photos', nargs='+', metavar='PHOTO', help='JPEG, PNG, WebP, TIFF, BMP or AVIF', **path)
+    words = 'JPEG, PNG, WebP, TIFF, BMP or AVIF; films: MP4, MOV, WebM, MKV, GIF'
+    parser.add_argument('photos', nargs='+', metavar='FILE', help=words, **path)
     group = parser.add_expressions()
     add = group.add_argument
     add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
@@ -83,11 +87,11 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
-    place.add_argument('--out', metavar='PATH', help='.png, .jpg, .webp or .tif', **path)
+    place.add_argument('--out', metavar='PATH', help='.png, .jpg, .webp or .tif; films .mp4, .mov or .mkv', **path)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument
-    words = """K steps from the photo to full strength: .mp4, .gif and .webp are films, a name without suffix is a
-        folder, another suffix a filmstrip"""
+    words = """K steps to full strength: .mp4, .gif and .webp are films, a name without suffix a
+        folder, another a filmstrip"""
     add('--steps', type=arguments.count, metavar='K', help=words)
     add('--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)')
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
@@ -95,6 +99,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--show-mask', action='store_true', help=words)
     words = 'do not note program, model and edit in the file'
     add('--no-metadata', dest='metadata', action='store_false', help=words)
+    film.add_options(parser)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()
@@ -133,23 +138,26 @@ def _kinds(args: argparse.Namespace, bundle: bundle_lib.Bundle) -> list[str]:
 def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     """What to make of each photo; makes the folder if need be.
 
-    In a folder an output is called like its photo; it is a PNG where the photo's format cannot be written, and a
-    folder where steps are asked for.
+    In a folder an output is called like its photo or film; it is a PNG where the photo's format cannot be written, and
+    a folder where steps are asked for.
 
     Raises:
       InputError: The folder cannot be written, or two photos have one name.
     """
 
-    def name(photo: pathlib.Path) -> str:
+    def name(photo: pathlib.Path, is_film: bool) -> str:
+        if is_film:
+            return film.name(photo)
         if args.steps is not None:
             return photo.stem
         return photo.name if photo.suffix.lower() in write.ENCODERS else f'{photo.stem}.png'
 
     photos, folder = args.photos, args.out_dir
+    films = list(map(footage.is_film, photos))
     if folder is not None:
-        targets = [folder / name(photo) for photo in photos]
+        targets = list(map(folder.joinpath, map(name, photos, films)))
     elif len(photos) > 1:
-        raise InputError(f'--out names one file and there are {len(photos)} photos; use --out-dir DIR')
+        raise InputError(f'--out names one file and {len(photos)} are given; use --out-dir DIR')
     else:
         targets = [args.out]
     twice, count = collections.Counter(targets).most_common(1)[0]
@@ -162,12 +170,17 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
             output.check_folder(folder.parent)
             folder.mkdir()
         output.check_folder(folder)
-    pictures = [{kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds} for target in targets]
-    return list(map(_Job, photos, targets, pictures))
+    pictures = [
+        {} if is_film else {kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds}
+        for target, is_film in zip(targets, films)
+    ]
+    return list(map(_Job, photos, targets, films, pictures))
 
 
 def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
+    if job.is_film:
+        return film.check(job.photo, job.target, args)
     if args.steps is None:
         output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
@@ -186,7 +199,9 @@ def _edit(
     args: argparse.Namespace,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
-    """Edits a photo and writes all that is asked for."""
+    """Edits a photo and writes all that is asked for, or a film."""
+    if job.is_film:
+        return film.edit(editor, job.photo, job.target, strengths, asked, args)
     opened = editor.open(job.photo)
     edited = opened.edit(strengths, **asked)
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}

@@ -31,6 +31,8 @@ _DETECTION_SIDE = 1000  # px; larger photos are searched on a reduced copy
 # scaled photo within 0.1 px (median, in a crop of 128) of where they were; one reading is 0.35 off.
 _PATCH_SIDE = 600
 _PATCH_FRAME = Frame(0.40, 0.40)
+_SMALL_PATCH_SIDE = 240  # px; the face has half of it, a little more than the least that the detector finds
+_DOUBTFUL = -0.5  # the score from which a face that was there a moment ago may still be one
 _BOX_SHIFTS = (-0.04, 0.0, 0.04)
 # The mean box of dlib's frontal detector, in eye distances: side, and center below the eyes.
 _BOX_SIDE = 2.45
@@ -80,6 +82,38 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
         corners = corners * ratio - 0.5
         faces.append(Detection(tuple(corners.ravel().tolist()), _landmarks(image, corners), score))
     return sorted(faces, key=lambda face: face.box[2] - face.box[0], reverse=True)
+
+
+def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Reads the landmarks of a face where it was a moment ago, in a film: a fifth of the work of finding it.
+
+    Args:
+      image: (H, W) or (H, W, 3) uint8.
+      landmarks: (5, 2), px, where they are expected: within a tenth of the distance between the eyes or so.
+
+    Returns:
+      (5, 2) float64, px. It is not asked whether a face is there; see `certainty`.
+    """
+    return _read_upright(image, landmarks)
+
+
+def certainty(image: np.ndarray, landmarks: np.ndarray) -> float:
+    """How sure the detector is of a face whose landmarks are known, about 0 and more; -inf where it finds none.
+
+    Args:
+      image: (H, W) or (H, W, 3) uint8.
+      landmarks: (5, 2), px.
+    """
+    patch = align_crop(image, crop_transform(landmarks, _SMALL_PATCH_SIDE, _PATCH_FRAME), _SMALL_PATCH_SIDE)
+    boxes, scores, _ = _detector().run(patch, 0, _DOUBTFUL)
+    left, right = _PATCH_FRAME.eye_centers(_SMALL_PATCH_SIDE)
+    goal = (left + right) / 2 + [0, _BOX_DROP * (right - left)[0]]
+    near = [
+        score
+        for box, score in zip(boxes, scores)
+        if np.hypot(*(np.array([box.center().x, box.center().y]) - goal)) < (right - left)[0]
+    ]
+    return max(near, default=-np.inf)
 
 
 def main_face(faces: Sequence[Detection]) -> Detection | None:
@@ -184,11 +218,16 @@ def _landmarks(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     left, right = middle - [side / 2, 0.0], middle + [side / 2, 0.0]
     points = np.stack([right, right, left, left, middle])  # the eyes where the box expects them
     for _ in range(1 + _REFINEMENTS):
-        matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
-        patch = align_crop(image, matrix, _PATCH_SIDE)
-        eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
-        points = transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
+        points = _read_upright(image, points)
     return points
+
+
+def _read_upright(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(5, 2) landmarks, read on the upright face that about these define."""
+    matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
+    patch = align_crop(image, matrix, _PATCH_SIDE)
+    eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
+    return transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
 
 
 def read_landmarks(
@@ -203,7 +242,7 @@ def read_landmarks(
 
     Args:
       predictor: The model.
-      patch: (H, W, 3) uint8 RGB, a face.
+      patch: (H, W, 3) or (H, W) uint8, a face.
       left: (2,), px of the patch, where the eye center on the left is about.
       right: The same of the other one.
       box_side: Side of the box, in eye distances.

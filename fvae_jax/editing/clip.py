@@ -1,0 +1,329 @@
+"""Films, edited frame by frame as they come: what is asked, where the faces are, what changes, and the pixels."""
+
+import dataclasses
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fvae_jax.data import align
+from fvae_jax.editing import content, edit as edit_lib, follow, latent as latent_lib, portrait, steady
+from fvae_jax.editing.model import Change, EncodedFace, Model
+from fvae_jax.errors import InputError
+from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
+from fvae_jax.photo.photo import Photo
+from fvae_jax.version import __version__
+
+# A number, one for each frame (the last goes on), or a function of the time in seconds.
+Course = float | Sequence[float] | Callable[[float], float]
+
+# The options of an edit that mean the same in photos and films.
+OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
+_MARGIN = 16  # px around a crop from which its pixels may come
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilmEdit:
+    """What is asked of a film; for what is not said here see `edit.Edit`.
+
+    Attributes:
+      strengths: By expression.
+      strength: A factor for all.
+      face: The number of a face, 'all', or None for the main one of each shot.
+      options: `source`, `like`, `pixels_only`, `anchor` and `teeth` of an `edit.Edit`.
+    """
+
+    strengths: Mapping[str, Course]
+    strength: Course = 1.0
+    face: int | str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def at(self, number: int, time: float, share: float = 1.0) -> edit_lib.Edit:
+        """What is asked of a frame.
+
+        Args:
+          number: Of the frame, from 0.
+          time: Seconds.
+          share: Of the strength.
+        """
+        value = functools.partial(_value, number=number, time=time)
+        strengths = {name: value(course) for name, course in self.strengths.items()}
+        return edit_lib.Edit(strengths, strength=share * value(self.strength), **self.options)
+
+
+def _value(course: Course, number: int, time: float) -> float:
+    if callable(course):
+        return float(course(time))
+    if np.ndim(course):
+        return float(course[min(number, len(course) - 1)])
+    return float(course)
+
+
+def film_edit(
+    strengths: Sequence[Mapping[str, Course]],
+    named: Mapping[str, Course],
+    strength: Course,
+    face: int | str | None,
+    options: Mapping[str, Any],
+) -> FilmEdit:
+    """Checks what is asked.
+
+    Raises:
+      InputError: Something is given twice, or is no strength.
+    """
+    if len(strengths) > 1 or not all(isinstance(values, Mapping) for values in strengths):
+        raise InputError("give strengths by expression, as edit({'smile': 1.0}) or edit(smile=1.0)")
+    given = dict(strengths[0]) if strengths else {}
+    if twice := set(given) & set(named):
+        raise InputError(f'the strength of {", ".join(sorted(twice))} is given twice; give it once')
+    for name, course in {**given, **named, 'strength': strength}.items():
+        if not callable(course) and np.ndim(course) and not len(course):
+            raise InputError(f'{name} is an empty list; give a number, one for each frame, or a function of seconds')
+    return FilmEdit({**given, **named}, strength, face, options)
+
+
+class EditableFilm:
+    """A film, whose frames are read when they are asked for; iterate for them, (H, W, 3) uint8 RGB.
+
+    Args:
+      model: The model.
+      footage: The film.
+    """
+
+    def __init__(self, model: Model, footage: footage_lib.Footage):
+        self.model, self.footage = model, footage
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (shown.frame.pixels() for shown in self.footage.frames())
+
+    def edit(
+        self,
+        /,
+        *strengths: Mapping[str, Course],
+        strength: Course = 1.0,
+        face: int | str | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+        source: str = latent_lib.NEUTRAL,
+        like: 'edit_lib.Example | None' = None,
+        pixels_only: bool = False,
+        anchor: bool = True,
+        teeth: 'edit_lib.EditablePhoto | None' = None,
+        **named: Course,
+    ) -> 'EditedFilm':
+        """Edits faces in all frames, or from `start` to `end`; for what is not said here see `EditablePhoto.edit`.
+
+        Every strength is a number, a sequence with one for each frame, or a function of the time in seconds.
+
+        Args:
+          *strengths: By expression.
+          strength: A factor for everything; where it is 0 frames are the film's own, bit for bit.
+          face: The number of a face, as they appear, the largest of the first frame first; 'all'; None for the main one
+            of each shot.
+          start: Where the part begins, seconds.
+          end: Where it ends; the film's end when None.
+          source: The expression to come from.
+          like: See `Editor.example`.
+          pixels_only: Leave out content and shading.
+          anchor: Whether the edit starts from each frame itself.
+          teeth: A photo of the same person whose teeth are shown where the mouth opens.
+          **named: Strengths of expressions.
+
+        Raises:
+          InputError: An expression is unknown, or a strength is given twice.
+        """
+        options = {'source': source, 'like': like, 'pixels_only': pixels_only, 'anchor': anchor, 'teeth': teeth}
+        asked = film_edit(strengths, named, strength, face, options)
+        return EditedFilm(self, asked, start, end)
+
+
+class EditedFilm:
+    """An edit of a film; iterate for its frames, (H, W, 3) uint8 RGB, or `save` it.
+
+    Args:
+      original: What is edited.
+      edit: What is asked.
+      start: Of the part, seconds.
+      end: The same.
+    """
+
+    def __init__(self, original: EditableFilm, edit: FilmEdit, start: float = 0.0, end: float | None = None):
+        self.original, self.edit, self.start, self.end = original, edit, start, end
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (shown.frame.pixels() for shown in self.shown())
+
+    def shown(self) -> Iterator[footage_lib.Shown]:
+        """The edited frames as the film stores them, with their times."""
+        frames = self.original.footage.frames(self.start, self.end)
+        return edit_stream(self.original.model, frames, self.edit)
+
+    @property
+    def provenance(self) -> str:
+        """What a file notes about its making."""
+        bundle = self.original.model.bundle
+        model = bundle.info.get('experiment', bundle.config.name)
+        names = ', '.join(self.edit.strengths) or 'another photo'
+        return f'Edited by fvae_jax {__version__}, model {model}: {names}'
+
+    def save(
+        self,
+        path: str | os.PathLike,
+        crf: int = ffmpeg.CRF,
+        overwrite: bool = False,
+        metadata: bool = True,
+        progress: Callable[[Iterable], Iterable] = iter,
+    ) -> None:
+        """Writes the film, with the sound, the times, the size and the colors of the original.
+
+        Args:
+          path: .mp4, .mov or .mkv.
+          crf: What H.264 may lose: 0 nothing, 17 nothing that is seen, 51 everything.
+          overwrite: Whether a file may be replaced.
+          metadata: Whether the file notes its `provenance`.
+          progress: Goes over the frames, and may tell how far it is.
+
+        Raises:
+          InputError: The film cannot be read or written, or shows no face.
+        """
+        note = self.provenance if metadata else ''
+        options = {'start': self.start, 'end': self.end, 'crf': crf, 'note': note, 'overwrite': overwrite}
+        with recode.writing(path, self.original.footage, **options) as write:
+            for shown in progress(self.shown()):
+                write(shown)
+
+
+def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[Any]:
+    """Edits frames as they come, a dozen frames late.
+
+    Args:
+      model: The model.
+      items: Objects with a `frame` and a `time`.
+      edit: What is asked.
+
+    Returns:
+      The same with other frames, those in which nothing changes as they were.
+
+    Raises:
+      InputError: No frame shows a face that is asked for, or the strengths cannot be used.
+    """
+    edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
+    settled = follow.settle(follow.follow(items))
+    for planned in steady.steady(model, _plan(model, settled, edit)):
+        yield _carried_out(planned, edit)
+
+
+def _no_face(model: Model) -> EncodedFace:
+    latent = next(iter(model.bundle.statistics.class_means.values()))
+    return EncodedFace(None, latent, None, None, None)
+
+
+def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Iterator[steady.Planned]:
+    """What changes in each frame."""
+    donors, shot, seen = {}, -1, False
+    for number, here in enumerate(stream):
+        if here.shot != shot:
+            donors, shot = {}, here.shot
+        wanted = {None: [here.main], 'all': list(here.faces)}.get(edit.face, [edit.face])
+        changes = {}
+        for person in wanted:
+            if person not in here.faces:
+                continue
+            seen = True
+            asked = edit.at(number, float(here.item.time), here.presence[person])
+            if edit.options.get('anchor', True) and not _does_anything(asked):
+                continue
+            matrix = align.crop_transform(here.faces[person], model.size, model.frame)
+            rectangle, crop = _crop(here.item.frame, matrix, model.size)
+            face = model.encode(crop, teeth=False)
+            if person not in donors:
+                donors[person] = _teeth(model, face, asked)
+            face = face._replace(donor=donors[person])
+            change = model.change(face, asked.latent(model, face), asked.anchor)
+            changes[person] = steady.Changed(matrix, face, change)
+        yield steady.Planned(here.item, shot, changes)
+    if not seen:
+        what = 'no face that can be found' if edit.face in (None, 'all') else f'no face {edit.face}'
+        raise InputError(f'the film shows {what}; take one with an upright, roughly frontal face')
+
+
+def _does_anything(edit: edit_lib.Edit) -> bool:
+    return bool(edit.strength) and (edit.like is not None or any(edit.strengths.values()))
+
+
+def _teeth(model: Model, face: EncodedFace, edit: edit_lib.Edit):
+    """Whose teeth a face gets in this shot."""
+    if edit.teeth is not None:
+        return model.with_teeth(face, edit.teeth.exemplars_for(face)).donor
+    exemplars = model.bundle.exemplars
+    return None if exemplars is None else model.with_teeth(face, exemplars).donor
+
+
+def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> portrait.Box:
+    """The part of a frame that an edit reads and changes, even so that chroma goes along."""
+    y0, y1, x0, x1 = portrait.face_region(matrix, size, shape)
+    y0, x0 = (max(low - _MARGIN, 0) // 2 * 2 for low in (y0, x0))
+    y1, x1 = (min(-(-(high + _MARGIN) // 2) * 2, side) for high, side in zip((y1, x1), shape))
+    return y0, max(y1, y0), x0, max(x1, x0)
+
+
+def _crop(frame, matrix: np.ndarray, size: int) -> tuple[portrait.Box, np.ndarray]:
+    box = _rectangle(matrix, size, frame.shape)
+    return box, align.align_crop(frame.pixels(box), _within(matrix, box), size)
+
+
+def _within(matrix: np.ndarray, box: portrait.Box) -> np.ndarray:
+    """The similarity from px of a part of a frame."""
+    return np.column_stack([matrix[:, :2], align.transform_points(matrix, (box[2], box[0]))])
+
+
+def _carried_out(planned: steady.Planned, edit: FilmEdit):
+    """The frame with its changes."""
+    frame = planned.item.frame
+    for changed in planned.changes.values():
+        box = _rectangle(changed.matrix, len(changed.change.displacement), frame.shape)
+        if box[0] == box[1] or box[2] == box[3]:
+            continue
+        before = frame.pixels(box)
+        after = _apply(before, changed.change, _within(changed.matrix, box), edit.options.get('pixels_only', False))
+        frame = frame.changed(box, before, after)
+    return dataclasses.replace(planned.item, frame=frame)
+
+
+def _apply(pixels: np.ndarray, change: Change, matrix: np.ndarray, pixels_only: bool) -> np.ndarray:
+    """The pixels around a face, moved, shaded, and with what is new."""
+    photo = Photo(pixels)
+    photo = portrait.warp_photo(photo, *portrait.photo_displacement(change.displacement, matrix, pixels.shape))
+    if pixels_only:
+        return photo.pixels
+    if change.shading is not None:
+        photo = portrait.shade_photo(photo, *portrait.photo_shading(change.shading, matrix, pixels.shape))
+    if change.content is not None:
+        photo = content.lay(photo, content.photo_layer(change.content, matrix, pixels.shape))
+    return photo.pixels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Moment:
+    """A frame of somebody else's program, and its time, seconds."""
+
+    frame: frame_lib.Picture
+    time: float
+
+
+def edit_frames(model: Model, frames: Iterable[np.ndarray], edit: FilmEdit, fps: float) -> Iterator[np.ndarray]:
+    """`edit_stream` for arrays, (H, W, 3) uint8 RGB of one size, of which `fps` make a second."""
+    moments = (_Moment(frame_lib.Picture(rgb), n / fps) for n, rgb in zip(itertools.count(), _checked(frames)))
+    return (moment.frame.rgb for moment in edit_stream(model, moments, edit))
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    shape = None
+    for number, rgb in enumerate(frames):
+        shape = shape or np.shape(rgb)
+        if np.shape(rgb) != shape or len(shape) != 3 or shape[2] != 3 or rgb.dtype != np.uint8:
+            raise InputError(f'frame {number} is {rgb.dtype} {np.shape(rgb)}; give uint8 (H, W, 3), all of one size')
+        yield rgb
