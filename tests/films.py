@@ -59,7 +59,7 @@ def carried(photo, matrices, size, noise=0.0, seed=0):
         fine = 2 * matrix
         fine[:, 2] += 0.5
         frame = cv2.warpAffine(
-            image, fine, (2 * size[0], 2 * size[1]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+            image, fine, (2 * size[0], 2 * size[1]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         if noise:
@@ -82,3 +82,25 @@ def write(path, frames, *options, fps=25):
             process.stdin.write(frame.tobytes())
     assert process.returncode == 0
     return path
+
+
+def brought_back(frames, matrices, box, scale=1.0):
+    """What a part of the photo looks like in each frame, (n, h, w, 3) float32.
+
+    Args:
+      frames: (H, W, 3) uint8.
+      matrices: As `carried` took.
+      box: (y0, y1, x0, x1), px of the photo.
+      scale: px for one of the photo.
+    """
+    y0, y1, x0, x1 = box
+    size = round((x1 - x0) * scale), round((y1 - y0) * scale)
+    shift = np.array([[1 / scale, 0, x0], [0, 1 / scale, y0], [0, 0, 1]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    views = [(np.vstack([matrix, [0, 0, 1]]) @ shift)[:2] for matrix in matrices]
+    return np.stack([cv2.warpAffine(np.float32(frame), view, size, flags=flags) for frame, view in zip(frames, views)])
+
+
+def unrest(frames, matrices, box, scale=1.0):
+    """Standard deviation over time of every pixel of a part of the photo, (h, w), of 255."""
+    return brought_back(frames, matrices, box, scale).std(axis=0).mean(axis=-1)

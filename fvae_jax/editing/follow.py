@@ -24,8 +24,10 @@ _SEARCH, _MISSING = 50, 6  # frames from one search of the whole frame to the ne
 _WAIT = 250  # frames after which nobody who is gone is waited for, as long as somebody is there
 _FASTEST = 0.15  # eye distances a frame by which a reading may differ from what was expected
 _THUMBNAIL = (32, 18)
-_CUT = 18.0  # mean difference of thumbnails, of 255, from which on there may be a cut,
+_PAN = (3, 5)  # px of a thumbnail, down and across, by which a camera may move from frame to frame
+_CUT = 20.0  # difference of thumbnails, of 255, from which on there may be a cut,
 _SUDDEN = 3.0  # if it is so many times that of the frames before
+_SURE = 0.5  # the detector's score from which a face beside the main one is no patch of cloth or wall
 _SAME_PLACE = 1.0  # eye distances within which a face that is found is one that was there
 
 
@@ -136,7 +138,7 @@ def _parabola(points: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 class _Cuts:
-    """Tells where a shot begins: the picture changes by much more than from frame to frame before."""
+    """Tells where a shot begins: the picture changes by much more than before, also if it may have moved."""
 
     def __init__(self):
         self._last, self._changes = None, collections.deque(maxlen=8)
@@ -146,7 +148,10 @@ class _Cuts:
         last, self._last = self._last, thumbnail
         if last is None:
             return True
-        change = float(np.abs(thumbnail - last).mean())
+        y, x = _PAN
+        middle = thumbnail[y:-y, x:-x]
+        squares = cv2.matchTemplate(last, middle, cv2.TM_SQDIFF)
+        change = float(np.sqrt(max(squares.min(), 0) / middle.size))
         usual = float(np.mean(self._changes)) if self._changes else 0.0
         cut = change > max(_CUT, _SUDDEN * usual)
         if cut:
@@ -166,8 +171,8 @@ def _search(frame: Any, people: dict[int, _Person]) -> int | None:
         number = next(
             (n for n, person in people.items() if n not in free and _same_place(person, face.landmarks)), None
         )
-        if number is None and face.score < subject.score / 2:
-            continue  # cloth or a wall, as in photos
+        if number is None and face is not subject and face.score < _SURE:
+            continue
         if number is None:
             alike = {n: _likeness(people[n].look, look) for n in free}
             number = max(alike, key=alike.get, default=None)
