@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, edit as edit_lib, follow, latent as latent_lib, portrait, steady
-from fvae_jax.editing.model import Change, EncodedFace, Model
+from fvae_jax.editing import edit as edit_lib, follow, latent as latent_lib, portrait, retouch, steady
+from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
-from fvae_jax.photo.photo import Photo
 from fvae_jax.version import __version__
 
 # A number, one for each frame (the last goes on), or a function of the time in seconds.
@@ -237,8 +237,7 @@ def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Ite
             if edit.options.get('anchor', True) and not _does_anything(asked):
                 continue
             matrix = align.crop_transform(here.faces[person], model.size, model.frame)
-            rectangle, crop = _crop(here.item.frame, matrix, model.size)
-            face = model.encode(crop, teeth=False)
+            face = model.encode(_crop(here.item.frame, matrix, model.size), teeth=False)
             if person not in donors:
                 donors[person] = _teeth(model, face, asked)
             face = face._replace(donor=donors[person])
@@ -263,16 +262,27 @@ def _teeth(model: Model, face: EncodedFace, edit: edit_lib.Edit):
 
 
 def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> portrait.Box:
-    """The part of a frame that an edit reads and changes, even so that chroma goes along."""
+    """The part of a frame that a crop reads, even so that chroma goes along."""
     y0, y1, x0, x1 = portrait.face_region(matrix, size, shape)
     y0, x0 = (max(low - _MARGIN, 0) // 2 * 2 for low in (y0, x0))
     y1, x1 = (min(-(-(high + _MARGIN) // 2) * 2, side) for high, side in zip((y1, x1), shape))
     return y0, max(y1, y0), x0, max(x1, x0)
 
 
-def _crop(frame, matrix: np.ndarray, size: int) -> tuple[portrait.Box, np.ndarray]:
-    box = _rectangle(matrix, size, frame.shape)
-    return box, align.align_crop(frame.pixels(box), _within(matrix, box), size)
+def _crop(frame: frame_lib.Planes | frame_lib.Picture, matrix: np.ndarray, size: int) -> np.ndarray:
+    """The aligned crop of a face; large faces are reduced first, most of the way."""
+    y0, y1, x0, x1 = box = _rectangle(matrix, size, frame.shape)
+    pixels, matrix = frame.pixels(box), _within(matrix, box)
+    times = int(0.5 / portrait.scale_of(matrix))
+    if times > 1 and pixels.size:
+        height, width = y1 - y0, x1 - x0
+        pixels = cv2.copyMakeBorder(pixels, 0, -height % times, 0, -width % times, cv2.BORDER_REPLICATE)
+        smaller = pixels.shape[1] // times, pixels.shape[0] // times
+        pixels = cv2.resize(pixels, smaller, interpolation=cv2.INTER_AREA)
+        # The center of the first smaller pixel is that of the square it stands for.
+        shift = align.transform_points(matrix, np.full(2, (times - 1) / 2))
+        matrix = np.column_stack([times * matrix[:, :2], shift])
+    return align.align_crop(pixels, matrix, size)
 
 
 def _within(matrix: np.ndarray, box: portrait.Box) -> np.ndarray:
@@ -284,26 +294,9 @@ def _carried_out(planned: steady.Planned, edit: FilmEdit):
     """The frame with its changes."""
     frame = planned.item.frame
     for changed in planned.changes.values():
-        box = _rectangle(changed.matrix, len(changed.change.displacement), frame.shape)
-        if box[0] == box[1] or box[2] == box[3]:
-            continue
-        before = frame.pixels(box)
-        after = _apply(before, changed.change, _within(changed.matrix, box), edit.options.get('pixels_only', False))
-        frame = frame.changed(box, before, after)
+        pixels_only = edit.options.get('pixels_only', False)
+        frame = retouch.carried_out(frame, changed.change, changed.matrix, pixels_only)
     return dataclasses.replace(planned.item, frame=frame)
-
-
-def _apply(pixels: np.ndarray, change: Change, matrix: np.ndarray, pixels_only: bool) -> np.ndarray:
-    """The pixels around a face, moved, shaded, and with what is new."""
-    photo = Photo(pixels)
-    photo = portrait.warp_photo(photo, *portrait.photo_displacement(change.displacement, matrix, pixels.shape))
-    if pixels_only:
-        return photo.pixels
-    if change.shading is not None:
-        photo = portrait.shade_photo(photo, *portrait.photo_shading(change.shading, matrix, pixels.shape))
-    if change.content is not None:
-        photo = content.lay(photo, content.photo_layer(change.content, matrix, pixels.shape))
-    return photo.pixels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ less.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -73,7 +74,7 @@ def _mean(model: Model, mine: Changed, near: list[tuple[Changed, int]]) -> Chang
     weights = (weights / weights.sum()).astype(np.float32)
 
     def mean(values: list[np.ndarray]) -> np.ndarray:
-        return np.tensordot(weights, np.stack(values), 1)
+        return functools.reduce(np.add, map(np.multiply, weights, values))
 
     changes = [other.change for other, _ in near]
     shading = None if mine.change.shading is None else mean([change.shading for change in changes])

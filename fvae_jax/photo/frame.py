@@ -11,6 +11,7 @@ import numpy as np
 
 Box = tuple[int, int, int, int]  # (y0, y1, x0, x1), px, half open
 
+_BLACK, _GRAY = 16, 128  # luma of black unless it is full, chroma of gray
 # The share of red and blue in luma.
 _SHARES = {'bt709': (0.2126, 0.0722), 'bt601': (0.299, 0.114), 'bt2020': (0.2627, 0.0593)}
 
@@ -30,7 +31,7 @@ class Colors:
     def to_rgb(self) -> np.ndarray:
         """(3, 4) float64: RGB of (Y, U, V, 1), all of 8 bits."""
         inverse = np.linalg.inv(self.from_rgb())
-        start = np.array([0 if self.full else 16, 128, 128])
+        start = np.array([0 if self.full else _BLACK, _GRAY, _GRAY])
         return np.column_stack([inverse, -inverse @ start])
 
     def from_rgb(self) -> np.ndarray:
@@ -59,6 +60,18 @@ class Planes:
     def shape(self) -> tuple[int, int, int]:
         """That of the frame as RGB."""
         return (*self.luma.shape, 3)
+
+    def layers(self) -> list[tuple[np.ndarray, int, int]]:
+        """Its planes, (h, w, C) uint8, each with the px between its values and the value of no light or no color."""
+        return [
+            (self.luma[..., None], 1, 0 if self.colors.full else _BLACK),
+            (np.ascontiguousarray(np.moveaxis(self.chroma, 0, -1)), 2, _GRAY),
+        ]
+
+    def with_layers(self, layers: list[np.ndarray]) -> 'Planes':
+        """The frame with other planes, as `layers` gives them."""
+        luma, chroma = layers
+        return dataclasses.replace(self, luma=luma[..., 0], chroma=np.moveaxis(chroma, -1, 0))
 
     def pixels(self, box: Box | None = None) -> np.ndarray:
         """A part of the frame, or all of it, as (h, w, 3) uint8 RGB."""
@@ -113,6 +126,14 @@ class Picture:
     def luma(self) -> np.ndarray:
         """(H, W) uint8, its green."""
         return self.rgb[..., 1]
+
+    def layers(self) -> list[tuple[np.ndarray, int, int]]:
+        """Its pixels; see `Planes.layers`."""
+        return [(self.rgb, 1, 0)]
+
+    def with_layers(self, layers: list[np.ndarray]) -> 'Picture':
+        """The frame with other pixels."""
+        return Picture(*layers)
 
     def pixels(self, box: Box | None = None) -> np.ndarray:
         """A part of the frame, or all of it."""
