@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import edit as edit_lib, follow, latent as latent_lib, portrait, retouch, steady
+from fvae_jax.editing import edit as edit_lib, exemplar, follow, latent as latent_lib, mouth, portrait, retouch, steady
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
@@ -22,6 +22,8 @@ Course = float | Sequence[float] | Callable[[float], float]
 
 # The options of an edit that mean the same in photos and films.
 OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
+_SHOWS = 0.02  # of alpha: less than that is not laid over anything
+_LOOK = 4  # frames from one look for closed lips to the next
 _MARGIN = 16  # px around a crop from which its pixels may come
 
 
@@ -223,10 +225,10 @@ def _no_face(model: Model) -> EncodedFace:
 
 def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Iterator[steady.Planned]:
     """What changes in each frame."""
-    donors, shot, seen = {}, -1, False
+    insides, shot, seen = {}, -1, False
     for number, here in enumerate(stream):
         if here.shot != shot:
-            donors, shot = {}, here.shot
+            insides, shot = {}, here.shot
         wanted = {None: [here.main], 'all': list(here.faces)}.get(edit.face, [edit.face])
         changes = {}
         for person in wanted:
@@ -238,10 +240,13 @@ def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Ite
                 continue
             matrix = align.crop_transform(here.faces[person], model.size, model.frame)
             face = model.encode(_crop(here.item.frame, matrix, model.size), teeth=False)
-            if person not in donors:
-                donors[person] = _teeth(model, face, asked)
-            face = face._replace(donor=donors[person])
+            if person not in insides:
+                insides[person] = _Inside.of(model, face, asked)
+            face = face._replace(donor=insides[person].donor)
             change = model.change(face, asked.latent(model, face), asked.anchor)
+            if insides[person].lips_closed is not None and change.content.alpha.max() > _SHOWS:
+                insides[person].see(model, face)
+                change = mouth.uncovered(change, mouth.inside(model, face, insides[person].lips_closed))
             changes[person] = steady.Changed(matrix, face, change)
         yield steady.Planned(here.item, shot, changes)
     if not seen:
@@ -253,12 +258,33 @@ def _does_anything(edit: edit_lib.Edit) -> bool:
     return bool(edit.strength) and (edit.like is not None or any(edit.strengths.values()))
 
 
-def _teeth(model: Model, face: EncodedFace, edit: edit_lib.Edit):
-    """Whose teeth a face gets in this shot."""
-    if edit.teeth is not None:
-        return model.with_teeth(face, edit.teeth.exemplars_for(face)).donor
-    exemplars = model.bundle.exemplars
-    return None if exemplars is None else model.with_teeth(face, exemplars).donor
+@dataclasses.dataclass(eq=False)
+class _Inside:
+    """What is known of a mouth for a whole shot.
+
+    Attributes:
+      donor: Whose teeth are shown where it opens, if anybody's.
+      lips_closed: The face with its lips closed; None where nothing is laid over it.
+    """
+
+    donor: exemplar.Donor | None
+    lips_closed: EncodedFace | None
+    _seen: int = 0
+
+    def see(self, model: Model, face: EncodedFace) -> None:
+        """Looks now and then whether a frame shows the lips more closed."""
+        self._seen += 1
+        if self._seen % _LOOK == 0 and mouth.is_more_closed(model, face, self.lips_closed):
+            self.lips_closed = mouth.closed(model, face)
+
+    @classmethod
+    def of(cls, model: Model, face: EncodedFace, edit: edit_lib.Edit) -> '_Inside':
+        """Of a face in the first frame of a shot in which it is edited."""
+        if not model.bundle.config.model.content or edit.pixels_only:
+            return cls(None, None)
+        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth.exemplars_for(face)
+        donor = None if exemplars is None else model.with_teeth(face, exemplars).donor
+        return cls(donor, mouth.closed(model, face) if edit.anchor else None)
 
 
 def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> portrait.Box:
