@@ -11,7 +11,17 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import edit as edit_lib, exemplar, follow, latent as latent_lib, mouth, portrait, retouch, steady
+from fvae_jax.editing import (
+    edit as edit_lib,
+    exemplar,
+    follow,
+    latent as latent_lib,
+    mouth,
+    portrait,
+    retouch,
+    steady,
+    stream,
+)
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
@@ -24,6 +34,7 @@ Course = float | Sequence[float] | Callable[[float], float]
 OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _LOOK = 4  # frames from one look for closed lips to the next
+_AHEAD = 3  # frames in which faces were followed and that wait for their edit
 _MARGIN = 16  # px around a crop from which its pixels may come
 
 
@@ -213,7 +224,7 @@ def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[
       InputError: No frame shows a face that is asked for, or the strengths cannot be used.
     """
     edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
-    settled = follow.settle(follow.follow(items))
+    settled = stream.ahead(follow.settle(follow.follow(items)), _AHEAD)
     for planned in steady.steady(model, _plan(model, settled, edit)):
         yield _carried_out(planned, edit)
 
@@ -223,10 +234,10 @@ def _no_face(model: Model) -> EncodedFace:
     return EncodedFace(None, latent, None, None, None)
 
 
-def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Iterator[steady.Planned]:
+def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> Iterator[steady.Planned]:
     """What changes in each frame."""
     insides, shot, seen = {}, -1, False
-    for number, here in enumerate(stream):
+    for number, here in enumerate(settled):
         if here.shot != shot:
             insides, shot = {}, here.shot
         wanted = {None: [here.main], 'all': list(here.faces)}.get(edit.face, [edit.face])
@@ -239,7 +250,7 @@ def _plan(model: Model, stream: Iterable[follow.Settled], edit: FilmEdit) -> Ite
             if edit.options.get('anchor', True) and not _does_anything(asked):
                 continue
             matrix = align.crop_transform(here.faces[person], model.size, model.frame)
-            face = model.encode(_crop(here.item.frame, matrix, model.size), teeth=False)
+            face = model.encode(aligned(here.item.frame, matrix, model.size), teeth=False)
             if person not in insides:
                 insides[person] = _Inside.of(model, face, asked)
             face = face._replace(donor=insides[person].donor)
@@ -295,7 +306,7 @@ def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> portrai
     return y0, max(y1, y0), x0, max(x1, x0)
 
 
-def _crop(frame: frame_lib.Planes | frame_lib.Picture, matrix: np.ndarray, size: int) -> np.ndarray:
+def aligned(frame: frame_lib.Planes | frame_lib.Picture, matrix: np.ndarray, size: int) -> np.ndarray:
     """The aligned crop of a face; large faces are reduced first, most of the way."""
     y0, y1, x0, x1 = box = _rectangle(matrix, size, frame.shape)
     pixels, matrix = frame.pixels(box), _within(matrix, box)

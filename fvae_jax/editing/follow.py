@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing.window import windows
+from fvae_jax.editing.stream import windows
 from fvae_jax.ops.frame import Frame
 
 REACH = 6  # frames before and after that smoothing looks at, and over which an edit comes and goes

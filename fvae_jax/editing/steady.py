@@ -15,7 +15,7 @@ import numpy as np
 
 from fvae_jax.editing import exemplar
 from fvae_jax.editing.model import Change, Content, EncodedFace, Model
-from fvae_jax.editing.window import windows
+from fvae_jax.editing.stream import windows
 
 REACH = 5  # frames before and after that count
 _SPREAD = 2.5  # frames, deviation of their weights

@@ -78,7 +78,7 @@ def test_frames_of_other_programs(editor, film):
     taken = []
     stream = editor.edit_frames((taken.append(n) or frames[n] for n in range(24)), smile=2.0)
     next(stream)
-    assert len(taken) < 15  # it comes as it goes
+    assert len(taken) < 20  # it comes as it goes
 
 
 def test_a_face_that_is_lost_fades_to_the_films_own_pixels(editor, matrices):

@@ -7,7 +7,7 @@ import pytest
 
 from fvae_jax.data import align
 from fvae_jax.editing import follow
-from fvae_jax.editing.window import windows
+from fvae_jax.editing.stream import ahead, windows
 from fvae_jax.photo.frame import Picture
 
 SIZE = (320, 240)
@@ -99,3 +99,26 @@ def test_windows_look_ahead_and_back():
     next(stream)
     assert taken == [0, 1, 2, 3]  # no farther than it must
     assert [place for _, place in windows(iter([]), 2)] == []
+
+
+def test_working_ahead():
+    taken, closed = [], []
+
+    def numbers(last=None):
+        try:
+            for n in range(100):
+                taken.append(n)
+                if n == last:
+                    raise ValueError('no more')
+                yield n
+        finally:
+            closed.append(True)
+
+    assert list(ahead(numbers(), 3)) == list(range(100)) and closed == [True]
+    taken.clear()
+    stream = ahead(numbers(), 3)
+    assert [next(stream), next(stream)] == [0, 1]
+    stream.close()
+    assert len(taken) < 10 and closed == [True, True]  # the thread has ended
+    with pytest.raises(ValueError, match='no more'):
+        list(ahead(numbers(5), 3))
