@@ -101,7 +101,7 @@ def folder(tmp_path, monkeypatch):
     for name in ('me', 'a', 'b', 'calm', 'laughing'):
         Image.fromarray(skimage.data.astronaut()).save(tmp_path / f'{name}.jpg')
     for name in ('clip.mp4', 'clip.mov'):
-        films.write(tmp_path / name, [skimage.data.astronaut()[:300, 80:400]] * 8)
+        films.write(tmp_path / name, [skimage.data.astronaut()[:300, 80:400]] * 8, fps=2)
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     (tmp_path / 'runs' / 'mine').mkdir(parents=True)
     (tmp_path / 'runs' / 'mine' / 'config.json').write_text(config_lib.to_json(synthetic.get_config('tiny')))

@@ -4,13 +4,16 @@ import argparse
 import pathlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fvae_jax.cli import arguments
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage, recode
+
+if TYPE_CHECKING:
+    from fvae_jax.editing.editor import Editor
 
 _ONLY_PHOTOS = ('steps', 'show_flow', 'show_mask')
 _ONLY_FILMS = ('start', 'end', 'ramp', 'crf')
@@ -55,7 +58,7 @@ def check(source: pathlib.Path, target: pathlib.Path, args: argparse.Namespace) 
 
 
 def edit(
-    editor,
+    editor: 'Editor',
     source: pathlib.Path,
     target: pathlib.Path,
     strengths: Mapping[str, float],
