@@ -58,29 +58,31 @@ def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
         here = window[place]
         changes = {}
         for number, mine in here.changes.items():
-            near = [
-                (other.changes[number], n - place)
-                for n, other in enumerate(window)
-                if other.shot == here.shot and number in other.changes
+            around = [
+                (other.changes.get(number), n - place) for n, other in enumerate(window) if other.shot == here.shot
             ]
-            changes[number] = dataclasses.replace(mine, change=_mean(model, mine, near))
+            changes[number] = dataclasses.replace(mine, change=_mean(model, mine, around))
         yield dataclasses.replace(here, changes=changes)
 
 
-def _mean(model: Model, mine: Changed, near: list[tuple[Changed, int]]) -> Change:
+def _mean(model: Model, mine: Changed, around: list[tuple[Changed | None, int]]) -> Change:
+    """The mean of changes by how many frames away they are; None, where nothing changes, makes it less."""
+    near = [(other, step) for other, step in around if other is not None]
+    nothing = sum(np.exp(-0.5 * (step / _SPREAD) ** 2) for other, step in around if other is None)
     steps = np.array([step for _, step in near])
     unlike = np.array([np.abs(other.face.latent - mine.face.latent).mean() for other, _ in near])
     weights = np.exp(-0.5 * (steps / _SPREAD) ** 2 - 0.5 * (unlike / _UNLIKE) ** 2)
-    weights = (weights / weights.sum()).astype(np.float32)
+    weights, share = weights / weights.sum(), weights.sum() / (weights.sum() + nothing)
 
-    def mean(values: list[np.ndarray]) -> np.ndarray:
-        return functools.reduce(np.add, map(np.multiply, weights, values))
+    def mean(values: list[np.ndarray], factor: float = share) -> np.ndarray:
+        return functools.reduce(np.add, map(np.multiply, np.float32(factor * weights), values))
 
     changes = [other.change for other, _ in near]
     shading = None if mine.change.shading is None else mean([change.shading for change in changes])
     content = mine.change.content
     if content is not None:
-        alpha, color = (mean([getattr(change.content, name) for change in changes]) for name in ('alpha', 'color'))
+        alpha = mean([change.content.alpha for change in changes])
+        color = mean([change.content.color for change in changes], 1.0)
         placed = None
         if content.exemplar is not None or any(change.content.exemplar is not None for change in changes):
             placed = exemplar.place(mine.face.donor, mine.face.crop, alpha, model.frame)
