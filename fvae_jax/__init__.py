@@ -9,7 +9,12 @@ Edit a photo, by the model that comes with the package:
     photo.edit(smile=1.0).save('smiling.png')   # 0 is the photo itself, -1 the opposite, more exaggerates
     photo.edit({'smile': 1.0, 'brow_raise': 0.5})     # the same by a mapping, for any name of an expression
 
-A film, from one photo of a person to another:
+A film, its frames edited as they come, with its sound; or the frames of another program:
+
+    editor.open_film('clip.mp4').edit(smile=1.0).save('happier.mp4')
+    frames = editor.edit_frames(frames, smile=1.0)    # an iterator of (H, W, 3) uint8 in, one out
+
+A film from one photo of a person to another:
 
     editor.interpolate('a.jpg', 'b.jpg', frames=30).save('morph.mp4')
 

@@ -6,6 +6,7 @@ import pydoc
 import subprocess
 import sys
 
+import films
 import pytest
 import skimage.data
 from PIL import Image
@@ -158,12 +159,17 @@ def test_the_lines_in_help_run(tmp_path, set_cache, monkeypatch):
     photo = skimage.data.astronaut()
     for name in ('me', 'a', 'b'):
         Image.fromarray(photo).save(tmp_path / f'{name}.jpg')
+    films.write(tmp_path / 'clip.mp4', [photo[:300, 80:400]] * 4)
     config = synthetic.get_config('tiny')
     config.data.cache, config.confidence.enabled = str(set_cache), False
     face = align.main_face(align.detect_faces(photo))
-    names = {'crop': align.align_crop(photo, align.crop_transform(face.landmarks, 128, TIGHT), 128), 'config': config}
+    names = {
+        'frames': [],
+        'crop': align.align_crop(photo, align.crop_transform(face.landmarks, 128, TIGHT), 128),
+        'config': config,
+    }
     monkeypatch.chdir(tmp_path)
     exec(compile('\n'.join(lines).replace('frames=30', 'frames=2'), 'help(fvae_jax)', 'exec'), names)
     assert names['displacement'].shape == (128, 128, 2)
-    for made in ('smiling.png', 'morph.mp4', 'runs/mine/model.safetensors'):
+    for made in ('smiling.png', 'happier.mp4', 'morph.mp4', 'runs/mine/model.safetensors'):
         assert (tmp_path / made).is_file()

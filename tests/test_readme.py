@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 
+import films
 import pytest
 import skimage.data
 from PIL import Image
@@ -99,6 +100,8 @@ def folder(tmp_path, monkeypatch):
     """Where the examples run: photos under the names of the README, and a run that was just begun."""
     for name in ('me', 'a', 'b', 'calm', 'laughing'):
         Image.fromarray(skimage.data.astronaut()).save(tmp_path / f'{name}.jpg')
+    for name in ('clip.mp4', 'clip.mov'):
+        films.write(tmp_path / name, [skimage.data.astronaut()[:300, 80:400]] * 8, fps=2)
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     (tmp_path / 'runs' / 'mine').mkdir(parents=True)
     (tmp_path / 'runs' / 'mine' / 'config.json').write_text(config_lib.to_json(synthetic.get_config('tiny')))
@@ -113,19 +116,20 @@ def test_python_runs(folder):
     for block in blocks:
         exec(compile(block.replace('frames=30', 'frames=3'), 'README.md', 'exec'), {})
     assert not model.exists()  # examples that need one are comments
-    for made in ('smiling.png', 'morph.mp4'):
+    for made in ('smiling.png', 'happier.mp4', 'morph.mp4'):
         assert (folder / made).is_file()
 
 
 def test_the_first_commands_run(folder):
     for command in (
         'fvae edit me.jpg --smile 1 --out smiling.png',
+        'fvae edit clip.mp4 --smile 1 --out happier.mp4',
         'fvae interpolate a.jpg b.jpg --out morph.mp4',
         'fvae info',
     ):
         assert command in _unique(_commands)
         assert cli.main(shlex.split(command)[1:]) == 0
-    for made in ('smiling.png', 'morph.mp4'):
+    for made in ('smiling.png', 'happier.mp4', 'morph.mp4'):
         assert (folder / made).stat().st_size > 10_000
 
 

@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
     def add_limit(self) -> None:
         """Adds --max-megapixels, which becomes `max_pixels`."""
         pixels = lambda text: round(1e6 * positive(text))
-        words = 'refuse larger photos (200); a megapixel takes 16 MB of memory, 32 if 16-bit'
+        words = 'refuse larger photos (200); each takes 16 MB of memory, 32 if 16-bit'
         self.add_argument('--max-megapixels', dest='max_pixels', type=pixels, default='200', metavar='X', help=words)
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -178,7 +178,7 @@ def picture(name: pathlib.Path | str) -> pathlib.Path | BinaryIO:
     return sys.stdin.buffer
 
 
-def progress(total: int) -> Callable[[Iterable], Iterable]:
+def progress(total: int | None) -> Callable[[Iterable], Iterable]:
     """Returns what shows, on a terminal, how far a loop over frames is."""
     from tqdm import tqdm
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.cli import arguments
+from fvae_jax.cli import arguments, film
 from fvae_jax.errors import InputError, meant
-from fvae_jax.photo import output, write
+from fvae_jax.photo import footage, output, write
 
 _EXAMPLES = """examples:
   fvae edit me.jpg --smile 1 --out smiling.png
-  fvae edit me.jpg --smile 1 --surprise 0.2 --model RUN/model.safetensors --out smiling.png
+  fvae edit clip.mp4 --smile 1 --ramp 0:0,2s:1 --out happier.mp4
   fvae edit album --from smile --to neutral --out-dir calm"""
 
 # Of the files in a folder that are edited.
@@ -27,17 +27,19 @@ _SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.avif',
 class _Job(NamedTuple):
     photo: pathlib.Path | str  # or `arguments.STANDARD`, both
     target: pathlib.Path | str
+    is_film: bool
     pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
 def run(argv: Sequence[str]) -> int:
-    """Runs `fvae edit PHOTO … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several photos failed."""
+    """Runs `fvae edit FILE … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several files failed."""
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))
     args = parser.parse(argv)
     args.photos = [photo for path in args.photos for photo in _photos(path)]
     strengths = _strengths(args, parser)
     jobs = _jobs(args, _kinds(args, bundle))
+    film.check_options(args, sum(job.is_film for job in jobs))
     if len(jobs) == 1:
         _check(jobs[0], args)
     editor = arguments.open_editor(bundle, args)
@@ -53,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
         return 0
 
     failures = 0
-    for job in tqdm(jobs, unit='photo', disable=None):
+    for job in tqdm(jobs, unit='file', disable=None):
         try:
             _check(job, args)
             _edit(editor, job, strengths, asked, args)
@@ -61,17 +63,21 @@ def run(argv: Sequence[str]) -> int:
             failures += 1
             tqdm.write(f'error: {error}', file=sys.stderr)
     if failures:
-        print(f'{failures} of {len(jobs)} photos left out', file=sys.stderr)
+        what = 'files' if any(job.is_film for job in jobs) else 'photos'
+        print(f'{failures} of {len(jobs)} {what} left out', file=sys.stderr)
     return int(failures > 0)
 
 
 def _parser(expressions: Sequence[str]) -> arguments.Parser:
-    usage = 'PHOTO [PHOTO ...] --EXPRESSION X (--out PATH | --out-dir DIR)'
-    words = 'Changes the expression of a face, at the resolution of the photo.'
+    usage = 'FILE [FILE ...] --EXPRESSION X (--out PATH | --out-dir DIR)'
+    words = 'Changes the expression of a face in photos and films, at their own resolution.'
     parser = arguments.Parser('fvae edit', usage, words, _EXAMPLES, expressions)
     path = {'type': pathlib.Path}
-    words = 'JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP, or a folder of them; - is standard input'
-    parser.add_argument('photos', nargs='+', metavar='PHOTO', help=words, type=arguments.file)
+    words = (
+        'JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP, or a folder of them; - is standard input; '
+        'films: MP4, MOV, WebM, MKV, GIF'
+    )
+    parser.add_argument('photos', nargs='+', metavar='FILE', help=words, type=arguments.file)
     group = parser.add_expressions()
     add = group.add_argument
     add('--from', dest='source', metavar='NAME', help='the expression to come from (neutral)')
@@ -88,18 +94,19 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
-    words = '.png, .jpg, .webp, .avif or .tif; - is standard output'
+    words = '.png, .jpg, .webp, .avif or .tif; films .mp4, .mov or .mkv; - is standard output'
     place.add_argument('--out', metavar='PATH', help=words, type=arguments.file)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument
-    words = """K steps from the photo to full strength: .mp4, .gif and .webp are films, a name without suffix is a
-        folder, another suffix a filmstrip"""
+    words = """K steps to full strength: .mp4, .gif and .webp are films, a name without suffix a
+        folder, another a filmstrip"""
     add('--steps', type=arguments.count, metavar='K', help=words)
     add('--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)')
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
     words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
     parser.add_metadata(group)
+    film.add_options(parser)
     parser.add_model()
     parser.add_overwrite()
     parser.add_limit()
@@ -149,8 +156,8 @@ def _kinds(args: argparse.Namespace, bundle: bundle_lib.Bundle) -> list[str]:
 def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     """What to make of each photo; makes the folder if need be.
 
-    In a folder an output is called like its photo; it is a PNG where the photo's format cannot be written, and a
-    folder where steps are asked for. Where several photos would have one name, those of another format than its own
+    In a folder an output is called like its photo or film; it is a PNG where the photo's format cannot be written, and
+    a folder where steps are asked for. Where several photos would have one name, those of another format than its own
     have that in theirs.
 
     Raises:
@@ -163,18 +170,21 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
         return photo.suffix if photo.suffix.lower() in write.ENCODERS else '.png'
 
     photos, folder = args.photos, args.out_dir
+    films = list(map(footage.is_film, photos))
     if folder is not None:
         if arguments.STANDARD in photos:
             raise InputError('a photo on standard input has no name in a folder; write it by --out')
         names = collections.Counter(photo.stem + ending(photo) for photo in photos)
 
-        def mark(photo: pathlib.Path) -> str:
+        def name(photo: pathlib.Path, is_film: bool) -> str:
+            if is_film:
+                return film.name(photo)
             is_new = names[photo.stem + ending(photo)] > 1 and photo.suffix != ending(photo)
-            return f'_{photo.suffix[1:]}' if is_new else ''
+            return f'{photo.stem}{f"_{photo.suffix[1:]}" if is_new else ""}{ending(photo)}'
 
-        targets = [folder / f'{photo.stem}{mark(photo)}{ending(photo)}' for photo in photos]
+        targets = [folder / name(photo, is_film) for photo, is_film in zip(photos, films)]
     elif len(photos) > 1:
-        raise InputError(f'--out names one file and there are {len(photos)} photos; use --out-dir DIR')
+        raise InputError(f'--out names one file and {len(photos)} are given; use --out-dir DIR')
     else:
         targets = [args.out]
         if args.out == arguments.STANDARD:
@@ -185,8 +195,11 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
             output.check_folder(folder.parent)
             folder.mkdir()
         output.check_folder(folder)
-    pictures = [{kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds} for target in targets]
-    return list(map(_Job, photos, targets, pictures))
+    pictures = [
+        {} if is_film else {kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds}
+        for target, is_film in zip(targets, films)
+    ]
+    return list(map(_Job, photos, targets, films, pictures))
 
 
 def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:
@@ -213,6 +226,8 @@ def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib
 
 def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
+    if job.is_film:
+        return film.check(job.photo, job.target, args)
     if job.target == arguments.STANDARD:
         return
     if args.steps is None:
@@ -233,7 +248,9 @@ def _edit(
     args: argparse.Namespace,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
-    """Edits a photo and writes all that is asked for."""
+    """Edits a photo and writes all that is asked for, or a film."""
+    if job.is_film:
+        return film.edit(editor, job.photo, job.target, strengths, asked, args)
     opened = editor.open(arguments.picture(job.photo))
     edited = opened.edit(strengths, **asked)
     for doubt in opened.doubts(args.face):

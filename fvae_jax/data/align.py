@@ -30,7 +30,10 @@ from fvae_jax.ops.frame import Frame
 # scaled photo within 0.1 px (median, in a crop of 128) of where they were; one reading is 0.35 off.
 _PATCH_SIDE = 600
 _PATCH_FRAME = Frame(0.40, 0.40)
-_BOX_SHIFTS = (-0.04, 0.0, 0.04)
+# In films, whose landmarks are smoothed over time, less is read, and on a smaller patch.
+_FILM_PATCH_SIDE = 400
+_FILM_SHIFTS = ((0.0, 0.0), (-0.04, -0.04), (-0.04, 0.04), (0.04, -0.04), (0.04, 0.04))
+_BOX_PLACES = tuple(itertools.product((-0.04, 0.0, 0.04), repeat=2))
 # The mean box of dlib's frontal detector, in eye distances: side, and center below the eyes.
 _BOX_SIDE = 2.45
 _BOX_DROP = 0.49
@@ -82,6 +85,34 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
         box = (*face.corners.min(axis=0).tolist(), *face.corners.max(axis=0).tolist())
         faces.append(Detection(box, _landmarks(image, face.points), face.score))
     return sorted(faces, key=lambda face: face.width, reverse=True)
+
+
+def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Reads the landmarks of a face where it was a moment ago, in a film.
+
+    Args:
+      image: (H, W) or (H, W, 3) uint8.
+      landmarks: (5, 2), px, where they are expected: within a tenth of the distance between the eyes or so.
+
+    Returns:
+      (5, 2) float64, px. It is not asked whether a face is there; see `is_face`.
+    """
+    matrix = crop_transform(landmarks, _FILM_PATCH_SIDE, _PATCH_FRAME)
+    patch, eyes = align_crop(image, matrix, _FILM_PATCH_SIDE), _PATCH_FRAME.eye_centers(_FILM_PATCH_SIDE)
+    found = read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP, _FILM_SHIFTS)
+    return transform_points(invert(matrix), found)
+
+
+def is_face(image: np.ndarray, landmarks: np.ndarray) -> bool:
+    """Whether the detector sees a face where landmarks are known.
+
+    Args:
+      image: (H, W) or (H, W, 3) uint8.
+      landmarks: (5, 2), px.
+    """
+    matrix = crop_transform(landmarks, detect.UPRIGHT_SIDE, detect.UPRIGHT_FRAME)
+    patch = align_crop(image, matrix, detect.UPRIGHT_SIDE)
+    return detect.sees(patch if patch.ndim == 3 else np.repeat(patch[..., None], 3, axis=2))
 
 
 def main_face(faces: Sequence[Detection]) -> Detection | None:
@@ -188,10 +219,7 @@ def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
     rough = _from_detector(seen)
     points = rough
     for _ in range(_READINGS):
-        matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
-        patch = align_crop(image, matrix, _PATCH_SIDE)
-        eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
-        points = transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
+        points = _read_upright(image, points)
     expected, found = eye_centers(rough), eye_centers(points)
     away = np.hypot(*(found - expected).T).max() / np.hypot(*(expected[1] - expected[0]))
     return points if away < _APART else rough
@@ -206,6 +234,14 @@ def _from_detector(seen: np.ndarray) -> np.ndarray:
     return np.stack([right + half, right - half, left - half, left + half, nose])
 
 
+def _read_upright(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(5, 2) landmarks, read on the upright face that about these define."""
+    matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
+    patch = align_crop(image, matrix, _PATCH_SIDE)
+    eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
+    return transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
+
+
 def read_landmarks(
     predictor: Callable[..., Any],
     patch: np.ndarray,
@@ -213,16 +249,18 @@ def read_landmarks(
     right: np.ndarray,
     box_side: float,
     box_drop: float,
+    shifts: Sequence[tuple[float, float]] = _BOX_PLACES,
 ) -> np.ndarray:
-    """The mean of nine readings, whose boxes lie a little apart, of a dlib landmark model.
+    """The mean of several readings, whose boxes lie a little apart, of a dlib landmark model.
 
     Args:
       predictor: The model.
-      patch: (H, W, 3) uint8 RGB, a face.
+      patch: (H, W, 3) or (H, W) uint8, a face.
       left: (2,), px of the patch, where the eye center on the left is about.
       right: The same of the other one.
       box_side: Side of the box, in eye distances.
       box_drop: From the eyes down to the center of the box, in eye distances.
+      shifts: By how much the boxes lie apart, (x, y), in sides of the box; nine places by default.
 
     Returns:
       (n, 2) float64, px of the patch; dlib's single readings are whole pixels.
@@ -233,7 +271,7 @@ def read_landmarks(
     side = box_side * distance
     corner = (left + right) / 2 + [-side / 2, box_drop * distance - side / 2]
     readings = []
-    for shift in itertools.product(_BOX_SHIFTS, _BOX_SHIFTS):
+    for shift in shifts:
         x, y = corner + np.multiply(shift, side)
         box = dlib.rectangle(round(x), round(y), round(x + side), round(y + side))
         readings.append([(point.x, point.y) for point in predictor(patch, box).parts()])

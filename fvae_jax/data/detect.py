@@ -26,9 +26,9 @@ _LEAST = 0.5  # a score at which it is worth looking again
 _OVERLAP = 0.3  # of the boxes of one face, by OpenCV
 # Seen again, the eyes are 80 px apart in a square of 320. Of what is found there true faces have 0.8 to 0.95, other
 # things less than 0.5; a face that is not upright after all has less than 0.9.
-_AGAIN_SIDE = 320
-_AGAIN_FRAME = Frame(0.375, 0.453)
-_AGAIN_LEAST = 0.7
+UPRIGHT_SIDE = 320
+UPRIGHT_FRAME = Frame(0.375, 0.453)
+_UPRIGHT_LEAST = 0.7
 _SURE = 0.9
 _FARTHEST = 0.125  # of that square, from where the eyes should be: another face
 _FINEST = 8  # times; a face of thousands of pixels is found in a part of them as well
@@ -60,6 +60,11 @@ def search(image: np.ndarray) -> list[Face]:
         if not any(_same(face.points, other.points) for other in kept):
             kept.append(face)
     return kept
+
+
+def sees(upright: np.ndarray) -> bool:
+    """Whether a face is in the middle of a square of `UPRIGHT_SIDE` px, (h, w, 3) uint8, in `UPRIGHT_FRAME`."""
+    return _in_the_middle(upright, _LEAST) is not None
 
 
 def _search(image: np.ndarray, turns: int) -> list[Face]:
@@ -102,7 +107,7 @@ def _turned_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.nd
 
 def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     """A face looked at again, upright; None if it is none."""
-    goal_left, goal_right = _AGAIN_FRAME.eye_centers(_AGAIN_SIDE)
+    goal_left, goal_right = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
     left, right = points[:2]
     span = complex(*(right - left))
     if abs(span) < 1:
@@ -110,16 +115,10 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     turn = complex(*(goal_right - goal_left)) / span
     linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     upright = _reduced_warp(image, np.column_stack([linear, goal_left - linear @ left]), abs(turn))
-    middle = (goal_left + goal_right) / 2
-    best = None
-    for row in _run(upright, _AGAIN_LEAST):
-        seen = row[4:14].reshape(5, 2)
-        distance = float(np.hypot(*(seen[:2].mean(axis=0) - middle)))
-        if distance < _FARTHEST * _AGAIN_SIDE and (best is None or distance < best[0]):
-            best = distance, row, seen
-    if best is None:
+    row = _in_the_middle(upright, _UPRIGHT_LEAST)
+    if row is None:
         return None
-    _, row, seen = best
+    seen = row[4:14].reshape(5, 2)
     x, y, width, height = row[:4]
     corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
     back = np.linalg.inv(linear)
@@ -127,16 +126,24 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     return Face(float(row[14]), to_photo(corners), to_photo(seen))
 
 
+def _in_the_middle(upright: np.ndarray, least: float) -> np.ndarray | None:
+    """The row of `_run` of the face whose eyes are nearest to where they should be; None where none is near."""
+    middle = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE).mean(axis=0)
+    found = [(float(np.hypot(*(row[4:8].reshape(2, 2).mean(axis=0) - middle))), row) for row in _run(upright, least)]
+    near = [(distance, row) for distance, row in found if distance < _FARTHEST * UPRIGHT_SIDE]
+    return min(near, key=lambda pair: pair[0], default=(None, None))[1]
+
+
 def _reduced_warp(image: np.ndarray, matrix: np.ndarray, scale: float) -> np.ndarray:
     """The square of 320 px that a similarity makes of a photo, black outside of it, averaged where it reduces."""
     finer = min(max(1, round(1 / scale)), _FINEST)
     fine = finer * matrix
     fine[:, 2] += (finer - 1) / 2
-    side = finer * _AGAIN_SIDE
+    side = finer * UPRIGHT_SIDE
     warped = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR)
     if finer == 1:
         return warped
-    return cv2.resize(warped, (_AGAIN_SIDE, _AGAIN_SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.resize(warped, (UPRIGHT_SIDE, UPRIGHT_SIDE), interpolation=cv2.INTER_AREA)
 
 
 def _same(points: np.ndarray, others: np.ndarray) -> bool:

@@ -1,13 +1,16 @@
 """`Editor`: photos in, edited photos and films out, by one model."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import edit, model, morph
+from fvae_jax.editing import clip, edit, model, morph
 from fvae_jax.errors import InputError
-from fvae_jax.photo import read
+from fvae_jax.photo import footage, read
 
 
 class Editor(model.Model):
@@ -47,6 +50,43 @@ class Editor(model.Model):
                 'whole, at least 20 px wide: enlarge a smaller one, and leave some room around one that is cut tightly'
             )
         return edit.EditablePhoto(self, photo, faces)
+
+    def open_film(self, path: str | os.PathLike) -> clip.EditableFilm:
+        """Opens a film: MP4, MOV, WebM, MKV, GIF and others; its frames are read when they are needed.
+
+        Raises:
+          InputError: It cannot be read.
+        """
+        return clip.EditableFilm(self, footage.open_footage(path))
+
+    def edit_frames(
+        self,
+        frames: Iterable[np.ndarray],
+        /,
+        *strengths: Mapping[str, clip.Course],
+        fps: float = 25.0,
+        strength: clip.Course = 1.0,
+        face: int | str | None = None,
+        **named: Any,
+    ) -> Iterator[np.ndarray]:
+        """Edits the frames of another program as they come; they leave about a dozen frames late.
+
+        Args:
+          frames: (H, W, 3) uint8 RGB, all of one size.
+          *strengths: By expression; see `EditableFilm.edit`.
+          fps: How many frames make a second, for strengths that are functions of time.
+          strength: A factor for everything; where it is 0 frames keep their bits.
+          face: As for `EditableFilm.edit`.
+          **named: Strengths of expressions, and the other options of `EditableFilm.edit`.
+
+        Returns:
+          As many frames as were given.
+
+        Raises:
+          InputError: No frame shows a face, frames differ in size, or an expression is unknown.
+        """
+        options = {name: named.pop(name) for name in clip.OPTIONS if name in named}
+        return clip.edit_frames(self, frames, clip.film_edit(strengths, named, strength, face, options), fps)
 
     def example(self, expression: read.Picture, neutral: read.Picture | None = None) -> edit.Example:
         """Takes an expression from the main face of a photo, or from two photos of one person (6.1).

@@ -213,11 +213,12 @@ class Model:
         """Whether the model has a confidence mask, which interpolation needs."""
         return self.bundle.mask is not None
 
-    def encode(self, crop: np.ndarray) -> EncodedFace:
+    def encode(self, crop: np.ndarray, *, teeth: bool = True) -> EncodedFace:
         """Encodes an aligned crop.
 
         Args:
           crop: (size, size, 3), uint8, uint16 or float in [-1, 1].
+          teeth: Whether to choose whose teeth it gets; see `with_teeth`.
 
         Raises:
           InputError: The crop has another size.
@@ -245,7 +246,7 @@ class Model:
                 'file, or train again'
             )
         face = EncodedFace(crop, np.asarray(latent), features, mask_features, own)
-        return face if self.bundle.exemplars is None else self.with_teeth(face, self.bundle.exemplars)
+        return face if self.bundle.exemplars is None or not teeth else self.with_teeth(face, self.bundle.exemplars)
 
     def with_teeth(self, face: EncodedFace, exemplars: bundle_lib.Exemplars) -> EncodedFace:
         """Chooses whose teeth a face gets: once, so that they do not change with the strength of an edit."""

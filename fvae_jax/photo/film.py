@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import pathlib
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import cv2
@@ -12,15 +11,15 @@ import numpy as np
 
 from fvae_jax.errors import InputError
 from fvae_jax.ops.grid import image_grid
-from fvae_jax.photo import output, write, xmp
+from fvae_jax.photo import ffmpeg, output, write, xmp
 from fvae_jax.photo.photo import Photo
 
-# The films, and what ffmpeg is told for each. MP4: H.264 with half the chroma and the index in
-# front, which every browser plays, with the colors of HD video, which players assume. GIF: one
-# palette for the whole animation, so that still parts do not flicker.
+# The films, and what ffmpeg is told for each. MP4: with the colors of HD video, which players assume. GIF: one palette
+# for the whole animation, so that still parts do not flicker.
 FORMATS = {
-    '.mp4': '-c:v libx264 -vf scale=out_color_matrix=bt709:out_range=tv -pix_fmt yuv420p '
-    '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -crf 17 -preset medium -movflags +faststart',
+    '.mp4': f'{" ".join(ffmpeg.PLAYS_EVERYWHERE)} -crf {ffmpeg.CRF} -preset medium '
+    '-vf scale=out_color_matrix=bt709:out_range=tv,'
+    'setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv',
     '.gif': '-c:v gif -loop 0 '
     '-vf split[a][b];[a]palettegen=stats_mode=full[palette];[b][palette]paletteuse=dither=sierra2_4a',
     '.webp': '-c:v libwebp_anim -quality 90 -loop 0',
@@ -133,28 +132,13 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> tuple[int, int]:
     """Pipes the frames through ffmpeg, and returns their (height, width); raises OSError with its last words."""
-    import imageio_ffmpeg
-
     first = next(frames)
     height, width = first.shape[:2]
     odd = (height % 2, width % 2) if path.suffix.lower() == '.mp4' else (0, 0)
     padding = ((0, odd[0]), (0, odd[1]), (0, 0))
     source = f'-f rawvideo -pix_fmt rgb24 -s {width + odd[1]}x{height + odd[0]} -r {fps} -i -'
     options = f'-v error -y {source} {FORMATS[path.suffix.lower()]}'.split()
-    process = subprocess.Popen(
-        [imageio_ffmpeg.get_ffmpeg_exe(), *options, str(path)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
+    with ffmpeg.feeding(ffmpeg.command(*options, str(path))) as send:
         for frame in itertools.chain([first], frames):
-            process.stdin.write(np.pad(frame, padding, mode='edge').tobytes())
-    except BrokenPipeError:
-        pass  # ffmpeg gave up, and says why
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
-    _, words = process.communicate()
-    if process.returncode:
-        reason = words.decode(errors='replace').split('\n')[0].strip()
-        raise OSError(f'ffmpeg: {reason or process.returncode}')
+            send(np.pad(frame, padding, mode='edge').data)
     return height, width

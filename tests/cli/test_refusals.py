@@ -80,7 +80,7 @@ def test_help_fits_one_screen_and_has_an_example(run, capsys, line):
         assert done.value.code == 0
     text = capsys.readouterr().out
     lines = text.splitlines()
-    assert len(lines) <= 45 and max(map(len, lines)) <= 100
+    assert len(lines) <= 52 and max(map(len, lines)) <= 100
     assert 'example' in text.split('\n\n')[-1] and lines[-1].startswith('  fvae ')
     assert ('--EXPRESSION' in text) == line.startswith('edit')
 

@@ -1,0 +1,85 @@
+"""What an edit does to the pixels of a frame: they are moved, shaded, and what is new is laid over them.
+
+As in photos (`edit.EditedPhoto`), but of a film luma and chroma are moved as they are stored, the latter at half the
+resolution: half the work, and what does not move keeps its bits.
+"""
+
+import cv2
+import numpy as np
+
+from fvae_jax.editing import content, portrait
+from fvae_jax.editing.model import Change
+from fvae_jax.photo.frame import Box, Picture, Planes
+from fvae_jax.photo.photo import Photo
+
+_STILL = 1 / 32  # px: what moves by less is left where it is
+_UNSEEN = 1 / 512  # of shading: less is rounded away
+
+
+def carried_out(
+    frame: Planes | Picture, change: Change, matrix: np.ndarray, pixels_only: bool = False
+) -> Planes | Picture:
+    """A frame with a change of one of its faces.
+
+    Args:
+      frame: The frame.
+      change: What the edit does to the crop.
+      matrix: 2×3 similarity, px of the frame to px of the crop.
+      pixels_only: Whether content and shading are left out.
+    """
+    box, field = portrait.photo_displacement(change.displacement, matrix, frame.shape)
+    shading = None
+    if change.shading is not None and not pixels_only:
+        shading = portrait.photo_shading(change.shading, matrix, frame.shape)[1]
+    box, field, shading = _active(box, field, shading, frame.shape)
+    if field.size:
+        layers = [_moved(layer, box, field, shading) for layer in frame.layers()]
+        frame = frame.with_layers(layers)
+    if change.content is None or pixels_only or not change.content.alpha.any():
+        return frame
+    layer = content.photo_layer(change.content, matrix, frame.shape)
+    if not layer.alpha.any():
+        return frame
+    y0, y1, x0, x1 = layer.box
+    top, left = y0 // 2 * 2, x0 // 2 * 2
+    around = top, min(y1 + y1 % 2, frame.shape[0]), left, min(x1 + x1 % 2, frame.shape[1])
+    before = frame.pixels(around)
+    layer = layer._replace(box=(y0 - top, y1 - top, x0 - left, x1 - left))
+    return frame.changed(around, before, content.lay(Photo(before), layer).pixels)
+
+
+def _active(box: Box, field: np.ndarray, shading: np.ndarray | None, shape: tuple[int, ...]):
+    """The part of a box in which anything happens, with edges that chroma has, too."""
+    active = np.maximum(np.abs(field[..., 0]), np.abs(field[..., 1])) >= _STILL
+    field = field * active[..., None]
+    if shading is not None:
+        shaded = np.abs(shading) >= _UNSEEN
+        shading, active = shading * shaded, active | shaded
+    rows, columns = (np.flatnonzero(active.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return box, field[:0, :0], None
+    y0, y1, x0, x1 = box[0] + rows[0], box[0] + rows[-1] + 1, box[2] + columns[0], box[2] + columns[-1] + 1
+    inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    borders = y0 % 2, min(y1 % 2, shape[0] - y1), x0 % 2, min(x1 % 2, shape[1] - x1)
+    field, shading = (
+        None if values is None else cv2.copyMakeBorder(values[inside], *map(int, borders), cv2.BORDER_CONSTANT, value=0)
+        for values in (field, shading)
+    )
+    even = y0 - borders[0], y1 + borders[1], x0 - borders[2], x1 + borders[3]
+    return tuple(map(int, even)), field, shading
+
+
+def _moved(layer: tuple[np.ndarray, int, int], box: Box, field: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
+    """Some planes of a frame, (h, w, C), with the pixels of a box moved and shaded."""
+    pixels, step, black = layer
+    if step > 1:
+        size = -(-field.shape[1] // step), -(-field.shape[0] // step)
+        field = cv2.resize(field, size, interpolation=cv2.INTER_AREA) / step
+        shading = None if shading is None else cv2.resize(shading, size, interpolation=cv2.INTER_AREA)
+        box = tuple(-(-edge // step) for edge in box)
+    moved = portrait.warp_region(pixels, box, field)
+    if shading is not None:
+        y0, y1, x0, x1 = box
+        lit = (moved[y0:y1, x0:x1].astype(np.float32) - black) * np.exp(shading)[..., None] + black
+        moved[y0:y1, x0:x1] = np.clip(np.rint(lit, out=lit), 0, 255, out=lit)
+    return moved

@@ -1,0 +1,85 @@
+"""Streams of frames: looking a fixed while ahead, and working ahead in a thread, with memory that does not grow."""
+
+import collections
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar('T')
+
+
+def windows(items: Iterable[T], reach: int) -> Iterator[tuple[Sequence[T], int]]:
+    """Gives each item with those around it, `reach` before and after, fewer at both ends.
+
+    Args:
+      items: A stream.
+      reach: How many on each side.
+
+    Returns:
+      Pairs of a window, which is only valid until the next one, and the place of the item in it.
+    """
+    held, place = collections.deque(), 0
+    for item in items:
+        held.append(item)
+        if len(held) - place > reach:
+            yield held, place
+            place = _advance(held, place, reach)
+    while place < len(held):
+        yield held, place
+        place = _advance(held, place, reach)
+
+
+def _advance(held: collections.deque, place: int, reach: int) -> int:
+    if place < reach:
+        return place + 1
+    held.popleft()
+    return place
+
+
+def ahead(items: Iterable[T], most: int) -> Iterator[T]:
+    """Gives the items of a stream that a thread goes through meanwhile, at most so many ahead.
+
+    The thread ends when the stream does, or soon after the generator is closed; its exceptions are raised here.
+
+    Args:
+      items: A stream.
+      most: How many may wait.
+    """
+    waiting, left = queue.Queue(most), threading.Event()
+    end = object()
+
+    def put(item: object) -> None:
+        while not left.is_set():
+            try:
+                return waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        stream = iter(items)
+        try:
+            for item in stream:
+                put((item, None))
+                if left.is_set():
+                    break
+            put((end, None))
+        except BaseException as error:
+            put((end, error))
+        finally:
+            if hasattr(stream, 'close'):
+                stream.close()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is end:
+                return
+            yield item
+    finally:
+        left.set()
+        thread.join()
