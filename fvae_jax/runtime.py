@@ -153,7 +153,8 @@ def owned_process() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', module='PIL|numpy')
-            warnings.filterwarnings('ignore', 'Reading `.npy` or `.npz` file required additional header parsing')
+            # NumPy tells the caller, which is here: the header of an array may be written as Python 2 did.
+            warnings.filterwarnings('ignore', message='Reading `.npy` or `.npz` file required')
             yield
     finally:
         _commander = before

@@ -1,5 +1,6 @@
 """The photos set: what it takes from a folder, what it leaves out, and what it says then."""
 
+import io
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from fvae_jax import config as config_lib
+from fvae_jax import config as config_lib, runtime
 from fvae_jax.data import align, crops, index, pairs, sets
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import TIGHT
@@ -492,6 +493,20 @@ class _Evil:
 
     def __reduce__(self):
         return pathlib.Path.touch, (self._path,)
+
+
+def test_a_flow_with_a_header_of_python_2_is_read_without_a_word(tmp_path):
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((4, 4, 2), np.float16))
+    header = stream.getvalue().replace(b'(4, 4, 2), }   ', b'(4L, 4L, 2L), }')
+    assert header != stream.getvalue()
+    exposed = io.BytesIO()
+    np.save(exposed, np.zeros((4, 4), bool))
+    with zipfile.ZipFile(tmp_path / 'f.npz', 'w') as archive:
+        archive.writestr('flow.npy', header)
+        archive.writestr('exposed.npy', exposed.getvalue())
+    with runtime.owned_process():
+        assert crops.read_flow(tmp_path / 'f.npz', 8)['displacement'].shape == (8, 8, 2)
 
 
 def test_a_flow_runs_no_code(tmp_path):
