@@ -1,5 +1,6 @@
 """Streams of frames: looking a fixed while ahead, and working ahead in a thread, with memory that does not grow."""
 
+import atexit
 import collections
 import queue
 import threading
@@ -71,6 +72,13 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
                 stream.close()
 
     thread = threading.Thread(target=work, daemon=True)
+
+    def leave() -> None:
+        left.set()
+        thread.join()
+
+    # A program may end with frames left; by the time its generators are collected modules are gone.
+    atexit.register(leave)
     thread.start()
     try:
         while True:
@@ -81,5 +89,6 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
                 return
             yield item
     finally:
-        left.set()
-        thread.join()
+        if not left.is_set():
+            leave()
+            atexit.unregister(leave)

@@ -4,6 +4,7 @@ A program and no library: what makes H.264 is under the GPL, in the wheels of Py
 processes that import this package.
 """
 
+import atexit
 import contextlib
 import subprocess
 import tempfile
@@ -32,10 +33,10 @@ def running(arguments: Sequence[str], **pipes: int) -> Iterator[subprocess.Popen
       arguments: As `command` returns them.
       **pipes: `stdin`, `stdout` and `stderr` of `subprocess.Popen`.
     """
-    process = subprocess.Popen(arguments, start_new_session=True, **pipes)
-    try:
-        yield process
-    finally:
+    process, ended = subprocess.Popen(arguments, start_new_session=True, **pipes), []
+
+    def end() -> None:
+        ended.append(True)
         if process.poll() is None:
             process.kill()
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -43,6 +44,15 @@ def running(arguments: Sequence[str], **pipes: int) -> Iterator[subprocess.Popen
                 with contextlib.suppress(OSError):
                     pipe.close()
         process.wait()
+
+    # Our program may end with frames left; by the time its generators are collected modules are gone.
+    atexit.register(end)
+    try:
+        yield process
+    finally:
+        if not ended:
+            end()
+            atexit.unregister(end)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -109,7 +110,10 @@ class Footage:
                 data = np.empty(size, np.uint8)
                 if not _fill(process.stdout, data):
                     break
-                time, duration = times.get()
+                told = times.get()
+                if told is None:
+                    raise InputError(f"film '{self.path}': ffmpeg tells no times of its frames; {_REMEDY}")
+                time, duration = told
                 planes = data[:luma].reshape(self.height, self.width), data[luma:].reshape(2, *half)
                 yield Shown(Planes(*planes, self.colors), time * self.time_base, duration * self.time_base)
                 number += 1
@@ -195,18 +199,21 @@ def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: 
         yield f"film '{name}' has an odd size, H.264 an even one: {sizes}, its border repeated"
 
 
-def _listen(pipe, times: queue.SimpleQueue) -> None:
-    """Hands on time and duration of each frame that showinfo tells of, and goes on reading to the end."""
-    last = -1
+def _listen(pipe: BinaryIO, times: queue.SimpleQueue) -> None:
+    """Hands on time and duration of each frame that showinfo tells of, and None at the end."""
+    time = duration = 0
     for line in pipe:
-        found = re.search(rb'^\[Parsed_showinfo.*\] n: *\d+ pts: *(\d+|NOPTS) .* duration: *(\d+|NOPTS|N/A) ', line)
+        found = re.search(rb'^\[Parsed_showinfo.*?\] n: *\d+ pts: *(\S+)', line)
         if found:
-            time, duration = (int(text) if text.isdigit() else None for text in found.groups())
-            last = last + 1 if time is None else time
-            times.put((last, duration or 0))
+            # A frame without a time follows the one before.
+            time = int(found[1]) if re.fullmatch(rb'-?\d+', found[1]) else time + duration
+            lasts = re.search(rb' duration: *(\d+) ', line)
+            duration = int(lasts[1]) if lasts else 0
+            times.put((time, duration))
+    times.put(None)
 
 
-def _fill(pipe, data: np.ndarray) -> bool:
+def _fill(pipe: BinaryIO, data: np.ndarray) -> bool:
     """Fills an array from a pipe; False where that ends."""
     view, filled = memoryview(data), 0
     while filled < len(view):

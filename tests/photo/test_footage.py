@@ -1,6 +1,8 @@
 """Films are read as their files mean them: upright, with their times, colors and sound, or refused in one line."""
 
+import os
 import subprocess
+import sys
 
 import cv2
 import films
@@ -229,3 +231,16 @@ def test_a_change_keeps_every_bit_elsewhere(folder):
         assert (other.luma != frame.luma)[changed].mean() > 0.3
         assert np.abs(other.pixels(box)[2:28, 2:48].astype(int) - after[2:28, 2:48]).mean() < 4
         assert np.abs(frame.pixels(box)[2:28, 2:48].astype(int) - after[2:28, 2:48]).mean() > 6
+
+
+def test_a_program_may_end_with_frames_left(folder):
+    code = (
+        'import sys; from fvae_jax.editing.stream import ahead; from fvae_jax.photo import footage\n'
+        'film = footage.open_footage(sys.argv[1])\n'
+        'frames, others = film.frames(), ahead(film.frames(), 2)\n'
+        'next(frames), next(others)'
+    )
+    command = [sys.executable, '-c', code, str(folder / 'plain.mp4')]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert ended.returncode == 0 and ended.stderr == ''
