@@ -1,4 +1,4 @@
-"""Pages in headless Chromium: `pytest_plugins = ('browser',)` gives a test `open_page` and `check_layout`."""
+"""Pages in headless Chromium: a plugin that gives tests `open_page` and `check_layout`."""
 
 import contextlib
 import pathlib

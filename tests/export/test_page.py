@@ -22,8 +22,6 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import edit, morph
 from fvae_jax.export import folder as folder_lib
 
-pytest_plugins = ('browser',)
-
 FACE = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'  # with closed lips
 
 
