@@ -27,7 +27,7 @@ export class Renderer {
   #start() {
     const gl = new OffscreenCanvas(1, 1).getContext('webgl2', {antialias: false, depth: false});
     if (!gl || !gl.getExtension('EXT_color_buffer_float')) {
-      throw new Refusal('This page needs WebGL 2, which this browser does not have or has switched off.');
+      throw new Refusal('This page needs WebGL 2, which this browser does not have or has switched off. Switch on hardware acceleration in its settings, or take another browser.');
     }
     this.#gl = gl;
     this.#programs = {double: program(gl, DOUBLE), warp: program(gl, WARP)};
