@@ -4,7 +4,9 @@ import * as blend from './blend.js';
 import * as camera from './camera.js';
 import * as edit from './edit.js';
 import {Expressions} from './expressions.js';
+import {save as saveFile} from './files.js';
 import {grown} from './geometry.js';
+import * as mirror from './mirror.js';
 import * as modelFile from './model.js';
 import * as networks from './networks.js';
 import {element, guarded, on, percent, press, pressed, tell} from './page.js';
@@ -54,7 +56,7 @@ function check() {
 
 async function begin() {
   check();
-  model ??= await modelFile.load();
+  model ??= modelFile.read(await networks.ask('describe'));
 }
 
 // --- The picture on the screen
@@ -166,14 +168,14 @@ export async function open(blob, name, other = false) {
 }
 
 function take(found) {
+  mirror.end();
   sitter?.close();
   dropSecond();
   sitter = found;
   drawn = null;
   whole = false;
   unsaved.forget();
-  expressions ??= new Expressions(element('expressions'), model.expressions, pictures, refresh);
-  expressions.values = {};
+  showExpressions();
   choose('edit');
   adjustEyes(false);
   listFaces();
@@ -203,6 +205,11 @@ function dropSecond() {
   second?.close();
   second = secondPart = null;
   element('second').hidden = element('between').hidden = true;
+}
+
+function showExpressions() {
+  expressions ??= new Expressions(element('expressions'), model.expressions, pictures, refresh);
+  expressions.values = {};
 }
 
 function listFaces() {
@@ -257,7 +264,7 @@ async function save() {
     const told = asBlend ? `between two photos, ${percent(between.value)}`
       : expressions.note || 'nothing';
     const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
-    await png.save(canvas, name, {Software: model.told.program, Model: model.told.name, Edit: told});
+    saveFile(await png.encoded(canvas, {Software: model.told.program, Model: model.told.name, Edit: told}), name);
     unsaved.save();
     tell(`Saved as ${name}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
   });
@@ -279,6 +286,23 @@ pick(element('file-second'), true);
 on('sample', 'click', () => open(sample, 'sample'));
 
 camera.offer((blob) => open(blob, 'camera'));
+
+mirror.offer(stage, () => expressions.values, async (shown) => {
+  if (shown) {
+    await begin();
+    leave();
+    showExpressions();
+    choose('edit');
+    adjustEyes(false);
+    stage.label = 'What the camera sees, edited';
+  } else {
+    stage.clear();
+  }
+  element('work').classList.toggle('mirror', shown);
+  element('work').hidden = !shown;
+  element('start').hidden = shown;
+  element(shown ? 'compare' : 'use-mirror').focus({preventScroll: true});
+});
 
 on('reset', 'click', () => {
   expressions.values = {};
@@ -317,7 +341,7 @@ on('another', 'click', () => {
 
 const compare = (held) => {
   press('compare', held);
-  stage.compare(held);
+  stage.compare(held); // the mirror looks by itself
 };
 on('compare', 'pointerdown', (event) => {
   element('compare').setPointerCapture(event.pointerId);
@@ -364,6 +388,7 @@ window.addEventListener('pagehide', () => {
   leave();
   renderer?.release();
   camera.stop();
+  mirror.end();
   networks.end();
 });
 window.addEventListener('pageshow', async (event) => {
@@ -387,6 +412,7 @@ export const state = {
   get sitter() { return sitter; },
   get second() { return second; },
   get running() { return networks.running(); },
+  get mirror() { return mirror.state(); },
 };
 
 /** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first; or that of the second photo. */

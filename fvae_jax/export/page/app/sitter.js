@@ -12,12 +12,14 @@ const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is ma
 
 const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
 
+const detect = (picture) => ask('detect', picture);
+
 let keys = 0;
 
 export class Sitter {
   /** Finds the faces of a photo and takes the largest. */
   static async of(photo, model) {
-    const faces = await find(photo);
+    const faces = await find(photo, detect);
     if (!faces.length) {
       throw new Refusal('No face was found in this photo. Take one with an upright face that looks into the camera, or cut it closer to the face.');
     }
@@ -32,7 +34,7 @@ export class Sitter {
 
   /** Takes another of the faces. */
   async choose(number) {
-    await this.place(await eyesOf(this.photo, this.faces[number]));
+    await this.place(await eyesOf(this.photo, this.faces[number], detect));
     this.number = number;
   }
 
