@@ -552,3 +552,36 @@ def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
     without = edit.EditablePhoto(plain, opened.photo, opened.faces).edit(surprise=1.0).photo.pixels
     added = difference(with_teeth, without, face_of(opened))
     assert added > 0.3 and difference(got, with_teeth, face_of(opened)) < added / 2
+
+
+def test_ones_own_teeth(address, editor, open_page, tmp_path):
+    """As `fvae edit --teeth` shows them, and noted in the file; refused where none are seen."""
+    opened = editor.open(FACE)
+    opened.edit(smile=1.3).save(tmp_path / 'laughing.png')
+    other = editor.open(tmp_path / 'laughing.png')
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    take_sample(page)
+    call(page, 'main.placeEyes(argument)', eyes_of(opened))
+    page.set_input_files('#file-teeth', FACE)
+    told(page, 'shows no open mouth with teeth')
+    assert page.locator('#teeth').get_attribute('aria-pressed') == 'false'
+    call(page, 'main.setStrengths({smile: 0.9})')
+    plain = np.array(saved(page).convert('RGB'))
+    page.set_input_files('#file-teeth', tmp_path / 'laughing.png')
+    told(page, 'the teeth of the second photo are shown')
+    picture = saved(page)
+    assert picture.text['Edit'] == 'smile 0.9, own teeth'
+    wanted, without = (opened.edit(smile=0.9, teeth=teeth).photo.pixels for teeth in (other, None))
+    mouth = np.s_[370:500, 240:360]
+    got = np.array(picture.convert('RGB'))
+    # The page reads the eyes of the second photo by itself.
+    assert (
+        difference(got, wanted, mouth) < 0.65 * difference(got, without, mouth) and difference(got, plain, mouth) > 0.3
+    )
+    outside = np.ones(got.shape[:2], bool)
+    outside[mouth] = False
+    assert (got == plain)[outside].all()
+    page.click('#teeth')
+    told(page, 'The teeth of the model again')
+    assert (np.array(saved(page).convert('RGB')) == plain).all()

@@ -1,11 +1,12 @@
 // A face that is followed through the pictures of a camera, and edited in each; runs in the worker.
 
 import {alignedCrop} from './crop.js';
+import {donorOf} from './donor.js';
 import {draw, grainOf, wanted} from './edit.js';
-import {choose, place, skinLight} from './exemplar.js';
+import {place, skinLight} from './exemplar.js';
 import {asTrained, find, readEyes} from './finder.js';
 import {fromPairs} from './geometry.js';
-import {anchored, edited} from './latent.js';
+import {anchored} from './latent.js';
 import {cut} from './photo.js';
 import {SteadyEyes} from './register.js';
 import {Renderer} from './renderer.js';
@@ -117,7 +118,7 @@ export class Follower {
 
   /** What the edit changes in the crop, with the teeth that the face got when it was first seen. */
   async #change(pixels, strengths, clock) {
-    const {size, goals, directions, exemplars} = this.#model;
+    const {size, goals} = this.#model;
     const face = this.#face;
     const crop = alignedCrop(pixels, face.toCrop, size, true);
     clock('crop');
@@ -127,9 +128,7 @@ export class Follower {
     const own = await decode(latent);
     if (face.light === undefined) {
       face.light = skinLight(crop, size, goals);
-      const toothy = exemplars && own.alpha_logit && directions[exemplars.expression];
-      const smiling = toothy && anchored(await decode(edited(latent, directions, {[exemplars.expression]: 1})), own);
-      face.donor = smiling ? choose(this.#model, face.light, smiling.alpha) : null;
+      face.donor = await donorOf(this.#model, {latent, own, light: face.light}, decode);
     }
     const change = anchored(await decode(wanted(latent, this.#model, strengths)), own);
     clock('decode');

@@ -16,6 +16,7 @@ import {Renderer} from './renderer.js';
 import {Sitter} from './sitter.js';
 import {Slider} from './sliders.js';
 import {Eyes, Stage} from './stage.js';
+import * as teeth from './teeth.js';
 import * as unsaved from './unsaved.js';
 import {drawWheel} from './wheel.js';
 
@@ -92,7 +93,7 @@ async function draw() {
     return;
   }
   const wanted = expressions.values;
-  unsaved.shows(expressions.note);
+  unsaved.shows(note());
   const key = JSON.stringify(wanted);
   if (drawn?.kind !== 'edit' || drawn.key !== key) {
     const decoded = await edit.decode(face, wanted);
@@ -103,6 +104,11 @@ async function draw() {
   if (sitter !== face) return;
   stage.lay(laid);
   stage.label = expressions.label ? `The photo with ${expressions.label}` : 'The photo, unchanged';
+}
+
+/** What the sliders ask for, for a file's notes; empty for the photo itself. */
+function note() {
+  return [expressions.note, expressions.note && teeth.source() && 'own teeth'].filter(Boolean).join(', ');
 }
 
 async function drawBetween(face, other) {
@@ -173,6 +179,7 @@ function take(found) {
   dropSecond();
   sitter = found;
   drawn = null;
+  teeth.show(null);
   whole = false;
   unsaved.forget();
   showExpressions();
@@ -222,6 +229,7 @@ function listFaces() {
     button.addEventListener('click', () => guarded(async () => {
       await sitter.choose(n);
       drawn = null;
+      teeth.show(null);
       listFaces();
       frame();
       await refresh();
@@ -262,7 +270,7 @@ async function save() {
     const canvas = asBlend ? await blend.drawWhole(renderer, sitter, second, drawn.decoded)
       : await edit.drawWhole(renderer, sitter, drawn.decoded);
     const told = asBlend ? `between two photos, ${percent(between.value)}`
-      : expressions.note || 'nothing';
+      : note() || 'nothing';
     const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
     saveFile(await png.encoded(canvas, {Software: model.told.program, Model: model.told.name, Edit: told}), name);
     unsaved.save();
@@ -302,6 +310,11 @@ mirror.offer(stage, () => expressions.values, async (shown) => {
   element('work').hidden = !shown;
   element('start').hidden = shown;
   element(shown ? 'compare' : 'use-mirror').focus({preventScroll: true});
+});
+
+teeth.offer(guarded, () => sitter, () => {
+  drawn = null;
+  return refresh();
 });
 
 on('reset', 'click', () => {
@@ -384,7 +397,7 @@ let left = null; // what to come back to
 
 /** Gives all memory back: the networks, the photos, the graphics card's pictures, the camera. */
 window.addEventListener('pagehide', () => {
-  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: expressions.values};
+  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: expressions.values, teeth: teeth.source()};
   leave();
   renderer?.release();
   camera.stop();
@@ -393,7 +406,7 @@ window.addEventListener('pagehide', () => {
 });
 window.addEventListener('pageshow', async (event) => {
   if (!event.persisted || !left) return;
-  const {blob, name, number, eyes: placed, values} = left;
+  const {blob, name, number, eyes: placed, values, teeth: own} = left;
   left = null;
   await open(blob, name);
   if (!sitter) return;
@@ -402,6 +415,8 @@ window.addEventListener('pageshow', async (event) => {
   moving = placed;
   expressions.values = values;
   await refresh();
+  if (own) await guarded(() => teeth.take(sitter, own));
+  drawn = null;
   frame();
   await refresh();
   tell('Back again, with the photo and the sliders as they were.');
@@ -449,6 +464,7 @@ async function introduce() {
   element('attribution').textContent = model.told.attribution;
   element('card').hidden = !('MODEL_CARD.md' in model.told.files);
   element('mode-blend').hidden = !model.mask;
+  element('teeth').hidden = element('teeth-help').hidden = !model.told.content;
 }
 
 // Without what it needs, the page offers nothing that could not end.
