@@ -2,10 +2,12 @@
 
 import * as blend from './blend.js';
 import * as camera from './camera.js';
+import * as compare from './compare.js';
 import * as edit from './edit.js';
 import {Expressions} from './expressions.js';
 import {save as saveFile} from './files.js';
 import {grown} from './geometry.js';
+import * as intake from './intake.js';
 import * as mirror from './mirror.js';
 import * as modelFile from './model.js';
 import * as networks from './networks.js';
@@ -279,18 +281,9 @@ async function save() {
   element('save').disabled = false;
 }
 
-function pick(input, other) {
-  input.addEventListener('change', () => {
-    const [file] = input.files;
-    input.value = '';
-    if (file) open(file, file.name, other);
-  });
-}
-
 on('choose', 'click', () => element('file').click());
 on('choose-second', 'click', () => element('file-second').click());
-pick(element('file'), false);
-pick(element('file-second'), true);
+intake.offer((file, other) => open(file, file.name || 'pasted', other), () => blending() && sitter !== null);
 on('sample', 'click', () => open(sample, 'sample'));
 
 camera.offer((blob) => open(blob, 'camera'));
@@ -352,36 +345,7 @@ on('another', 'click', () => {
   tell('');
 });
 
-const compare = (held) => {
-  press('compare', held);
-  stage.compare(held); // the mirror looks by itself
-};
-on('compare', 'pointerdown', (event) => {
-  element('compare').setPointerCapture(event.pointerId);
-  compare(true);
-});
-for (const event of ['pointerup', 'pointercancel', 'blur']) on('compare', event, () => compare(false));
-for (const [event, held] of [['keydown', true], ['keyup', false]]) {
-  on('compare', event, ({key}) => {
-    if (key === ' ' || key === 'Enter') compare(held);
-  });
-}
-on('compare', 'contextmenu', (event) => event.preventDefault());
-
-for (const event of ['dragover', 'dragleave', 'drop']) {
-  document.addEventListener(event, (moved) => {
-    if (![...(moved.dataTransfer?.types ?? [])].includes('Files')) return;
-    moved.preventDefault();
-    element('drop').classList.toggle('over', event === 'dragover');
-    if (event !== 'drop') return;
-    const [file] = moved.dataTransfer.files;
-    if (file) open(file, file.name, blending() && sitter !== null);
-  });
-}
-document.addEventListener('paste', (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith('image/'));
-  if (file) open(file, file.name || 'pasted', blending() && sitter !== null);
-});
+compare.offer((held) => stage.compare(held)); // the mirror looks by itself
 
 // --- Coming and going
 

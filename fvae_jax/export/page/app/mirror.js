@@ -68,12 +68,13 @@ async function run(mine, stage, strengths, ended) {
   const next = newest(mine);
   const asked = []; // pictures that are not shown yet
   const shownAt = [];
-  let number = 0;
-  const show = ({frame, laid, eyes, times}) => {
-    if (video !== mine) return;
+  let [given, number] = [0, 0];
+  const show = ({frame, laid, eyes, times}, order) => {
+    if (video !== mine || order < number) return; // an older one, which took longer to draw
     stage.live(frame, pressed('compare') ? null : laid);
     frame.close();
-    latest = {number: ++number, eyes, times, laid: laid !== null};
+    number = order;
+    latest = {number, eyes, times, laid: laid !== null};
     count(shownAt, eyes !== null);
   };
   await guarded(async () => {
@@ -82,7 +83,8 @@ async function run(mine, stage, strengths, ended) {
       await next();
       if (video !== mine) return;
       const bitmap = await createImageBitmap(mine);
-      const answer = networks.ask('follow', {frame: bitmap, time: performance.now() / 1000, strengths: strengths()}, [bitmap]).then(show);
+      const order = ++given;
+      const answer = networks.ask('follow', {frame: bitmap, time: performance.now() / 1000, strengths: strengths()}, [bitmap]).then((made) => show(made, order));
       answer.catch(() => {}); // it is awaited below
       asked.push(answer);
       if (asked.length > 1) await asked.shift();
