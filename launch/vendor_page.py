@@ -7,6 +7,7 @@
 Takes two builds of onnxruntime-web and compresses them: plain WASM, and the one that knows graphics cards (WebGPU) as
 well. Its license and the notices of what is in it come with the Python wheel. YuNet (opencv_zoo, 2023mar, weights of 8
 bits in blocks) is stored with weights of 16 bits: onnxruntime does not take blocks of a vector, which the biases are.
+It takes pictures of any size, in multiples of 32 px: a face that is followed is looked for in a small one.
 Needs onnx. Archives of other contents than these are refused.
 """
 
@@ -66,7 +67,7 @@ def main(runtime: str, wheel: str, detector: str) -> None:
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The network with weights of 16 bits in place of 8 bits and scales."""
+    """The network with weights of 16 bits in place of 8 bits and scales, for pictures of any size."""
     graph = model.graph
     known = {tensor.name: tensor for tensor in graph.initializer}
     nodes, weights, made = [], [], set()
@@ -86,6 +87,10 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(nodes)
     graph.initializer.extend(kept + weights)
+    for axis, name in ((2, 'height'), (3, 'width')):
+        graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f'cells_{output.name}'
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -1,4 +1,4 @@
-"""Pages in headless Chromium: `pytest_plugins = ('browser',)` gives a test `open_page` and `check_layout`."""
+"""Pages in headless Chromium: a plugin that gives tests `open_page` and `check_layout`."""
 
 import contextlib
 import pathlib
@@ -24,14 +24,21 @@ SOFTWARE_GRAPHICS_CARD = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swifts
 
 
 @contextlib.contextmanager
-def launched(graphics_card=NO_GRAPHICS_CARD):
-    """Headless Chromium of the system: a playwright Browser."""
+def launched(graphics_card=NO_GRAPHICS_CARD, film=None):
+    """Headless Chromium of the system: a playwright Browser; `film`, a .y4m, is what its camera sees."""
     from playwright import sync_api
 
+    camera = film and [
+        '--use-fake-device-for-media-stream',
+        '--use-fake-ui-for-media-stream',
+        f'--use-file-for-fake-video-capture={film}',
+    ]
     with sync_api.sync_playwright() as playwright:
         sync_api.expect.set_options(timeout=1000 * HANGS)
         browser = playwright.chromium.launch(
-            executable_path=shutil.which('chromium'), args=[*_ARGUMENTS, *graphics_card], timeout=1000 * HANGS
+            executable_path=shutil.which('chromium'),
+            args=[*_ARGUMENTS, *graphics_card, *(camera or ())],
+            timeout=1000 * HANGS,
         )
         yield browser
         browser.close()

@@ -12,6 +12,9 @@ import shutil
 
 import pytest
 
+# Here, before any test imports it: what is imported already cannot be a plugin.
+pytest_plugins = ('browser',)
+
 _DEVICES, _QUICKLY = '--xla_force_host_platform_device_count=8', '--xla_backend_optimization_level=0'
 _FLAGS = os.environ.get('XLA_FLAGS')
 if 'xla_force_host_platform_device_count' not in (_FLAGS or ''):

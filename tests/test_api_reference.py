@@ -7,8 +7,6 @@ import sys
 
 import pytest
 
-pytest_plugins = ('browser',)
-
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / 'launch' / 'api_reference.py'
 

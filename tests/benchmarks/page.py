@@ -16,7 +16,7 @@ from typing import Any
 import browser
 import numpy as np
 import skimage.data
-from export import using
+from export import film, using
 from PIL import Image
 
 from fvae_jax import bundle as bundle_lib, runtime
@@ -25,6 +25,7 @@ from fvae_jax.export import folder as folder_lib
 
 _LOADS = 5
 _STEPS = 40
+_MIRRORED = 10  # s
 _EDITS = ({'smile': 1.0}, {'smile': -1.0}, {'surprise': 1.0}, {'neutral': 1.0})
 _WINDOW = {'width': 1400, 'height': 900}
 
@@ -53,6 +54,7 @@ def main() -> int:
         print(folder_lib.write(bundle_lib.load(), 'web', folder), flush=True)
         with using.served(folder) as address:
             bars = [*_loading(address), *_editing(address, folder / 'sample.jpg'), *_leaving(address)]
+            bars += _mirror(address, pathlib.Path(temporary))
     print('\n'.join(map(str, bars)))
     return int(any(bar.value > bar.most for bar in bars))
 
@@ -182,6 +184,28 @@ def _leaving(address: str) -> list[Bar]:
             'MB',
         )
     ]
+
+
+def _mirror(address: str, folder: pathlib.Path) -> list[Bar]:
+    """How far frames of the mirror are apart, and what the worker does in that time."""
+    film.write(folder / 'film.y4m', map(film.frame, range(film.FRAMES)))
+    with browser.launched(film=folder / 'film.y4m') as chromium:
+        page = _Watch(address).opened(chromium)
+        page.wait_for_selector('#sample:visible')
+        page.click('#use-mirror')
+        using.told(page, 'The mirror runs')
+        using.call(page, 'main.setStrengths({smile: 1})')
+        page.wait_for_timeout(3000)
+        times, numbers = [], []
+        for _ in range(2 * _MIRRORED):
+            page.wait_for_timeout(500)
+            made = using.call(page, 'main.state.mirror')
+            times.append(made['times'])
+            numbers.append((using.call(page, 'performance.now()'), made['number']))
+        (start, first), (end, last) = numbers[0], numbers[-1]
+        parts = {name: statistics.median(one.get(name, 0) for one in times) for name in times[-1]}
+    told = ', '.join(f'{name} {time:.0f}' for name, time in parts.items())
+    return [Bar('mirror, from frame to frame at 640 x 480', (end - start) / (last - first), 125, f'ms ({told})')]
 
 
 def _settled(page: Any) -> float:

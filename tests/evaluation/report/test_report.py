@@ -13,8 +13,6 @@ from fvae_jax.evaluation.report import Context, build, table2, true_flow
 from fvae_jax.evaluation.runs import Run
 from fvae_jax.evaluation.study import answers, page as study
 
-pytest_plugins = ('browser',)
-
 
 def test_detection_of_exposed_pixels():
     def detect(doubt, exposed):

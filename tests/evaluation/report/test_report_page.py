@@ -17,8 +17,6 @@ from fvae_jax.evaluation import tables as tables_lib
 from fvae_jax.evaluation.report import figures, page
 from fvae_jax.evaluation.tables import Column, Figure, Report, Row, Section, Table, Value
 
-pytest_plugins = ('browser',)
-
 AWKWARD = '<b>&"\' </script> $title {x}'
 LONG = 'anameofapersonthatneverends' * 4
 TS = (0.25, 0.5, 0.75)

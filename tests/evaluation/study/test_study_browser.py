@@ -10,8 +10,6 @@ import pytest
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.evaluation.study import page as page_lib, score
 
-pytest_plugins = ('browser',)
-
 SECTIONS = ('#intro', '#judge', '#end')
 ANSWERS = ('real', 'fake', 'skip')
 

@@ -1,4 +1,4 @@
-// A photo from the camera.
+// The camera: a photo from it, or its live picture.
 
 import {element, guarded, on, tell} from './page.js';
 import {Refusal} from './photo.js';
@@ -55,16 +55,21 @@ function show(shown) {
 }
 
 async function start() {
+  stream = await ask({width: {ideal: 1920}});
+  element('video').srcObject = stream;
+  await element('video').play();
+}
+
+/** Asks for the camera that looks at the person; what is wanted of it as `getUserMedia` takes it. */
+export async function ask(wanted) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Refusal('This browser gives no camera to this page; it asks for an address that begins with https, or for this computer’s own. Choose a photo instead.');
   }
   try {
-    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1920}}});
+    return await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', ...wanted}});
   } catch (error) {
     throw new Refusal(TROUBLE[error.name] ?? `The camera could not be started (${error.name}). Choose a photo instead.`);
   }
-  element('video').srcObject = stream;
-  await element('video').play();
 }
 
 /** What the camera sees, as a file. */

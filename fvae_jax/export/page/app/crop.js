@@ -21,9 +21,10 @@ function bicubic(t, weights) {
  * @param pixels ImageData of the part
  * @param toCrop similarity, px of the part to crop px
  * @param size side of the crop, px
+ * @param quick whether samples are bilinear, which serves where several are averaged
  * @returns Float32Array of size × size × 3, RGB in [-1, 1]
  */
-export function alignedCrop({width, height, data}, toCrop, size) {
+export function alignedCrop({width, height, data}, toCrop, size, quick = false) {
   const finer = Math.max(1, Math.ceil(1 / scaleOf(toCrop) - 1e-6));
   const {a, b, x: x0, y: y0} = invert(scaled(toCrop, finer));
   const side = size * finer;
@@ -37,6 +38,17 @@ export function alignedCrop({width, height, data}, toCrop, size) {
       const y = b * column + a * row + y0;
       const left = Math.floor(x);
       const top = Math.floor(y);
+      if (quick) {
+        const [s, t] = [x - left, y - top];
+        const [x0, x1] = [4 * Math.min(Math.max(left, 0), width - 1), 4 * Math.min(Math.max(left + 1, 0), width - 1)];
+        const [y0, y1] = [4 * width * Math.min(Math.max(top, 0), height - 1), 4 * width * Math.min(Math.max(top + 1, 0), height - 1)];
+        const at = 3 * (Math.floor(row / finer) * size + Math.floor(column / finer));
+        for (let c = 0; c < 3; c++) {
+          sums[at + c] += (1 - t) * ((1 - s) * data[y0 + x0 + c] + s * data[y0 + x1 + c])
+            + t * ((1 - s) * data[y1 + x0 + c] + s * data[y1 + x1 + c]);
+        }
+        continue;
+      }
       bicubic(x - left, wx);
       bicubic(y - top, wy);
       for (let i = 0; i < 4; i++) columns[i] = 4 * Math.min(Math.max(left - 1 + i, 0), width - 1);

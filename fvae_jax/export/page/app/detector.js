@@ -1,14 +1,14 @@
-// YuNet: from a square picture to faces with eyes.
+// YuNet: from a square picture, its side a multiple of 32 px, to faces with eyes.
 
 const STRIDES = [8, 16, 32];
 const LEAST_SCORE = 0.5; // at which it is worth looking again
 const MOST_OVERLAP = 0.3;
 
-export const SIDE = 640; // px of the picture that the network takes
+export const SIDE = 640; // px of the picture in which faces are looked for, and eyes are read best
 
-/** Blue, green, red in [0, 255], as the network was taught; from ImageData of SIDE × SIDE. */
-export function input({data}) {
-  const plane = SIDE * SIDE;
+/** Blue, green, red in [0, 255], as the network was taught; from ImageData. */
+export function input({data, width, height}) {
+  const plane = width * height;
   const values = new Float32Array(3 * plane);
   for (let i = 0; i < plane; i++) {
     values[i] = data[4 * i + 2];
@@ -22,13 +22,14 @@ export function input({data}) {
  * Reads what the network found.
  *
  * @param outputs arrays by name: cls_, obj_, bbox_ and kps_ with each of the strides
+ * @param side of the picture, px
  * @returns [{score, box: [x0, y0, x1, y1], eyes: [[x, y] left of the picture, [x, y] right],
  *   turn}] in px, largest first; turn is about 0 for a face that looks into the camera, and beyond ±0.5 for one in profile
  */
-export function faces(outputs) {
+export function faces(outputs, side) {
   const found = [];
   for (const stride of STRIDES) {
-    const columns = SIDE / stride;
+    const columns = side / stride;
     const [cls, obj, bbox, kps] = ['cls', 'obj', 'bbox', 'kps'].map((name) => outputs[`${name}_${stride}`]);
     for (let i = 0; i < columns * columns; i++) {
       const score = Math.sqrt(Math.min(Math.max(cls[i], 0), 1) * Math.min(Math.max(obj[i], 0), 1));

@@ -11,6 +11,16 @@ import {refine} from './spline.js';
 const TILE = 1024; // px of a saved photo that are made at once
 const FLOW_MAXIMUM = 0.1; // of the distance between the eyes: the length of a fully saturated color
 
+/** The latent of an edit; for strengths see `decode`. */
+export function wanted(latent, {neutral: mean, directions}, {neutral = 0, ...strengths}) {
+  const sum = edited(latent, directions, strengths);
+  if (neutral !== 0) {
+    const change = neutralizing(latent, mean, directions);
+    for (let i = 0; i < sum.length; i++) sum[i] += neutral * change[i];
+  }
+  return sum;
+}
+
 /**
  * Decodes an edit.
  *
@@ -20,11 +30,7 @@ const FLOW_MAXIMUM = 0.1; // of the distance between the eyes: the length of a f
  */
 export async function decode(sitter, {neutral = 0, ...strengths}) {
   const {model} = sitter;
-  const latent = edited(sitter.latent, model.directions, strengths);
-  if (neutral !== 0) {
-    const change = neutralizing(sitter.latent, model.neutral, model.directions);
-    for (let i = 0; i < latent.length; i++) latent[i] += neutral * change[i];
-  }
+  const latent = wanted(sitter.latent, model, {neutral, ...strengths});
   const unchanged = latent.every((value, i) => value === sitter.latent[i]);
   const decoded = unchanged ? sitter.own : await sitter.decode(latent);
   return refine(sitter.change(decoded), model.size);
@@ -34,16 +40,19 @@ export async function decode(sitter, {neutral = 0, ...strengths}) {
  * Draws an edit over a part of the photo.
  *
  * @param part {pixels, fromPhoto} of the photo
+ * @param options flow: whether it is drawn as colors; quick: whether the pixels are read by the bicubic kernel alone; grain: of
+ *   `grainOf`, if it is known
  * @returns {box: where in the part, pixels: ImageData}
  */
-export async function draw(renderer, sitter, refined, part, {flow = false} = {}) {
+export async function draw(renderer, sitter, refined, part, {flow = false, quick = false, grain = null} = {}) {
   const toCrop = compose(sitter.toCrop, invert(part.fromPhoto));
   const bounds = part.pixels;
   const box = faceBox(toCrop, sitter.model.size, bounds.width, bounds.height);
   const reach = Math.ceil(0.25 * Math.max(box.width, box.height)) + 12;
   const source = sourceOf(part, grown(box, reach, bounds.width, bounds.height));
-  const options = {bounds, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
-  return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop)})};
+  const options = {bounds, quick, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
+  const noise = grain ?? grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop);
+  return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...noise})};
 }
 
 // The part of a part that the graphics card reads; kept, so that it is handed over once.
@@ -63,7 +72,7 @@ function sourceOf(part, {x, y, width, height}) {
  * @param picture with width and height
  * @param read gives the pixels of a box of the picture
  */
-function grainOf(picture, read, refined, toCrop) {
+export function grainOf(picture, read, refined, toCrop) {
   const box = contentBox(refined, toCrop, picture);
   return box === null ? {} : measure(read(box), steepened(carried(refined.field, 2, refined, toCrop, box)));
 }

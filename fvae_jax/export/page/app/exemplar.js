@@ -1,8 +1,10 @@
 // Teeth for mouths that open: the inside of another mouth, seen through the opening; as editing/exemplar.py has it.
 
 import {apply} from './geometry.js';
+import {enlarge} from './spline.js';
 
 const OPEN = 0.5; // alpha from which a pixel belongs to the opening
+const SURE_INSIDE = 4; // slope of coverage over alpha at the edge of an exemplar that a network has found
 const LEAST = 0.004; // squared eye distances: what is smaller shows no teeth
 const ZOOMS = [1, 1.07, 0.93, 1.14];
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
@@ -50,6 +52,50 @@ export function choose(model, light, alpha) {
     });
   }
   return best;
+}
+
+/**
+ * Makes an exemplar of a mouth whose opening a network has found.
+ *
+ * @param alpha the opening, of the crop
+ * @param crop the face with `side` px, RGB in [-1, 1]
+ * @param model with size and goals
+ * @param expression what it shows
+ * @param cavity what goes with it, or null
+ * @returns exemplars with one of them, or null if it shows no teeth
+ */
+export function cut(alpha, crop, side, {size, goals}, expression, cavity) {
+  const lip = upperLip(alpha, size, goals);
+  if (lip === null) return null;
+  const ratio = side / size;
+  const fine = ([x, y]) => [(x + 0.5) * ratio - 0.5, (y + 0.5) * ratio - 0.5];
+  // Half a pixel of the network inside of the edge, where lips are not seen any more.
+  const inside = enlarge(alpha, size, side).map((value) => Math.min(Math.max(SURE_INSIDE * (value - OPEN), 0), 1));
+  let [x0, y0, x1, y1] = [side, side, 0, 0];
+  inside.forEach((value, i) => {
+    if (value === 0) return;
+    const [x, y] = [i % side, Math.floor(i / side)];
+    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x + 1), Math.max(y1, y + 1)];
+  });
+  const [width, height] = [x1 - x0, y1 - y0];
+  const pixels = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    const at = (y0 + Math.floor(i / width)) * side + x0 + i % width;
+    for (const c of [0, 1, 2]) pixels[4 * i + c] = Math.round(inside[at] * 127.5 * (crop[3 * at + c] + 1));
+    pixels[4 * i + 3] = Math.round(255 * inside[at]);
+  }
+  const [x, y] = fine(lip);
+  return {
+    count: 1,
+    width,
+    height,
+    lip: [[x - x0, y - y0]],
+    light: [skinLight(crop, side, goals.map(fine))],
+    eyeDistance: (goals[1][0] - goals[0][0]) * ratio,
+    expression,
+    pixels: [pixels],
+    cavity,
+  };
 }
 
 function uncovered({pixels, width, height, matrix}, alpha, size) {

@@ -1,4 +1,4 @@
-// The page's own files.
+// The page's own files, and those that it saves.
 
 const root = new URL('..', import.meta.url);
 
@@ -11,4 +11,13 @@ export async function bytes(path) {
   if (!path.endsWith('.gz') || packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Saves a blob where the browser puts downloads. */
+export function save(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }

@@ -1,6 +1,5 @@
 // Finding faces in a photo, and their eyes well enough for the crop.
 
-import {ask} from './networks.js';
 import {SIDE} from './detector.js';
 import {apply, fromPairs, invert, scaleOf} from './geometry.js';
 
@@ -21,22 +20,23 @@ const MOST = 24; // faces to choose from
 const PATCH_EYES = [[240, 290], [400, 290]];
 const ROUNDS = 2;
 const FARTHEST = 80; // px from there: another face
+const FASTEST = 240; // px from there: so far may a face have moved from one picture of a camera to the next
 // From YuNet's eyes to those of the package (dlib's: the middle of the corners), in distances between the eyes.
 const OUTWARD = 0.019;
 const DOWN = 0.042;
 
 /** The picture that the network takes, of a photo under a similarity; or its mirror image. */
-function picture(photo, placed, mirrored = false) {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
+function picture(photo, placed, side, mirrored = false) {
+  const canvas = new OffscreenCanvas(side, side);
   const context = canvas.getContext('2d', {willReadFrequently: true});
   context.imageSmoothingQuality = 'high';
   const {a, b} = placed;
   // Corners of pixels are whole in a canvas, centers here.
   const [left, top] = apply(placed, [-0.5, -0.5]);
-  if (mirrored) context.setTransform(-1, 0, 0, 1, SIDE, 0);
+  if (mirrored) context.setTransform(-1, 0, 0, 1, side, 0);
   context.transform(a, b, -b, a, left + 0.5, top + 0.5);
   context.drawImage(photo.bitmap, 0, 0);
-  return context.getImageData(0, 0, SIDE, SIDE);
+  return context.getImageData(0, 0, side, side);
 }
 
 /** The similarities that bring a photo, turned to the left by so many quarters, to the pictures that are searched. */
@@ -61,13 +61,13 @@ function views({width, height}, turns) {
 }
 
 /** A face found at these eyes, found again on an upright picture; nothing if it is none. */
-async function again(photo, eyes) {
+async function again(photo, eyes, detect) {
   const placed = fromPairs(eyes, AGAIN_EYES);
   const scale = scaleOf(placed);
   if (!Number.isFinite(scale)) return null;
   const [[x0, y0], [x1, y1]] = AGAIN_EYES;
   const distance = ({eyes: [left, right]}) => Math.hypot(left[0] + right[0] - x0 - x1, left[1] + right[1] - y0 - y1) / 2;
-  const seen = (await ask('detect', picture(photo, placed)))
+  const seen = (await detect(picture(photo, placed, SIDE)))
     .filter((face) => face.score >= AGAIN_LEAST && distance(face) < AGAIN_FARTHEST)
     .sort((one, other) => distance(one) - distance(other))[0];
   if (!seen) return null;
@@ -75,14 +75,14 @@ async function again(photo, eyes) {
   return {score, turn, width: (right - left) / scale, eyes: seen.eyes.map((eye) => apply(invert(placed), eye))};
 }
 
-async function search(photo, turns) {
+async function search(photo, turns, detect) {
   const faces = [];
   for (const placed of views(photo, turns)) {
     const back = invert(placed);
-    for (const {eyes} of await ask('detect', picture(photo, placed))) {
+    for (const {eyes} of await detect(picture(photo, placed, SIDE))) {
       const at = eyes.map((eye) => apply(back, eye));
       if (faces.some((face) => face.score >= SURE && same(face, {eyes: at}))) continue;
-      const face = await again(photo, at);
+      const face = await again(photo, at, detect);
       if (face) faces.push(face);
     }
   }
@@ -98,12 +98,14 @@ function same(...faces) {
 /**
  * Finds the faces of a photo; those that lie on their side or upside down where none is upright.
  *
+ * @param photo with bitmap, width and height
+ * @param detect gives what the network finds in a picture
  * @returns [{eyes: [[x, y] left of the upright face, [x, y] right], turn, score, width}] in photo px, widest first;
  *   turn as `detector.faces` has it
  */
-export async function find(photo) {
-  const faces = await search(photo, 0);
-  if (!faces.some(({score}) => score >= SURE)) for (const turns of [1, 2, 3]) faces.push(...await search(photo, turns));
+export async function find(photo, detect) {
+  const faces = await search(photo, 0, detect);
+  if (!faces.some(({score}) => score >= SURE)) for (const turns of [1, 2, 3]) faces.push(...await search(photo, turns, detect));
   const kept = [];
   for (const face of faces.sort((one, other) => other.score - one.score)) {
     if (!kept.some((other) => same(face, other))) kept.push(face);
@@ -111,30 +113,73 @@ export async function find(photo) {
   return kept.sort((one, other) => other.width - one.width).slice(0, MOST);
 }
 
-/** How far from its place in the upright picture a face is, px. */
-function astray({eyes: [left, right]}) {
-  const [[x0, y0], [x1, y1]] = PATCH_EYES;
-  return Math.hypot(left[0] + right[0] - x0 - x1, left[1] + right[1] - y0 - y1) / 2;
+/**
+ * Finds the largest faces of a picture of a camera, upright and not far away: sooner than `find`.
+ *
+ * @param side of the network's picture, px
+ * @returns [{eyes, turn}] as of `find`
+ */
+export async function glance(photo, detect, side) {
+  const longest = Math.max(photo.width, photo.height);
+  for (const share of SHARES) {
+    const a = share * side / longest;
+    const placed = {a, b: 0, x: (side - a * (photo.width - 1)) / 2, y: (side - a * (photo.height - 1)) / 2};
+    const found = await detect(picture(photo, placed, side));
+    const back = invert(placed);
+    if (found.length) return found.map(({turn, eyes}) => ({turn, eyes: eyes.map((eye) => apply(back, eye))}));
+  }
+  return [];
 }
 
-/** The eyes of a face that `find` found, read again on an upright picture of it. */
-export async function eyesOf(photo, face) {
-  let {eyes} = face;
-  for (let round = 0; round < ROUNDS; round++) {
-    const placed = fromPairs(eyes, PATCH_EYES);
-    const readings = [];
-    for (const mirrored of [false, true]) {
-      let found = await ask('detect', picture(photo, placed, mirrored));
-      if (mirrored) found = found.map(({eyes: [left, right]}) => ({eyes: [right, left].map(([x, y]) => [SIDE - 1 - x, y])}));
-      found = found.filter((other) => astray(other) < FARTHEST).sort((one, other) => astray(one) - astray(other));
-      readings.push(...found.slice(0, 1));
-    }
-    if (!readings.length) break;
-    const mean = (n, axis) => readings.reduce((sum, reading) => sum + reading.eyes[n][axis], 0) / readings.length;
-    eyes = [0, 1].map((n) => apply(invert(placed), [mean(n, 0), mean(n, 1)]));
+/** How far from its place in the upright picture a face is, px of `SIDE`. */
+function astray({eyes: [left, right]}, side) {
+  const [[x0, y0], [x1, y1]] = upright(side);
+  return SIDE / side * Math.hypot(left[0] + right[0] - x0 - x1, left[1] + right[1] - y0 - y1) / 2;
+}
+
+/** Where the eyes are in an upright picture. */
+function upright(side) {
+  return PATCH_EYES.map((eye) => eye.map((place) => place * side / SIDE));
+}
+
+/**
+ * Eyes read on an upright picture of a face, on its mirror image, or on both: what is wrong with the one is wrong with the other
+ * the other way round.
+ *
+ * @param eyes where they are about, photo px
+ * @param side of that picture
+ * @param moving whether they may have moved
+ * @param ways false for the picture, true for its mirror image
+ * @returns the same, where they are; null if there is no face
+ */
+export async function readEyes(photo, eyes, detect, side = SIDE, moving = false, ways = [false, true]) {
+  const placed = fromPairs(eyes, upright(side));
+  const readings = [];
+  for (const mirrored of ways) {
+    let found = await detect(picture(photo, placed, side, mirrored));
+    if (mirrored) found = found.map(({eyes: [left, right]}) => ({eyes: [right, left].map(([x, y]) => [side - 1 - x, y])}));
+    found = found.filter((other) => astray(other, side) < (moving ? FASTEST : FARTHEST)).sort((one, other) => astray(one, side) - astray(other, side));
+    readings.push(...found.slice(0, 1));
   }
-  const [[x0, y0], [x1, y1]] = eyes;
+  if (!readings.length) return null;
+  const mean = (n, axis) => readings.reduce((sum, reading) => sum + reading.eyes[n][axis], 0) / readings.length;
+  return [0, 1].map((n) => apply(invert(placed), [mean(n, 0), mean(n, 1)]));
+}
+
+/** The eyes as the package has them, of those that YuNet sees. */
+export function asTrained([[x0, y0], [x1, y1]]) {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const moved = (x, y, outward) => [x + outward * dx - DOWN * dy, y + outward * dy + DOWN * dx];
   return [moved(x0, y0, -OUTWARD), moved(x1, y1, OUTWARD)];
+}
+
+/** The eyes of a face that `find` found, read again on an upright picture of it. */
+export async function eyesOf(photo, face, detect) {
+  let {eyes} = face;
+  for (let round = 0; round < ROUNDS; round++) {
+    const read = await readEyes(photo, eyes, detect);
+    if (read === null) break;
+    eyes = read;
+  }
+  return asTrained(eyes);
 }

@@ -2,8 +2,13 @@
 
 import * as blend from './blend.js';
 import * as camera from './camera.js';
+import * as compare from './compare.js';
 import * as edit from './edit.js';
+import {Expressions} from './expressions.js';
+import {save as saveFile} from './files.js';
 import {grown} from './geometry.js';
+import * as intake from './intake.js';
+import * as mirror from './mirror.js';
 import * as modelFile from './model.js';
 import * as networks from './networks.js';
 import {element, guarded, on, percent, press, pressed, tell} from './page.js';
@@ -11,14 +16,15 @@ import {Photo, Refusal} from './photo.js';
 import * as png from './png.js';
 import {Renderer} from './renderer.js';
 import {Sitter} from './sitter.js';
-import {Slider, titled} from './sliders.js';
+import {Slider} from './sliders.js';
 import {Eyes, Stage} from './stage.js';
+import * as teeth from './teeth.js';
+import * as unsaved from './unsaved.js';
 import {drawWheel} from './wheel.js';
 
 const LONGEST_VIEW = 1280; // px of the picture on the screen; what is saved has all pixels
-const SMALL_FACE = 0.4; // of the photo's longer side: smaller ones are shown close up
-const CLOSE_UP = 0.5; // of the face, shown on every side of it
-const NEUTRAL = 'neutral';
+const CLOSE_UP = 0.12; // of the face, shown on every side of it
+const NEARLY_ALL = 0.8; // of the photo: a close-up that has more of it is none
 
 const stage = new Stage(element('view'));
 const eyes = new Eyes([element('eye-left'), element('eye-right')], element('view'), stage, (placed) => {
@@ -36,22 +42,24 @@ let flow = false;
 let whole = false;
 let sample = null; // the file to try
 let openings = 0; // the newest photo counts
-let sliders = {};
+let expressions = null;
+let pictures = null; // of expressions
 let between = null;
 let drawn = null; // what is on the screen: {kind, decoded, strengths or t}
 
 const blending = () => pressed('mode-blend');
 
-async function begin() {
+/** Looks, before anything large is loaded, whether the browser has what the page needs. */
+function check() {
   if (typeof OffscreenCanvas === 'undefined' || typeof DecompressionStream === 'undefined') {
     throw new Refusal('This browser is too old for this page. Browsers from the year 2023 on have what it needs.');
   }
-  model ??= await modelFile.load();
   renderer ??= new Renderer();
 }
 
-function strengths() {
-  return Object.fromEntries(Object.entries(sliders).map(([name, slider]) => [name, slider.value]));
+async function begin() {
+  check();
+  model ??= modelFile.read(await networks.ask('describe'));
 }
 
 // --- The picture on the screen
@@ -86,7 +94,8 @@ async function draw() {
     if (second) await drawBetween(face, second);
     return;
   }
-  const wanted = strengths();
+  const wanted = expressions.values;
+  unsaved.shows(note());
   const key = JSON.stringify(wanted);
   if (drawn?.kind !== 'edit' || drawn.key !== key) {
     const decoded = await edit.decode(face, wanted);
@@ -96,12 +105,17 @@ async function draw() {
   const laid = await edit.draw(renderer, face, drawn.decoded, stage.part, {flow});
   if (sitter !== face) return;
   stage.lay(laid);
-  const parts = Object.entries(wanted).filter(([, value]) => value !== 0).map(([name, value]) => `${titled(name).toLowerCase()} ${percent(value)}`);
-  stage.label = parts.length ? `The photo with ${parts.join(', ')}` : 'The photo, unchanged';
+  stage.label = expressions.label ? `The photo with ${expressions.label}` : 'The photo, unchanged';
+}
+
+/** What the sliders ask for, for a file's notes; empty for the photo itself. */
+function note() {
+  return [expressions.note, expressions.note && teeth.source() && 'own teeth'].filter(Boolean).join(', ');
 }
 
 async function drawBetween(face, other) {
   const t = between.value;
+  unsaved.shows(`between two photos, ${percent(t)}`);
   if (drawn?.kind !== 'blend' || drawn.t !== t) {
     const decoded = await blend.decode(face, other, t);
     if (sitter !== face || second !== other) return;
@@ -114,13 +128,14 @@ async function drawBetween(face, other) {
   stage.label = `The first photo, ${percent(t)} of the way to the second`;
 }
 
-/** Shows the photo: all of it, or the face if it is small in it. */
+/** Shows the face from near, or all of the photo. */
 function frame() {
   const {photo, box} = sitter;
-  const small = Math.max(box.width, box.height) < SMALL_FACE * Math.max(photo.width, photo.height);
-  element('whole').hidden = !small;
+  const near = grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height);
+  const apart = near.width * near.height < NEARLY_ALL * photo.width * photo.height;
+  element('whole').hidden = !apart;
   press('whole', whole);
-  const shown = small && !whole ? grown(box, Math.round(CLOSE_UP * Math.max(box.width, box.height)), photo.width, photo.height) : photo.all;
+  const shown = apart && !whole ? near : photo.all;
   stage.show(photo.part(shown, Math.min(1, LONGEST_VIEW / Math.max(shown.width, shown.height))));
   secondPart = null;
   if (pressed('eyes')) eyes.show(sitter.eyes);
@@ -130,6 +145,7 @@ function frame() {
 
 /** Opens a photo and finds its face; the first photo unless `other`. */
 export async function open(blob, name, other = false) {
+  if (!other && !unsaved.mayLeave()) return;
   const mine = ++openings;
   tell(model ? 'Looking for a face …' : 'Getting ready …');
   document.body.setAttribute('aria-busy', 'true');
@@ -160,13 +176,15 @@ export async function open(blob, name, other = false) {
 }
 
 function take(found) {
+  mirror.end();
   sitter?.close();
   dropSecond();
   sitter = found;
   drawn = null;
+  teeth.show(null);
   whole = false;
-  for (const slider of Object.values(sliders)) slider.value = 0;
-  if (!Object.keys(sliders).length) makeSliders();
+  unsaved.forget();
+  showExpressions();
   choose('edit');
   adjustEyes(false);
   listFaces();
@@ -198,10 +216,9 @@ function dropSecond() {
   element('second').hidden = element('between').hidden = true;
 }
 
-function makeSliders() {
-  const common = {min: -1, max: 1.5, step: 0.05, value: 0, show: percent, changed: refresh};
-  for (const name of model.expressions) sliders[name] = new Slider(element('expressions'), {...common, title: titled(name)});
-  sliders[NEUTRAL] = new Slider(element('expressions'), {...common, title: 'Toward neutral'});
+function showExpressions() {
+  expressions ??= new Expressions(element('expressions'), model.expressions, pictures, refresh);
+  expressions.values = {};
 }
 
 function listFaces() {
@@ -214,6 +231,7 @@ function listFaces() {
     button.addEventListener('click', () => guarded(async () => {
       await sitter.choose(n);
       drawn = null;
+      teeth.show(null);
       listFaces();
       frame();
       await refresh();
@@ -254,32 +272,46 @@ async function save() {
     const canvas = asBlend ? await blend.drawWhole(renderer, sitter, second, drawn.decoded)
       : await edit.drawWhole(renderer, sitter, drawn.decoded);
     const told = asBlend ? `between two photos, ${percent(between.value)}`
-      : Object.entries(strengths()).filter(([, value]) => value !== 0).map(([name, value]) => `${name} ${value}`).join(', ') || 'nothing';
+      : note() || 'nothing';
     const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
-    await png.save(canvas, name, {Software: model.told.program, Model: model.told.name, Edit: told});
+    saveFile(await png.encoded(canvas, {Software: model.told.program, Model: model.told.name, Edit: told}), name);
+    unsaved.save();
     tell(`Saved as ${name}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
   });
   element('save').disabled = false;
 }
 
-function pick(input, other) {
-  input.addEventListener('change', () => {
-    const [file] = input.files;
-    input.value = '';
-    if (file) open(file, file.name, other);
-  });
-}
-
 on('choose', 'click', () => element('file').click());
 on('choose-second', 'click', () => element('file-second').click());
-pick(element('file'), false);
-pick(element('file-second'), true);
+intake.offer((file, other) => open(file, file.name || 'pasted', other), () => blending() && sitter !== null);
 on('sample', 'click', () => open(sample, 'sample'));
 
 camera.offer((blob) => open(blob, 'camera'));
 
+mirror.offer(stage, () => expressions.values, async (shown) => {
+  if (shown) {
+    await begin();
+    leave();
+    showExpressions();
+    choose('edit');
+    adjustEyes(false);
+    stage.label = 'What the camera sees, edited';
+  } else {
+    stage.clear();
+  }
+  element('work').classList.toggle('mirror', shown);
+  element('work').hidden = !shown;
+  element('start').hidden = shown;
+  element(shown ? 'compare' : 'use-mirror').focus({preventScroll: true});
+});
+
+teeth.offer(guarded, () => sitter, () => {
+  drawn = null;
+  return refresh();
+});
+
 on('reset', 'click', () => {
-  for (const slider of Object.values(sliders)) slider.value = 0;
+  expressions.values = {};
   tell('All sliders are at 0.');
   refresh();
 });
@@ -305,6 +337,7 @@ on('mode-blend', 'click', () => {
 });
 on('save', 'click', save);
 on('another', 'click', () => {
+  if (!unsaved.mayLeave()) return;
   leave();
   element('work').hidden = true;
   element('start').hidden = false;
@@ -312,36 +345,7 @@ on('another', 'click', () => {
   tell('');
 });
 
-const compare = (held) => {
-  press('compare', held);
-  stage.compare(held);
-};
-on('compare', 'pointerdown', (event) => {
-  element('compare').setPointerCapture(event.pointerId);
-  compare(true);
-});
-for (const event of ['pointerup', 'pointercancel', 'blur']) on('compare', event, () => compare(false));
-for (const [event, held] of [['keydown', true], ['keyup', false]]) {
-  on('compare', event, ({key}) => {
-    if (key === ' ' || key === 'Enter') compare(held);
-  });
-}
-on('compare', 'contextmenu', (event) => event.preventDefault());
-
-for (const event of ['dragover', 'dragleave', 'drop']) {
-  document.addEventListener(event, (moved) => {
-    if (![...(moved.dataTransfer?.types ?? [])].includes('Files')) return;
-    moved.preventDefault();
-    element('drop').classList.toggle('over', event === 'dragover');
-    if (event !== 'drop') return;
-    const [file] = moved.dataTransfer.files;
-    if (file) open(file, file.name, blending() && sitter !== null);
-  });
-}
-document.addEventListener('paste', (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith('image/'));
-  if (file) open(file, file.name || 'pasted', blending() && sitter !== null);
-});
+compare.offer((held) => stage.compare(held)); // the mirror looks by itself
 
 // --- Coming and going
 
@@ -349,6 +353,7 @@ function leave() {
   sitter?.close();
   dropSecond();
   sitter = drawn = moving = null;
+  unsaved.forget();
   stage.clear();
 }
 
@@ -356,23 +361,26 @@ let left = null; // what to come back to
 
 /** Gives all memory back: the networks, the photos, the graphics card's pictures, the camera. */
 window.addEventListener('pagehide', () => {
-  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: strengths()};
+  left = sitter && {blob: sitter.photo.blob, name: sitter.photo.name, number: sitter.number, eyes: sitter.eyes, values: expressions.values, teeth: teeth.source()};
   leave();
   renderer?.release();
   camera.stop();
+  mirror.end();
   networks.end();
 });
 window.addEventListener('pageshow', async (event) => {
   if (!event.persisted || !left) return;
-  const {blob, name, number, eyes: placed, values} = left;
+  const {blob, name, number, eyes: placed, values, teeth: own} = left;
   left = null;
   await open(blob, name);
   if (!sitter) return;
   sitter.number = number;
   listFaces();
   moving = placed;
-  for (const [key, value] of Object.entries(values)) sliders[key].value = value;
+  expressions.values = values;
   await refresh();
+  if (own) await guarded(() => teeth.take(sitter, own));
+  drawn = null;
   frame();
   await refresh();
   tell('Back again, with the photo and the sliders as they were.');
@@ -383,6 +391,7 @@ export const state = {
   get sitter() { return sitter; },
   get second() { return second; },
   get running() { return networks.running(); },
+  get mirror() { return mirror.state(); },
 };
 
 /** Aligns the face by its eyes, [[x, y], [x, y]] in photo px, left of the picture first; or that of the second photo. */
@@ -398,12 +407,13 @@ export async function placeEyes(placed, other = false) {
 
 /** Sets strengths by expression, and draws. */
 export async function setStrengths(values) {
-  for (const [name, slider] of Object.entries(sliders)) slider.value = values[name] ?? 0;
+  expressions.values = values;
   await refresh();
 }
 
 async function introduce() {
   drawWheel(element('wheel'));
+  check();
   const page = await (await fetch('page.json')).json();
   element('program').textContent = page.program;
   if (page.sample) {
@@ -411,11 +421,15 @@ async function introduce() {
     element('sample-picture').src = URL.createObjectURL(sample);
     element('sample-credit').textContent = page.sample.credit;
     element('sample').hidden = false;
+    element('sample-attribution').textContent = page.sample.attribution;
   }
+  if (page.pictures) pictures = {...page.pictures, strip: await createImageBitmap(await (await fetch(page.pictures.file)).blob())};
   await begin();
   element('attribution').textContent = model.told.attribution;
   element('card').hidden = !('MODEL_CARD.md' in model.told.files);
   element('mode-blend').hidden = !model.mask;
+  element('teeth').hidden = element('teeth-help').hidden = !model.told.content;
 }
 
-guarded(introduce);
+// Without what it needs, the page offers nothing that could not end.
+element('start').hidden = await guarded(introduce) === null;

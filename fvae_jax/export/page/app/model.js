@@ -1,7 +1,5 @@
 // What the page knows of its model.
 
-import {ask} from './networks.js';
-
 /** The exemplars of model.json with their pixels, or null. */
 function withPixels(told, packed) {
   if (!told) return null;
@@ -20,13 +18,13 @@ function withPixels(told, packed) {
 /**
  * Reads model.json, latents.bin and exemplars.bin.
  *
- * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, expressions: their names, the smile first,
+ * @param described {told, latents, teeth}: their contents
+ * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, expressions: their names,
  *   mask: whether two photos can be mixed, exemplars: of teeth, or null, told: all of model.json}
  */
-export async function load() {
-  const {told, latents, teeth} = await ask('describe');
+export function read({told, latents, teeth}) {
   const count = told.latents.shape.reduce((product, side) => product * side, 1);
   const arrays = told.latents.order.map((name, n) => [name, latents.subarray(n * count, (n + 1) * count)]);
   const {neutral, ...directions} = Object.fromEntries(arrays);
-  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions).sort((one, other) => (other === 'smile') - (one === 'smile')), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), told};
+  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), told};
 }

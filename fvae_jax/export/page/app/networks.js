@@ -19,12 +19,12 @@ function begin() {
   });
 }
 
-/** Runs one of the worker's tasks. */
-export function ask(task, argument) {
+/** Runs one of the worker's tasks; what is among `transfer` is handed over instead of copied. */
+export function ask(task, argument, transfer = []) {
   if (worker === null) begin();
   return new Promise((resolve, reject) => {
     waiting.set(++count, {resolve, reject});
-    worker.postMessage({id: count, task, argument});
+    worker.postMessage({id: count, task, argument}, transfer);
   });
 }
 

@@ -1,4 +1,4 @@
-// Saving a picture as a PNG file with notes in it, as text and as XMP, where software and platforms look for them.
+// A picture as a PNG file with notes in it, as text and as XMP, where software and platforms look for them.
 
 const SIGNATURE = 8;
 const SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia';
@@ -48,11 +48,7 @@ async function annotated(blob, notes) {
   return new Blob([blob.slice(0, end), ...chunks, blob.slice(end)], {type: 'image/png'});
 }
 
-/** Saves a canvas where the browser puts downloads, under a name and with notes. */
-export async function save(canvas, name, notes) {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(await annotated(await canvas.convertToBlob({type: 'image/png'}), notes));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+/** A canvas as a PNG with notes. */
+export async function encoded(canvas, notes) {
+  return annotated(await canvas.convertToBlob({type: 'image/png'}), notes);
 }

@@ -27,7 +27,7 @@ export class Renderer {
   #start() {
     const gl = new OffscreenCanvas(1, 1).getContext('webgl2', {antialias: false, depth: false});
     if (!gl || !gl.getExtension('EXT_color_buffer_float')) {
-      throw new Refusal('This page needs WebGL 2, which this browser does not have or has switched off.');
+      throw new Refusal('This page needs WebGL 2, which this browser does not have or has switched off. Switch on hardware acceleration in its settings, or take another browser.');
     }
     this.#gl = gl;
     this.#programs = {double: program(gl, DOUBLE), warp: program(gl, WARP)};
@@ -53,14 +53,14 @@ export class Renderer {
    * @param refined of `spline.refine`
    * @param toCrop similarity, photo px to crop px
    * @param box {x, y, width, height}: the pixels to make, photo px
-   * @param options bounds: {width, height} of the photo; mode; grain, light: of `grain.measure`; toOther: similarity from
-   *   photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
+   * @param options bounds: {width, height} of the photo; mode; quick: whether the pixels are read by the bicubic kernel
+   *   alone; grain, light: of `grain.measure`; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
    * @returns a promise of the box's ImageData
    */
-  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, grain = 0, light = 1, flowMaximum = 1, toOther = null, turn = null}) {
+  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, flowMaximum = 1, toOther = null, turn = null}) {
     if (this.#gl.isContextLost()) this.#start();
     const gl = this.#gl;
-    this.#setSource(source);
+    this.#setSource(source, quick);
     this.#setField(refined);
     const {width, height} = box;
     this.#target('out', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE);
@@ -101,6 +101,7 @@ export class Renderer {
     set('light', '1f', light);
     set('flowMaximum', '1f', flowMaximum);
     set('mode', '1i', mode);
+    set('dense', '1i', quick ? 1 : 2);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     return new ImageData(await this.#read(width, height), width, height);
   }
@@ -134,11 +135,15 @@ export class Renderer {
     this.#source = this.#field = null;
   }
 
-  #setSource(source) {
+  #setSource(source, quick) {
     if (this.#source === source.pixels) return;
     this.#source = source.pixels;
     const gl = this.#gl;
     const {width, height, data} = source.pixels;
+    if (quick) {
+      this.#upload('doubled', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, data);
+      return;
+    }
     this.#upload('source', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, data);
     this.#double('source', 'wide', 2 * width, height, [1, 0]);
     this.#double('wide', 'doubled', 2 * width, 2 * height, [0, 1]);

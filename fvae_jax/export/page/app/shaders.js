@@ -50,6 +50,7 @@ uniform vec2 turn;  // a displacement of crop px to one of source px
 uniform vec4 bounds;  // least x and y, largest x and y in the source: where the photo ends
 uniform ivec2 noiseOrigin;
 uniform float grain, light, flowMaximum;
+uniform int dense;  // samples to a pixel of the source
 uniform int mode;  // 0: the edit, 1: pixels only, 2: the flow as colors
 out vec4 color;
 
@@ -81,7 +82,7 @@ vec4 cubic(float t) {
 }
 
 vec3 sharp(vec2 p) {
-  vec2 q = 2.0 * p;
+  vec2 q = float(dense) * p;
   ivec2 low = ivec2(floor(q)) - 1, last = textureSize(doubled, 0) - 1;
   vec4 wx = cubic(fract(q.x)), wy = cubic(fract(q.y));
   vec3 sum = vec3(0);

@@ -2,22 +2,25 @@
 
 import {ask} from './networks.js';
 import {alignedCrop} from './crop.js';
-import {choose, place, skinLight} from './exemplar.js';
+import {donorOf} from './donor.js';
+import {place, skinLight} from './exemplar.js';
 import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
 import {eyesOf, find} from './finder.js';
-import {anchored, edited} from './latent.js';
+import {anchored} from './latent.js';
 import {Refusal} from './photo.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
 const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
 
+const detect = (picture) => ask('detect', picture);
+
 let keys = 0;
 
 export class Sitter {
   /** Finds the faces of a photo and takes the largest. */
   static async of(photo, model) {
-    const faces = await find(photo);
+    const faces = await find(photo, detect);
     if (!faces.length) {
       throw new Refusal('No face was found in this photo. Take one in which a face with both eyes is seen whole; enlarge a small one, and leave some room around one that is cut tightly.');
     }
@@ -27,12 +30,13 @@ export class Sitter {
   }
 
   constructor(photo, faces, model) {
-    Object.assign(this, {photo, faces, model, number: 0, key: `face ${++keys}`});
+    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, number: 0, key: `face ${++keys}`});
   }
 
   /** Takes another of the faces. */
   async choose(number) {
-    await this.place(await eyesOf(this.photo, this.faces[number]));
+    this.exemplars = this.model.exemplars; // another person
+    await this.place(await eyesOf(this.photo, this.faces[number], detect));
     this.number = number;
   }
 
@@ -52,22 +56,19 @@ export class Sitter {
     const latent = await ask('encode', {key, crop});
     const own = await ask('decode', {key, latent});
     Object.assign(this, {eyes, toCrop, box, latent, own, light: skinLight(crop, size, goals)});
-    this.donor = await this.#donor();
+    await this.wear(this.exemplars);
   }
 
-  /** Whose teeth the face gets, chosen once, so that they do not change with the strength of an edit. */
-  async #donor() {
-    const {model, latent, own} = this;
-    const {exemplars, directions} = model;
-    if (!exemplars || !own.alpha_logit || !(exemplars.expression in directions)) return null;
-    const smiling = await this.decode(edited(latent, directions, {[exemplars.expression]: 1}));
-    return choose(model, this.light, anchored(smiling, own).alpha);
+  /** Takes teeth from exemplars: of `donor.teethOf`, or the model's own. */
+  async wear(exemplars) {
+    const donor = await donorOf({...this.model, exemplars}, this, (latent) => this.decode(latent));
+    Object.assign(this, {exemplars, donor});
   }
 
   /** What an edit changes, of the decoded latent. */
   change(decoded) {
     const change = anchored(decoded, this.own);
-    const teeth = this.donor && place(this.model, this.donor, this.light, change.alpha);
+    const teeth = this.donor && place({...this.model, exemplars: this.exemplars}, this.donor, this.light, change.alpha);
     return {...change, teeth};
   }
 

@@ -1,16 +1,11 @@
 // Sliders with a name, a number, and a button that sets them back.
 
-/** An expression's name for people. */
-export function titled(name) {
-  const words = name.replaceAll('_', ' ');
-  return words[0].toUpperCase() + words.slice(1);
-}
-
 export class Slider {
   /**
-   * @param options title, min, max, step, value at the start, show: a number as text, changed: called with the number
+   * @param options title, min, max, step, value at the start, show: a number as text, changed: called with the number,
+   *   picture: a button with what 1 shows, or null
    */
-  constructor(parent, {title, min, max, step, value, show, changed}) {
+  constructor(parent, {title, min, max, step, value, show, changed, picture = null}) {
     this.start = value;
     this.show = show;
     const id = `slider-${title.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`;
@@ -31,6 +26,13 @@ export class Slider {
     this.button.addEventListener('click', () => {
       this.value = this.start;
       this.input.focus();
+      changed(this.value);
+    });
+    if (!picture) return;
+    row.prepend(picture);
+    picture.setAttribute('aria-label', `${title} at ${show(1)}, or back`);
+    picture.addEventListener('click', () => {
+      this.value = this.value === 1 ? this.start : 1;
       changed(this.value);
     });
   }

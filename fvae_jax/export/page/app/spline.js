@@ -10,54 +10,83 @@ export function fineSide(size) {
   return size * Math.ceil(FINE_SIDE / size);
 }
 
-/** Turns samples, padded by constants at both ends, into coefficients of B-splines, in place. */
-function coefficients(line) {
-  const last = line.length - 1;
-  line[0] /= 1 - POLE; // the constant goes on to the left
-  for (let i = 1; i <= last; i++) line[i] += POLE * line[i - 1];
-  line[last] *= -POLE / (1 - POLE); // and to the right, once the first pass has settled
-  for (let i = last - 1; i >= 0; i--) line[i] = POLE * (line[i + 1] - line[i]);
-  for (let i = 0; i <= last; i++) line[i] *= 6;
+/**
+ * Turns rows of samples, padded by constants at both ends, into coefficients of B-splines, in place; a "sample" is `width`
+ * numbers beside each other.
+ */
+function coefficients(rows, count, width) {
+  const first = 1 / (1 - POLE); // the constant goes on to the left
+  for (let j = 0; j < width; j++) rows[j] *= first;
+  for (let at = width; at < count * width; at++) rows[at] += POLE * rows[at - width];
+  const end = (count - 1) * width;
+  const last = -POLE / (1 - POLE); // and to the right, once the first pass has settled
+  for (let j = 0; j < width; j++) rows[end + j] *= last;
+  for (let at = end - 1; at >= 0; at--) rows[at] = POLE * (rows[at + width] - rows[at]);
 }
 
-/** The weights of the four B-splines around a position, `t` past the second. */
-function basis(t) {
-  const s = 1 - t;
-  return [s * s * s / 6, (4 - 6 * t * t + 3 * t * t * t) / 6, (4 - 6 * s * s + 3 * s * s * s) / 6, t * t * t / 6];
-}
-
-/** Enlarges `count` rows of `size` samples to `side`; rows are `step` apart, samples `stride`. */
-function enlargeRows(values, out, {count, size, side, step, stride, outStep, outStride}) {
-  const line = new Float64Array(size + 2 * PAD);
-  const ratio = side / size;
-  const places = Array.from({length: side}, (_, i) => {
-    const position = (i + 0.5) / ratio - 0.5;
+/** Where each of `side` positions lies among the padded samples, and the weights (times 6) of the four B-splines around it. */
+function places(size, side) {
+  const starts = new Int32Array(side);
+  const weights = new Float64Array(4 * side);
+  for (let i = 0; i < side; i++) {
+    const position = (i + 0.5) * size / side - 0.5;
     const floor = Math.floor(position);
-    return [floor - 1 + PAD, ...basis(position - floor)];
-  });
-  for (let row = 0; row < count; row++) {
-    for (let i = 0; i < line.length; i++) {
-      line[i] = values[row * step + Math.min(Math.max(i - PAD, 0), size - 1) * stride];
+    const t = position - floor;
+    const s = 1 - t;
+    starts[i] = floor - 1 + PAD;
+    weights.set([s * s * s, 4 - 6 * t * t + 3 * t * t * t, 4 - 6 * s * s + 3 * s * s * s, t * t * t], 4 * i);
+  }
+  return {starts, weights};
+}
+
+/**
+ * Enlarges one channel of a smooth map of the crop with a cubic spline, centers of pixels kept.
+ *
+ * @param from {values, channels, channel}: size × size × channels
+ * @param to the same with side × side, written to
+ * @param factors by which rows and columns are multiplied, or null
+ */
+function enlargeChannel(from, to, size, side, factors = null) {
+  const {starts, weights} = places(size, side);
+  const padded = size + 2 * PAD;
+  const inside = (i) => Math.min(Math.max(i - PAD, 0), size - 1);
+  // Samples of a row become rows here, so that all loops run along memory.
+  const along = new Float64Array(padded * size);
+  for (let i = 0; i < padded; i++) {
+    for (let row = 0; row < size; row++) along[i * size + row] = from.values[(row * size + inside(i)) * from.channels + from.channel];
+  }
+  coefficients(along, padded, size);
+  const down = new Float64Array(padded * side);
+  for (let column = 0; column < side; column++) {
+    const at = starts[column] * size;
+    const [w0, w1, w2, w3] = weights.subarray(4 * column, 4 * column + 4);
+    for (let i = 0; i < padded; i++) {
+      const here = at + inside(i);
+      down[i * side + column] = w0 * along[here] + w1 * along[here + size] + w2 * along[here + 2 * size] + w3 * along[here + 3 * size];
     }
-    coefficients(line);
-    for (let i = 0; i < side; i++) {
-      const [at, w0, w1, w2, w3] = places[i];
-      out[row * outStep + i * outStride] = w0 * line[at] + w1 * line[at + 1] + w2 * line[at + 2] + w3 * line[at + 3];
+  }
+  coefficients(down, padded, side);
+  for (let row = 0; row < side; row++) {
+    const at = starts[row] * side;
+    const [w0, w1, w2, w3] = weights.subarray(4 * row, 4 * row + 4);
+    let out = row * side * to.channels + to.channel;
+    for (let column = 0; column < side; column++, out += to.channels) {
+      const here = at + column;
+      const value = w0 * down[here] + w1 * down[here + side] + w2 * down[here + 2 * side] + w3 * down[here + 3 * side];
+      to.values[out] = factors ? value * factors[row] * factors[column] : value;
     }
   }
 }
 
 /**
- * Enlarges a smooth map of the crop with a cubic spline, centers of pixels kept.
+ * Enlarges a smooth map of the crop.
  *
  * @param values size × size
  * @returns Float32Array of side × side
  */
 export function enlarge(values, size, side) {
-  const wide = new Float32Array(size * side);
   const out = new Float32Array(side * side);
-  enlargeRows(values, wide, {count: size, size, side, step: size, stride: 1, outStep: side, outStride: 1});
-  enlargeRows(wide, out, {count: side, size, side, step: 1, stride: side, outStep: 1, outStride: side});
+  enlargeChannel({values, channels: 1, channel: 0}, {values: out, channels: 1, channel: 0}, size, side);
   return out;
 }
 
@@ -88,18 +117,19 @@ export function faded(map, side) {
  */
 export function refine({displacement, alpha, color, shading, teeth}, size, fading = true) {
   const side = fineSide(size);
-  const plane = (values, channels, channel) => enlarge(
-    Float32Array.from({length: size * size}, (_, i) => values[channels * i + channel]), size, side);
-  const shaped = fading ? (map) => faded(map, side) : (map) => map;
+  const factors = fading ? fade(side) : null;
   const field = new Float32Array(4 * side * side);
   const content = new Float32Array(4 * side * side);
-  const put = (array, channel, map) => map.forEach((value, i) => { array[4 * i + channel] = value; });
-  for (const axis of [0, 1]) put(field, axis, shaped(plane(displacement, 2, axis)));
-  put(field, 3, shaped(new Float32Array(side * side).fill(1)));
-  if (alpha) {
-    put(field, 2, shaped(plane(alpha, 1, 0)));
-    for (const channel of [0, 1, 2]) put(content, channel, plane(color, 3, channel));
+  const put = (array, channel, values, channels, from, by) =>
+    enlargeChannel({values, channels, channel: from}, {values: array, channels: 4, channel}, size, side, by);
+  for (const axis of [0, 1]) put(field, axis, displacement, 2, axis, factors);
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) field[4 * (row * side + column) + 3] = fading ? factors[row] * factors[column] : 1;
   }
-  if (shading) put(content, 3, shaped(plane(shading, 1, 0)));
+  if (alpha) {
+    put(field, 2, alpha, 1, 0, factors);
+    for (const channel of [0, 1, 2]) put(content, channel, color, 3, channel, null);
+  }
+  if (shading) put(content, 3, shading, 1, 0, factors);
   return {size, side, field, content, teeth: teeth ? {...teeth, lips: enlarge(teeth.shading, size, side)} : null};
 }

@@ -45,6 +45,19 @@ export class Stage {
     if (!original && this.#laid) this.#context.putImageData(this.#laid.pixels, this.#laid.box.x, this.#laid.box.y);
   }
 
+  /** Shows a picture of the camera, and what belongs over it. */
+  live(frame, laid) {
+    const {width, height} = frame;
+    if (this.part !== null || this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.part = this.#laid = null;
+      Object.assign(this.#canvas, {width, height});
+      this.#canvas.parentElement.style.setProperty('--aspect', String(width / height));
+      this.#canvas.parentElement.style.setProperty('--width', `${LARGEST_ZOOM * width}px`);
+    }
+    this.#context.drawImage(frame, 0, 0);
+    if (laid) this.#context.putImageData(laid.pixels, laid.box.x, laid.box.y);
+  }
+
   set label(text) {
     this.#canvas.setAttribute('aria-label', text);
   }

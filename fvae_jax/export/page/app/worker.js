@@ -2,11 +2,17 @@
 
 import * as detector from './detector.js';
 import {bytes} from './files.js';
+import {Follower} from './follower.js';
+import * as modelFile from './model.js';
 import {load, Network} from './runtime.js';
+
+const FOLLOWED = 'camera'; // the key of the face in its pictures
 
 const faces = new Map(); // by key: what the encoder said of a face, which stays here
 let description = null;
 let waitingFor = {};
+let described = null;
+let follower = null;
 
 function start() {
   const runtime = load();
@@ -41,10 +47,13 @@ async function inputs(name, {key, latent}) {
 const tasks = {
   /** What the model says of itself, and its latents. */
   async describe() {
-    const told = await description;
-    const packed = await bytes(`model/${told.latents.file}`);
-    const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
-    return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth};
+    described ??= (async () => {
+      const told = await description;
+      const packed = await bytes(`model/${told.latents.file}`);
+      const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
+      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth};
+    })();
+    return described;
   },
   /** Waits until everything is there. */
   async ready() {
@@ -55,8 +64,9 @@ const tasks = {
     return (await waitingFor[name]).place;
   },
   async detect(picture) {
-    const outputs = await run('detect', {input: {data: detector.input(picture), dims: [1, 3, detector.SIDE, detector.SIDE]}});
-    return detector.faces(arrays(outputs, Object.keys(outputs)));
+    const {width, height} = picture;
+    const outputs = await run('detect', {input: {data: detector.input(picture), dims: [1, 3, height, width]}});
+    return detector.faces(arrays(outputs, Object.keys(outputs)), width);
   },
   /** Encodes a crop, keeps its features under the key, and tells its latent. */
   async encode({key, crop}) {
@@ -64,6 +74,23 @@ const tasks = {
     const outputs = await run('encode', {image: {data: crop, dims: [1, size, size, 3]}});
     faces.set(key, outputs);
     return outputs.latent.data;
+  },
+  /** Edits a picture of the camera; gives the picture back with what belongs over it, as `Follower.edit`. */
+  async follow({frame, time, strengths}) {
+    follower ??= new Follower(modelFile.read(await tasks.describe()), {
+      detect: tasks.detect,
+      encode: (crop) => tasks.encode({key: FOLLOWED, crop}),
+      decode: (latent) => tasks.decode({key: FOLLOWED, latent}),
+    });
+    const edited = await follower.edit(frame, time, strengths);
+    const transfer = [frame, ...edited.laid ? [edited.laid.pixels.data.buffer] : []];
+    return {frame, ...edited, transfer};
+  },
+  /** Forgets the face of the camera. */
+  async unfollow() {
+    follower?.close();
+    follower = null;
+    faces.delete(FOLLOWED);
   },
   async decode(edit) {
     const outputs = await run('decode', await inputs('decode', edit));
@@ -80,7 +107,9 @@ const tasks = {
 
 self.addEventListener('message', async ({data: {id, task, argument}}) => {
   try {
-    self.postMessage({id, result: await tasks[task](argument)});
+    const result = await tasks[task](argument);
+    const {transfer = []} = result ?? {};
+    self.postMessage({id, result}, transfer);
   } catch (error) {
     self.postMessage({id, error: String(error?.message ?? error)});
   }
