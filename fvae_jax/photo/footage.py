@@ -96,7 +96,9 @@ class Footage:
         Raises:
           InputError: Nothing can be decoded.
         """
-        convert = f'showinfo=checksum=0,{_TO_YUV if self.was_rgb else ""}format=yuv420p'
+        # Full range would become limited on the way to yuv420p in versions that have a pixel format for it.
+        convert = _TO_YUV if self.was_rgb else 'scale=out_range=pc,' if self.colors.full else ''
+        convert = f'showinfo=checksum=0,{convert}format=yuv420p'
         options = ['-v', 'info', '-nostats', *self.part(start, end), '-map', '0:V:0', '-vf', convert]
         options += ['-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1']
         luma, half = self.width * self.height, (-(-self.height // 2), -(-self.width // 2))

@@ -46,8 +46,8 @@ def built_in():
 
 def test_strength_0_adds_nothing(editor, photo):
     face = photo.encoded(1)
-    displacement, new, _ = editor.change(face, face.latent)
-    assert not displacement.any() and not new.alpha.any()
+    change = editor.change(face, face.latent)
+    assert not change.displacement.any() and not change.content.alpha.any()
     np.testing.assert_array_equal(photo.edit(smile=0.0).photo.pixels, photo.photo.pixels)
 
 
