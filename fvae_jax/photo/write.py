@@ -132,7 +132,7 @@ def _left_out(photo: Photo, suffix: str) -> list[str]:
     if carried.credentials:
         words.append('the C2PA manifest (content credentials), which is true of the unedited picture only')
     if carried.xmp and not xmp.is_readable(carried.xmp):
-        words.append('XMP that cannot be read')
+        words.append('XMP that cannot be read, or is larger than 1 MB')
     if photo.exif and _FORMATS[suffix] == 'JPEG' and len(photo.exif) > _LARGEST_JPEG_SEGMENT:
         words.append('EXIF of more than 64 kB')
     if carried.iptc and suffix in ('.webp', '.avif'):

@@ -28,7 +28,7 @@ _STALE = re.compile(
 )
 _THUMBNAILS = ('http://ns.adobe.com/xap/1.0/', 'Thumbnails')
 
-_LARGEST = 4 << 20  # bytes
+_LARGEST = 1 << 20  # bytes; hostile ones of that size take a second
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 _BEGIN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = b'<?xpacket end="w"?>'
@@ -103,10 +103,13 @@ def mark_film(path: str | os.PathLike, packet: bytes) -> None:
 
 
 def _parsed(packet: bytes | None) -> minidom.Document | None:
-    if not packet or len(packet) > _LARGEST or b'<!' in packet.replace(b'<!--', b'').replace(b'<![CDATA[', b''):
+    packet = (packet or b'').strip(b'\0 \t\r\n')
+    declares = b'<!' in packet.replace(b'<!--', b'').replace(b'<![CDATA[', b'')
+    # Zeros: UTF-16, in which declarations would not be seen, and which readers of photos do not expect.
+    if not packet or len(packet) > _LARGEST or declares or b'\0' in packet:
         return None
     try:
-        document = minidom.parseString(packet.strip(b'\0 \t\r\n'))
+        document = minidom.parseString(packet)
         return document if _descriptions(document) is not None else None
     except (expat.ExpatError, ValueError, LookupError, RecursionError):
         return None
@@ -122,7 +125,7 @@ def _descriptions(document: minidom.Document) -> list[minidom.Element] | None:
 
 def _properties(description: minidom.Element) -> list[minidom.Node]:
     """Attributes and elements."""
-    attributes = [description.attributes.item(i) for i in range(description.attributes.length)]
+    attributes = list(description.attributes.values())  # `item` counts from the first each time
     elements = [node for node in description.childNodes if node.nodeType == node.ELEMENT_NODE]
     return [*attributes, *elements]
 

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import struct
+import time
 import zlib
 from xml.etree import ElementTree
 
@@ -149,14 +150,35 @@ def test_a_photo_without_xmp_gets_a_packet_that_pillow_reads(tmp_path):
         b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;">]>' + RATED[61:],
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + b'<a>' * 5000 + b'</a>' * 5000 + b'</x:xmpmeta>',
         RATED.replace(b'"5"', b'"\xff"'),
-        RATED + bytes(5 << 20),
+        RATED + b' ' * (1 << 20) + b'.',
         RATED.decode().encode('utf-16'),
+        RATED.decode()[61:].encode('utf-16-be'),
     ],
-    ids=['text', 'no RDF', 'entities', 'deep', 'no UTF-8', 'large', 'UTF-16'],
+    ids=['text', 'no RDF', 'entities', 'deep', 'no UTF-8', 'large', 'UTF-16', 'UTF-16 BE'],
 )
 def test_packets_that_cannot_be_read_give_way(packet):
     assert xmp.updated(packet, (1, 1), None) is None
     assert len(_events(xmp.updated(packet, (1, 1), MADE))) == 1
+
+
+@pytest.mark.parametrize(
+    'inside, attributes',
+    [
+        ('<i:DigitalSourceType/>' * 45_000, ''),
+        ('<m:History><rdf:Seq/></m:History>' * 30_000, ''),
+        ('<m:History><rdf:Seq>' + '<rdf:li/>' * 100_000 + '</rdf:Seq></m:History>', ''),
+        ('', ' '.join(f'a{i}=""' for i in range(90_000))),
+    ],
+    ids=['kinds', 'histories', 'events', 'attributes'],
+)
+def test_hostile_packets_take_seconds_at_most(inside, attributes):
+    names = 'xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:m="http://ns.adobe.com/xap/1.0/mm/"'
+    packet = RATED.replace(b'rdf:about=""', f'rdf:about="" {names} {attributes}'.encode())
+    packet = packet.replace(b'"6"/>', f'"6">{inside}</rdf:Description>'.encode())
+    assert 500_000 < len(packet) < 1 << 20
+    begin = time.process_time()
+    assert len(_events(xmp.updated(packet, (1, 1), MADE).replace(b'<rdf:li/>', b''))) == 1
+    assert time.process_time() - begin < 5
 
 
 def test_what_is_too_large_for_a_jpeg_is_told(caplog):
@@ -170,7 +192,7 @@ def test_what_is_too_large_for_a_jpeg_is_told(caplog):
     caplog.clear()
     assert b'5' * 70_000 in read_photo(encode(photo, '.png', metadata=MADE)).carried.xmp and not caplog.messages
     encode(dataclasses.replace(photo, carried=Carried(xmp=b'<')), '.png')
-    assert caplog.messages == ["output '.png' leaves out XMP that cannot be read"]
+    assert caplog.messages == ["output '.png' leaves out XMP that cannot be read, or is larger than 1 MB"]
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
