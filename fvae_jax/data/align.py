@@ -104,7 +104,7 @@ def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def is_face(image: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether the detector sees a face where landmarks are known.
+    """Whether the detector sees a whole face where landmarks are known.
 
     Args:
       image: (H, W) or (H, W, 3) uint8.

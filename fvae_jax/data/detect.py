@@ -30,6 +30,7 @@ UPRIGHT_SIDE = 320
 UPRIGHT_FRAME = Frame(0.375, 0.453)
 _UPRIGHT_LEAST = 0.7
 _SURE = 0.9
+_SEEN = 0.8  # whole faces have 0.9 and more, half hidden ones 0.6 to 0.8
 _FARTHEST = 0.125  # of that square, from where the eyes should be: another face
 _FINEST = 8  # times; a face of thousands of pixels is found in a part of them as well
 _SAME = 0.7  # of the larger distance between the eyes: one face, found twice
@@ -63,8 +64,8 @@ def search(image: np.ndarray) -> list[Face]:
 
 
 def sees(upright: np.ndarray) -> bool:
-    """Whether a face is in the middle of a square of `UPRIGHT_SIDE` px, (h, w, 3) uint8, in `UPRIGHT_FRAME`."""
-    return _in_the_middle(upright, _LEAST) is not None
+    """Whether a whole face is in the middle of a square of `UPRIGHT_SIDE` px, (h, w, 3) uint8, in `UPRIGHT_FRAME`."""
+    return _in_the_middle(upright, _SEEN) is not None
 
 
 def _search(image: np.ndarray, turns: int) -> list[Face]:

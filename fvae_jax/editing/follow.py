@@ -170,6 +170,8 @@ def _search(frame: Any, people: dict[int, _Person]) -> int | None:
         number = next(
             (n for n, person in people.items() if n not in free and _same_place(person, face.landmarks)), None
         )
+        if number is None and not align.is_face(frame.luma, face.landmarks):
+            continue  # half hidden: it would be lost in the next frame
         if number is None:
             alike = {n: _likeness(people[n].look, look) for n in free}
             number = max(alike, key=alike.get, default=None)

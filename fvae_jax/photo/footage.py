@@ -1,5 +1,6 @@
 """Reading films: what a file says of itself, and its frames one after another, upright, with their times."""
 
+import contextlib
 import dataclasses
 import fractions
 import os
@@ -204,14 +205,15 @@ def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: 
 def _listen(pipe: BinaryIO, times: queue.SimpleQueue) -> None:
     """Hands on time and duration of each frame that showinfo tells of, and None at the end."""
     time = duration = 0
-    for line in pipe:
-        found = re.search(rb'^\[Parsed_showinfo.*?\] n: *\d+ pts: *(\S+)', line)
-        if found:
-            # A frame without a time follows the one before.
-            time = int(found[1]) if re.fullmatch(rb'-?\d+', found[1]) else time + duration
-            lasts = re.search(rb' duration: *(\d+) ', line)
-            duration = int(lasts[1]) if lasts else 0
-            times.put((time, duration))
+    with contextlib.suppress(ValueError, OSError):  # the pipe is closed once somebody has seen enough
+        for line in pipe:
+            found = re.search(rb'^\[Parsed_showinfo.*?\] n: *\d+ pts: *(\S+)', line)
+            if found:
+                # A frame without a time follows the one before.
+                time = int(found[1]) if re.fullmatch(rb'-?\d+', found[1]) else time + duration
+                lasts = re.search(rb' duration: *(\d+) ', line)
+                duration = int(lasts[1]) if lasts else 0
+                times.put((time, duration))
     times.put(None)
 
 

@@ -121,12 +121,9 @@ def test_who_speaks_goes_on_speaking(editor):
     strips = [films.brought_back(shown, matrices, (150, 225, 118, 138)).mean(axis=2) for shown in (frames, edited)]
     dark = [(strip.max(axis=-1) < 80).sum(axis=1) for strip in strips]  # rows of the cavity, by frame
     assert dark[0].max() > 10 and np.corrcoef(dark[0], dark[1])[0, 1] > 0.9
-    # And no invented teeth over the cavity where it is widest; in the control there are.
+    # And no invented teeth over the cavity where it is widest.
     widest = int(np.argmax(dark[0]))
     assert dark[1][widest] > 0.7 * dark[0][widest]
-    (alone,) = frame_by_frame(editor, frames[widest : widest + 1], smile=1.0)
-    strip = films.brought_back([alone], matrices[widest : widest + 1], (150, 225, 118, 138)).mean(axis=2)
-    assert (strip.max(axis=-1) < 80).sum() < 0.7 * dark[0][widest]
 
 
 @pytest.mark.slow
