@@ -170,11 +170,11 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
         return photo.suffix if photo.suffix.lower() in write.ENCODERS else '.png'
 
     photos, folder = args.photos, args.out_dir
-    films = list(map(footage.is_film, photos))
+    films = [photo != arguments.STANDARD and footage.is_film(photo) for photo in photos]
     if folder is not None:
         if arguments.STANDARD in photos:
             raise InputError('a photo on standard input has no name in a folder; write it by --out')
-        names = collections.Counter(photo.stem + ending(photo) for photo in photos)
+        names = collections.Counter(photo.stem + ending(photo) for photo, is_film in zip(photos, films) if not is_film)
 
         def name(photo: pathlib.Path, is_film: bool) -> str:
             if is_film:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,6 @@ from fvae_jax.editing import (
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
-from fvae_jax.version import __version__
 
 # A number, one for each frame (the last goes on), or a function of the time in seconds.
 Course = float | Sequence[float] | Callable[[float], float]
@@ -93,8 +93,14 @@ def film_edit(
     if twice := set(given) & set(named):
         raise InputError(f'the strength of {", ".join(sorted(twice))} is given twice; give it once')
     for name, course in {**given, **named, 'strength': strength}.items():
-        if not callable(course) and np.ndim(course) and not len(course):
+        if callable(course):
+            continue
+        if np.ndim(course) and not len(course):
             raise InputError(f'{name} is an empty list; give a number, one for each frame, or a function of seconds')
+        for value in course if np.ndim(course) else [course]:
+            edit_lib.number(name, value)
+    if not (face is None or face == 'all' or (isinstance(face, numbers.Integral) and face > 0)):
+        raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
     return FilmEdit({**given, **named}, strength, face, options)
 
 
@@ -175,12 +181,12 @@ class EditedFilm:
         return edit_stream(self.original.model, frames, self.edit)
 
     @property
-    def provenance(self) -> str:
-        """What a file notes about its making."""
-        bundle = self.original.model.bundle
-        model = bundle.info.get('experiment', bundle.config.name)
-        names = ', '.join(self.edit.strengths) or 'another photo'
-        return f'Edited by fvae_jax {__version__}, model {model}: {names}'
+    def provenance(self) -> dict[str, str]:
+        """How the film was made, for the XMP of its file; courses over time by their names alone."""
+        given = self.edit.strengths.items()
+        constant = {name: course for name, course in given if not callable(course) and not np.ndim(course)}
+        names = [f'{name} {constant[name]:.4g}' if name in constant else name for name, _ in given]
+        return edit_lib.provenance(self.original.model, ', '.join(names) or 'like another photo')
 
     def save(
         self,
@@ -202,8 +208,8 @@ class EditedFilm:
         Raises:
           InputError: The film cannot be read or written, or shows no face.
         """
-        note = self.provenance if metadata else ''
-        options = {'start': self.start, 'end': self.end, 'crf': crf, 'note': note, 'overwrite': overwrite}
+        made = self.provenance if metadata else None
+        options = {'start': self.start, 'end': self.end, 'crf': crf, 'metadata': made, 'overwrite': overwrite}
         with recode.writing(path, self.original.footage, **options) as write:
             for shown in progress(self.shown()):
                 write(shown)
@@ -293,7 +299,7 @@ class _Inside:
         """Of a face in the first frame of a shot in which it is edited."""
         if not model.bundle.config.model.content or edit.pixels_only:
             return cls(None, None)
-        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth.exemplars_for(face)
+        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth.teeth()
         donor = None if exemplars is None else model.with_teeth(face, exemplars).donor
         return cls(donor, speech.closed(model, face) if edit.anchor else None)
 

@@ -172,12 +172,14 @@ class EditablePhoto:
         """A face as the model sees it: its aligned crop, Z(S) and features."""
         if number not in self._encoded:
             crop = color.to_srgb(self._crop(number), self.photo.icc_profile)
-            face = self.model.with_mouth(self.model.encode(crop))
+            face = self.model.with_mouth(self.model.encode(crop, teeth=False))
             if face.mouth is not None:
                 fine = self._fine_crop(number, _FINE_MOUTH)
                 self._openings[number] = mouth.refine(face.mouth.opening, fine, self.model.frame)
             if (own := self._inside(number, face)) is not None:
                 face = face._replace(donor=exemplar.own(own, self.model.frame, self.model.size))
+            elif (others := self.model.bundle.exemplars) is not None:
+                face = self.model.with_teeth(face, others)
             self._encoded[number] = face
         return self._encoded[number]
 
@@ -288,8 +290,8 @@ class EditablePhoto:
         both = set(given[0]) & set(named) if strengths else ()
         if both:
             raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
-        asked = {name: _number(name, value) for name, value in {**given[0], **named}.items()}
-        edit = Edit(asked, source, like, _number('the edit', strength), pixels_only, anchor, teeth)
+        asked = {name: number(name, value) for name, value in {**given[0], **named}.items()}
+        edit = Edit(asked, source, like, number('the edit', strength), pixels_only, anchor, teeth)
         return EditedPhoto(self, edit, self.numbers(face))
 
     def sequence(
@@ -458,8 +460,12 @@ def provenance(model: Model, what: str) -> dict[str, str]:
     return {'Software': f'fvae_jax {__version__}', 'Model': name, 'Edit': what}
 
 
-def _number(name: str, value: Any) -> float:
-    """A strength; what only looks like one (texts, truths, arrays of several) is refused."""
+def number(name: str, value: Any) -> float:
+    """A strength; what only looks like one (texts, truths, arrays of several) is refused.
+
+    Raises:
+      InputError: It is no number.
+    """
     looks = isinstance(value, (bool, np.bool_, str, bytes)) or np.iscomplexobj(value) or np.ndim(value)
     try:
         if not looks:

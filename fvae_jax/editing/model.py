@@ -263,7 +263,7 @@ class Model:
         """Finds out whether the mouth of a face is open, and what the face is like with closed lips; see `mouth`."""
         if not self.bundle.config.model.content or latent_lib.NEUTRAL not in self.expressions:
             return face
-        closed = self.encode(self.edit(face, CLOSING))
+        closed = self.encode(self.edit(face, CLOSING), teeth=False)
         opening = self._content(closed, self.decode(closed, face.latent), anchor=True).alpha
         return face._replace(mouth=OpenMouth(closed, opening)) if mouth_lib.is_open(opening, self.frame) else face
 

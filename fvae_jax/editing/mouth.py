@@ -105,7 +105,8 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     fine = np.zeros((side, side), np.float32)
     if count > 1:
         fine[part] = patches == 1 + np.argmax(about[1:, cv2.CC_STAT_AREA])
-    return cv2.GaussianBlur(fine, (0, 0), 1.0)
+    fine = cv2.GaussianBlur(fine, (0, 0), 1.0)
+    return fine if (fine > _OPEN).any() else within.astype(np.float32)  # a thread vanishes
 
 
 def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame: Frame) -> float:

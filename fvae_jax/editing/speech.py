@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from scipy import special
 
-from fvae_jax.editing import latent as latent_lib
-from fvae_jax.editing.model import Change, EncodedFace, Model
+from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
 _SOME, _ALL = 0.15, 0.5
@@ -18,7 +17,7 @@ _OPEN, _NOTHING = 0.5, 0.001  # where a mouth is open; share of the crop that no
 
 def closed(model: Model, face: EncodedFace) -> EncodedFace:
     """The face as the model sees it with its lips closed; one frame of a shot will do for all."""
-    return model.encode(model.edit(face, {latent_lib.NEUTRAL: 1.0}), teeth=False)
+    return model.encode(model.edit(face, CLOSING), teeth=False)
 
 
 def is_more_closed(model: Model, face: EncodedFace, lips_closed: EncodedFace) -> bool:

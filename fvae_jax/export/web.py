@@ -37,7 +37,6 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     shutil.copytree(PAGE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.py', '__pycache__'))
     for path in DETECTOR:
         shutil.copy(path, folder / 'vendor')
-    shutil.copyfile(SAMPLE, folder / 'sample.jpg')
     (folder / MODEL).mkdir()
     measured = onnx.build(bundle, folder / MODEL, card)
     facts = {

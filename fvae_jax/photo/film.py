@@ -138,7 +138,7 @@ def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> tup
     padding = ((0, odd[0]), (0, odd[1]), (0, 0))
     source = f'-f rawvideo -pix_fmt rgb24 -s {width + odd[1]}x{height + odd[0]} -r {fps} -i -'
     options = f'-v error -y {source} {FORMATS[path.suffix.lower()]}'.split()
-    with ffmpeg.feeding(ffmpeg.command(*options, str(path))) as send:
+    with ffmpeg.feeding(ffmpeg.command(*options, f'file:{path}')) as send:
         for frame in itertools.chain([first], frames):
             send(np.pad(frame, padding, mode='edge').data)
     return height, width

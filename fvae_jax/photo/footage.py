@@ -120,6 +120,8 @@ class Footage:
                 planes = data[:luma].reshape(self.height, self.width), data[luma:].reshape(2, *half)
                 yield Shown(Planes(*planes, self.colors), time * self.time_base, duration * self.time_base)
                 number += 1
+            if process.wait() < 0:
+                raise InputError(f"film '{self.path}': ffmpeg was ended after {number} frames; try again")
         if not number:
             raise InputError(f"film '{self.path}' shows no frame{' in this part' if start or end else ''}; {_REMEDY}")
 
@@ -133,11 +135,13 @@ def is_film(path: pathlib.Path) -> bool:
     """Whether a path is taken as a film: by its suffix, and a GIF if it moves."""
     if path.suffix.lower() != '.gif':
         return path.suffix.lower() in SUFFIXES
+    if not path.is_file():
+        return False
     try:
         with Image.open(path) as image:
             return getattr(image, 'is_animated', False)
-    except (OSError, ValueError, SyntaxError):
-        return False  # what is wrong with it is told when it is read as a photo
+    except Exception:  # Pillow trips over damaged files in many ways; they are told of when they are read as photos
+        return False
 
 
 def open_footage(path: str | os.PathLike) -> Footage:
@@ -161,7 +165,7 @@ def open_footage(path: str | os.PathLike) -> Footage:
         why = ffmpeg.last_words('\n'.join(errors)).replace(f'{_name(path)}: ', '') or 'no frame can be decoded'
         raise InputError(f"film '{path}' cannot be read ({why}); {_REMEDY}")
     kind, aspect, width, height = shown.groups()
-    said = {tag: re.search(rf'\[Parsed_showinfo.*{name}:(\w+)', words) for tag, name in _TAGS.items()}
+    said = {tag: re.search(rf'\[Parsed_showinfo.*{name}:([\w-]+)', words) for tag, name in _TAGS.items()}
     tags = {tag: found[1] for tag, found in said.items() if found and found[1] not in ('unknown', 'unspecified')}
     was_rgb = tags.get('colorspace') == 'gbr' or bool(re.match('rgb|bgr|gbr|argb|abgr|pal8|0rgb|0bgr|x2', kind))
     full = tags.get('range') == 'pc' or kind.startswith('yuvj')
@@ -197,6 +201,13 @@ def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: 
         yield f"film '{name}' has {bits[1]} bits per color; it is written with 8, which every player shows"
     if was_rgb or re.match('yuvj?a?4(22|44|40|11|10)|gray', kind):
         yield f"film '{name}' has colors of the form {kind}; it is written as yuv420p, which every player shows"
+    for what, found in (
+        ('subtitles', 'Subtitle: '),
+        ('a cover picture', r'\(attached pic\)'),
+        ('a data track', 'Data: '),
+    ):
+        if re.search(rf'Stream #0:.*{found}', words):
+            yield f"film '{name}' has {what}, which the edited one has not"
     if width % 2 or height % 2:
         sizes = f'{width}x{height} becomes {width + width % 2}x{height + height % 2}'
         yield f"film '{name}' has an odd size, H.264 an even one: {sizes}, its border repeated"

@@ -4,14 +4,15 @@ import contextlib
 import fractions
 import os
 import pathlib
+import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from fvae_jax.errors import InputError
-from fvae_jax.photo import ffmpeg, matroska, output
+from fvae_jax.photo import ffmpeg, matroska, output, xmp
 from fvae_jax.photo.footage import Footage, Shown
 
 SUFFIXES = ('.mkv', '.mov', '.mp4')
@@ -54,7 +55,7 @@ def writing(
     start: float = 0.0,
     end: float | None = None,
     crf: int = ffmpeg.CRF,
-    note: str = '',
+    metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Iterator[Callable[[Shown], None]]:
     """Gives a function that takes the frames, one after another; the file is there when all went well.
@@ -65,7 +66,7 @@ def writing(
       start: Of the part that is written, seconds.
       end: The same.
       crf: How much H.264 may lose, 0 (nothing) to 51.
-      note: A remark for the file, on how it was made.
+      metadata: How it was made, for its XMP; see `xmp.updated`. A .mkv, which has no place for XMP, gets it as text.
       overwrite: Whether a file may be replaced.
 
     Raises:
@@ -76,13 +77,16 @@ def writing(
     path = check_output(path, footage, overwrite=overwrite)
     with output.replacing(path) as temporary, contextlib.ExitStack() as stack:
         send = first = None
+        temporary.touch(0o600)
 
         def write(shown: Shown) -> None:
             nonlocal send, first
             if send is None:
                 first = shown.time
-                arguments = _arguments(footage, first, start, end, crf, note)
-                send = stack.enter_context(ffmpeg.feeding([*arguments, str(temporary)]))
+                arguments = _arguments(footage, first, start, end, crf)
+                send = stack.enter_context(
+                    ffmpeg.feeding([*arguments, *_as_text(temporary, metadata), f'file:{temporary}'])
+                )
                 send(matroska.header(footage.width + footage.width % 2, footage.height + footage.height % 2))
             odd = footage.height % 2, footage.width % 2
             frame = shown.frame
@@ -95,9 +99,20 @@ def writing(
         yield write
         if send is None:
             raise InputError(f"no frames to write to '{path}'; give at least one")
+        stack.close()
+        if path.suffix.lower() != '.mkv' and (packet := xmp.updated(None, (footage.width, footage.height), metadata)):
+            xmp.mark_film(temporary, packet)
+        with contextlib.suppress(OSError):
+            temporary.chmod(stat.S_IMODE(footage.path.stat().st_mode))
 
 
-def _arguments(footage: Footage, first: fractions.Fraction, start: float, end: float | None, crf: int, note: str):
+def _as_text(path: pathlib.Path, metadata: Mapping[str, str] | None) -> list[str]:
+    if path.suffix.lower() != '.mkv' or not metadata:
+        return []
+    return ['-metadata', f'fvae_jax={"; ".join(f"{name}: {value}" for name, value in metadata.items())}']
+
+
+def _arguments(footage: Footage, first: fractions.Fraction, start: float, end: float | None, crf: int):
     """What ffmpeg is told: frames from the pipe, all else from the film."""
     tags = ''.join(f':{name}={value}' for name, value in footage.tags.items())
     base = f'{footage.time_base.numerator}/{footage.time_base.denominator}'
@@ -109,4 +124,4 @@ def _arguments(footage: Footage, first: fractions.Fraction, start: float, end: f
     shape = f'setsar=sar={footage.aspect.numerator}/{footage.aspect.denominator}:max=65535'
     options += ['-vf', f'{shape},setparams={tags[1:]}' if tags else shape]
     options += ['-fps_mode', 'passthrough', '-enc_time_base', base, '-video_track_timescale', base.rpartition('/')[2]]
-    return ffmpeg.command(*options, *(['-metadata', f'comment={note}'] if note else []))
+    return ffmpeg.command(*options)

@@ -76,12 +76,12 @@ def mark_film(path: str | os.PathLike, packet: bytes) -> None:
     """Adds a packet to a film that has none.
 
     Args:
-      path: The file, whose suffix is .mp4, .webp or .gif.
+      path: The file, whose suffix is .mp4, .mov, .webp or .gif.
       packet: Of XMP.
     """
     with open(path, 'r+b') as file:
         kind = os.path.splitext(path)[1].lower()
-        if kind == '.mp4':
+        if kind in ('.mp4', '.mov'):
             file.seek(0, os.SEEK_END)
             file.write(struct.pack('>I4s', 24 + len(packet), b'uuid') + _ISO_UUID + packet)
         elif kind == '.gif':

@@ -23,8 +23,11 @@ let latest = null; // what the last picture was made of
  * @param shown called with whether the mirror runs
  */
 export function offer(stage, strengths, shown) {
+  let starting = false;
   on('use-mirror', 'click', () => guarded(async () => {
-    const stream = await camera.ask(WANTED);
+    if (starting || video !== null) return;
+    starting = true;
+    const stream = await camera.ask(WANTED).finally(() => { starting = false; });
     video = Object.assign(document.createElement('video'), {muted: true, playsInline: true, srcObject: stream});
     stream.getVideoTracks()[0].addEventListener('ended', () => over('The camera has stopped.'));
     try {
