@@ -94,7 +94,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
     place = group.add_mutually_exclusive_group(required=True)
-    words = '.png, .jpg, .webp, .avif or .tif; films .mp4, .mov or .mkv; - is standard output'
+    words = '.png, .jpg, .webp, .avif, .tif; films .mp4, .mov, .mkv; - standard output'
     place.add_argument('--out', metavar='PATH', help=words, type=arguments.file)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument

@@ -320,6 +320,7 @@ PURE = (
     'editing/portrait',
     'editing/content',
     'editing/exemplar',
+    'editing/mouth',
     'editing/tone',
     'errors',
 )

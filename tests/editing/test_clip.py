@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from editing import models
 
+import fvae_jax
 from fvae_jax.editing.editor import Editor
 from fvae_jax.errors import InputError
 from fvae_jax.photo import footage
@@ -81,6 +82,14 @@ def test_frames_of_other_programs(editor, film):
     assert len(taken) < 20  # it comes as it goes
 
 
+def test_teeth_of_another_photo(film):
+    editor = fvae_jax.load()
+    own = editor.open(films.astronaut())
+    frames = list(film)[:8]
+    shown = [np.stack(list(editor.edit_frames(frames, smile=1.0, teeth=teeth))) for teeth in (None, own)]
+    assert (shown[0] != shown[1]).any()
+
+
 def test_a_face_that_is_lost_fades_to_the_films_own_pixels(editor, matrices):
     frames = list(films.carried(films.composite(), matrices, SIZE)) * 2
     for n in range(16, 32):  # something gray comes before the face
@@ -101,6 +110,8 @@ def test_what_cannot_be_done_is_one_line(editor, film):
         (lambda: film.edit({'smile': 1.0}, smile=1.0), 'given twice'),
         (lambda: film.edit(smile=[]), 'empty list'),
         (lambda: film.edit('smile'), 'by expression'),
+        (lambda: film.edit(smile='1'), 'give a number'),
+        (lambda: film.edit(smile=1.0, face={'smile': 1}), 'give its number'),
         (lambda: list(editor.edit_frames([*blank, blank[0][:50]], smile=1.0)), 'frame 5 is'),
         (lambda: list(film.edit(smile=1.0, start=5.0)), 'shows no frame in this part'),
         (lambda: film.edit(smile=1.0).save('nowhere/out.mp4'), 'does not exist'),

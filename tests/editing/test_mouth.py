@@ -56,6 +56,15 @@ def test_the_edge_of_the_lips_is_found_in_the_photo(picture):
     assert overlap(before) < 0.7 and overlap(found) > 0.9
 
 
+def test_a_thread_of_teeth_is_an_opening_too():
+    rng = np.random.default_rng(0)
+    for side in (90, 128, 180):
+        crop = np.uint8(np.clip(rng.normal((180, 120, 110), 3, (side, side, 3)), 0, 255))
+        crop[round(MIDDLE[1] * side / SIZE), side // 2 - 14 : side // 2 + 14] = (230, 228, 220)
+        coarse = ellipse(14, 1.2)
+        assert (mouth.refine(coarse, crop, WIDE) > 0.5).any()
+
+
 @pytest.mark.parametrize('degrees, scale', [(0, 1.0), (25, 3.0)])
 @pytest.mark.parametrize('left', [0.0, 0.4])
 def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(degrees, scale, left):

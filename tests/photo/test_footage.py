@@ -1,6 +1,8 @@
 """Films are read as their files mean them: upright, with their times, colors and sound, or refused in one line."""
 
+import contextlib
 import os
+import stat
 import subprocess
 import sys
 
@@ -45,6 +47,16 @@ KINDS = {
         'libx264',
         '-c:a',
         'libopus',
+    ],
+    'phone.mp4': [
+        '-vf',
+        'setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67',
+        '-c:v',
+        'libx264',
+        '-pix_fmt',
+        'yuv420p',
+        '-c:a',
+        'aac',
     ],
     'odd.webm': ['-vf', 'scale=133:101', '-c:v', 'libvpx', '-b:v', '1M', '-c:a', 'libopus'],
     'still.mp4': ['-frames:v', '1', '-an', '-c:v', 'libx264', '-pix_fmt', 'yuv420p'],
@@ -244,3 +256,61 @@ def test_a_program_may_end_with_frames_left(folder):
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert ended.returncode == 0 and ended.stderr == ''
+
+
+def test_a_decoder_that_is_ended_is_no_end_of_the_film(folder, monkeypatch):
+    begun = []
+    start = footage.ffmpeg.running
+
+    @contextlib.contextmanager
+    def remembered(*arguments, **pipes):
+        with start(*arguments, **pipes) as process:
+            begun.append(process)
+            yield process
+
+    monkeypatch.setattr(footage.ffmpeg, 'running', remembered)
+    large = folder / 'large.mp4'
+    ffmpeg('-f', 'lavfi', '-i', 'testsrc2=s=1280x720:r=25', '-t', '2', '-pix_fmt', 'yuv420p', large)
+    with pytest.raises(InputError, match='ffmpeg was ended after'):
+        for shown in footage.open_footage(large).frames():
+            if shown.time > 0.1:
+                begun[0].kill()
+
+
+def test_what_made_a_film_stands_in_its_xmp_and_its_own_comment_stays(folder, tmp_path):
+    commented = folder / 'commented.mp4'
+    ffmpeg('-i', folder / 'plain.mp4', '-c', 'copy', '-metadata', 'comment=my own words', commented)
+    commented.chmod(0o600)
+    made = {'Software': 'fvae_jax', 'Edit': 'smile 1'}
+    for name, noted in (('out.mp4', made), ('out.mov', made), ('without.mp4', None)):
+        copy(folder, 'commented.mp4', tmp_path / name, metadata=noted)
+        written = (tmp_path / name).read_bytes()
+        assert (b'compositeWithTrainedAlgorithmicMedia' in written and b'smile 1' in written) == bool(noted)
+        assert b'my own words' in written
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        frames(tmp_path / name, SIZE)  # it plays
+    copy(folder, 'commented.mp4', tmp_path / 'out.mkv', metadata=made)
+    assert b'smile 1' in (tmp_path / 'out.mkv').read_bytes()
+
+
+def test_what_is_left_out_is_told(folder, tmp_path):
+    (tmp_path / 'words.srt').write_text('1\n00:00:00,000 --> 00:00:00,500\nHello\n')
+    spoken = tmp_path / 'spoken.mp4'
+    ffmpeg('-i', folder / 'plain.mp4', '-i', tmp_path / 'words.srt', '-c', 'copy', '-c:s', 'mov_text', spoken)
+    assert any('has subtitles' in note for note in footage.open_footage(spoken).notes)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [b'GIF89a\xe8\xfd\xe8\xfd\x00\x00\x00,\x00\x00\x00\x00\xe8\xfd\xe8\xfd\x00\x02\x01\x00\x00;', b'GIF89a', b''],
+)
+def test_a_damaged_gif_is_no_film(tmp_path, content):
+    (tmp_path / 'a.gif').write_bytes(content)
+    assert not footage.is_film(tmp_path / 'a.gif')
+    os.mkfifo(tmp_path / 'pipe.gif')
+    assert not footage.is_film(tmp_path / 'pipe.gif')
+
+
+def test_a_name_with_a_colon(folder, tmp_path):
+    copy(folder, 'plain.mp4', tmp_path / '12:30.mp4')
+    assert (tmp_path / '12:30.mp4').exists()
