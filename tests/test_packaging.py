@@ -35,6 +35,37 @@ def test_the_citation():
     assert paper['year'] == 2016 and paper['url'].endswith('1611.09961') and paper['type'] == 'article'
 
 
+def _versions(text):
+    """{version: the kinds of its changes} of a changelog in the form of keepachangelog.com, the newest first."""
+    parts = re.split(r'(?m)^## \[([^]]+)\](?: - \d{4}-\d\d-\d\d)?$', text)
+    return {version: re.findall(r'(?m)^#{2,3} (.*)$', part) for version, part in zip(parts[1::2], parts[2::2])}
+
+
+def test_the_changelog():
+    versions = _versions((ROOT / 'CHANGELOG.md').read_text())
+    assert list(versions)[:2] == ['Unreleased', fvae_jax.__version__]
+    assert list(versions)[1:] == sorted(list(versions)[1:], key=_numbers, reverse=True)
+    order = ['Added', 'Changed', 'Deprecated', 'Removed', 'Fixed', 'Security']
+    for version, kinds in versions.items():
+        assert kinds == [kind for kind in order if kind in kinds], version
+        assert kinds or version == 'Unreleased'
+
+
+def test_a_changelog_in_another_form_is_found():
+    assert _versions('## [0.2.0] - 2026-01-01\n\n### Added\n') == {'0.2.0': ['Added']}
+    assert '0.1.0' not in _versions('## [0.2.0]\n\n## 0.1.0 (unreleased)\n')
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / 'WORKSPACE.md').read_text().partition('# Dependencies')[2]
+    setup = configparser.ConfigParser()
+    setup.read_string(SETUP)
+    lines = setup['options']['install_requires'] + '\n'.join(setup['options.extras_require'].values())
+    names = {re.match(r'[\w-]+', line)[0] for line in lines.split()} - {'fvae-jax'}
+    assert len(names) > 30
+    assert {name for name in names if not re.search(rf'\b{name}\b', text)} == set()
+
+
 def test_the_lower_bounds_are_those_of_setup_cfg():
     assert lower_bounds.FILE.read_text() == lower_bounds.bounds(SETUP), 'run python launch/lower_bounds.py'
 

@@ -203,7 +203,7 @@ def test_scripts_parse_and_can_be_run(script):
 
 
 def test_the_texts_name_what_exists():
-    pages = [ROOT / 'README.md', ROOT / 'WORKSPACE.md', *(ROOT / 'docs').glob('*.md')]
+    pages = [ROOT / name for name in ('README.md', 'WORKSPACE.md', 'CONTRIBUTING.md')] + [*(ROOT / 'docs').glob('*.md')]
     text = '\n'.join(page.read_text() for page in pages)
     for path in re.findall(r'configs/\w+\.py|launch/[\w.-]+\w|docs/\w+\.\w+', text):
         assert (ROOT / path).exists(), path
