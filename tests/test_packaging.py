@@ -35,6 +35,30 @@ def test_the_citation():
     assert paper['year'] == 2016 and paper['url'].endswith('1611.09961') and paper['type'] == 'article'
 
 
+def test_the_workflow_runs_what_ci_runs():
+    """As far as can be seen without GitHub: valid YAML, the keys that a workflow needs, a script that exists."""
+    [path] = (ROOT / '.github' / 'workflows').iterdir()
+    workflow = yaml.load(path.read_text(), yaml.BaseLoader)  # where `on` is a word and not true
+    assert set(workflow['on']) == {'push', 'pull_request'} and workflow['permissions'] == {'contents': 'read'}
+    [job] = workflow['jobs'].values()
+    assert job['runs-on'] and int(job['timeout-minutes']) > 60
+    uses = [step['uses'] for step in job['steps'] if 'uses' in step]
+    assert uses[0].startswith('actions/checkout@') and all(re.fullmatch(r'[\w-]+/[\w-]+@v\d+', use) for use in uses)
+    libraries, command = (step['run'] for step in job['steps'] if 'run' in step)
+    assert libraries.startswith('apt-get ') and command == '.ci/run'
+    assert os.access(ROOT / command, os.X_OK)
+    assert job['container'] == 'python:3.11-bookworm' and 'Debian' in (ROOT / command).read_text()
+
+
+def test_the_issue_form():
+    [path] = (ROOT / '.github' / 'ISSUE_TEMPLATE').iterdir()
+    form = yaml.safe_load(path.read_text())
+    assert form['name'] and form['description']
+    ids = [field['id'] for field in form['body']]
+    assert len(set(ids)) == len(ids) == 3
+    assert all(field['type'] in ('input', 'textarea') and field['attributes']['label'] for field in form['body'])
+
+
 def _versions(text):
     """{version: the kinds of its changes} of a changelog in the form of keepachangelog.com, the newest first."""
     parts = re.split(r'(?m)^## \[([^]]+)\](?: - \d{4}-\d\d-\d\d)?$', text)
