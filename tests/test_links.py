@@ -77,7 +77,7 @@ def _references(source: str) -> list[tuple[str, str]]:
 
 def test_titles_that_code_refers_to_exist():
     count = 0
-    for folder in ('fvae_jax', 'configs', 'launch', 'tests'):
+    for folder in ('fvae_jax', 'configs', 'examples', 'launch', 'tests'):
         for path in (ROOT / folder).rglob('*'):
             if path.suffix not in ('.py', '.sh', '.ipynb', '.md') or path == pathlib.Path(__file__):
                 continue

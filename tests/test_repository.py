@@ -75,7 +75,7 @@ def test_every_file_is_formatted_and_clean_by_ruff():
 
 
 def test_everything_compiles():
-    for folder in ('fvae_jax', 'configs', 'launch', 'tests'):
+    for folder in ('fvae_jax', 'configs', 'examples', 'launch', 'tests'):
         assert compileall.compile_dir(ROOT / folder, quiet=1, force=True)
 
 
