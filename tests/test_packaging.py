@@ -50,6 +50,13 @@ def test_the_workflow_runs_what_ci_runs():
     assert job['container'] == 'python:3.11-bookworm' and 'Debian' in (ROOT / command).read_text()
 
 
+def test_the_hooks_before_a_commit():
+    """Those that test_repository.py demands of the whole tree, with the ruff of the environment."""
+    [repository] = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    assert repository['repo'] == 'local' and all(hook['language'] == 'system' for hook in repository['hooks'])
+    assert [hook['entry'] for hook in repository['hooks']] == ['ruff check --fix', 'ruff format']
+
+
 def test_the_issue_form():
     [path] = (ROOT / '.github' / 'ISSUE_TEMPLATE').iterdir()
     form = yaml.safe_load(path.read_text())
