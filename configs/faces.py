@@ -2,7 +2,7 @@ r"""The model that ships: real and made expressions of 590 people, with known fl
 
   python -m fvae_jax.main --config=configs/faces.py --config.data.root=DATA --workdir=runs/faces
 
-DATA is a folder of aligned crops with index.csv, lips.csv and flow files (README, "Own data").
+DATA is a folder of aligned crops with index.csv, lips.csv and flow files (docs/training.md, "Own data").
 """
 
 from fvae_jax.config import default_config, parse_arg

@@ -2,10 +2,10 @@ r"""The paper's experiment: CMU Multi-PIE at 128 px, width 64 (44 M parameters).
 
   python -m fvae_jax.main --config=configs/multipie.py --config.data.manual_dir=DIR
 
-DIR holds multipie/data/sessionNN/…, licensed by CMU (see README, "Multi-PIE").
+DIR holds multipie/data/sessionNN/…, licensed by CMU (see docs/training.md, "Multi-PIE").
 Variants: `:literal` is the paper as printed in every point that a setting reaches: F = tanh(h) instead of
 'near_identity', which is a tanh as well but starts from the identity map; no pairs S = T; Algorithm 1 with sums
-divided by |D|, without mirror images. What is not a setting stands in the README, "Code vs paper".
+divided by |D|, without mirror images. What is not a setting is in docs/paper.md, "Code vs paper".
 Expected time: not measured here, the set is licensed. Expected result: the paper's Table 1 has 18.14 dB.
 """
 

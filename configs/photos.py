@@ -4,9 +4,9 @@ r"""Anyone's own photos: a folder with index.csv (path, identity, expression) or
 
 Variants: `:small` is 64 px and width 16.
 Expected time of `:small`: 8 minutes on 2 CPU cores, mask included. Expected result on 16 people kept out of training,
-with 59 to learn neutral and smile from (London set, see README): PSNR 27.1 dB where copying the source has 23.2, in the
-mouth region 25.3 and 22.2. At 128 px and width 32 a step takes about 1.2 s on 2 CPU cores: take a GPU, or a smaller
-width; its result was not measured.
+with 59 to learn neutral and smile from (London set, see docs/training.md): PSNR 27.1 dB where copying the source has
+23.2, in the mouth region 25.3 and 22.2. At 128 px and width 32 a step takes about 1.2 s on 2 CPU cores: take a
+GPU, or a smaller width; its result was not measured.
 """
 
 from fvae_jax.config import default_config, parse_arg

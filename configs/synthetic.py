@@ -2,7 +2,7 @@ r"""The embedded default: faces drawn in code, at 64 px and width 16. Needs no d
 
   python -m fvae_jax.main --config=configs/synthetic.py
 
-Expected time: 6 minutes on 2 CPU cores. Expected result: see README, "Measured".
+Expected time: 6 minutes on 2 CPU cores. Expected result: see docs/paper.md, "Measured".
 Variants: `:tiny` is what the tests train in seconds. `:content` adds the content layer and learns from the true flow,
 for three times as many steps and twice as many strengths: 14 minutes on 2 CPU cores.
 """

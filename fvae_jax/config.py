@@ -358,7 +358,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
         )
     if config.data.set == 'photos' and not config.data.root:
         raise InputError(
-            'config.data.root is empty; name the folder of photos: --config.data.root=DATA (see README, "Own data")'
+            'config.data.root is empty; name the folder of photos: --config.data.root=DATA '
+            '(see docs/training.md, "Own data")'
         )
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the web page in headless Chromium beside what is asked of it: bash launch/bench_page.sh
-# Status 1 if a bar is missed. Leave the machine alone meanwhile.
+# Measures the web page in headless Chromium beside its targets: bash launch/bench_page.sh
+# Status 1 if a target is missed. Leave the machine alone meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/environment.sh

@@ -15,8 +15,8 @@ tar -xzf "$folder"/dist/*.tar.gz -C "$folder/sources" --strip-components 1
 "$python" -c '
 import fnmatch, pathlib, sys, zipfile
 sources, wheel = sys.argv[1:]
-missing = [name for name in ("tests/conftest.py", "configs/faces.py", "launch/constraints.txt", "launch/colab_demo.ipynb", "docs/*.png",
-                             "README.md", "WORKSPACE.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", ".ci/run")
+missing = [name for name in ("tests/conftest.py", "configs/faces.py", "launch/constraints.txt", "launch/colab_demo.ipynb", "docs/*.png", "docs/*.md", "examples/*.py",
+                             "README.md", "WORKSPACE.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", ".ci/run")
            if not list(pathlib.Path(sources).glob(name))]
 names = zipfile.ZipFile(wheel).namelist()
 missing += [pattern for pattern in ("assets/faces.safetensors", "assets/MODEL_CARD.md", "assets/yunet.onnx", "assets/LICENSE-yunet.txt", "py.typed", "evaluation/report/*.html",

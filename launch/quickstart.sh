@@ -21,5 +21,5 @@ Done. To look at:
   runs/quickstart/evaluation.json     the numbers, beside those of copying the source
   tensorboard --logdir runs/quickstart/tensorboard    (pip install tensorboard) the curves
 Next: a photo of yours (source .venv/bin/activate; fvae edit me.jpg --smile 1 --out smiling.png), or a model from your
-own photos, see README.md, "Own data".
+own photos, see docs/training.md, "Own data".
 END

@@ -1,11 +1,11 @@
-"""What the benchmarks stand on: equal results are told from unequal ones, the README's table is that of the file."""
+"""What the benchmarks stand on: equal results are told from unequal ones, docs/speed.md shows the file."""
 
 import json
 import pathlib
 
 import numpy as np
 import pytest
-from benchmarks import harness, readme, training
+from benchmarks import harness, speed, training
 
 from fvae_jax.errors import InputError
 
@@ -74,10 +74,10 @@ def test_the_table_goes_between_its_markers():
         ],
     }
     text = 'before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n'
-    once = readme.with_table(text, report)
+    once = speed.with_table(text, report)
     assert '| p | q | 1234 | 0.5 | 1.50 ± 0.10 | ≤ 1, missed |' in once and 'old' not in once
     assert once.startswith('before\n') and once.endswith('\nafter\n')
-    assert readme.with_table(once, report) == once
+    assert speed.with_table(once, report) == once
     report['further'] = {
         'matrix_peak_gflops': 150.0,
         'share_of_peak_ours': 0.5,
@@ -87,20 +87,20 @@ def test_the_table_goes_between_its_markers():
         'cold_edit_s': {cache: {'imports': 1.25, 'save': 0.5} for cache in ('empty cache', 'filled cache')},
         'growth': [{'size': 64, 'width': 32, 'batch': 16, 'ms': 500.0, 'peak_mb': 900.4, 'printed': 5e10}],
     }
-    whole = readme.with_table(text, report)
+    whole = speed.with_table(text, report)
     assert '50%' in whole and '| 64 px, 32, 16 | 500 | 900 | 100 |' in whole
     assert '| imports | save | all |' in whole and '| filled cache | 1.25 | 0.50 | 1.75 |' in whole
     with pytest.raises(InputError, match='0 places'):
-        readme.with_table('no markers', report)
+        speed.with_table('no markers', report)
 
 
-def test_the_readme_shows_what_was_measured_last():
+def test_the_page_of_speed_shows_what_was_measured_last():
     report = json.loads((ROOT / 'benchmarks.json').read_text())
     assert [row['name'] for row in report['results']] == NAMES
     for row in report['results']:
         assert row['ratio'] == pytest.approx(row['ours_ms'] / row['peer_ms']) and row['spread'] >= 0
-    text = (ROOT / 'README.md').read_text()
-    assert readme.with_table(text, report) == text
+    text = (ROOT / 'docs' / 'speed.md').read_text()
+    assert speed.with_table(text, report) == text
 
 
 @pytest.mark.slow

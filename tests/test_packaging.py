@@ -35,6 +35,68 @@ def test_the_citation():
     assert paper['year'] == 2016 and paper['url'].endswith('1611.09961') and paper['type'] == 'article'
 
 
+def test_the_workflow_runs_what_ci_runs():
+    """As far as can be seen without GitHub: valid YAML, the keys that a workflow needs, a script that exists."""
+    [path] = (ROOT / '.github' / 'workflows').iterdir()
+    workflow = yaml.load(path.read_text(), yaml.BaseLoader)  # where `on` is a word and not true
+    assert set(workflow['on']) == {'push', 'pull_request'} and workflow['permissions'] == {'contents': 'read'}
+    [job] = workflow['jobs'].values()
+    assert job['runs-on'] and int(job['timeout-minutes']) > 60
+    uses = [step['uses'] for step in job['steps'] if 'uses' in step]
+    assert uses[0].startswith('actions/checkout@') and all(re.fullmatch(r'[\w-]+/[\w-]+@v\d+', use) for use in uses)
+    libraries, command = (step['run'] for step in job['steps'] if 'run' in step)
+    assert libraries.startswith('apt-get ') and command == '.ci/run'
+    assert os.access(ROOT / command, os.X_OK)
+    assert job['container'] == 'python:3.11-bookworm' and 'Debian' in (ROOT / command).read_text()
+
+
+def test_the_hooks_before_a_commit():
+    """Those that test_repository.py demands of the whole tree, with the ruff of the environment."""
+    [repository] = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    assert repository['repo'] == 'local' and all(hook['language'] == 'system' for hook in repository['hooks'])
+    assert [hook['entry'] for hook in repository['hooks']] == ['ruff check --fix', 'ruff format']
+
+
+def test_the_issue_form():
+    [path] = (ROOT / '.github' / 'ISSUE_TEMPLATE').iterdir()
+    form = yaml.safe_load(path.read_text())
+    assert form['name'] and form['description']
+    ids = [field['id'] for field in form['body']]
+    assert len(set(ids)) == len(ids) == 3
+    assert all(field['type'] in ('input', 'textarea') and field['attributes']['label'] for field in form['body'])
+
+
+def _versions(text):
+    """{version: the kinds of its changes} of a changelog in the form of keepachangelog.com, the newest first."""
+    parts = re.split(r'(?m)^## \[([^]]+)\](?: - \d{4}-\d\d-\d\d)?$', text)
+    return {version: re.findall(r'(?m)^#{2,3} (.*)$', part) for version, part in zip(parts[1::2], parts[2::2])}
+
+
+def test_the_changelog():
+    versions = _versions((ROOT / 'CHANGELOG.md').read_text())
+    assert list(versions)[:2] == ['Unreleased', fvae_jax.__version__]
+    assert list(versions)[1:] == sorted(list(versions)[1:], key=_numbers, reverse=True)
+    order = ['Added', 'Changed', 'Deprecated', 'Removed', 'Fixed', 'Security']
+    for version, kinds in versions.items():
+        assert kinds == [kind for kind in order if kind in kinds], version
+        assert kinds or version == 'Unreleased'
+
+
+def test_a_changelog_in_another_form_is_found():
+    assert _versions('## [0.2.0] - 2026-01-01\n\n### Added\n') == {'0.2.0': ['Added']}
+    assert '0.1.0' not in _versions('## [0.2.0]\n\n## 0.1.0 (unreleased)\n')
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / 'WORKSPACE.md').read_text().partition('# Dependencies')[2]
+    setup = configparser.ConfigParser()
+    setup.read_string(SETUP)
+    lines = setup['options']['install_requires'] + '\n'.join(setup['options.extras_require'].values())
+    names = {re.match(r'[\w-]+', line)[0] for line in lines.split()} - {'fvae-jax'}
+    assert len(names) > 30
+    assert {name for name in names if not re.search(rf'\b{name}\b', text)} == set()
+
+
 def test_the_lower_bounds_are_those_of_setup_cfg():
     assert lower_bounds.FILE.read_text() == lower_bounds.bounds(SETUP), 'run python launch/lower_bounds.py'
 

@@ -1,4 +1,4 @@
-"""The examples of README.md and WORKSPACE.md: Python runs, and every command is one that the program understands."""
+"""The examples of README.md, WORKSPACE.md and docs/: Python runs, the program understands every command."""
 
 import os
 import pathlib
@@ -17,7 +17,9 @@ from fvae_jax import cli, config as config_lib
 from fvae_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
-TEXTS = [(ROOT / name).read_text() for name in ('README.md', 'WORKSPACE.md')]
+TEXTS = [
+    path.read_text() for path in (ROOT / 'README.md', ROOT / 'WORKSPACE.md', *sorted((ROOT / 'docs').glob('*.md')))
+]
 
 # What a command may say of files that are not there; anything else it refuses is a mistake of the text.
 _ABSENT = re.compile(

@@ -75,7 +75,7 @@ def test_every_file_is_formatted_and_clean_by_ruff():
 
 
 def test_everything_compiles():
-    for folder in ('fvae_jax', 'configs', 'launch', 'tests'):
+    for folder in ('fvae_jax', 'configs', 'examples', 'launch', 'tests'):
         assert compileall.compile_dir(ROOT / folder, quiet=1, force=True)
 
 
@@ -202,16 +202,19 @@ def test_scripts_parse_and_can_be_run(script):
     assert script.stat().st_mode & 0o100
 
 
-def test_the_readme_names_what_exists():
-    text = (ROOT / 'README.md').read_text() + (ROOT / 'WORKSPACE.md').read_text()
-    for path in re.findall(r'configs/\w+\.py|launch/[\w.-]+\w|docs/\w+\.png', text):
+def test_the_texts_name_what_exists():
+    pages = [ROOT / name for name in ('README.md', 'WORKSPACE.md', 'CONTRIBUTING.md')] + [*(ROOT / 'docs').glob('*.md')]
+    text = '\n'.join(page.read_text() for page in pages)
+    for path in re.findall(r'configs/\w+\.py|launch/[\w.-]+\w|docs/\w+\.\w+', text):
         assert (ROOT / path).exists(), path
+    for path in re.findall(r'`([\w/]+/\w+\.py)`', text):
+        assert any((folder / path).exists() for folder in (ROOT, PACKAGE)), path
     groups = '|'.join({path.partition('.')[0] for path in config.FIELDS if '.' in path})
     fields = re.findall(r'--config\.([a-z]+\.[a-z_]+)', text) + re.findall(rf'`((?:{groups})\.[a-z_]+)`', text)
     assert len(fields) > 20
     assert set(fields) - {'model.safetensors', 'latent.js'} <= set(config.FIELDS)
     for command in ('bash launch/quickstart.sh', 'bash launch/test.sh'):
-        assert command in text
+        assert command in pages[0].read_text()
     assert 'bash launch/test.sh' in (ROOT / '.ci' / 'run').read_text()
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     'info': 'what is in the model, or which faces are in a photo',
     'report': 'a training run beside other methods: tables and figures',
     'study': 'let people judge which faces are real',
-    'card': 'what a model card tells of a training run',
+    'card': 'the tables of a model card for a training run',
     'figure7': 'flow against pixel upsampling on a photo (Figure 7 of the paper)',
     'doctor': 'is a training run whole, and what would a restart do',
     'export': 'the model for other programs, or as a web page',

@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_overwrite(self, what: str = 'files') -> None:
         """Adds --overwrite."""
-        self.add_argument('--overwrite', action='store_true', help=f'allow to replace {what}')
+        self.add_argument('--overwrite', action='store_true', help=f'allow replacing {what}')
 
     def add_limit(self) -> None:
         """Adds --max-megapixels, which becomes `max_pixels`."""
@@ -118,8 +118,7 @@ class Parser(argparse.ArgumentParser):
         hidden = [name for name in self.expressions if name not in self._options]
         words = (
             '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
-            'twice that, -1 the opposite. --neutral 1 takes out what the face shows, best done when a '
-            'smiling face shall show something else. '
+            'twice that, -1 the opposite. --neutral 1 first takes out what the face shows. '
             f'This model has {self.expression_options()}.'
             + (f' Named like options, and so shown by --to alone: {", ".join(hidden)}.' if hidden else '')
         )

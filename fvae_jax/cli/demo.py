@@ -19,7 +19,7 @@ def run(argv: Sequence[str]) -> None:
     )
     parser.add_model('model')
     parser.add_argument('--port', type=_port, default=0, metavar='N', help='port of the address (any free one)')
-    parser.add_argument('--no-open', action='store_true', help='only say the address')
+    parser.add_argument('--no-open', action='store_true', help='only print the address')
     args = parser.parse(argv)
     page, _held = demo.folder(args.model)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the end that is meant

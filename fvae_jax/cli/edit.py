@@ -84,7 +84,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--to', metavar='NAME', help='the same as --NAME 1')
     words = 'the expression of another photo; a second one shows the same person neutral'
     add('--like', nargs='+', metavar='PHOTO', help=words, **path)
-    words = 'take the teeth from another photo of the same person, in which they show'
+    words = 'take the teeth from another photo of the same person that shows them'
     add('--teeth', metavar='PHOTO', help=words, **path)
     add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
     words = "move the photo's own pixels and add nothing, also where the model could"
@@ -173,7 +173,7 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     films = [photo != arguments.STANDARD and footage.is_film(photo) for photo in photos]
     if folder is not None:
         if arguments.STANDARD in photos:
-            raise InputError('a photo on standard input has no name in a folder; write it by --out')
+            raise InputError('a photo on standard input has no name in a folder; write it with --out')
         names = collections.Counter(photo.stem + ending(photo) for photo, is_film in zip(photos, films) if not is_film)
 
         def name(photo: pathlib.Path, is_film: bool) -> str:
@@ -204,7 +204,7 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
 
 def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:
     if args.steps is not None or list(kinds):
-        raise InputError('--steps, --show-flow and --show-mask write files of their own; name one by --out')
+        raise InputError('--steps, --show-flow and --show-mask write files of their own; name one with --out')
     if sys.stdout is None or sys.stdout.isatty():
         raise InputError("standard output is a terminal, which shows no photos; send it on, as '--out - > FILE'")
 

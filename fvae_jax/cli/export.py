@@ -13,7 +13,7 @@ def run(argv: Sequence[str]) -> None:
     parser = arguments.Parser(
         'fvae export',
         '[MODEL] --to stablehlo|onnx|web --out DIR',
-        'A model for other programs: encode a face, decode flow and new content, tell how sure it is.',
+        'A model for other programs: encode a face, decode flow and new content, say how sure it is.',
         'examples:\n  fvae export --to web --out page\n  fvae export RUN/model.safetensors --to onnx --out model',
     )
     parser.add_model('model')

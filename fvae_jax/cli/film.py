@@ -26,7 +26,7 @@ def add_options(parser: arguments.Parser) -> None:
     add('--end', type=_time, metavar='T', help='end here')
     words = 'a factor over time, linear between points: 0:0,2s:1 comes in within 2 seconds'
     add('--ramp', type=_ramp, metavar='T:X,...', help=words)
-    words = f'what H.264 may lose: 0 nothing, {ffmpeg.CRF} nothing that is seen, 51 all ({ffmpeg.CRF})'
+    words = f'how much H.264 may lose: 0 nothing, {ffmpeg.CRF} nothing visible, 51 most ({ffmpeg.CRF})'
     add('--crf', type=_crf, metavar='N', help=words)
 
 

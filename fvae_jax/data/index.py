@@ -17,7 +17,7 @@ NEUTRAL = 'neutral'
 COLUMNS = ('path', 'identity', 'expression')
 ORIGINS = ('real', 'synthetic')
 
-_EXPECTED = f'expected columns {", ".join(COLUMNS)} (see README, "Own data")'
+_EXPECTED = f'expected columns {", ".join(COLUMNS)} (see docs/training.md, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
 _SEPARATORS = (',', ';', '\t')
 _LONGEST = 100  # characters of a header in a message
@@ -67,12 +67,14 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """
     folders = [os.path.expanduser(part.strip()) for part in root.split(',') if part.strip()]
     if not folders:
-        raise InputError('data.root is empty; name a folder of photos (see README, "Own data")')
+        raise InputError('data.root is empty; name a folder of photos (see docs/training.md, "Own data")')
     excluded = {name.strip().lower() for name in exclude}
     photos = []
     for folder in folders:
         if not os.path.isdir(folder):
-            raise InputError(f'data.root \'{folder}\' is no folder; name a folder of photos (see README, "Own data")')
+            raise InputError(
+                f'data.root \'{folder}\' is no folder; name a folder of photos (see docs/training.md, "Own data")'
+            )
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
     _check_one_folder(photos, root)

@@ -200,7 +200,7 @@ class EditedFilm:
 
         Args:
           path: .mp4, .mov or .mkv.
-          crf: What H.264 may lose: 0 nothing, 17 nothing that is seen, 51 everything.
+          crf: How much H.264 may lose: 0 nothing, 17 nothing visible, 51 most.
           overwrite: Whether a file may be replaced.
           metadata: Whether the file notes its `provenance`.
           progress: Goes over the frames, and may tell how far it is.

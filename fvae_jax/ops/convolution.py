@@ -102,7 +102,7 @@ def _convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     The three taps of such a convolution fall on two pixels of the small image, on which two depends on the
     parity of the output pixel: four 2×2 convolutions of the small image give the same numbers with 16 products
-    where the printed order takes 36, and without the large image (README, "Code vs paper").
+    where the printed order takes 36, and without the large image (docs/paper.md, "Code vs paper").
     """
     batch, height, width, _ = x.shape
     # All four at once: the window at (y, x) of the padded image serves output pixels of each parity.

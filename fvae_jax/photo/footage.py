@@ -115,7 +115,7 @@ class Footage:
                     break
                 told = times.get()
                 if told is None:
-                    raise InputError(f"film '{self.path}': ffmpeg tells no times of its frames; {_REMEDY}")
+                    raise InputError(f"film '{self.path}': ffmpeg reports no times for its frames; {_REMEDY}")
                 time, duration = told
                 planes = data[:luma].reshape(self.height, self.width), data[luma:].reshape(2, *half)
                 yield Shown(Planes(*planes, self.colors), time * self.time_base, duration * self.time_base)

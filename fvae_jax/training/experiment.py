@@ -39,7 +39,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
 
     Args:
       config: The experiment.
-      workdir: The run directory; see WORKSPACE.md for what it will hold.
+      workdir: The run directory; see WORKSPACE.md, "A run directory".
 
     Returns:
       The FVAE's test scores, as in evaluation.json.
@@ -257,7 +257,7 @@ def _mask_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     """The config with the pairs that a mask learns from.
 
     S = T pairs are no lesson: y is 1 all over, and they draw the mask away from the pairs it is for. Jitter is
-    doubled, because a mask learns the training people by heart sooner than the FVAE does (WORKSPACE.md).
+    doubled, because a mask learns the training people by heart sooner than the FVAE does (docs/notes.md).
     """
     config = config.copy_and_resolve_references()
     config.data.identity_pairs, config.data.true_flow = 0.0, False

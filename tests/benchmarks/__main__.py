@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import further, harness, network, operations, pipeline, portraits, readme
+from benchmarks import further, harness, network, operations, pipeline, portraits, speed
 
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
@@ -17,7 +17,7 @@ MODEL = ROOT / 'fvae_jax' / 'assets' / 'faces.safetensors'
 
 
 def main() -> None:
-    """Measures, prints, and after a whole table writes benchmarks.json and the README's table."""
+    """Measures, prints, and after a whole table writes benchmarks.json and the table of docs/speed.md."""
     parser = argparse.ArgumentParser(
         prog='bash launch/bench.sh', description='Measures our speed beside that of others.'
     )
@@ -50,9 +50,9 @@ def main() -> None:
     if args.all:
         report['further'] = _further(args.model, found['train_step'])
     _write(ROOT / 'benchmarks.json', json.dumps(report, indent=1, ensure_ascii=False) + '\n')
-    text = ROOT / 'README.md'
-    _write(text, readme.with_table(text.read_text(), report))
-    print(readme.table(report))
+    text = ROOT / 'docs' / 'speed.md'
+    _write(text, speed.with_table(text.read_text(), report))
+    print(speed.table(report))
 
 
 def _rows(model: pathlib.Path) -> dict[str, Callable[[dict[str, harness.Result]], harness.Result]]:

@@ -381,7 +381,7 @@ def test_a_changed_folder_is_built_anew_and_an_unchanged_one_is_not(tmp_path, op
     )
 
 
-MISSING = '; expected columns path, identity, expression (see README, "Own data")'
+MISSING = '; expected columns path, identity, expression (see docs/training.md, "Own data")'
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,9 @@ def check_folder(out: pathlib.Path) -> pathlib.Path:
     """The absolute path of the folder to make; raises `InputError` if it holds something, or cannot be made."""
     # A new key in the place of an old one would leave the answers collected so far without theirs.
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"study '{out}' exists; name a new folder, the answers to that one need its key")
+        raise InputError(
+            f"study '{out}' exists; name a new folder (answers given so far can only be scored with its key.json)"
+        )
     output.check_folder(out.resolve().parent)
     return out.resolve()
 

@@ -131,7 +131,9 @@ def test_a_study_is_written_whole_or_not_at_all(tmp_path):
     (tmp_path / 'empty').mkdir()
     page_lib.build(pictures(), tmp_path / 'empty')
     before = read(tmp_path / 'empty')
-    with pytest.raises(InputError, match='empty.* exists; name a new folder, the answers to that one need its key'):
+    with pytest.raises(
+        InputError, match='empty.* exists; name a new folder .answers given so far can only be scored with its key.json'
+    ):
         page_lib.build(pictures(), tmp_path / 'empty', seed=1)
     assert read(tmp_path / 'empty') == before
     with pytest.raises(InputError, match="missing' does not exist"):

@@ -1,4 +1,4 @@
-"""The README's table of speed, from benchmarks.json."""
+"""The table of docs/speed.md, from benchmarks.json."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ def table(report: dict[str, Any]) -> str:
         f'{threads["torch"]}, OpenCV {threads["opencv"]}; Python {machine["python"]}, jax {machine["jax"]}, torch '
         f'{machine["torch"]}, OpenCV {machine["opencv"]}.',
         '',
-        '| part | beside | ours, ms | theirs, ms | ratio | wanted |',
+        '| part | beside | ours, ms | theirs, ms | ratio | target |',
         '|---|---|---|---|---|---|',
     ]
     for row in report['results']:
@@ -59,7 +59,7 @@ def _further(facts: dict[str, Any]) -> list[str]:
     ]
     lines += [
         '',
-        '![time of a training step against its arithmetic](docs/step_cost.png)',
+        '![time of a training step against its arithmetic](step_cost.png)',
         '',
         'One cold edit of the 1920×1080 photo, seconds:',
         '',
@@ -75,7 +75,7 @@ def _further(facts: dict[str, Any]) -> list[str]:
 
 
 def with_table(text: str, report: dict[str, Any]) -> str:
-    """A README with the table between its markers made again.
+    """A page with the table between its markers made again.
 
     Raises:
       InputError: The markers are not there.
@@ -86,7 +86,7 @@ def with_table(text: str, report: dict[str, Any]) -> str:
     )
     if count != 1:
         raise InputError(
-            f'README.md has {count} places {_MARKERS[0]} … {_MARKERS[1]}; make it one, where the table is to be'
+            f'docs/speed.md has {count} places {_MARKERS[0]} … {_MARKERS[1]}; make it one, where the table is to be'
         )
     return renewed
 
