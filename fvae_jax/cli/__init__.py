@@ -16,7 +16,7 @@ from fvae_jax.photo import output
 # Each is the module of that name here, whose `run` takes what follows the command and returns the exit status, None
 # for 0.
 COMMANDS = {
-    'edit': 'one photo or many: more smile, less smile, any expression of the model',
+    'edit': 'photos and films: more smile, less smile, any expression of the model',
     'interpolate': 'a film from one photo of a person to another',
     'info': 'what is in the model, or which faces are in a photo',
     'report': 'a training run beside other methods: tables and figures',
@@ -33,7 +33,7 @@ _OWN = {'study': ('build', 'score'), 'completion': completion.SHELLS}
 
 _HELP = f"""usage: fvae COMMAND ...
 
-Changes facial expressions in photos by moving the photo's own pixels.
+Changes facial expressions in photos and films by moving their own pixels.
 
 {chr(10).join(f'  fvae {name:<11}  {words}' for name, words in COMMANDS.items())}
 

@@ -38,8 +38,8 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse(argv)
     args.photos = [photo for path in args.photos for photo in _photos(path)]
     strengths = _strengths(args, parser)
+    film.check_options(args, sum(map(_is_film, args.photos)))
     jobs = _jobs(args, _kinds(args, bundle))
-    film.check_options(args, sum(job.is_film for job in jobs))
     if len(jobs) == 1:
         _check(jobs[0], args)
     editor = arguments.open_editor(bundle, args)
@@ -170,7 +170,7 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
         return photo.suffix if photo.suffix.lower() in write.ENCODERS else '.png'
 
     photos, folder = args.photos, args.out_dir
-    films = [photo != arguments.STANDARD and footage.is_film(photo) for photo in photos]
+    films = list(map(_is_film, photos))
     if folder is not None:
         if arguments.STANDARD in photos:
             raise InputError('a photo on standard input has no name in a folder; write it with --out')
@@ -200,6 +200,10 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
         for target, is_film in zip(targets, films)
     ]
     return list(map(_Job, photos, targets, films, pictures))
+
+
+def _is_film(photo: pathlib.Path | str) -> bool:
+    return photo != arguments.STANDARD and footage.is_film(photo)
 
 
 def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:

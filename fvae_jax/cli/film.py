@@ -24,7 +24,7 @@ def add_options(parser: arguments.Parser) -> None:
     add = parser.add_argument_group('films').add_argument
     add('--start', type=_time, metavar='T', help='begin here, 12.5 or 1:02:03')
     add('--end', type=_time, metavar='T', help='end here')
-    words = 'a factor over time, linear between points: 0:0,2s:1 comes in within 2 seconds'
+    words = 'a factor over the time from --start on: 0:0,2s:1 comes in within 2 seconds'
     add('--ramp', type=_ramp, metavar='T:X,...', help=words)
     words = f'how much H.264 may lose: 0 nothing, {ffmpeg.CRF} nothing visible, 51 most ({ffmpeg.CRF})'
     add('--crf', type=_crf, metavar='N', help=words)

@@ -77,7 +77,7 @@ class Editor(model.Model):
           fps: How many frames make a second, for strengths that are functions of time.
           strength: A factor for everything; where it is 0 frames keep their bits.
           face: As for `EditableFilm.edit`.
-          **named: Strengths of expressions, and the other options of `EditableFilm.edit`.
+          **named: Strengths of expressions; source, like, pixels_only, anchor and teeth of `EditableFilm.edit`.
 
         Returns:
           As many frames as were given.

@@ -24,8 +24,8 @@ _ROUNDS = 3  # of GrabCut
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
 # photo's own does not reach, and by how much it is larger.
 _ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
-_CLOSED = 0.2  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
-_CLOSING = 0.6  # how much sooner a place counts as closed in a mouth that closes
+_CLOSED = 0.6  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
+_CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
@@ -82,7 +82,7 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     side = len(crop)
     within = (portrait.enlarge(opening[..., None], side)[..., 0] > _OPEN).astype(np.uint8)
     doubt = max(1, round(_DOUBT * frame.eye_distance * side))
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * doubt + 1, 2 * doubt + 1))
+    disk = _disk(doubt)
     widest = cv2.dilate(within, disk)
     rows, columns = (_extent(widest.any(axis), 2 * doubt) for axis in (1, 0))
     part = np.s_[rows, columns]
@@ -120,11 +120,17 @@ def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame
     """
     places = (displacement + np.moveaxis(np.indices(own.shape)[::-1], 0, -1)).astype(np.float32)
     moved = cv2.remap(own, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    moved = cv2.dilate(moved, _disk(_DOUBT * frame.eye_distance * len(own)))  # both may be that far off
     area = max(float(wanted.sum()), 1e-6)
     elsewhere = _between(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
     larger = _between(area / max(float(own.sum()), 1e-6), *_LARGER)
     opens = _between(_area(wanted, frame), _LEAST, 2 * _LEAST)
     return opens * max(elsewhere, larger)
+
+
+def _disk(radius: float) -> np.ndarray:
+    side = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
 def _between(value: float, low: float, high: float) -> float:
