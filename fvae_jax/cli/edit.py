@@ -235,6 +235,8 @@ def _check(job: _Job, args: argparse.Namespace) -> None:
     if job.target == arguments.STANDARD:
         return
     if args.steps is None:
+        if job.target.suffix.lower() in ('.mp4', '.gif'):
+            raise InputError(f"'{job.target}' is a film and '{job.photo}' is none; --steps K makes one of a photo")
         output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
         from fvae_jax.editing import steps  # with JAX, which the check above does without

@@ -8,8 +8,8 @@ import numpy as np
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.cli import arguments
 from fvae_jax.data import align
-from fvae_jax.errors import printable
-from fvae_jax.photo import read
+from fvae_jax.errors import InputError, printable
+from fvae_jax.photo import footage, read
 from fvae_jax.photo.photo import Photo
 
 _EXAMPLES = """examples:
@@ -30,6 +30,11 @@ def run(argv: Sequence[str]) -> None:
     path = args.path or bundle_lib.built_in()
     if path != arguments.STANDARD and path.suffix == '.safetensors':
         print(_describe_model(path, bundle_lib.load(path)))
+    elif path != arguments.STANDARD and footage.is_film(path):
+        raise InputError(
+            f"'{path}' is a film, and fvae info describes photos and models; fvae edit numbers the faces of a film "
+            'as it finds them, the widest of the first frame first'
+        )
     else:
         photo = read.read_photo(arguments.picture(path), args.max_pixels)
         print(_describe_photo(photo, align.detect_faces(photo.eight_bit().pixels)))

@@ -63,6 +63,14 @@ def test_the_file_says_how_it_was_made(run, clip, tmp_path):
         assert (b'compositeWithTrainedAlgorithmicMedia' in (tmp_path / 'out.mp4').read_bytes()) == said
 
 
+def test_what_is_said_of_films_where_photos_are_meant(run, clip, tmp_path):
+    for command, words in (
+        ('info @clip.mp4', 'is a film, and fvae info describes photos'),
+        ('edit @me.png --model @model.safetensors --smile 1 --out out.mp4', '--steps K makes one of a photo'),
+    ):
+        fails(run, tmp_path, command, words)
+
+
 REFUSED = {
     '@wall.mp4 --out out.mp4': 'shows no face',
     '@clip.mp4 --out out.png': 'has no known suffix; use one of .mkv, .mov, .mp4',
