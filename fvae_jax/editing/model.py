@@ -25,6 +25,18 @@ LARGEST_CONSTANTS = 8 << 20
 CLOSING = {latent_lib.NEUTRAL: 1.5}
 
 
+class OpenMouth(NamedTuple):
+    """What is known of a face whose mouth is open.
+
+    Attributes:
+      closed: The same face with closed lips, an `EncodedFace`.
+      opening: How much of a pixel lies between its lips, (size, size) float32 in [0, 1].
+    """
+
+    closed: Any  # two classes cannot both name each other where they begin
+    opening: np.ndarray
+
+
 class EncodedFace(NamedTuple):
     """An aligned crop and all that does not depend on the edit.
 
@@ -45,19 +57,7 @@ class EncodedFace(NamedTuple):
     mask_features: list[jax.Array]
     own: fvae.Decoded
     donor: exemplar_lib.Donor | None = None
-    mouth: 'OpenMouth | None' = None
-
-
-class OpenMouth(NamedTuple):
-    """What is known of a face whose mouth is open.
-
-    Attributes:
-      closed: The same face with closed lips.
-      opening: How much of a pixel lies between its lips, (size, size) float32 in [0, 1].
-    """
-
-    closed: EncodedFace
-    opening: np.ndarray
+    mouth: OpenMouth | None = None
 
 
 class Content(NamedTuple):

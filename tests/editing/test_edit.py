@@ -113,7 +113,7 @@ def test_where_faces_overlap_their_displacements_add(editor, photo):
 def test_a_face_is_encoded_once(editor, paths, monkeypatch):
     calls = []
     encode = editor.encode
-    monkeypatch.setattr(editor, 'encode', lambda crop: calls.append(1) or encode(crop))
+    monkeypatch.setattr(editor, 'encode', lambda crop, **options: calls.append(1) or encode(crop, **options))
     two = editor.open(paths['two'])
     assert not calls
     for strength in (0.5, 1.0):
