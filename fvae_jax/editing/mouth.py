@@ -93,7 +93,7 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     states = np.where(dark | pale | (within > 0), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     states[widest == 0], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
     states = np.ascontiguousarray(states[part], np.uint8)
-    cv2.setRNGSeed(0)
+    cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
     pixels = np.ascontiguousarray(crop[part])
     cv2.grabCut(pixels, states, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = np.isin(states, (cv2.GC_FGD, cv2.GC_PR_FGD)) | (dark & (widest > 0))[part]

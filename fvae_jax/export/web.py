@@ -20,7 +20,7 @@ MODEL = 'model'
 # The detector of faces, which commands use as well, and its licence, go beside what others made.
 DETECTOR = (detect.MODEL, detect.MODEL.with_name('LICENSE-yunet.txt'))
 # docs/composite_face.jpg: many women's average, nobody's own face.
-SAMPLE = PAGE / 'sample.jpg'
+SAMPLE = PAGE / 'composite_face.jpg'
 CREDIT = 'The average of many women (DeBruine 2016, CC BY 4.0)'
 ATTRIBUTION = (
     'The face of the sample and of the little pictures, which this model edited: DeBruine, L. (2016), Young adult '
@@ -41,7 +41,7 @@ def build(bundle: bundle_lib.Bundle, folder: pathlib.Path, card: pathlib.Path | 
     measured = onnx.build(bundle, folder / MODEL, card)
     facts = {
         'program': f'fvae_jax {fvae_jax.__version__}',
-        'sample': {'file': 'sample.jpg', 'credit': CREDIT, 'attribution': ATTRIBUTION},
+        'sample': {'file': 'composite_face.jpg', 'credit': CREDIT, 'attribution': ATTRIBUTION},
         'pictures': {'file': _PICTURES, 'order': _draw_expressions(bundle, folder / _PICTURES)},
     }
     (folder / 'page.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')

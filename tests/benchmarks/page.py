@@ -53,7 +53,7 @@ def main() -> int:
         folder = pathlib.Path(temporary) / 'page'
         print(folder_lib.write(bundle_lib.load(), 'web', folder), flush=True)
         with using.served(folder) as address:
-            bars = [*_loading(address), *_editing(address, folder / 'sample.jpg'), *_leaving(address)]
+            bars = [*_loading(address), *_editing(address, folder / 'composite_face.jpg'), *_leaving(address)]
             bars += _mirror(address, pathlib.Path(temporary))
     print('\n'.join(map(str, bars)))
     return int(any(bar.value > bar.most for bar in bars))

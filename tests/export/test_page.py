@@ -48,7 +48,7 @@ def editor():
 
 @pytest.fixture(scope='module')
 def sample(site, editor):
-    return editor.open(site / 'sample.jpg')
+    return editor.open(site / 'composite_face.jpg')
 
 
 @pytest.fixture(scope='module')
@@ -277,7 +277,7 @@ def test_the_camera(address, open_page):
       const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [512, 512];
       const context = canvas.getContext('2d');
-      const picture = await createImageBitmap(await (await fetch('/sample.jpg')).blob());
+      const picture = await createImageBitmap(await (await fetch('/composite_face.jpg')).blob());
       setInterval(() => context.drawImage(picture, 0, 0), 50);
       return window.stream = canvas.captureStream();
     })()""")
@@ -323,7 +323,7 @@ def test_leaving_frees_and_coming_back_restores(address, open_page):
 
 
 def test_the_sample_is_nobody_and_credited(site, address, open_page):
-    assert (site / 'sample.jpg').read_bytes() == FACE.read_bytes()
+    assert (site / 'composite_face.jpg').read_bytes() == FACE.read_bytes()
     page = open_page(address)
     sync_api.expect(page.locator('#sample-credit')).to_have_text('The average of many women (DeBruine 2016, CC BY 4.0)')
     sync_api.expect(page.locator('#sample-attribution')).to_have_text(re.compile('DeBruine, L.*figshare.*CC BY 4.0'))
@@ -541,7 +541,7 @@ def test_a_plain_model(tmp_path, open_page, form):
     bundle = variants.bundle(form)
     folder_lib.write(bundle, 'web', folder)
     editor = fvae_jax.Editor(bundle)
-    opened = editor.open(folder / 'sample.jpg')
+    opened = editor.open(folder / 'composite_face.jpg')
     with served(folder) as address:
         page = open_page(address)
         page.wait_for_selector('#sample:visible')

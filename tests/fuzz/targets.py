@@ -28,7 +28,7 @@ from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo import read, write
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
-_HEIC = pathlib.Path(__file__).parents[1] / 'photo' / 'face_turned.heic'
+_HEIC = pathlib.Path(__file__).parents[1] / 'photo' / 'composite_face_turned.heic'
 _XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5" '

@@ -385,7 +385,7 @@ def test_metadata_that_unpacks_to_too_much_is_refused(tmp_path, kind):
 
 
 HERE = pathlib.Path(__file__).parent
-HEIC = HERE / 'face_turned.heic'  # of docs/composite_face.jpg, stored turned, with EXIF and XMP
+HEIC = HERE / 'composite_face_turned.heic'  # of docs/composite_face.jpg, stored turned, with EXIF and XMP
 
 
 def test_heic_is_read_as_it_is_meant_to_be_seen(tmp_path):
