@@ -27,6 +27,7 @@ KEY = 'fvae_jax'
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
 _EXEMPLARS, _CAVITY = ('pixels', 'lip', 'light'), ('cavity', 'cavity_light')  # tensors of `Exemplars`
+_FOLDS = ('maps', 'corners', 'light')  # and of `Folds`
 _DEEPEST = 20  # folders of a tensor's name; those of the networks here have seven
 _LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
@@ -69,6 +70,22 @@ class Exemplars(NamedTuple):
     cavity_light: np.ndarray | None = None
 
 
+class Folds(NamedTuple):
+    """How skin is shaded when an expression comes, for `editing.folds`.
+
+    Attributes:
+      maps: (n, s, s) int8: r in steps of `editing.folds.STEP`, where the neutral face has its skin.
+      corners: (n, 2, 2) float32: the corners of the neutral mouth, as shares of the crop's side.
+      light: (n,) float32, the mean light of each owner's face, counted from black.
+      expressions: What each shows.
+    """
+
+    maps: np.ndarray
+    corners: np.ndarray
+    light: np.ndarray
+    expressions: tuple[str, ...]
+
+
 class Bundle(NamedTuple):
     """A trained model.
 
@@ -79,6 +96,7 @@ class Bundle(NamedTuple):
       statistics: The expression latents.
       info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.
       exemplars: Of the insides of mouths, or None.
+      folds: Of skin, or None.
     """
 
     config: ml_collections.ConfigDict
@@ -87,6 +105,7 @@ class Bundle(NamedTuple):
     statistics: LatentStatistics
     info: dict[str, Any]
     exemplars: Exemplars | None = None
+    folds: Folds | None = None
 
 
 def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None:
@@ -114,6 +133,8 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         tensors |= {
             f'exemplars/{name}': np.ascontiguousarray(value) for name, value in shown.items() if value is not None
         }
+    if bundle.folds:
+        tensors |= {f'folds/{name}': np.ascontiguousarray(getattr(bundle.folds, name)) for name in _FOLDS}
     facts = {
         'version': VERSION,
         'config': config_lib.to_json(bundle.config),
@@ -122,6 +143,8 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     }
     if bundle.exemplars:
         facts['exemplars'] = {name: getattr(bundle.exemplars, name) for name in ('eye_distance', 'expression')}
+    if bundle.folds:
+        facts['folds'] = {'expressions': list(bundle.folds.expressions)}
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     output.write(path, safetensors.numpy.save(tensors, metadata))
 
@@ -161,7 +184,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             f'{path} is not a model file, or is cut short ({error}); take RUN/model.safetensors of a trained run'
         ) from error
     try:
-        shown = {name.partition('/')[2]: tensors.pop(name) for name in list(tensors) if name.startswith('exemplars/')}
+        shown, folds = (_part(tensors, prefix) for prefix in ('exemplars/', 'folds/'))
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
         stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']))
         bundle = Bundle(
@@ -171,6 +194,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             stats,
             dict(facts['info']),
             _exemplars(shown, facts['exemplars']) if shown else None,
+            _folds(folds, facts['folds']) if folds else None,
         )
         config_lib.check_fields(bundle.config)
         _check(tensors, bundle)
@@ -197,6 +221,26 @@ def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> E
     if not 0 < distance < np.inf or not _EXPRESSION.fullmatch(expression):
         raise ValueError(f'exemplars of {expression!r} with eyes {distance} px apart')
     return Exemplars(pixels, lip, light, distance, expression, cavity, cavity_light)
+
+
+def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Takes out the tensors of a prefix, by what follows it."""
+    return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+
+
+def _folds(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Folds:
+    """Raises ValueError unless the parts fit together."""
+    maps, corners, light = (tensors[name] for name in _FOLDS)
+    expressions = tuple(map(str, facts['expressions']))
+    if maps.dtype != np.int8 or maps.ndim != 3 or maps.shape[1] != maps.shape[2] or not maps.size:
+        raise ValueError(f'folds of shape {maps.shape} and type {maps.dtype}')
+    for name, value, shape in (('corners', corners, (len(maps), 2, 2)), ('light', light, (len(maps),))):
+        if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+            raise ValueError(f'folds/{name} of shape {np.shape(value)}')
+    wide = corners[:, 1, 0] > corners[:, 0, 0]
+    if len(expressions) != len(maps) or not all(map(_EXPRESSION.fullmatch, expressions)) or not wide.all():
+        raise ValueError(f'folds of {len(expressions)} expressions')
+    return Folds(maps, corners, light, expressions)
 
 
 def _one_line(error: Exception) -> str:

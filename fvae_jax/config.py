@@ -106,6 +106,11 @@ FIELDS: dict[str, Field] = {
     'data.jitter_shift': Field(0.0, _between(0, 0.5), 'joint shift, ± share of the side'),
     'data.jitter_color': Field(0.0, _between(0, 0.5), 'joint gain of each color channel, ± share'),
     'data.emphasized': Field((), _each(str, _NAME), 'expressions whose images make a training pair count four times'),
+    'data.folds': Field(
+        (),
+        _each(str, _NAME),
+        'photos: training people whose folds of skin, from photos with and without an expression, go there too',
+    ),
     'data.true_flow': Field(False, _ANY, 'add what is known of each pair: displacement, exposed pixels, shading, lips'),
     'data.shading': Field(
         1.0, _SHARE, 'photos: how much of the known shading is left in synthetic images; the rest is taken out of them'
@@ -214,6 +219,7 @@ CHANGEABLE = (
     'data.cache',
     'data.exemplars',
     'data.cavity',
+    'data.folds',
     'data.note',
     'data.licence',
     'train.start',

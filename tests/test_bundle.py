@@ -14,7 +14,7 @@ from editing import models
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import editor as editor_lib
+from fvae_jax.editing import editor as editor_lib, latent
 from fvae_jax.errors import InputError
 from launch import ship_model
 
@@ -145,6 +145,21 @@ def test_expressions_that_turned_out_badly_are_left_out(tmp_path):
         ship_model.without(bundle, ['grin'])
 
 
+def test_a_direction_is_made_longer_and_the_file_says_so(tmp_path):
+    bundle = models.random_bundle()
+    bundle_lib.save(tmp_path / 'model.safetensors', bundle)
+    measured = ship_model.ship(tmp_path / 'model.safetensors', tmp_path / 'shipped', factors={'smile': 1.5})
+    assert '3 edits differ by' in measured
+    shipped = bundle_lib.load(tmp_path / 'shipped')
+    assert shipped.info['stronger'] == {'smile': 1.5}
+    for kind in ('class_means', 'within_identity'):
+        for name, factor in (('smile', 1.5), ('surprise', 1.0)):
+            before, after = (latent.direction(one.statistics, name, kind=kind) for one in (bundle, shipped))
+            np.testing.assert_allclose(after, factor * before, atol=0.01)
+    with pytest.raises(InputError, match='--stronger grin: the model has neutral, smile, surprise'):
+        ship_model.stronger(bundle, {'grin': 2.0})
+
+
 def test_a_large_model_is_not_shipped(tmp_path, monkeypatch):
     monkeypatch.setattr(ship_model, 'MAX_MEGABYTES', 0.05)
     bundle_lib.save(tmp_path / 'model.safetensors', models.random_bundle())
@@ -232,3 +247,38 @@ def test_weights_of_another_network_are_refused_when_they_are_used(tmp_path):
     editor = editor_lib.load(tmp_path / 'model.safetensors')
     with pytest.raises(InputError, match='weights of this model do not fit its config'):
         editor.encode(np.zeros((64, 64, 3), np.uint8))
+
+
+def _folds(**changes):
+    maps = np.random.default_rng(0).integers(-90, 90, (3, 16, 16)).astype(np.int8)
+    corners = np.tile(np.float32([[0.4, 0.7], [0.6, 0.7]]), (3, 1, 1))
+    folds = bundle_lib.Folds(maps, corners, np.float32([0.3, 0.5, 0.7]), ('smile', 'smile', 'surprise'))
+    return folds._replace(**changes)
+
+
+@pytest.mark.parametrize('half', [False, True])
+def test_folds_are_kept_bit_for_bit(tmp_path, half):
+    bundle_lib.save(tmp_path / 'model', models.random_bundle(shading=True)._replace(folds=_folds()), half=half)
+    again = bundle_lib.load(tmp_path / 'model').folds
+    assert again.expressions == _folds().expressions
+    for stored, read in zip(_folds()[:3], again[:3]):
+        assert stored.dtype == read.dtype
+        np.testing.assert_array_equal(stored, read)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'maps': np.zeros((3, 16, 16), np.float32)},
+        {'maps': np.zeros((3, 16, 12), np.int8)},
+        {'corners': np.zeros((3, 2, 2), np.float32)},
+        {'corners': np.zeros((2, 2, 2), np.float32)},
+        {'light': np.float32([0.5, np.nan, 0.5])},
+        {'expressions': ('smile',)},
+        {'expressions': ('smile', '../x', 'smile')},
+    ],
+)
+def test_folds_that_do_not_fit_together_are_a_damaged_file(tmp_path, changes):
+    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(folds=_folds(**changes)))
+    with pytest.raises(InputError, match='is damaged .*folds'):
+        bundle_lib.load(tmp_path / 'model')

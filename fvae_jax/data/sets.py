@@ -11,7 +11,7 @@ from fvae_jax.errors import InputError
 
 _SOURCES = {'synthetic': drawn.source, 'photos': photos.source, 'multipie': multipie.source}
 # Said of another set than theirs these would go unnoticed; the defaults are all empty.
-_OWN = {'photos': ('root', 'aligned', 'exclude', 'exemplars', 'cavity'), 'multipie': ('manual_dir',)}
+_OWN = {'photos': ('root', 'aligned', 'exclude', 'exemplars', 'cavity', 'folds'), 'multipie': ('manual_dir',)}
 
 
 def open_set(settings: ml_collections.ConfigDict) -> builder.FaceData:

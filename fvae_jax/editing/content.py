@@ -23,6 +23,7 @@ _BACKGROUND = 1 / 6  # what `steepen` makes nothing of
 _DOUBTFUL, _SURE = 0.45, 0.75
 _AROUND = 41  # px: side of the square around content in which the photo's grain is measured
 _LOUDEST = 0.03  # of [-1, 1]: what is stronger is no grain
+_SMOOTHER = 3  # power of the light of new content relative to that of what is around, by which it has less grain
 _GRAIN = 1.5  # px: what is finer than this in a photo is grain
 
 
@@ -140,9 +141,9 @@ def lay(photo: Photo, layer: Layer) -> Photo:
 
 
 def _grainy(color: np.ndarray, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Puts the grain of an image over new colors, in the dark of a mouth as much less as it is darker."""
+    """Puts the grain of an image over new colors; less in the dark of a mouth, and on teeth, which are smoother."""
     light = (1 + color.mean(axis=2)) / max(1 + float(image.mean()), 1e-6)
-    return color + (np.minimum(light, 1) * grain(image, alpha))[..., None]
+    return color + (np.minimum(light, 1 / np.maximum(light, 1) ** _SMOOTHER) * grain(image, alpha))[..., None]
 
 
 def grain(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

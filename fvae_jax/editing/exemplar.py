@@ -2,8 +2,9 @@
 
 A network that minimizes squared errors paints the mean of all teeth. Here the opening that it predicts is filled from a
 photograph: an exemplar is placed rigidly, as teeth belong to the skull, where the middles of the upper inner lips meet
-in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, the
-painted color goes on, and in a mouth that opens wide a cavity with a tongue, which is stretched to fit.
+in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, below
+the teeth and in the corners of the mouth, is the dark that real mouths have there, and in a mouth that opens wide a
+cavity with a tongue, which is stretched to fit.
 """
 
 import dataclasses
@@ -20,14 +21,24 @@ from fvae_jax.ops.frame import Frame
 _SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
 _OPEN = 0.5  # alpha from which a pixel belongs to the opening
 _LEAST = 0.004  # squared eye distances: what is smaller shows no teeth
-_ZOOMS = (1.0, 1.07, 0.93, 1.14)
+_ZOOMS = (1.0, 0.93)
+# The part of an opening in which teeth are missed: from its middle towards both sides, and from the upper lip down. One
+# that is full of teeth to its corners and to the lower lip looks painted.
+_ACROSS, _DOWN = 0.72, 0.6
+_BEYOND = np.float32([0.40, 0.30, 0.28])  # of the light of painted teeth, where there are none
+_MOUTH = (
+    0.45,
+    0.6,
+)  # eye distances below the eyes: from the first on what is new may be in a mouth, from the second on it is
 _TUCK = 0.02  # eye distances by which an exemplar is pushed under the upper lip
 # A face darker or lighter than the exemplar's owner changes teeth by this power of the ratio, within bounds.
 _LIGHT, _TINT = 0.25, 0.1
 _LEAST_GAIN, _LARGEST_GAIN = 0.85, 1.2
 _UNLIKE = 0.05  # uncovered share of the opening that a light twice as different is worth
 _SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
-_DARKEST = 0.85  # what is left of the light at that edge
+_DARKEST = 0.8  # what is left of the light at that edge
+# Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
+_ASIDE, _CORNER = 0.4, 0.75
 _WIDE = (0.2, 0.34)  # eye distances: openings less high than the first show no cavity, higher than the second all of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
 
@@ -118,7 +129,7 @@ def skin_light(crop: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Donor:
-    """Finds the exemplar that leaves the least of an opening uncovered, and whose owner was lit alike.
+    """Finds the exemplar that leaves the least of the middle of an opening uncovered, and whose owner was lit alike.
 
     Args:
       exemplars: To choose from.
@@ -151,12 +162,18 @@ def own(exemplars: Exemplars, frame: Frame, size: int) -> Donor:
 
 
 def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
+    """The share of the part of an opening in which teeth would be missed that has none."""
     size = len(alpha)
     covered = cv2.warpAffine(
         placed.teeth.pixels[..., 3], placed.teeth.matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
-    opening = alpha > _OPEN
-    return 1 - float(covered[opening].mean()) / 255
+    patch, first, width = largest(alpha)
+    middle, reach = first + (width - 1) / 2, _ACROSS * width / 2
+    missed = []
+    for column in range(int(np.ceil(middle - reach)), int(np.floor(middle + reach)) + 1):
+        rows = np.flatnonzero(patch[:, column])
+        missed.append(covered[rows[rows <= rows[0] + _DOWN * (rows[-1] - rows[0])], column])
+    return 1 - float(np.concatenate(missed).mean()) / 255
 
 
 def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
@@ -180,9 +197,32 @@ def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Pl
     matrix = np.column_stack([scale * np.eye(2), there - scale * lip])
     light = skin_light(crop, frame)
     teeth = Patch(exemplars.pixels[donor.number], matrix, _gain(light, exemplars.light[donor.number]))
+    return Placed(teeth, _cavity(exemplars, light, alpha, distance), _shading(alpha, distance))
+
+
+def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
+    """What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners."""
     inner = cv2.GaussianBlur(np.float32(alpha), (0, 0), _SHADE * distance)
-    shading = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
-    return Placed(teeth, _cavity(exemplars, light, alpha, distance), np.float32(shading))
+    lips = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
+    _, first, width = largest(alpha)
+    aside = np.abs((np.arange(len(alpha)) - first) / ((width - 1) / 2) - 1)
+    cheeks = 1 - (1 - _CORNER) * np.clip((aside - _ASIDE) / (1 - _ASIDE), 0, 1)
+    return np.float32(lips * cheeks)
+
+
+def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:
+    """Makes the mean of all teeth, which a network paints, to the dark that is around those of an exemplar.
+
+    Args:
+      color: C, (size, size, 3) float32 in [-1, 1].
+      frame: Where the eyes lie in it.
+
+    Returns:
+      The same, darker in the mouth.
+    """
+    below = ((np.arange(len(color)) + 0.5) / len(color) - frame.eye_y) / frame.eye_distance
+    share = np.clip((below - _MOUTH[0]) / (_MOUTH[1] - _MOUTH[0]), 0, 1)[:, None, None]
+    return np.float32((color + 1) * (1 - share * (1 - _BEYOND)) - 1)
 
 
 def _gain(light: np.ndarray, owner: np.ndarray) -> np.ndarray:
@@ -195,7 +235,7 @@ def _cavity(exemplars: Exemplars, light: np.ndarray, alpha: np.ndarray, distance
     """Stretches the cavity to an opening, as a tongue follows its jaw: middles and deviations become the same."""
     if exemplars.cavity is None:
         return None
-    middle, deviation = _moments(_largest(alpha)[0] * alpha)
+    middle, deviation = _moments(largest(alpha)[0] * alpha)
     share = np.clip((4 * deviation[1] / distance - _WIDE[0]) / (_WIDE[1] - _WIDE[0]), 0, 1)
     if not share:
         return None
@@ -248,7 +288,7 @@ def cut(
 
 def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
     """The middle of the upper edge of the largest opening, (x, y), px; None if it is too small to show teeth."""
-    patch, left, width = _largest(alpha)
+    patch, left, width = largest(alpha)
     if not patch.any() or patch.sum() < _LEAST * (frame.eye_distance * len(alpha)) ** 2:
         return None
     middle = left + (width - 1) / 2
@@ -262,8 +302,8 @@ def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
     return np.array([middle, np.mean(edges)]) if edges else None
 
 
-def _largest(alpha: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """The largest patch of an opening, (size, size) bool, its first column, and how many it has."""
+def largest(alpha: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """The largest patch of an opening, (size, size) bool, its first column, and how many columns it has."""
     count, patches, about, _ = cv2.connectedComponentsWithStats((alpha > _OPEN).astype(np.uint8))
     if count < 2:
         return patches < 0, 0, 0

@@ -83,7 +83,7 @@ class PhotoFace:
     def _seen(self) -> EncodedFace:
         """Without teeth."""
         crop = color.to_srgb(self._crop, self._photo.icc_profile)
-        return self._model.with_mouth(self._model.encode(crop, teeth=False))
+        return self._model.with_folds(self._model.with_mouth(self._model.encode(crop, teeth=False)))
 
     @functools.cached_property
     def _opening(self) -> np.ndarray:

@@ -127,14 +127,36 @@ def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_m
     Returns:
       (4, 4, C), to be added to Z(S).
     """
-    table = stats.within_identity if kind == 'within_identity' else stats.class_means
-    names = [name for name in table if name != NEUTRAL]
+    names, basis = _basis(stats, kind)
     if not names:
         return np.zeros_like(latent)
-    basis = np.stack([direction(stats, name, NEUTRAL, kind).ravel() for name in names], axis=1)
-    offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
-    shares, _ = optimize.nnls(basis.astype(np.float64), offset.astype(np.float64))
+    shares = list(shown(latent, stats, kind).values())
     return -(basis @ np.minimum(shares, 1)).reshape(latent.shape).astype(np.float32)
+
+
+def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> dict[str, float]:
+    """How much of each expression a photo shows, by `neutralize`'s non-negative least squares."""
+    names, basis = _basis(stats, kind)
+    if not names:
+        return {}
+    offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
+    return dict(zip(names, optimize.nnls(basis.astype(np.float64), offset.astype(np.float64))[0].tolist()))
+
+
+def added(change: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> dict[str, float]:
+    """How much of each expression a change of a latent, (4, 4, C), adds, by least squares: the strengths of edits."""
+    names, basis = _basis(stats, kind)
+    if not names or not change.any():
+        return dict.fromkeys(names, 0.0)
+    return dict(zip(names, np.linalg.lstsq(basis, change.ravel(), rcond=None)[0].tolist()))
+
+
+def _basis(stats: LatentStatistics, kind: str) -> tuple[list[str], np.ndarray]:
+    """The names of all expressions but neutral, and their directions as columns."""
+    table = stats.within_identity if kind == 'within_identity' else stats.class_means
+    names = [name for name in table if name != NEUTRAL]
+    columns = [direction(stats, name, NEUTRAL, kind).ravel() for name in names]
+    return names, np.stack(columns, axis=1) if names else np.zeros((0, 0), np.float32)
 
 
 def interpolate(first: jax.Array, second: jax.Array, t: float) -> jax.Array:

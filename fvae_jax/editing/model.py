@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import cv2
 import flax.errors
 import jax
 import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import exemplar as exemplar_lib, latent as latent_lib, mouth as mouth_lib
+from fvae_jax.editing import exemplar as exemplar_lib, folds as folds_lib, latent as latent_lib, mouth as mouth_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import frame, image as image_ops, warp
@@ -48,6 +49,7 @@ class EncodedFace(NamedTuple):
       own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
       donor: Whose teeth it gets; None from a model without exemplars.
+      folds: Of skin, by expression; see `folds.place`. None where nobody has looked (`Model.with_folds`).
       mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
     """
 
@@ -57,6 +59,7 @@ class EncodedFace(NamedTuple):
     mask_features: list[jax.Array]
     own: fvae.Decoded
     donor: exemplar_lib.Donor | None = None
+    folds: Mapping[str, np.ndarray] | None = None
     mouth: OpenMouth | None = None
 
 
@@ -80,8 +83,8 @@ class Change(NamedTuple):
     Attributes:
       displacement: Where pixels come from, (size, size, 2) float32, px of the crop.
       content: What is new; None from a model without that layer.
-      shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32; None
-        from a model without it.
+      shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
+        where there are folds; None from a model without it.
       openings: Of an open mouth, for `mouth.seam`; None where it was closed.
     """
 
@@ -89,6 +92,12 @@ class Change(NamedTuple):
     content: Content | None
     shading: np.ndarray | None
     openings: mouth_lib.Openings | None = None
+
+    def shading_of(self, side: int) -> np.ndarray | None:
+        """The shading of a crop of `side` px."""
+        if self.shading is None or len(self.shading) == side:
+            return self.shading
+        return cv2.resize(self.shading, (side, side), interpolation=cv2.INTER_AREA)
 
 
 class Between(NamedTuple):
@@ -259,6 +268,26 @@ class Model:
         opening = self._content(start, self.decode(start, latent), anchor=True).alpha
         return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
 
+    def with_folds(self, face: EncodedFace) -> EncodedFace:
+        """Finds out how the skin of a face folds; the face as it is where the model does not know."""
+        if self.bundle.folds is None:
+            return face
+        corners = self.mouth_corners(face)
+        placed = None if corners is None else folds_lib.place(self.bundle.folds, face.crop, corners, self.frame)
+        return face._replace(folds=placed)
+
+    def mouth_corners(self, face: EncodedFace) -> np.ndarray | None:
+        """The corners of a mouth; a closed one has them where the exemplars' expression opens it; see `folds.corners`.
+
+        None where nothing opens, and from a model without exemplars.
+        """
+        if face.mouth is not None:
+            return folds_lib.corners(face.mouth.opening)
+        if self.bundle.exemplars is None or self.bundle.exemplars.expression not in self.expressions:
+            return None
+        change = self.change(face, self.edited_latent(face, {self.bundle.exemplars.expression: 1.0}))
+        return None if change.content is None else folds_lib.corners(change.content.alpha, change.displacement)
+
     def with_mouth(self, face: EncodedFace) -> EncodedFace:
         """Finds out whether the mouth of a face is open, and what the face is like with closed lips; see `mouth`."""
         if not self.bundle.config.model.content or latent_lib.NEUTRAL not in self.expressions:
@@ -326,13 +355,27 @@ class Model:
         shading = content = openings = None
         if decoded.shading is not None:
             shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
+        if shading is not None and face.folds is not None:
+            shading = self._folded(shading, face, latent, displacement)
         if decoded.alpha_logit is not None:
             content = self._content(face, decoded, anchor)
         if face.mouth is not None and anchor:
             openings = self._openings(face.mouth, latent, displacement)
             placed = self._placed(face, openings.wanted)
-            content = Content(openings.reopened * openings.wanted, decoded.color, placed)
+            content = Content(openings.reopened * openings.wanted, content.color, placed)
         return Change(displacement, content, shading, openings)
+
+    def _folded(
+        self, shading: np.ndarray, face: EncodedFace, latent: np.ndarray, displacement: np.ndarray
+    ) -> np.ndarray:
+        stats, kind = self.bundle.statistics, self.bundle.config.latent.direction
+        shown = latent_lib.shown(face.latent, stats, kind)
+        added = latent_lib.added(latent - face.latent, stats, kind)
+        amounts = {name: folds_lib.deepened(shown[name], strength) for name, strength in added.items()}
+        moved = folds_lib.moved(face.folds, amounts, displacement)
+        if moved is None:
+            return shading
+        return cv2.resize(shading, moved.shape[::-1], interpolation=cv2.INTER_CUBIC) + moved
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
         change = self.change(mouth.closed, latent)
@@ -345,7 +388,9 @@ class Model:
         if anchor:
             kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
         alpha = 1 - np.exp(kept)
-        return Content(alpha, decoded.color, self._placed(face, alpha) if anchor else None)
+        if not anchor or face.donor is None:
+            return Content(alpha, decoded.color)
+        return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), self._placed(face, alpha))
 
     def _placed(self, face: EncodedFace, opening: np.ndarray) -> exemplar_lib.Placed | None:
         if face.donor is None:
@@ -391,7 +436,7 @@ class Model:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
-        first, second = (face._replace(mouth=None) for face in (first, second))
+        first, second = (face._replace(mouth=None, folds=None) for face in (first, second))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
         displacements, contents, shadings, _ = zip(*(self.change(face, latent, anchor) for face in (first, second)))
@@ -409,8 +454,9 @@ class Model:
         self, face: EncodedFace, strengths: Mapping[str, float], *, anchor: bool = True, **options: Any
     ) -> np.ndarray:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
-        displacement, content, shading, _ = self.change(face, self.edited_latent(face, strengths, **options), anchor)
-        warped = image_ops.shade(np.asarray(warp.warp_by_displacement(face.crop, displacement)), shading)
+        change = self.change(face, self.edited_latent(face, strengths, **options), anchor)
+        warped = np.asarray(warp.warp_by_displacement(face.crop, change.displacement))
+        warped, content = image_ops.shade(warped, change.shading_of(self.size)), change.content
         if content is None:
             return warped
         alpha, color = content.alpha[..., None], content.color

@@ -20,6 +20,9 @@ from fvae_jax.photo.photo import Photo
 
 Box = tuple[int, int, int, int]
 
+# By how much red, green and blue are shaded where their mean is by 1: light goes deeper into skin the redder it is.
+# Quartiles over the folds of 26 smiles, of light and dark people: 0.77 to 0.91, 0.97 to 1.05, 1.07 to 1.21.
+SKIN = np.float32([0.83, 1.02, 1.12])
 FADE = 0.10  # of the crop's side, at each edge, over which an edit comes in
 
 # Fields are refined to about this side with a cubic spline and read bilinearly from there: read
@@ -93,12 +96,15 @@ def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ..
     return box, np.clip(_carry(values[..., None], matrix, box)[..., 0], 0, 1)  # a spline overshoots
 
 
-def photo_shading(shading: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+def photo_shading(
+    shading: np.ndarray, matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]
+) -> tuple[Box, np.ndarray]:
     """Carries the shading r of the crop into the photo, with the fade of an edit; zero stays exactly zero.
 
     Args:
-      shading: (s, s).
+      shading: (s, s), s at least `size`.
       matrix: 2×3 similarity, photo px to crop px.
+      size: side of the crop, px.
       photo_shape: (H, W, ...) of the photo.
 
     Returns:
@@ -108,23 +114,25 @@ def photo_shading(shading: np.ndarray, matrix: np.ndarray, photo_shape: tuple[in
       InputError: the shading is not finite or not (s, s).
     """
     _check_square(shading, 'shading', channels=None)
-    box = face_region(matrix, len(shading), photo_shape)
-    return box, _carry(shading[..., None], matrix, box)[..., 0]
+    box = face_region(matrix, size, photo_shape)
+    return box, _carry(shading[..., None], scale_transform(matrix, len(shading) / size), box)[..., 0]
 
 
-def shade_photo(photo: Photo, box: Box, shading: np.ndarray) -> Photo:
+def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = True) -> Photo:
     """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
 
     Args:
       photo: the photo.
       box: the box of the shading.
       shading: r, (h, w).
+      colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
     """
     y0, y1, x0, x1 = box
     if not shading.any():
         return photo
     pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
-    lit = pixels[y0:y1, x0:x1] * np.exp(shading.astype(np.float32))[..., None]
+    r = np.float32(shading)[..., None]
+    lit = pixels[y0:y1, x0:x1] * np.exp(r * SKIN if colored else r)
     pixels[y0:y1, x0:x1] = np.rint(np.minimum(lit, largest))
     return dataclasses.replace(photo, pixels=pixels)
 

@@ -30,7 +30,7 @@ def carried_out(
     box, field = portrait.photo_displacement(change.displacement, matrix, frame.shape)
     shading = None
     if change.shading is not None and not pixels_only:
-        shading = portrait.photo_shading(change.shading, matrix, frame.shape)[1]
+        shading = portrait.photo_shading(change.shading, matrix, len(change.displacement), frame.shape)[1]
     box, field, shading = _active(box, field, shading, frame.shape)
     if field.size:
         layers = [_moved(layer, box, field, shading) for layer in frame.layers()]

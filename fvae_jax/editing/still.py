@@ -199,7 +199,7 @@ class EditedPhoto:
             change = model.change(face, latent, edit.anchor)
             fields.append(subject.field(change))
             if change.shading is not None and not edit.pixels_only:
-                shadings.append(portrait.photo_shading(change.shading, subject.matrix, shape))
+                shadings.append(portrait.photo_shading(change.shading, subject.matrix, model.size, shape))
             if change.content is not None and not edit.pixels_only:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
@@ -210,7 +210,9 @@ class EditedPhoto:
     def photo(self) -> Photo:
         """The edited photo: the original's pixels, resampled once where they move, shaded, and what is new on top."""
         moved = portrait.warp_photo(self.original.photo, self.box, self.field)
-        return functools.reduce(content.lay, self._layers, portrait.shade_photo(moved, self.box, self._shading))
+        colored = all(self.original.face(n).tone is None for n in self._numbers)
+        shaded = portrait.shade_photo(moved, self.box, self._shading, colored)
+        return functools.reduce(content.lay, self._layers, shaded)
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""

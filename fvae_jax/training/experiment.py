@@ -21,6 +21,7 @@ from fvae_jax.training import (
     checkpoint,
     evaluate as evaluate_lib,
     exemplars,
+    folds,
     loop,
     mask,
     parallel,
@@ -68,7 +69,9 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
             _LOG.info('%s', survey.table(faces.data, faces.split._asdict()))
             for doubt in survey.doubts(faces.data):
                 _LOG.warning('warning: %s', printable(doubt))
-        exemplars.collect(config, faces)  # who cannot be taken is told now, not when training ends
+        # Who cannot be taken is told now, not when training ends.
+        exemplars.collect(config, faces)
+        folds.people(config, faces)
         table = parameters.parameter_table(config)
         if parallel.is_main_process():
             output.write(workdir / 'parameters.txt', table)

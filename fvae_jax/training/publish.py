@@ -11,10 +11,10 @@ import numpy as np
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data.people import Faces
-from fvae_jax.editing import latent
+from fvae_jax.editing import latent, model as model_lib
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import exemplars, parallel
+from fvae_jax.training import exemplars, folds, parallel
 
 _BATCH = 32
 
@@ -50,12 +50,18 @@ def publish(
         'training_people': len(faces.split.train),
         **facts,
     }
+    measured = config
     # Where the data lay is nobody's business but the trainer's.
     config = config.copy_and_resolve_references()
     config.data.root = config.data.manual_dir = config.data.cache = config.train.start = ''
     as_arrays = lambda tree: None if tree is None else jax.tree.map(np.asarray, tree)
     path = workdir / 'model.safetensors'
-    bundle_lib.save(path, bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info, shown))
+    bundle = bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info, shown)
+    if config.data.folds:
+        model = model_lib.Model(bundle)
+        corners = lambda crop: model.mouth_corners(model.encode(crop, teeth=False))
+        bundle = bundle._replace(folds=folds.collect(measured, faces, corners))
+    bundle_lib.save(path, bundle)
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))
 
 

@@ -61,8 +61,27 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
     alike = models.mouths(widths=(1.0, 1.0), light=(0.2, 0.5))
     assert exemplar.choose(alike, GRAY, wide, TIGHT).number == 1
     assert exemplar.choose(alike, GRAY - 0.6, wide, TIGHT).number == 0
-    # Enlarged where that closes a gap.
-    assert exemplar.choose(models.mouths(widths=(0.9,), light=(0.5,)), GRAY, opening(DISTANCE, 6), TIGHT).zoom == 1.07
+    # Corners of the mouth may be dark, and so may be what is above the lower lip.
+    assert exemplar.choose(models.mouths(widths=(0.75, 1.0)), GRAY, wide, TIGHT).number == 0
+
+
+def test_teeth_are_darker_towards_the_corners_of_the_mouth():
+    alpha = opening(20, 10)
+    shading = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT).shading[49]
+    assert (
+        shading[31] > 0.97
+        and 0.7 < shading[40] / shading[31] < 0.9
+        and shading[40] == pytest.approx(shading[23], abs=2e-3)
+    )
+    assert (np.diff(shading[32:41]) <= 1e-6).all()
+
+
+def test_what_a_network_paints_in_a_mouth_is_the_dark_around_teeth():
+    color = exemplar.beyond(np.full((SIZE, SIZE, 3), 0.4, np.float32), TIGHT)
+    eyes, mouth = round(SIZE * TIGHT.eye_y), round(SIZE * (TIGHT.eye_y + 0.9 * TIGHT.eye_distance))
+    np.testing.assert_allclose(color[: eyes + 3], 0.4, atol=1e-6)
+    light = (color[mouth, 32] + 1) / 1.4
+    np.testing.assert_allclose(light, [0.40, 0.30, 0.28], atol=1e-6)
 
 
 def test_teeth_follow_the_light_of_the_face_a_little():

@@ -45,9 +45,9 @@ def test_moved_pixels_are_multiplied(editor, original, dtype):
     open_photo = still.EditablePhoto(editor, photo, original.faces)
     made, moved = (open_photo.edit(SMILE, pixels_only=only).photo.pixels for only in (False, True))
     shading = editor.change(open_photo.encoded(1), editor.edited_latent(open_photo.encoded(1), SMILE)).shading
-    box, carried = portrait.photo_shading(shading, open_photo.matrix(1), photo.pixels.shape)
+    box, carried = portrait.photo_shading(shading, open_photo.matrix(1), len(shading), photo.pixels.shape)
     y0, y1, x0, x1 = box
-    expected = np.minimum(moved[y0:y1, x0:x1] * np.exp(carried)[..., None], np.iinfo(dtype).max)
+    expected = np.minimum(moved[y0:y1, x0:x1] * np.exp(carried[..., None] * portrait.SKIN), np.iinfo(dtype).max)
     assert np.abs(made[y0:y1, x0:x1] - expected).max() <= 0.51
     assert (made != moved)[y0:y1, x0:x1].mean() > 0.1
     outside = np.ones(made.shape[:2], bool)
@@ -61,12 +61,12 @@ def test_opacity_is_left_alone(editor, original):
     alpha = np.full(PHOTO.pixels.shape[:2], 255, np.uint8)
     alpha[100:140] = 120
     shading = np.full((64, 64), 0.2, np.float32)
-    box, carried = portrait.photo_shading(shading, original.matrix(1), PHOTO.pixels.shape)
+    box, carried = portrait.photo_shading(shading, original.matrix(1), len(shading), PHOTO.pixels.shape)
     shaded = portrait.shade_photo(dataclasses.replace(PHOTO, alpha=alpha), box, carried)
     np.testing.assert_array_equal(shaded.alpha, alpha)
     middle = np.s_[(box[0] + box[1]) // 2, (box[2] + box[3]) // 2]
     np.testing.assert_array_equal(
-        shaded.pixels[middle], np.rint(np.minimum(PHOTO.pixels[middle] * np.exp(np.float32(0.2)), 255))
+        shaded.pixels[middle], np.rint(np.minimum(PHOTO.pixels[middle] * np.exp(0.2 * portrait.SKIN), 255))
     )
 
 

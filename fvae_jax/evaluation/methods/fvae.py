@@ -109,7 +109,11 @@ class FVAE(Method):
 
     def _apply(self, crop: np.ndarray, change: Change) -> np.ndarray:
         warped = self._warp(crop, change.displacement)
-        return self._laid(image_ops.shade(warped, change.shading), change.content) if self._content else warped
+        return (
+            self._laid(image_ops.shade(warped, change.shading_of(len(warped))), change.content)
+            if self._content
+            else warped
+        )
 
     def _laid(self, moved: np.ndarray, content: Content | None) -> np.ndarray:
         if content is None:

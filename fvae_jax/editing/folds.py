@@ -1,0 +1,123 @@
+"""Folds of skin, taken from faces that show an expression (expression ratio images: Liu, Shan and Zhang 2001).
+
+A network that minimizes squared errors shades a cheek by the mean of all folds, which is nearly none. Here an edit is
+also shaded as one training person's skin is when that expression comes: by the ratio of light, in a map that lies where
+the neutral face has its skin, fitted to the eyes and to the corners of the mouth.
+"""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from fvae_jax.bundle import Folds
+from fvae_jax.editing import exemplar
+from fvae_jax.ops.frame import Frame
+
+STEP = 0.5 / 127  # of r, the logarithm of a ratio of light, to a step of the stored maps
+_STRONGEST = 1.3  # folds do not become deeper than in an expression of this strength
+_NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
+_UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
+_LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
+
+
+def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.ndarray | None:
+    """The corners of a mouth in a face, by the opening that it has, or would have in an edit.
+
+    Args:
+      opening: (size, size) in [0, 1].
+      displacement: Of that edit, (size, size, 2), px of the crop; None if the face itself has the opening.
+
+    Returns:
+      (2, 2) float32, (x, y) of the left and the right one of the picture, as shares of the crop's side; None where
+      nothing is open.
+    """
+    patch, first, width = exemplar.largest(opening)
+    if not width:
+        return None
+    found = []
+    for columns in ((first, first + 1), (first + width - 2, first + width - 1)):
+        rows, _ = np.nonzero(patch[:, columns[0] : columns[1] + 1])
+        x, y = columns[0] if columns[0] == first else columns[1], float(rows.mean())
+        moved = 0 if displacement is None else displacement[round(y), x]
+        found.append(np.add((x, y), moved))
+    found = np.float32((np.array(found) + 0.5) / len(opening))
+    return found if found[1, 0] - found[0, 0] > _NARROWEST else None
+
+
+def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> dict[str, np.ndarray]:
+    """The folds of every expression for a face, each taken from the person whose face suits it best.
+
+    Args:
+      folds: To choose from.
+      crop: The face, (size, size, 3) float32 in [-1, 1].
+      mouth: Its corners; see `corners`.
+      frame: Where the eyes lie in it.
+
+    Returns:
+      r where the unmoved face has its skin, (s, s) float32, by expression.
+    """
+    light = float(exemplar.skin_light(crop, frame).mean())
+    placed = {}
+    for expression in dict.fromkeys(folds.expressions):
+        numbers = [n for n, shown in enumerate(folds.expressions) if shown == expression]
+        number = min(numbers, key=lambda n: _unlike(folds, n, light, mouth, frame))
+        placed[expression] = _fitted(folds.maps[number], folds.corners[number], mouth, frame)
+    return placed
+
+
+def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
+    (width, below), (own_width, own_below) = (_shape(c, frame) for c in (folds.corners[number], mouth))
+    lit = abs(np.log2(max(light, 0.02) / max(float(folds.light[number]), 0.02)))
+    return _UNLIKE * lit + abs(width / own_width - 1) + _LOWER * abs(below / own_below - 1)
+
+
+def _shape(mouth: np.ndarray, frame: Frame) -> tuple[float, float]:
+    """How wide a mouth is, and how far below the eyes, as shares of the crop's side."""
+    return float(mouth[1, 0] - mouth[0, 0]), float(mouth[:, 1].mean() - frame.eye_y)
+
+
+def _fitted(values: np.ndarray, theirs: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.ndarray:
+    """A stored map, stretched between eyes and mouth so that the corners of both mouths fall together."""
+    y, x = (np.indices(values.shape, np.float32) + 0.5) / len(values)
+    (width, below), (own_width, own_below) = (_shape(c, frame) for c in (theirs, mouth))
+    middle, own_middle = theirs[:, 0].mean() - 0.5, mouth[:, 0].mean() - 0.5
+    down = np.clip((y - frame.eye_y) / own_below, 0, 1)  # 0 at the eyes, 1 at the mouth and below
+    from_x = 0.5 + down * middle + (x - 0.5 - down * own_middle) * (1 + down * (width / own_width - 1))
+    from_y = y + down * (below - own_below)
+    places = [np.float32(places * len(values) - 0.5) for places in (from_x, from_y)]
+    r = values.astype(np.float32) * STEP
+    return cv2.remap(r, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def deepened(shown: float, added: float) -> float:
+    """How much of its folds an expression adds to a face.
+
+    Args:
+      shown: How much of the expression the face shows already.
+      added: The strength of the edit.
+    """
+    before, after = np.clip((shown, shown + added), 0, _STRONGEST)
+    return float(max(after - before, 0))
+
+
+def moved(folds: Mapping[str, np.ndarray], amounts: Mapping[str, float], displacement: np.ndarray) -> np.ndarray | None:
+    """Folds, carried along with the skin.
+
+    Args:
+      folds: As `place` returns them.
+      amounts: How much of them, by expression.
+      displacement: Of the edit, (size, size, 2), px of the crop.
+
+    Returns:
+      r of the edit, (s, s) float32; None where there is none.
+    """
+    shares = {name: amount for name, amount in amounts.items() if amount and name in folds}
+    if not shares:
+        return None
+    whole = sum(np.float32(amount) * folds[name] for name, amount in shares.items())
+    side, size = len(whole), len(displacement)
+    field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)
+    y, x = np.indices((side, side), np.float32)
+    places = x + field[..., 0], y + field[..., 1]
+    return cv2.remap(whole, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

@@ -1,0 +1,137 @@
+"""How the skin of training people folds in an expression, from their photos with and without it, for the model file."""
+
+from collections.abc import Callable
+
+import cv2
+import ml_collections
+import numpy as np
+
+from fvae_jax.bundle import Folds
+from fvae_jax.data.people import Faces
+from fvae_jax.editing import exemplar, latent
+from fvae_jax.editing.folds import STEP
+from fvae_jax.errors import InputError
+from fvae_jax.ops import frame as frame_lib, image as image_ops
+from fvae_jax.training import exemplars
+
+_SIDE = 256  # px of the stored maps
+_FINE, _FINE_AT_EYES = (
+    2.0,
+    1.2,
+)  # px of the photo's crop: what is finer is texture, or the flow is not exact enough for it
+_SMOOTH = 1.5  # px, of the flow
+_BLACK = 4  # of 255, added to both lights so that noise in black hair is no fold
+_STRONGEST = 0.5  # of r
+_DEEP = 0.05  # standard deviation of r over the face; deeper folds of one person would not suit many
+# How much of what the owner has: dark folds, since the new face has some of its own; shine, which depends on skin; fine
+# folds around the eyes, which a network shows least.
+_DEPTH, _SHINE, _CREASE = 0.9, 0.6, 1.4
+# What is left out, as ellipses: middle (x, y), half axes. In eye distances, from the midline and the line of the eyes,
+# and of the mouth in widths of it, from its middle; a fifth and more inside and outside of each edge is soft.
+_FACE, _EYE, _NOSE, _MOUTH = (
+    (0.0, 0.55, 0.89, 1.28),
+    (0.5, 0.0, 0.315, 0.15),
+    (0.0, 0.62, 0.345, 0.225),
+    (0, 0.02, 0.6, 0.3),
+)
+
+_AROUND_EYE = 0.55  # eye distances
+
+Corners = Callable[[np.ndarray], np.ndarray | None]
+
+
+def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, str, str]]:
+    """The files of the photos that `data.folds` asks for: (neutral, expression, its name).
+
+    Raises:
+      InputError: Someone is not among the training people, or has no real photos of both kinds.
+    """
+    found = []
+    for name in config.data.folds:
+        if name not in faces.split.train:
+            raise InputError(f"data.folds: '{name}' is not among the training people; name others")
+        real = {r.expression: r.file for r in faces.data.records if r.identity == name and r.origin == 'real'}
+        shown = sorted(real.keys() - {latent.NEUTRAL, *config.data.exclude})
+        if latent.NEUTRAL not in real or not shown:
+            raise InputError(f"data.folds: '{name}' has no photos with and without an expression; name others")
+        found += [(real[latent.NEUTRAL], real[expression], expression) for expression in shown]
+    return found
+
+
+def collect(config: ml_collections.ConfigDict, faces: Faces, corners: Corners) -> Folds | None:
+    """Measures the folds of `data.folds`; None without such people.
+
+    Args:
+      config: The experiment.
+      faces: The set and who trains.
+      corners: Finds the corners of the mouth in a neutral crop of the model, (size, size, 3) uint8; see
+        `Model.mouth_corners`.
+
+    Raises:
+      InputError: See `people`; or a file is gone.
+    """
+    frame, size, found = frame_lib.of(config), config.data.image_size, []
+    for neutral, shown, expression in people(config, faces):
+        before, after = (exemplars.crop(config, frame, file) for file in (neutral, shown))
+        mouth = corners(cv2.resize(before, (size, size), interpolation=cv2.INTER_AREA))
+        if mouth is None:
+            continue
+        r = _ratio(before, after, mouth, frame)
+        stored = np.rint(cv2.resize(r, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) / STEP)
+        light = exemplar.skin_light(image_ops.to_float(before), frame).mean()
+        found.append((stored.astype(np.int8), mouth, light, expression))
+    if not found:
+        return None
+    maps, mouths, lights, expressions = zip(*found)
+    return Folds(np.stack(maps), np.stack(mouths), np.float32(lights), expressions)
+
+
+def _ratio(before: np.ndarray, after: np.ndarray, mouth: np.ndarray, frame: frame_lib.Frame) -> np.ndarray:
+    """Returns r of an expression at the places of the neutral face, (S, S) float32, of two crops (S, S, 3) uint8."""
+    side = len(before)
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow.setFinestScale(1)
+    flow.setVariationalRefinementIterations(10)
+    gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after)]
+    field = cv2.GaussianBlur(flow.calc(*gray, None), (0, 0), _SMOOTH)
+    y, x = np.indices((side, side), np.float32)
+    back = cv2.remap(after, x + field[..., 0], y + field[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    kept, creased = _kept(side, mouth, frame), _at_eyes(side, frame)
+    r = (1 - creased) * _log_ratio(before, back, _FINE) + _CREASE * creased * _log_ratio(before, back, _FINE_AT_EYES)
+    r = np.clip(r - np.median(r[kept > 0.9]), -_STRONGEST, _STRONGEST) * kept  # the lamps may have differed
+    r *= min(1, _DEEP / max(float(r[kept > 0.5].std()), 1e-6))
+    return r * np.where(r > 0, _SHINE, _DEPTH)
+
+
+def _log_ratio(before: np.ndarray, after: np.ndarray, fine: float) -> np.ndarray:
+    lights = [cv2.GaussianBlur(np.float32(image), (0, 0), fine).mean(-1) + _BLACK for image in (before, after)]
+    return np.log(lights[1] / lights[0])
+
+
+def _at_eyes(side: int, frame: frame_lib.Frame) -> np.ndarray:
+    """The surroundings of the eyes, in which crops agree best, (side, side) float32 in [0, 1]."""
+    y, x = (np.indices((side, side), np.float32) + 0.5) / side
+    across, down = np.abs(x - 0.5) / frame.eye_distance - 0.5, (y - frame.eye_y) / frame.eye_distance
+    return np.clip(2 * (1 - np.hypot(across / _AROUND_EYE, down / _AROUND_EYE)), 0, 1)
+
+
+def _kept(side: int, mouth: np.ndarray, frame: frame_lib.Frame) -> np.ndarray:
+    """Where skin may fold: in the face, away from eyes, nostrils and lips; (side, side) float32 in [0, 1]."""
+    y, x = (np.indices((side, side), np.float32) + 0.5) / side
+    across, down = (x - 0.5) / frame.eye_distance, (y - frame.eye_y) / frame.eye_distance
+    width, below = mouth[1, 0] - mouth[0, 0], (mouth[:, 1].mean() - frame.eye_y) / frame.eye_distance
+
+    def outside(x: np.ndarray, y: np.ndarray, middle_x: float, middle_y: float, a: float, b: float) -> np.ndarray:
+        return np.clip((np.hypot((x - middle_x) / a, (y - middle_y) / b) - 0.85) / 0.3, 0, 1)
+
+    around = (x - mouth[:, 0].mean()) / width, (y - mouth[:, 1].mean()) / width
+    nose = _NOSE[0], _NOSE[1] * below, *_NOSE[2:]
+    kept = np.minimum.reduce(
+        [
+            1 - outside(across, down, *_FACE),
+            outside(np.abs(across), down, *_EYE),
+            outside(across, down, *nose),
+            outside(*around, *_MOUTH),
+        ]
+    )
+    return cv2.GaussianBlur(kept.astype(np.float32), (0, 0), 0.0225 * frame.eye_distance * side)
