@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import os
 import pathlib
 import zipfile
 
@@ -528,17 +527,3 @@ def test_flows_that_numpy_and_zipfile_trip_over(tmp_path, method):
         (tmp_path / 'flow.npz').write_bytes(data)
     with pytest.raises(crops.UnusablePhoto, match='flow.npz cannot be read'):
         crops.read_flow(tmp_path / 'flow.npz', 64)
-
-
-def test_pipes_are_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / 'a.jpg')
-    os.mkfifo(tmp_path / 'index.csv')
-    with pytest.raises(InputError, match='index.csv that is no file'):
-        index.read_roots(str(tmp_path))
-
-
-def test_a_table_of_no_sensible_size_is_not_read(tmp_path):
-    with open(tmp_path / 'index.csv', 'wb') as file:
-        file.truncate(2**30)
-    with pytest.raises(InputError, match='index.csv of more than 64 MB'):
-        index.read_roots(str(tmp_path))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import index, people, survey
+from fvae_jax.data import people, survey
 from fvae_jax.errors import InputError
 
 
@@ -79,25 +79,3 @@ def test_people_with_an_image_in_common_are_in_one_part(opened):
     with pytest.raises(InputError, match='2 identities without images in common'):
         people.split_identities('abcd', 0.2, 0.1, together=together)
     assert set(people.split_identities('abcdefg', 0.2, 0.1, ['d'], together).test) == {'c', 'd'}
-
-
-@pytest.mark.parametrize(
-    'text',
-    [
-        'path;identity;expression\na.jpg;ann;neutral\n',
-        'path , identity , expression\na.jpg , ann , neutral\n',
-        'Path,Identity,Expression\na.jpg,ann,neutral\n',
-        'PATH\tidentity\texpression\r\na.jpg\tann\tneutral\r\n',
-        '\ufeff"path";"identity";"expression"\n"a.jpg";"ann";"neutral"\n',
-    ],
-)
-def test_tables_of_spreadsheets(tmp_path, text):
-    (tmp_path / 'index.csv').write_text(text, encoding='utf-8')
-    (entry,) = index.read_roots(str(tmp_path))
-    assert (entry.file, entry.identity, entry.expression) == ('a.jpg', 'ann', 'neutral')
-
-
-def test_a_table_without_the_columns_says_which_it_has(tmp_path):
-    (tmp_path / 'index.csv').write_text('File;Name;Mood\na.jpg;ann;neutral\n')
-    with pytest.raises(InputError, match=r"without the column 'path' \(it has file, name, mood\); expected columns"):
-        index.read_roots(str(tmp_path))
