@@ -47,9 +47,9 @@ def run(argv: Sequence[str]) -> int:
     if args.source is not None:
         asked['source'] = args.source
     if args.like:
-        asked['like'] = editor.example(*args.like)
+        asked['like'] = editor.example(*(arguments.open_photo(editor, path) for path in args.like))
     if args.teeth is not None:
-        asked['teeth'] = editor.open(args.teeth)
+        asked['teeth'] = arguments.open_photo(editor, args.teeth)
     if len(jobs) == 1:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
@@ -259,8 +259,7 @@ def _edit(
         return film.edit(editor, job.photo, job.target, strengths, asked, args)
     opened = editor.open(arguments.picture(job.photo))
     edited = opened.edit(strengths, **asked)
-    for doubt in opened.doubts(args.face):
-        tqdm.write(f'warning: {doubt}', file=sys.stderr)
+    arguments.warn(opened.doubts(args.face))
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
     if job.target == arguments.STANDARD:
