@@ -288,9 +288,8 @@ on('sample', 'click', () => open(sample, 'sample'));
 
 camera.offer((blob) => open(blob, 'camera'));
 
-mirror.offer(stage, () => expressions.values, async (shown) => {
+mirror.offer(stage, () => expressions.values, begin, (shown) => {
   if (shown) {
-    await begin();
     leave();
     showExpressions();
     choose('edit');
