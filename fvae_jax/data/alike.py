@@ -9,8 +9,8 @@ _SIDE = 16  # px
 _COARSE = 2.0  # px of these: what is blurred by so much is light and build, which many faces share
 _LEAST = 0.25  # of 255, the deviation of what is left; flat pictures are like each other
 # Correlation from which two are one. Of 2024 aligned faces of 593 people those of two people reach 0.942; one saved
-# with JPEG's quality 40, or with two fifths of its pixels, stays above 0.999, one whose eyes are found half a pixel of a
-# 128-px crop elsewhere above 0.97.
+# with JPEG's quality 40, or with two fifths of its pixels, stays above 0.999, one whose eyes are found elsewhere, by
+# half a pixel of a 128-px crop, above 0.97.
 _SAME = 0.96
 _ROWS = 1024  # at a time
 
