@@ -61,7 +61,7 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     Raises:
       InputError: A folder is missing, or its index cannot be read; names the folder and the row.
     """
-    folders = [os.path.expanduser(part.strip()) for part in root.split(',') if part.strip()]
+    folders = folders_of(root)
     if not folders:
         raise InputError('data.root is empty; name a folder of photos (see docs/training.md, "Own data")')
     excluded = {name.strip().lower() for name in exclude}
@@ -81,6 +81,12 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
             f'{", ".join(sorted({photo.expression for photo in photos}))}'
         )
     return kept
+
+
+def folders_of(root: str) -> list[str]:
+    """The folders that data.root names: one, which may have a comma in its name, or several separated by commas."""
+    parts = [root] if os.path.isdir(os.path.expanduser(root)) else root.split(',')
+    return [os.path.expanduser(part.strip()) for part in parts if part.strip()]
 
 
 def fingerprint(photos: Sequence[Entry]) -> str:

@@ -419,6 +419,15 @@ def test_index_from_a_spreadsheet(tmp_path):
         index.read_roots(str(tmp_path))
 
 
+def test_a_folder_with_a_comma_in_its_name(tmp_path):
+    for name in ('b', 'photos, mine'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'index.csv').write_text('path,identity,expression\na.jpg,ann,smile\n')
+    (photo,) = index.read_roots(str(tmp_path / 'photos, mine'))
+    assert photo.root == tmp_path / 'photos, mine'
+    assert len(index.read_roots(f'{tmp_path}/b, {tmp_path}/b')) == 2
+
+
 def test_missing_and_empty_roots(tmp_path):
     for root, message in (
         (tmp_path / 'gone', 'is no folder; name a folder of photos'),
