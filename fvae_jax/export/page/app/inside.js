@@ -5,7 +5,7 @@ import {wanted} from './edit.js';
 import {cut} from './exemplar.js';
 import {compose, grown, invert, scaled, scaleOf} from './geometry.js';
 import {anchored} from './latent.js';
-import {mayShowTeeth, refined} from './mouth.js';
+import {mayShowTeeth} from './mouth.js';
 import {ask} from './networks.js';
 
 const CLOSING = {neutral: 1.5}; // an edit that leaves no mouth open, as seen by the network
@@ -29,7 +29,7 @@ export async function teethOf(sitter) {
   const sideOf = (finest) => Math.floor(Math.min(Math.max(size / scaleOf(toCrop), size), finest));
   const cropOf = (side) => alignedCrop(part.pixels, scaled(compose(toCrop, invert(part.fromPhoto)), side / size), side);
   const [coarse, side] = [FINE_MOUTH, FINEST].map(sideOf);
-  const alpha = refined(opening, cropOf(coarse), coarse, model);
+  const alpha = await ask('refine', {opening, crop: cropOf(coarse), side: coarse});
   const there = goals.map((goal) => goal.map((value) => (value + 0.5) * coarse / size - 0.5));
   const {expression = TOOTHY, cavity = null} = exemplars ?? {};
   return cut(alpha, cropOf(side), side, {size: coarse, goals: there}, expression, cavity);

@@ -350,6 +350,7 @@ compare.offer((held) => stage.compare(held)); // the mirror looks by itself
 
 function leave() {
   sitter?.close();
+  teeth.show(null); // also those that are still looked for
   dropSecond();
   sitter = drawn = moving = null;
   unsaved.forget();

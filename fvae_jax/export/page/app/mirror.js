@@ -16,6 +16,7 @@ let recorder = null;
 let latest = null; // what the last picture was made of
 let begun = 0; // the newest start counts; ending is one
 let starting = false;
+let opening = null; // the camera's stream until pictures can be edited
 
 /**
  * Makes the buttons of the mirror work.
@@ -33,13 +34,16 @@ export function offer(stage, strengths, ready, shown) {
     let stream = null;
     try {
       stream = await camera.ask(WANTED);
-      if (mine === begun) await ready();
+      if (mine === begun) {
+        opening = stream;
+        await ready();
+      }
     } catch (error) {
       camera.release(stream);
       if (mine !== begun) return; // nobody waits for it
       throw error;
     } finally {
-      if (mine === begun) starting = false;
+      if (mine === begun) [starting, opening] = [false, null];
     }
     if (mine !== begun) {
       camera.release(stream);
@@ -67,7 +71,8 @@ export const state = () => latest;
 /** Ends the mirror, if it runs or is being started. */
 export function end() {
   begun += 1;
-  starting = false;
+  camera.release(opening); // what is waited for may never come
+  [starting, opening] = [false, null];
   if (video !== null) element('end-mirror').click();
 }
 
