@@ -231,6 +231,11 @@ def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib
 def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
     if job.is_film:
+        if job.target != arguments.STANDARD and job.target.suffix.lower() in write.ENCODERS:
+            raise InputError(
+                f"'{job.photo}' is a film and '{job.target}' is none; name the output .mp4, .mov or .mkv, or edit a "
+                'frame that is saved as a photo of its own'
+            )
         return film.check(job.photo, job.target, args)
     if job.target == arguments.STANDARD:
         return
