@@ -18,6 +18,7 @@ from fvae_jax.cli import completion
 from fvae_jax.errors import InputError, meant
 
 if TYPE_CHECKING:
+    from fvae_jax.editing.edit import EditablePhoto
     from fvae_jax.editing.editor import Editor
 
 _WIDTH = 98  # columns of help
@@ -166,6 +167,21 @@ def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor'
     editor = Editor(bundle)
     editor.max_pixels = args.max_pixels
     return editor
+
+
+def open_photo(editor: 'Editor', path: pathlib.Path) -> 'EditablePhoto':
+    """Opens a photo whose main face counts, and says why edits will not look as they should."""
+    photo = editor.open(path)
+    warn(photo.doubts())
+    return photo
+
+
+def warn(doubts: Iterable[str]) -> None:
+    """Writes doubts on standard error, a line each."""
+    from tqdm import tqdm
+
+    for doubt in doubts:
+        tqdm.write(f'warning: {doubt}', file=sys.stderr)
 
 
 def picture(name: pathlib.Path | str) -> pathlib.Path | BinaryIO:

@@ -47,9 +47,9 @@ def run(argv: Sequence[str]) -> int:
     if args.source is not None:
         asked['source'] = args.source
     if args.like:
-        asked['like'] = editor.example(*args.like)
+        asked['like'] = editor.example(*(arguments.open_photo(editor, path) for path in args.like))
     if args.teeth is not None:
-        asked['teeth'] = editor.open(args.teeth)
+        asked['teeth'] = arguments.open_photo(editor, args.teeth)
     if len(jobs) == 1:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
@@ -231,6 +231,11 @@ def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib
 def _check(job: _Job, args: argparse.Namespace) -> None:
     """Raises `InputError` before the work if something that is asked for cannot be written."""
     if job.is_film:
+        if job.target != arguments.STANDARD and job.target.suffix.lower() in write.ENCODERS:
+            raise InputError(
+                f"'{job.photo}' is a film and '{job.target}' is none; name the output .mp4, .mov or .mkv, or edit a "
+                'frame that is saved as a photo of its own'
+            )
         return film.check(job.photo, job.target, args)
     if job.target == arguments.STANDARD:
         return
@@ -259,8 +264,7 @@ def _edit(
         return film.edit(editor, job.photo, job.target, strengths, asked, args)
     opened = editor.open(arguments.picture(job.photo))
     edited = opened.edit(strengths, **asked)
-    for doubt in opened.doubts(args.face):
-        tqdm.write(f'warning: {doubt}', file=sys.stderr)
+    arguments.warn(opened.doubts(args.face))
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
     if job.target == arguments.STANDARD:

@@ -32,4 +32,5 @@ def run(argv: Sequence[str]) -> None:
     from fvae_jax.editing.editor import Editor
     from fvae_jax.evaluation.report import figure7
 
-    print(figure7.of_photo(Editor(bundle), args.photo, parser.strengths(args), args.side, args.out))
+    photo = arguments.open_photo(Editor(bundle), args.photo)
+    print(figure7.of_photo(photo, parser.strengths(args), args.side, args.out))

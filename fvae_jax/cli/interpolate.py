@@ -37,4 +37,5 @@ def run(argv: Sequence[str]) -> None:
     film.check_frames_output(args.out, overwrite=args.overwrite)
     editor = arguments.open_editor(bundle, args)
     morph = editor.interpolate(*args.photos, args.frames, args.blend, args.crop, args.anchor)
+    arguments.warn(morph.doubts)
     morph.save(args.out, args.fps, args.overwrite, arguments.progress(args.frames), args.metadata)

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -17,11 +18,11 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from fvae_jax import cache as cache_lib
-from fvae_jax.data import lips
+from fvae_jax.data import alike, lips
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
-_SCHEMA = 4  # part of the place; goes up when fields or crops change
+_SCHEMA = 5  # part of the place; goes up when fields or crops change, or what is noted of them
 _SPLIT = 'faces'  # people are divided when pairs are made, by a hash of their names
 _RECORDS = 'records.json'
 _REPORT = 'build_report.json'
@@ -96,6 +97,7 @@ class FaceData:
       content: Changes with what the examples were made from: a digest of photos and flows, byte by byte.
       report: The content of build_report.json.
       repeated: Of the examples that have the same crop, the indices.
+      similar: Of the examples of two people that look the same but are not, the pairs of indices; see `alike`.
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -106,6 +108,7 @@ class FaceData:
         self.records = tuple(Record(*row) for row in stored['records'])
         self.content = stored['content']
         self.repeated = tuple(map(tuple, stored['repeated']))
+        self.similar = tuple(map(tuple, stored['similar']))
         self.report = json.loads((self._folder / _REPORT).read_text())
 
     def __len__(self) -> int:
@@ -176,7 +179,8 @@ def _lock(folder: pathlib.Path, name: str, cache: str | os.PathLike) -> Iterator
 def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     """Writes all examples into a folder, in the order in which they come; returns the content of build_report.json."""
     records, skipped, content = [], [], hashlib.sha256()
-    alike = collections.defaultdict(list)
+    same = collections.defaultdict(list)
+    real, fingerprints = [], []
     unknown = {
         'reference': '',
         'displacement': np.zeros((source.size, source.size, 2), np.float16),
@@ -192,7 +196,10 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
             continue
         example = unknown | example | {'strength': float(np.float32(example['strength']))}
         content.update(example.pop('made_from').encode())
-        alike[hashlib.sha256(example['image'].tobytes()).digest()].append(len(records))
+        same[hashlib.sha256(example['image'].tobytes()).digest()].append(len(records))
+        if example['origin'] == 'real':  # what is made is like what it is made from, and drawn faces are alike
+            real.append(len(records))
+            fingerprints.append(alike.fingerprint(example['image']))
         records.append(Record(*(example[field] for field in Record._fields)))
         writer.add_examples({_SPLIT: [example]})
     writer.close_all()
@@ -211,8 +218,12 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
         'by_identity': {identity: dict(sorted(counts.items())) for identity, counts in sorted(people.items())},
         'skipped': [file._asdict() for file in skipped],
     }
-    repeated = [indices for indices in alike.values() if len(indices) > 1]
-    stored = {'content': content.hexdigest(), 'records': records, 'repeated': repeated}
+    repeated = [indices for indices in same.values() if len(indices) > 1]
+    known = {pair for indices in repeated for pair in itertools.combinations(indices, 2)}
+    owners = [records[i].identity for i in real]
+    found = alike.pairs(np.array(fingerprints), owners) if real else []
+    similar = [pair for pair in ((real[i], real[j]) for i, j in found) if pair not in known]
+    stored = {'content': content.hexdigest(), 'records': records, 'repeated': repeated, 'similar': similar}
     (folder / _RECORDS).write_text(json.dumps(stored))
     (folder / _REPORT).write_text(json.dumps(report, indent=1))
     return report

@@ -1,7 +1,6 @@
 """Which photos a folder of one's own data holds: index.csv, or IDENTITY/EXPRESSION.jpg."""
 
 import collections
-import csv
 import dataclasses
 import hashlib
 import math
@@ -10,7 +9,7 @@ import pathlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from fvae_jax.data import lips as lips_lib
+from fvae_jax.data import lips as lips_lib, table
 from fvae_jax.errors import InputError
 
 NEUTRAL = 'neutral'
@@ -19,9 +18,6 @@ ORIGINS = ('real', 'synthetic')
 
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see docs/training.md, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
-_SEPARATORS = (',', ';', '\t')
-_LONGEST = 100  # characters of a header in a message
-_LARGEST_INDEX = 2**26  # bytes; a row has about fifty
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
 
@@ -54,9 +50,9 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """Lists the photos of one or several folders.
 
     A folder has an index.csv, separated by commas, semicolons or tabs, with the columns path, identity, expression
-    and, if wanted, strength, origin, flow and reference, and beside it, if wanted, a lips.csv, see `lips.read`;
-    or else photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the
-    name does not count. Expressions are read in lower case. A neutral photo has the strength 0.
+    and, if wanted, strength, origin, flow and reference, and beside it, if wanted, a lips.csv, see `lips.read`; or else
+    photos named IDENTITY/EXPRESSION.jpg, where a number at the end of the name does not count. Expressions are read in
+    lower case. A neutral photo has the strength 0.
 
     Args:
       root: A folder, or several separated by commas; the same name in two of them is one person.
@@ -65,7 +61,7 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     Raises:
       InputError: A folder is missing, or its index cannot be read; names the folder and the row.
     """
-    folders = [os.path.expanduser(part.strip()) for part in root.split(',') if part.strip()]
+    folders = folders_of(root)
     if not folders:
         raise InputError('data.root is empty; name a folder of photos (see docs/training.md, "Own data")')
     excluded = {name.strip().lower() for name in exclude}
@@ -85,6 +81,12 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
             f'{", ".join(sorted({photo.expression for photo in photos}))}'
         )
     return kept
+
+
+def folders_of(root: str) -> list[str]:
+    """The folders that data.root names: one, which may have a comma in its name, or several separated by commas."""
+    parts = [root] if os.path.isdir(os.path.expanduser(root)) else root.split(',')
+    return [os.path.expanduser(part.strip()) for part in parts if part.strip()]
 
 
 def fingerprint(photos: Sequence[Entry]) -> str:
@@ -124,46 +126,16 @@ def _walk(folder: str) -> list[Entry]:
 
 
 def _read_index(folder: str) -> list[Entry]:
-    table = os.path.join(folder, 'index.csv')
-    if not os.path.isfile(table):  # opening a pipe would wait for ever
-        raise InputError(f"data.root '{folder}' has an index.csv that is no file; {_EXPECTED}")
-    if os.path.getsize(table) > _LARGEST_INDEX:
-        raise InputError(
-            f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, which no list of "
-            f'photos is; {_EXPECTED}'
-        )
-    # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
     lips = lips_lib.read(folder)
-    with open(table, newline='', encoding='utf-8-sig') as file:
-        try:
-            # What spreadsheets of half of the world write, and what people type.
-            separator = max(_SEPARATORS, key=file.readline().count)
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
-            names = [name.strip().lower() for name in reader.fieldnames or ()]
-            for column in COLUMNS:
-                if column not in names:
-                    has = f' (it has {", ".join(names)[:_LONGEST]})' if names else ''
-                    raise InputError(
-                        f"data.root '{folder}' has an index.csv without the column '{column}'{has}; {_EXPECTED}"
-                    )
-            reader.fieldnames = names
-            rows = ((reader.line_num, row) for row in reader)
-            photos = _find_references({line: _row(folder, line, row, lips) for line, row in rows})
-        except (UnicodeDecodeError, csv.Error) as error:
-            # One line, whatever the table holds.
-            raise InputError(
-                f"data.root '{folder}' has an index.csv that is not a UTF-8 table ({error}); {_EXPECTED}"
-            ) from None
+    rows = table.read(os.path.join(folder, 'index.csv'), f"data.root '{folder}' has an index.csv", COLUMNS, _EXPECTED)
+    photos = _find_references({row.line: _entry(folder, row, lips) for row in rows})
     if not photos:
         raise InputError(f"data.root '{folder}' has an index.csv without rows; {_EXPECTED}")
     return photos
 
 
-def _row(folder: str, line: int, row: dict[str, str | None], lips: Mapping[str, tuple[float, ...]]) -> Entry:
-    def cell(column: str) -> str:
-        return (row.get(column) or '').strip()
-
+def _entry(folder: str, row: table.Row, lips: Mapping[str, tuple[float, ...]]) -> Entry:
+    cell, line = row.text, row.line
     for column in COLUMNS:
         if not cell(column):
             raise _wrong(folder, line, f"the column '{column}' is empty")
@@ -178,7 +150,7 @@ def _row(folder: str, line: int, row: dict[str, str | None], lips: Mapping[str, 
         raise _wrong(folder, line, f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
     expression = cell('expression').lower()
     try:
-        strength = float(cell('strength') or 1.0)
+        strength = row.number('strength') if cell('strength') else 1.0
     except ValueError:
         strength = math.nan
     if not 0 <= strength < math.inf:

@@ -1,18 +1,17 @@
 """The inner contour of the lips: what lies within it is mouth, teeth or tongue, and belongs to no other picture."""
 
-import csv
 import os
 import pathlib
 
 import cv2
 import numpy as np
 
+from fvae_jax.data import table
 from fvae_jax.errors import InputError
 
 FILE = 'lips.csv'  # beside index.csv
 POINTS = 20  # along the upper lip to the right and back along the lower
 _FINER = 16  # rasterized so many times finer, then averaged: OpenCV counts every pixel that the outline touches
-_LARGEST = 2**26  # bytes
 
 
 def read(folder: str | os.PathLike) -> dict[str, tuple[float, ...]]:
@@ -25,20 +24,16 @@ def read(folder: str | os.PathLike) -> dict[str, tuple[float, ...]]:
     if not path.exists():
         return {}
     expected = f'expected columns path, x0, y0 … x{POINTS - 1}, y{POINTS - 1}'
-    if not path.is_file() or path.stat().st_size > _LARGEST:
-        raise InputError(f"'{path}' is no table of lips; {expected}")
     columns = [f'{axis}{i}' for i in range(POINTS) for axis in 'xy']
     found = {}
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
+    for row in table.read(path, f"data.root '{folder}' has a {FILE}", ('path', *columns), expected):
         try:
-            for row in reader:
-                values = tuple(float(row[column]) for column in columns)
-                if not np.isfinite(values).all():
-                    raise ValueError('a number is not finite')
-                found[row['path']] = values
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise InputError(f"'{path}', line {reader.line_num}: {error}; {expected}") from None
+            values = tuple(map(row.number, columns))
+            if not np.isfinite(values).all():
+                raise ValueError('a number is not finite')
+        except ValueError as error:
+            raise InputError(f"data.root '{folder}', {FILE}, line {row.line}: {error}; {expected}") from None
+        found[row.text('path')] = values
     return found
 
 

@@ -70,6 +70,12 @@ def doubts(data: FaceData) -> list[str]:
         if chosen:
             names = [' = '.join(_name(record) for record in group) for group in chosen]
             found.append(f'the same image {what}: {_some(names)}; {remedy}')
+    if pairs := [(records[i], records[j]) for i, j in data.similar]:
+        names = [' ~ '.join(map(_name, pair)) for pair in pairs]
+        found.append(
+            f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, lest '
+            'somebody is tested on what was trained on'
+        )
     return found
 
 

@@ -88,19 +88,22 @@ class Editor(model.Model):
         options = {name: named.pop(name) for name in clip.OPTIONS if name in named}
         return clip.edit_frames(self, frames, clip.film_edit(strengths, named, strength, face, options), fps)
 
-    def example(self, expression: read.Picture, neutral: read.Picture | None = None) -> edit.Example:
+    def example(
+        self, expression: read.Picture | edit.EditablePhoto, neutral: read.Picture | edit.EditablePhoto | None = None
+    ) -> edit.Example:
         """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
 
         Args:
-          expression: A photo that shows it, of any kind that `open` takes.
+          expression: A photo that shows it, of any kind that `open` takes or opened by it.
           neutral: The same person without it. Without this photo the direction also holds what else distinguishes the
             person from the one who is edited.
 
         Raises:
           InputError: A photo cannot be read, or shows no face.
         """
-        shown = self.open(expression)
-        other = None if neutral is None else self.open(neutral).latent_of()
+        opened = lambda photo: photo if isinstance(photo, edit.EditablePhoto) else self.open(photo)
+        shown = opened(expression)
+        other = None if neutral is None else opened(neutral).latent_of()
         return edit.Example(shown.latent_of(), other, shown.photo.source.name if shown.photo.source else 'a photo')
 
     def interpolate(

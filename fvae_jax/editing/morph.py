@@ -37,6 +37,10 @@ class Morph:
       crop: Whether frames are aligned crops; else the first photo with the face replaced.
       anchor: Whether both flows start from their own photos; with False and the blend 'paper', Algorithm 2 as printed.
 
+    Attributes:
+      crops: The aligned faces, (S, S, 3) float32 in [-1, 1] each.
+      doubts: Why frames will not look as they should, with the remedy, as lines for people.
+
     Raises:
       InputError: There are too few frames, the blend is unknown, or the model has no mask.
     """
@@ -56,6 +60,7 @@ class Morph:
         self._pixels, self._what = pixels, f'interpolation of two photos, {frames} frames'
         (number,), (other,) = first.numbers(None), second.numbers(None)
         self._faces = first.encoded(number), second.encoded(other)
+        self.doubts = [*first.doubts(), *second.doubts()]
         crop_a, self._matrix = native_crop(pixels, first.matrix(number), self._model.size)
         crop_b, _ = native_crop(others, second.matrix(other), self._model.size, len(crop_a))
         self.crops = crop_a, crop_b

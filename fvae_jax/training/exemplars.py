@@ -1,6 +1,5 @@
 """The insides of training people's open mouths, at the resolution of their photos, for the model file."""
 
-import os
 import pathlib
 from collections.abc import Collection
 
@@ -9,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from fvae_jax.bundle import Exemplars
-from fvae_jax.data import crops, lips
+from fvae_jax.data import crops, index, lips
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import exemplar
 from fvae_jax.errors import InputError
@@ -93,8 +92,8 @@ def _mouth(
 
 def crop(config: ml_collections.ConfigDict, frame: frame_lib.Frame, file: str) -> np.ndarray:
     """The aligned crop of a photo of the set, (_SIDE, _SIDE, 3) uint8."""
-    for root in config.data.root.split(','):
-        path = pathlib.Path(os.path.expanduser(root.strip())) / file
+    for root in index.folders_of(config.data.root):
+        path = pathlib.Path(root) / file
         if path.is_file():
             image = read.read_photo(path).eight_bit().pixels
             taken, _ = crops.take_crop(image, _SIDE) if config.data.aligned else crops.find_crop(image, _SIDE, frame)

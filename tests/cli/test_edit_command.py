@@ -1,5 +1,6 @@
 """`fvae edit`: what is asked is what is written, as photos, films and pictures beside them."""
 
+import contextlib
 import inspect
 import io
 import os
@@ -349,15 +350,38 @@ def test_the_way_from_the_arguments_to_the_file_is_short(run):
     assert set(re.findall(r'`([\w/]+\.py)`', steps)) == WAY
 
 
-def test_a_face_of_24_px_is_edited_with_a_warning(run, tmp_path, capsys):
+@pytest.fixture
+def far(tmp_path):
+    """A photo with a face of 24 px."""
     head = Image.fromarray(ASTRONAUT).crop((110, 20, 334, 244)).resize((61, 61))
     photo = Image.new('RGB', (400, 300), (150, 160, 170))
     photo.paste(head, (100, 80))
     photo.save(tmp_path / 'far.png')
+    return photo
+
+
+def test_a_face_of_24_px_is_edited_with_a_warning(run, tmp_path, capsys, far):
     run('edit far.png --smile 1 --model @model.safetensors --out out.png')
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"warning: face 1 of 'far\.png' is 2\d px wide, and under 40 px an edit is coarse; .*", line)
-    assert (read(tmp_path / 'out.png') != np.asarray(photo)).any()
+    assert (read(tmp_path / 'out.png') != np.asarray(far)).any()
+
+
+@pytest.mark.parametrize(
+    'line, count',
+    [
+        ('edit @me.png --like far.png far.png --out out.png', 2),
+        ('edit @me.png --smile 1 --teeth far.png --out out.png', 1),
+        ('interpolate @me.png far.png --frames 2 --out out', 1),
+        ('figure7 far.png --smile 1 --side 64 --out out.png', 1),
+    ],
+)
+def test_every_command_that_takes_a_photo_warns_of_a_small_face(run, capsys, far, line, count):
+    # A model without content takes no teeth; it looks at the photo before it says so.
+    with contextlib.suppress(InputError):
+        run(f'{line} --model @model.safetensors')
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith('warning: ')]
+    assert len(warnings) == count and all("face 1 of 'far.png'" in line for line in warnings)
 
 
 BAD_PHOTOS = {

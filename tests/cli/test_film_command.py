@@ -73,7 +73,7 @@ def test_what_is_said_of_films_where_photos_are_meant(run, clip, tmp_path):
 
 REFUSED = {
     '@wall.mp4 --out out.mp4': 'shows no face',
-    '@clip.mp4 --out out.png': 'has no known suffix; use one of .mkv, .mov, .mp4',
+    '@clip.mp4 --out out.png': 'is none; name the output .mp4, .mov or .mkv',
     '@clip.mp4 --out @clip.mp4': 'is the photo itself',
     '@clip.mp4 --steps 3 --out out.mp4': '--steps is for photos',
     '@me.png --ramp 0:0,1:1 --out out.png': '--ramp is for films',

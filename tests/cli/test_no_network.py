@@ -1,9 +1,11 @@
 """No command asks the network for anything, nor writes where nobody told it to."""
 
+import itertools
 import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +13,8 @@ import sys
 import threading
 
 import pytest
+
+from fvae_jax import cli
 
 OFFLINE = pathlib.Path(__file__).parent / 'offline'
 PACKAGES = pathlib.Path(__file__).parents[2]
@@ -114,7 +118,26 @@ def test_the_demo_listens_and_asks_nobody(guarded, things, tmp_path):
 def test_training_and_the_commands_for_runs(guarded, tmp_path):
     config = PACKAGES / 'configs' / 'synthetic.py'
     finish(guarded('-m', 'fvae_jax.main', f'--config={config}:tiny', '--workdir=run'))
-    lines = ['doctor run', 'report run', 'study build run --out study --per-method 2']
+    here = tmp_path / 'here'
+    parts = json.loads((here / 'run' / 'people.json').read_text())
+    names = [*parts['train'], *parts['validation'], *parts['test']]
+    (here / 'people.csv').write_text('\n'.join(['identity,age,gender,ethnicity', *(f'{name},,,' for name in names)]))
+    lines = [
+        'doctor run',
+        'report run',
+        'card run --people people.csv --out card.md',
+        'study build run --out study --per-method 2',
+    ]
     finish(guarded('-c', DRIVER, json.dumps(lines)))
-    assert (tmp_path / 'here' / 'run' / 'report' / 'index.html').exists()
+    key = json.loads((here / 'study' / 'key.json').read_text())
+    answers = dict(zip(key['images'], itertools.cycle(('real', 'fake'))))
+    sent_back = {'study': key['study'], 'participant': '0' * 16, 'finished': '2026-01-01T00:00:00+00:00'}
+    (here / 'answers.json').write_text(json.dumps(sent_back | {'answers': answers}))
+    assert 'FVAE' in finish(guarded('-m', 'fvae_jax', 'study', 'score', 'answers.json', '--key', 'study/key.json'))
+    assert (here / 'run' / 'report' / 'index.html').exists() and (here / 'card.md').exists()
     assert left_elsewhere(tmp_path) == []
+
+
+def test_no_command_is_forgotten():
+    source = pathlib.Path(__file__).read_text()
+    assert [name for name in cli.COMMANDS if not re.search(f"'{name}[' ]", source)] == []

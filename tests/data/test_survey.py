@@ -1,12 +1,19 @@
 """What is told of a set before training: counts, and labels that are wrong in a plausible way."""
 
+import pathlib
+
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import index, people, survey
+from fvae_jax.data import alike, crops, people, survey
 from fvae_jax.errors import InputError
+from fvae_jax.ops.frame import WIDE
+
+PHOTO = skimage.data.astronaut()
 
 
 @pytest.fixture
@@ -81,23 +88,34 @@ def test_people_with_an_image_in_common_are_in_one_part(opened):
     assert set(people.split_identities('abcdefg', 0.2, 0.1, ['d'], together).test) == {'c', 'd'}
 
 
-@pytest.mark.parametrize(
-    'text',
-    [
-        'path;identity;expression\na.jpg;ann;neutral\n',
-        'path , identity , expression\na.jpg , ann , neutral\n',
-        'Path,Identity,Expression\na.jpg,ann,neutral\n',
-        'PATH\tidentity\texpression\r\na.jpg\tann\tneutral\r\n',
-        '\ufeff"path";"identity";"expression"\n"a.jpg";"ann";"neutral"\n',
-    ],
-)
-def test_tables_of_spreadsheets(tmp_path, text):
-    (tmp_path / 'index.csv').write_text(text, encoding='utf-8')
-    (entry,) = index.read_roots(str(tmp_path))
-    assert (entry.file, entry.identity, entry.expression) == ('a.jpg', 'ann', 'neutral')
+def test_photos_of_two_people_that_look_the_same(tmp_path):
+    """Found when one was saved again, resized or compressed; others of the same kind are not."""
+    root = tmp_path / 'photos'
+    root.mkdir()
+    lines = ['path,identity,expression']
+    tiles = [(0, 192), (128, 0), (256, 128), (384, 320)]  # parts of a photo are as good
+    faces = {name: PHOTO[y : y + 128, x : x + 128] for name, (y, x) in zip(('ann', 'bob', 'cid', 'dan'), tiles)}
+    for name, face in faces.items():
+        for expression, light in (('neutral', 1), ('smile', 0.92)):
+            Image.fromarray(np.uint8(light * face)).resize((200, 200)).save(root / f'{name}_{expression}.png')
+            lines.append(f'{name}_{expression}.png,{name},{expression}')
+    Image.open(root / 'ann_smile.png').resize((80, 80)).save(root / 'again.jpg', quality=40)
+    (root / 'index.csv').write_text('\n'.join([*lines, 'again.jpg,bob,smile']))
+    config = config_lib.default_config()
+    config.data.update(set='photos', root=str(root), cache=str(tmp_path / 'cache'), image_size=64, aligned=True)
+    data = people.open_faces(config).data
+    found = [[data.records[i].file for i in pair] for pair in data.similar]
+    assert found == [['ann_neutral.png', 'again.jpg'], ['ann_smile.png', 'again.jpg']]
+    (line,) = survey.doubts(data)
+    assert 'look the same, as if one were saved again: ann_neutral.png (ann, neutral) ~ again.jpg (bob, smile)' in line
 
 
-def test_a_table_without_the_columns_says_which_it_has(tmp_path):
-    (tmp_path / 'index.csv').write_text('File;Name;Mood\na.jpg;ann;neutral\n')
-    with pytest.raises(InputError, match=r"without the column 'path' \(it has file, name, mood\); expected columns"):
-        index.read_roots(str(tmp_path))
+def test_faces_found_anew_in_a_copy_look_the_same():
+    copy = cv2.imdecode(cv2.imencode('.jpg', cv2.resize(PHOTO, None, fx=0.6, fy=0.6), [1, 50])[1], cv2.IMREAD_UNCHANGED)
+    other = cv2.imread(str(pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'))[..., ::-1]
+    prints = [alike.fingerprint(crops.find_crop(one, 128, WIDE)[0]) for one in (PHOTO, copy, other)]
+    flat = np.full((128, 128, 3), 90, np.uint8)
+    flat[:, 64:] = 91
+    prints += [alike.fingerprint(flat)] * 2
+    assert alike.pairs(np.array(prints), ['a', 'b', 'c', 'd', 'e']) == [(0, 1)]
+    assert alike.pairs(np.array(prints), ['a', 'a', 'c', 'd', 'e']) == []

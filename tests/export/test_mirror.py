@@ -15,10 +15,7 @@ if shutil.which('chromium') is None:
 
 import browser
 from export import film
-from export.using import call, served, told
-
-from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import folder as folder_lib
+from export.using import call, told
 
 FACE, MOUTH = np.s_[180:560, 150:450], np.s_[400:500, 220:380]  # of the face's photo
 
@@ -35,14 +32,6 @@ COLLECT = """(async () => {
   }
   return pictures;
 })()"""
-
-
-@pytest.fixture(scope='module')
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('page') / 'site'
-    folder_lib.write(bundle_lib.load(), 'web', folder)
-    with served(folder) as address:
-        yield address
 
 
 @pytest.fixture(scope='module')

@@ -29,24 +29,6 @@ FACE = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'  # with
 
 
 @pytest.fixture(scope='module')
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('page') / 'site'
-    folder_lib.write(bundle_lib.load(), 'web', folder)
-    return folder
-
-
-@pytest.fixture(scope='module')
-def address(site):
-    with served(site) as address:
-        yield address
-
-
-@pytest.fixture(scope='module')
-def editor():
-    return fvae_jax.load()
-
-
-@pytest.fixture(scope='module')
 def sample(site, editor):
     return editor.open(site / 'composite_face.jpg')
 
@@ -298,6 +280,35 @@ def test_the_camera(address, open_page):
     page.click('#shoot')
     told(page, 'Face found')
     assert page.evaluate('() => window.stream.getTracks().map(track => track.readyState)') == ['ended']
+
+
+def test_a_camera_that_comes_too_late_is_given_back(address, open_page):
+    """Who stops, or opens a photo, while the browser still asks for the camera has it off."""
+    late = camera("""(async () => {
+      const canvas = document.createElement('canvas');
+      canvas.getContext('2d');
+      window.stream = canvas.captureStream();
+      await new Promise((resolve) => { window.allow = resolve; });
+      return window.stream;
+    })()""")
+    page = open_page(address, script=late)
+    page.wait_for_selector('#sample:visible')
+
+    def allowed_too_late():
+        page.evaluate('() => window.allow()')
+        page.wait_for_function("() => window.stream.getTracks().every(({readyState}) => readyState === 'ended')")
+
+    page.click('#use-camera')
+    page.wait_for_function('() => window.allow')
+    page.click('#no-camera')
+    allowed_too_late()
+    assert page.locator('#drop').is_visible() and page.locator('#status').inner_text() == ''
+    page.click('#use-mirror')
+    take_sample(page)
+    allowed_too_late()
+    assert call(page, 'main.state.mirror') is None and page.locator('#work.mirror').count() == 0
+    assert page.locator('#save').is_visible()
+    told(page, 'Face found')
 
 
 def test_leaving_frees_and_coming_back_restores(address, open_page):
@@ -581,32 +592,3 @@ def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
     without = still.EditablePhoto(plain, opened.photo, opened.faces).edit(surprise=1.0).photo.pixels
     added = difference(with_teeth, without, face_of(opened))
     assert added > 0.3 and difference(got, with_teeth, face_of(opened)) < added / 2
-
-
-def test_ones_own_teeth(address, editor, open_page, tmp_path):
-    """Shown in the mouth alone, and noted in the file; refused where none are seen."""
-    opened = editor.open(FACE)
-    opened.edit(smile=1.3).save(tmp_path / 'laughing.png')
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
-    take_sample(page)
-    call(page, 'main.placeEyes(argument)', eyes_of(opened))
-    page.set_input_files('#file-teeth', FACE)
-    told(page, 'shows no open mouth with teeth')
-    assert page.locator('#teeth').get_attribute('aria-pressed') == 'false'
-    call(page, 'main.setStrengths({smile: 0.9})')
-    plain = np.array(saved(page).convert('RGB'))
-    page.set_input_files('#file-teeth', tmp_path / 'laughing.png')
-    told(page, 'the teeth of the second photo are shown')
-    picture = saved(page)
-    assert picture.text['Edit'] == 'smile 0.9, own teeth'
-    mouth = np.s_[370:500, 240:360]
-    got = np.array(picture.convert('RGB'))
-    # Where the second photo's mouth is open the page and the package find in different ways, so only that they change.
-    assert difference(got, plain, mouth) > 0.3
-    outside = np.ones(got.shape[:2], bool)
-    outside[mouth] = False
-    assert (got == plain)[outside].all()
-    page.click('#teeth')
-    told(page, 'The teeth of the model again')
-    assert (np.array(saved(page).convert('RGB')) == plain).all()

@@ -21,9 +21,10 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.cli import arguments
-from fvae_jax.data import builder, crops, index
+from fvae_jax.data import builder, crops, index, lips
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
+from fvae_jax.evaluation.card import groups
 from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo import read, write
 
@@ -67,6 +68,8 @@ def targets() -> list[Target]:
         Target('Editor.open: array', _arrays(), lambda folder, file: _open_array(editor, file)),
         Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
         Target('photos: index.csv', {'index.csv': _index()}, _read_index),
+        Target('photos: lips.csv', {'lips.csv': _lips()}, lambda folder, file: lips.read(folder)),
+        Target('fvae card: people', {'people.csv': _people()}, lambda folder, file: groups.read_people(file)),
         Target('photos: crops', _photos(), _crop),
         Target('photos: flow', {'flow.npz': _flow()}, _read_flow),
         Target('study score: answers', {'answers.json': _answers()}, _score),
@@ -162,6 +165,19 @@ def _index() -> bytes:
         rows.writerow([f'{person}.jpg', person, 'neutral', 0, 'real', ''])
         rows.writerow([f'{person}_smile.jpg', person, 'smile', 1.0, 'synthetic', f'flow/{person}.npz'])
     return stream.getvalue().encode()
+
+
+def _lips() -> bytes:
+    stream = io.StringIO()
+    rows = csv.writer(stream, delimiter=';')
+    rows.writerow(['path', *(f'{axis}{i}' for i in range(lips.POINTS) for axis in 'xy')])
+    for name in ('ann', 'bob', 'zoë'):
+        rows.writerow([f'{name}.jpg', *(f'{n},25' for n in range(2 * lips.POINTS))])
+    return stream.getvalue().encode()
+
+
+def _people() -> bytes:
+    return '\n'.join([','.join(groups.COLUMNS), 'ann,30,female,white', 'zoë,NA,male,']).encode()
 
 
 def _flow() -> bytes:

@@ -1,11 +1,11 @@
 """Who the people of a run are, by gender, ethnicity and age, and how a model does on each group of them."""
 
-import csv
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from fvae_jax.data import table
 from fvae_jax.data.people import Split
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.statistics import bootstrap_interval
@@ -63,21 +63,13 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     """
     people: dict[str, Person] = {}
     try:
-        # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            for column in COLUMNS:
-                if column not in (reader.fieldnames or ()):
-                    raise InputError(f"people '{path}' has no column '{column}'; {_EXPECTED}")
-            for row in reader:
-                facts = {column: (row[column] or '').strip() for column in COLUMNS}
-                _note(people, facts, f"people '{path}', line {reader.line_num}")
+        for row in table.read(path, f"people '{path}' is a table", COLUMNS, _EXPECTED):
+            facts = {column: row.text(column) for column in COLUMNS}
+            _note(people, facts, f"people '{path}', line {row.line}")
     except OSError as error:
         raise InputError(
             f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"people '{path}' is not a UTF-8 table with commas ({error}); {_EXPECTED}") from None
     return people
 
 

@@ -1,6 +1,5 @@
 """Figures 2, 4, 5 and 7 of the paper, on people kept out of training."""
 
-import os
 import pathlib
 
 import cv2
@@ -142,8 +141,8 @@ def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
     if data.set == 'synthetic':
         return image_ops.to_float(DrawnFace(0, int(identity.rpartition('_')[2]), side).image(index.NEUTRAL, 0.0))
     record = next(r for r in context.run.faces.data.records if r.identity == identity and r.expression == index.NEUTRAL)
-    for root in (data.root or data.manual_dir).split(','):
-        file = pathlib.Path(os.path.expanduser(root.strip())) / record.file
+    for root in index.folders_of(data.root or data.manual_dir):
+        file = pathlib.Path(root) / record.file
         try:
             image = read.read_photo(file).eight_bit().pixels
             largest, frame = min(side, *image.shape[:2]), context.run.editor.frame

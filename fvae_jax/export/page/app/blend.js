@@ -7,6 +7,7 @@ import {anchored, mixed, secondShare} from './latent.js';
 import {mix} from './mix.js';
 import {cut} from './photo.js';
 import {enlarge, faded, fineSide, refine} from './spline.js';
+import {mixedTone, toned} from './tone.js';
 
 const LARGEST_WHOLE = 1600; // px of the face in a saved picture
 
@@ -84,8 +85,10 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
   const shown = toImage(blended, size);
   const {grain, light} = steep.some((value) => value > 0) ? measure(shown, steep) : {grain: 0, light: 1};
   const color = [0, 1, 2].map((channel) => carried(frame.color, channel, frame, toCrop, box));
+  const tone = mixedTone(first.tone, second.tone, frame.t);
   for (let i = 0; i < steep.length; i++) {
-    const added = color.map((plane) => Math.min(Math.max(plane[i], -1), 1));
+    const own = color.map((plane) => Math.min(Math.max(plane[i], -1), 1));
+    const added = tone ? toned(own, tone) : own;
     const darker = Math.min((1 + (added[0] + added[1] + added[2]) / 3) / light, 1);
     const dot = grain * darker * renderer.noise(i % box.width, Math.floor(i / box.width));
     for (let c = 0; c < 3; c++) {

@@ -10,6 +10,7 @@ const TROUBLE = {
 };
 
 let stream = null;
+let asked = 0; // the newest wish counts; switching off is one
 
 /**
  * Makes the buttons of the camera work.
@@ -20,7 +21,7 @@ export function offer(taken) {
   on('use-camera', 'click', () => guarded(async () => {
     show(true);
     try {
-      await start();
+      if (!await start()) return;
       tell('Look into the camera, then take the photo.');
       element('shoot').focus();
     } catch (error) {
@@ -41,9 +42,10 @@ export function offer(taken) {
   });
 }
 
-/** Switches the camera off. */
+/** Switches the camera off, also while it is being started. */
 export function stop() {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+  asked += 1;
+  release(stream);
   stream = null;
   element('video').srcObject = null;
   show(false);
@@ -54,10 +56,27 @@ function show(shown) {
   element('drop').hidden = shown;
 }
 
+/** Starts the camera; gives false if it was switched off meanwhile. */
 async function start() {
-  stream = await ask({width: {ideal: 1920}});
-  element('video').srcObject = stream;
-  await element('video').play();
+  const mine = ++asked;
+  try {
+    const given = await ask({width: {ideal: 1920}});
+    if (mine !== asked) {
+      release(given);
+      return false;
+    }
+    stream = given;
+    element('video').srcObject = stream;
+    await element('video').play();
+  } catch (error) {
+    if (mine === asked) throw error; // else nobody waits for it
+  }
+  return mine === asked;
+}
+
+/** Gives a camera back. */
+export function release(given) {
+  for (const track of given?.getTracks() ?? []) track.stop();
 }
 
 /** Asks for the camera that looks at the person; what is wanted of it as `getUserMedia` takes it. */

@@ -50,7 +50,7 @@ export async function draw(renderer, sitter, refined, part, {flow = false, quick
   const box = faceBox(toCrop, sitter.model.size, bounds.width, bounds.height);
   const reach = Math.ceil(0.25 * Math.max(box.width, box.height)) + 12;
   const source = sourceOf(part, grown(box, reach, bounds.width, bounds.height));
-  const options = {bounds, quick, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
+  const options = {bounds, quick, tone: sitter.tone, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
   const noise = grain ?? grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop);
   return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...noise})};
 }
@@ -83,7 +83,7 @@ export function grainOf(picture, read, refined, toCrop) {
  * @returns an OffscreenCanvas of the whole photo
  */
 export async function drawWhole(renderer, sitter, refined) {
-  const {photo, toCrop, box} = sitter;
+  const {photo, toCrop, box, tone} = sitter;
   const canvas = new OffscreenCanvas(photo.width, photo.height);
   const context = canvas.getContext('2d');
   if (context === null) throw new Refusal('This browser has no memory left for the picture. Close other tabs, or make the photo smaller.');
@@ -98,7 +98,7 @@ export async function drawWhole(renderer, sitter, refined) {
       const place = {x, y, width: Math.min(tile, box.x + box.width - x), height: Math.min(tile, box.y + box.height - y)};
       const read = grown(place, reach, photo.width, photo.height);
       const source = {pixels: photo.part(read).pixels, x: read.x, y: read.y};
-      context.putImageData(await renderer.warp(source, refined, toCrop, place, {bounds: photo, ...grain}), x, y);
+      context.putImageData(await renderer.warp(source, refined, toCrop, place, {bounds: photo, tone, ...grain}), x, y);
     }
   }
   return canvas;

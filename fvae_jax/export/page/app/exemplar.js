@@ -1,6 +1,8 @@
 // Teeth for mouths that open: the inside of another mouth, seen through the opening; as editing/exemplar.py has it.
 
+import {blurred} from './blur.js';
 import {apply} from './geometry.js';
+import {largestPatch} from './patches.js';
 import {enlarge} from './spline.js';
 
 const OPEN = 0.5; // alpha from which a pixel belongs to the opening
@@ -57,9 +59,9 @@ export function choose(model, light, alpha) {
 /**
  * Makes an exemplar of a mouth whose opening a network has found.
  *
- * @param alpha the opening, of the crop
+ * @param alpha the opening, size × size
  * @param crop the face with `side` px, RGB in [-1, 1]
- * @param model with size and goals
+ * @param frame {size, goals: where the eyes are in `alpha`}
  * @param expression what it shows
  * @param cavity what goes with it, or null
  * @returns exemplars with one of them, or null if it shows no teeth
@@ -134,7 +136,7 @@ export function place({exemplars, size, goals}, {number, zoom, lip: known}, ligh
     height,
     matrix: {a: scale, b: 0, x: x - scale * lip[0], y: y + TUCK * eyeDistance - scale * lip[1]},
     gain: gainOf(light, exemplars.light[number]),
-    shading: blurred(alpha, size, SHADE * distance).map((inner) => DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1)),
+    shading: blurred(alpha, size, size, SHADE * distance).map((inner) => DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1)),
     cavity: placeCavity(exemplars.cavity, light, alpha, size, distance),
   };
 }
@@ -149,7 +151,7 @@ function gainOf(light, owner) {
 function placeCavity(cavity, light, alpha, size, distance) {
   if (!cavity) return null;
   const opening = new Float32Array(size * size);
-  for (const i of largestPatch(alpha, size)) opening[i] = alpha[i];
+  for (const i of largestPatch(alpha, size, OPEN)) opening[i] = alpha[i];
   const [middle, deviation] = moments(opening, size);
   const share = Math.min(Math.max((4 * deviation[1] / distance - WIDE[0]) / (WIDE[1] - WIDE[0]), 0), 1);
   if (share === 0) return null;
@@ -175,7 +177,7 @@ function moments(weights, width) {
 /** The middle of the upper edge of the largest opening, [x, y]; null if it is too small to show teeth. */
 function upperLip(alpha, size, goals) {
   const least = LEAST * (goals[1][0] - goals[0][0]) ** 2;
-  const patch = largestPatch(alpha, size);
+  const patch = largestPatch(alpha, size, OPEN);
   if (patch.length < least || !patch.length) return null;
   const columns = patch.map((i) => i % size);
   const [left, right] = [Math.min(...columns), Math.max(...columns)];
@@ -190,50 +192,4 @@ function upperLip(alpha, size, goals) {
     edges.push(top - (first - OPEN) / Math.max(first - above, 1e-6));
   }
   return edges.length ? [middle, mean(edges)] : null;
-}
-
-/** The pixels of the largest patch above `OPEN`; neighbors touch at corners too. */
-function largestPatch(alpha, size) {
-  const seen = new Uint8Array(size * size);
-  let largest = [];
-  alpha.forEach((value, start) => {
-    if (seen[start] || value <= OPEN) return;
-    const patch = [start];
-    seen[start] = 1;
-    for (let n = 0; n < patch.length; n++) {
-      const [x, y] = [patch[n] % size, Math.floor(patch[n] / size)];
-      for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, size - 1); v++) {
-        for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, size - 1); u++) {
-          const i = v * size + u;
-          if (!seen[i] && alpha[i] > OPEN) {
-            seen[i] = 1;
-            patch.push(i);
-          }
-        }
-      }
-    }
-    if (patch.length > largest.length) largest = patch;
-  });
-  return largest;
-}
-
-/** A map of size × size, blurred by a Gaussian; nothing lies outside. */
-function blurred(map, size, deviation) {
-  const reach = Math.ceil(4 * deviation);
-  const taps = Array.from({length: 2 * reach + 1}, (_, i) => Math.exp(-0.5 * ((i - reach) / deviation) ** 2));
-  const sum = taps.reduce((total, tap) => total + tap, 0);
-  const along = (from, step, across) => {
-    const out = new Float32Array(size * size);
-    for (let line = 0; line < size; line++) {
-      for (let i = 0; i < size; i++) {
-        let total = 0;
-        for (let k = -reach; k <= reach; k++) {
-          if (i + k >= 0 && i + k < size) total += taps[k + reach] * from[line * across + (i + k) * step];
-        }
-        out[line * across + i * step] = total / sum;
-      }
-    }
-    return out;
-  };
-  return along(along(map, 1, size), size, 1);
 }

@@ -11,6 +11,7 @@ import {cut} from './photo.js';
 import {SteadyEyes} from './register.js';
 import {Renderer} from './renderer.js';
 import {refine} from './spline.js';
+import {toneOf} from './tone.js';
 
 const SEARCHED = 320; // px of the picture in which a face is looked for
 const FOLLOWED = 224; // px of the one in which it is followed
@@ -50,7 +51,7 @@ export class Follower {
     this.#last = computed.catch(() => {});
     const {refined, pixels, face, clock} = await computed;
     if (refined === null) return {laid: null, eyes: face?.eyes ?? null, times: clock.times};
-    const sitter = {toCrop: face.toCrop, model: this.#model, eyeDistance: 1};
+    const sitter = {toCrop: face.toCrop, model: this.#model, eyeDistance: 1, tone: face.tone};
     const part = {pixels, fromPhoto: {a: 1, b: 0, x: 0, y: 0}};
     const laid = await draw(this.#renderer, sitter, refined, part, {quick: true, grain: face.grain ?? {}});
     clock('draw');
@@ -128,6 +129,7 @@ export class Follower {
     const own = await decode(latent);
     if (face.light === undefined) {
       face.light = skinLight(crop, size, goals);
+      face.tone = toneOf(crop, size);
       face.donor = await donorOf(this.#model, {latent, own, light: face.light}, decode);
     }
     const change = anchored(await decode(wanted(latent, this.#model, strengths)), own);

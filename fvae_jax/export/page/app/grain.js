@@ -1,6 +1,6 @@
 // The grain of a photo, so that what is new in it does not look airbrushed.
 
-import {mirrored} from './geometry.js';
+import {blurred} from './blur.js';
 
 export const NOISE_SIDE = 256; // px: the tile of noise repeats
 
@@ -8,30 +8,10 @@ export const AROUND = 20; // px on every side of content in which the photo's gr
 const LOUDEST = 0.03; // of [-1, 1]: what is stronger is no grain
 const GRAIN = 1.5; // px: what is finer than this in a photo is grain
 
-const KERNEL = (() => {
-  const half = Array.from({length: 7}, (_, i) => Math.exp(-0.5 * (i / GRAIN) ** 2));
-  const sum = 2 * half.reduce((total, value) => total + value, 0) - half[0];
-  return half.map((value) => value / sum);
-})();
-
-/** What a plane has beyond its blurred copy. `wrap` repeats it at its borders, which are mirrored else. */
-function fine(values, width, height, wrap = false) {
-  const place = wrap ? (i, side) => (i + side) % side : mirrored;
-  const blur = (from, count, side, step, stride) => {
-    const out = new Float32Array(from.length);
-    for (let row = 0; row < count; row++) {
-      for (let i = 0; i < side; i++) {
-        let sum = KERNEL[0] * from[row * step + i * stride];
-        for (let k = 1; k < KERNEL.length; k++) {
-          sum += KERNEL[k] * (from[row * step + place(i - k, side) * stride] + from[row * step + place(i + k, side) * stride]);
-        }
-        out[row * step + i * stride] = sum;
-      }
-    }
-    return out;
-  };
-  const blurred = blur(blur(values, height, width, width, 1), width, height, 1, width);
-  return values.map((value, i) => value - blurred[i]);
+/** What a plane has beyond its blurred copy; see `blurred`. */
+function fine(values, width, height, place) {
+  const coarse = blurred(values, width, height, GRAIN, place);
+  return values.map((value, i) => value - coarse[i]);
 }
 
 /** Fine noise of deviation 1, always the same, NOISE_SIDE × NOISE_SIDE. */
@@ -42,7 +22,7 @@ export function noiseTile() {
     return (state + 0.5) / 2 ** 32;
   };
   const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  const noise = fine(Float32Array.from({length: NOISE_SIDE ** 2}, normal), NOISE_SIDE, NOISE_SIDE, true);
+  const noise = fine(Float32Array.from({length: NOISE_SIDE ** 2}, normal), NOISE_SIDE, NOISE_SIDE, (i, side) => (i + side) % side);
   const deviation = Math.sqrt(noise.reduce((sum, value) => sum + value * value, 0) / noise.length);
   return noise.map((value) => value / deviation);
 }

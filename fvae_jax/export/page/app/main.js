@@ -288,9 +288,8 @@ on('sample', 'click', () => open(sample, 'sample'));
 
 camera.offer((blob) => open(blob, 'camera'));
 
-mirror.offer(stage, () => expressions.values, async (shown) => {
+mirror.offer(stage, () => expressions.values, begin, (shown) => {
   if (shown) {
-    await begin();
     leave();
     showExpressions();
     choose('edit');
@@ -351,6 +350,7 @@ compare.offer((held) => stage.compare(held)); // the mirror looks by itself
 
 function leave() {
   sitter?.close();
+  teeth.show(null); // also those that are still looked for
   dropSecond();
   sitter = drawn = moving = null;
   unsaved.forget();

@@ -14,28 +14,44 @@ const COUNTED = 1000; // ms over which pictures are counted
 let video = null; // while the mirror runs
 let recorder = null;
 let latest = null; // what the last picture was made of
+let begun = 0; // the newest start counts; ending is one
+let starting = false;
+let opening = null; // the camera's stream until pictures can be edited
 
 /**
  * Makes the buttons of the mirror work.
  *
  * @param stage where pictures are shown
  * @param strengths gives them by expression
+ * @param ready waits until pictures can be edited
  * @param shown called with whether the mirror runs
  */
-export function offer(stage, strengths, shown) {
-  let starting = false;
+export function offer(stage, strengths, ready, shown) {
   on('use-mirror', 'click', () => guarded(async () => {
     if (starting || video !== null) return;
     starting = true;
-    const stream = await camera.ask(WANTED).finally(() => { starting = false; });
+    const mine = ++begun;
+    let stream = null;
+    try {
+      stream = await camera.ask(WANTED);
+      if (mine === begun) {
+        opening = stream;
+        await ready();
+      }
+    } catch (error) {
+      camera.release(stream);
+      if (mine !== begun) return; // nobody waits for it
+      throw error;
+    } finally {
+      if (mine === begun) [starting, opening] = [false, null];
+    }
+    if (mine !== begun) {
+      camera.release(stream);
+      return;
+    }
     video = Object.assign(document.createElement('video'), {muted: true, playsInline: true, srcObject: stream});
     stream.getVideoTracks()[0].addEventListener('ended', () => over('The camera has stopped.'));
-    try {
-      await shown(true);
-    } catch (error) {
-      stop();
-      throw error;
-    }
+    shown(true);
     run(video, stage, strengths, shown);
     tell('The mirror runs. Move a slider to change the expression.');
   }));
@@ -52,15 +68,18 @@ export function offer(stage, strengths, shown) {
 /** What the last picture was made of: number, eyes as px or null, times in ms; for scripts. */
 export const state = () => latest;
 
-/** Ends the mirror, if it runs. */
+/** Ends the mirror, if it runs or is being started. */
 export function end() {
+  begun += 1;
+  camera.release(opening); // what is waited for may never come
+  [starting, opening] = [false, null];
   if (video !== null) element('end-mirror').click();
 }
 
 function stop() {
   if (video === null) return;
   recorder?.stop();
-  for (const track of video.srcObject.getTracks()) track.stop();
+  camera.release(video.srcObject);
   video.srcObject = null;
   video = latest = null;
   if (networks.running()) networks.ask('unfollow');
@@ -81,16 +100,20 @@ async function run(mine, stage, strengths, ended) {
     count(shownAt, eyes !== null);
   };
   await guarded(async () => {
-    await mine.play();
-    while (true) {
-      await next();
-      if (video !== mine) return;
-      const bitmap = await createImageBitmap(mine);
-      const order = ++given;
-      const answer = networks.ask('follow', {frame: bitmap, time: performance.now() / 1000, strengths: strengths()}, [bitmap]).then((made) => show(made, order));
-      answer.catch(() => {}); // it is awaited below
-      asked.push(answer);
-      if (asked.length > 1) await asked.shift();
+    try {
+      await mine.play();
+      while (true) {
+        await next();
+        if (video !== mine) return;
+        const bitmap = await createImageBitmap(mine);
+        const order = ++given;
+        const answer = networks.ask('follow', {frame: bitmap, time: performance.now() / 1000, strengths: strengths()}, [bitmap]).then((made) => show(made, order));
+        answer.catch(() => {}); // it is awaited below
+        asked.push(answer);
+        if (asked.length > 1) await asked.shift();
+      }
+    } catch (error) {
+      if (video === mine) throw error; // else it was ended, which ends what is under way
     }
   });
   if (video === mine) { // something went wrong, which stays told

@@ -4,6 +4,7 @@ import {apply, compose, invert, scaled} from './geometry.js';
 import {noiseTile, NOISE_SIDE} from './grain.js';
 import {Refusal} from './photo.js';
 import {CORNERS, DOUBLE, WARP} from './shaders.js';
+import {STEPS, tableOf} from './tone.js';
 
 export const EDIT = 0;
 export const PIXELS_ONLY = 1;
@@ -18,6 +19,7 @@ export class Renderer {
   #textures = {};
   #source = null;
   #field = null;
+  #tone = null;
   #noise = noiseTile();
 
   constructor() {
@@ -33,6 +35,8 @@ export class Renderer {
     this.#programs = {double: program(gl, DOUBLE), warp: program(gl, WARP)};
     this.#textures = {};
     this.#source = this.#field = null;
+    this.#tone = null;
+    this.#upload('tones', STEPS, 1, gl.RGBA32F, gl.RGBA, gl.FLOAT, null);
     this.#upload('noise', NOISE_SIDE, NOISE_SIDE, gl.R32F, gl.RED, gl.FLOAT, this.#noise);
   }
 
@@ -54,19 +58,20 @@ export class Renderer {
    * @param toCrop similarity, photo px to crop px
    * @param box {x, y, width, height}: the pixels to make, photo px
    * @param options bounds: {width, height} of the photo; mode; quick: whether the pixels are read by the bicubic kernel
-   *   alone; grain, light: of `grain.measure`; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
+   *   alone; grain, light: of `grain.measure`; tone: of `tone.toneOf`; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
    * @returns a promise of the box's ImageData
    */
-  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, flowMaximum = 1, toOther = null, turn = null}) {
+  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, tone = null, flowMaximum = 1, toOther = null, turn = null}) {
     if (this.#gl.isContextLost()) this.#start();
     const gl = this.#gl;
     this.#setSource(source, quick);
     this.#setField(refined);
+    this.#setTone(tone);
     const {width, height} = box;
     this.#target('out', width, height, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE);
     const {warp} = this.#programs;
     gl.useProgram(warp);
-    ['doubled', 'field', 'content', 'noise', 'teeth', 'cavity', 'lips'].forEach((name, unit) => {
+    ['doubled', 'field', 'content', 'noise', 'teeth', 'cavity', 'lips', 'tones'].forEach((name, unit) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_2D, this.#textures[name].texture);
       gl.uniform1i(gl.getUniformLocation(warp, name), unit);
@@ -99,6 +104,7 @@ export class Renderer {
     set('noiseOrigin', '2i', box.x, box.y);
     set('grain', '1f', grain);
     set('light', '1f', light);
+    set('toneShare', '1f', tone?.share ?? 0);
     set('flowMaximum', '1f', flowMaximum);
     set('mode', '1i', mode);
     set('dense', '1i', quick ? 1 : 2);
@@ -177,6 +183,13 @@ export class Renderer {
     }
     const side = refined.teeth ? refined.side : 1;
     this.#upload('lips', side, side, gl.R32F, gl.RED, gl.FLOAT, lips);
+  }
+
+  #setTone(tone) {
+    if (tone === null || this.#tone === tone) return;
+    this.#tone = tone;
+    const gl = this.#gl;
+    this.#upload('tones', STEPS, 1, gl.RGBA32F, gl.RGBA, gl.FLOAT, tableOf(tone));
   }
 
   #upload(name, width, height, ...format) {

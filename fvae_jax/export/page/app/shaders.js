@@ -39,7 +39,7 @@ void main() {
 export const WARP = `#version 300 es
 precision highp float;
 precision highp sampler2D;
-uniform sampler2D doubled, field, content, noise, teeth, cavity, lips;
+uniform sampler2D doubled, field, content, noise, teeth, cavity, lips, tones;
 uniform vec4 toFine, toSource, toTeeth, toCrop;
 uniform vec2 cavityScale, cavityShift;
 uniform vec3 cavityGain;
@@ -50,6 +50,7 @@ uniform vec2 turn;  // a displacement of crop px to one of source px
 uniform vec4 bounds;  // least x and y, largest x and y in the source: where the photo ends
 uniform ivec2 noiseOrigin;
 uniform float grain, light, flowMaximum;
+uniform float toneShare;  // how far the photo is of one color; 0 of one in colors
 uniform int dense;  // samples to a pixel of the source
 uniform int mode;  // 0: the edit, 1: pixels only, 2: the flow as colors
 out vec4 color;
@@ -156,6 +157,14 @@ void main() {
       }
       vec4 tooth = exemplar(teeth, similarity(toTeeth, p), finer);
       added = 2.0 * clamp(gain * tooth.rgb * fine(lips, q).r, 0.0, 1.0) + (1.0 - tooth.a) * (added + 1.0) - 1.0;
+    }
+    if (toneShare > 0.0) {
+      float luma = dot(added, vec3(0.299, 0.587, 0.114));
+      int last = textureSize(tones, 0).x - 1;
+      float level = clamp(0.5 * (luma + 1.0), 0.0, 1.0) * float(last);
+      int low = min(int(level), last - 1);
+      vec3 offset = mix(texelFetch(tones, ivec2(low, 0), 0).rgb, texelFetch(tones, ivec2(low + 1, 0), 0).rgb, level - float(low));
+      added = mix(added, clamp(luma + offset, -1.0, 1.0), toneShare);
     }
     float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
     ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);

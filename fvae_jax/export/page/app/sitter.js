@@ -8,6 +8,7 @@ import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
 import {eyesOf, find} from './finder.js';
 import {anchored} from './latent.js';
 import {Refusal} from './photo.js';
+import {toneOf} from './tone.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
@@ -30,13 +31,13 @@ export class Sitter {
   }
 
   constructor(photo, faces, model) {
-    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, number: 0, key: `face ${++keys}`});
+    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, number: 0, key: `face ${++keys}`});
   }
 
   /** Takes another of the faces. */
   async choose(number) {
-    this.exemplars = this.model.exemplars; // another person
-    await this.place(await eyesOf(this.photo, this.faces[number], detect));
+    const {exemplars} = this.model; // it may be another person
+    await this.place(await eyesOf(this.photo, this.faces[number], detect), exemplars);
     this.number = number;
   }
 
@@ -44,8 +45,9 @@ export class Sitter {
    * Aligns and encodes the face by its eyes.
    *
    * @param eyes [[x, y] left of the picture, [x, y] right], photo px
+   * @param exemplars of teeth; those that it has
    */
-  async place(eyes) {
+  async place(eyes, exemplars = this.exemplars) {
     const {photo, key, model: {size, goals}} = this;
     const toCrop = fromPairs(eyes, goals);
     const box = faceBox(toCrop, size, photo.width, photo.height);
@@ -55,14 +57,15 @@ export class Sitter {
     const crop = alignedCrop(pixels, compose(toCrop, invert(fromPhoto)), size);
     const latent = await ask('encode', {key, crop});
     const own = await ask('decode', {key, latent});
-    Object.assign(this, {eyes, toCrop, box, latent, own, light: skinLight(crop, size, goals)});
-    await this.wear(this.exemplars);
+    Object.assign(this, {eyes, toCrop, box, crop, latent, own, light: skinLight(crop, size, goals), tone: toneOf(crop, size)});
+    await this.wear(exemplars);
   }
 
-  /** Takes teeth from exemplars: of `donor.teethOf`, or the model's own. */
+  /** Takes teeth from exemplars: of `inside.teethOf`, or the model's own. */
   async wear(exemplars) {
+    const mine = ++this.choices;
     const donor = await donorOf({...this.model, exemplars}, this, (latent) => this.decode(latent));
-    Object.assign(this, {exemplars, donor});
+    if (mine === this.choices) Object.assign(this, {exemplars, donor}); // else others were chosen meanwhile
   }
 
   /** What an edit changes, of the decoded latent. */

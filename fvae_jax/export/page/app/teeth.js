@@ -1,11 +1,12 @@
 // One's own teeth, from a second photo of the same person.
 
-import {teethOf} from './donor.js';
+import {teethOf} from './inside.js';
 import {element, on, press, tell} from './page.js';
 import {Photo, Refusal} from './photo.js';
 import {Sitter} from './sitter.js';
 
 let photo = null; // the blob that they are from
+let choice = 0; // the newest counts
 
 /**
  * Makes the button work.
@@ -21,8 +22,8 @@ export function offer(act, current, changed) {
       return;
     }
     const face = current();
-    await face.wear(face.model.exemplars);
     show(null);
+    await face.wear(face.model.exemplars);
     await changed();
     tell('The teeth of the model again.');
   }));
@@ -31,24 +32,42 @@ export function offer(act, current, changed) {
     element('file-teeth').value = '';
     if (!file) return;
     tell('Looking for teeth …');
-    await take(current(), file);
+    if (!await take(current(), file)) return;
     await changed();
     tell('Where the mouth opens, the teeth of the second photo are shown.');
   }));
 }
 
-/** Gives a face the teeth of a photo, a blob. */
+/** Gives a face the teeth of a photo, a blob; gives false if others were chosen meanwhile. */
 export async function take(face, blob) {
-  const other = await Sitter.of(await Photo.open(blob, ''), face.model);
-  const exemplars = await teethOf(face, other);
-  other.close();
+  const mine = ++choice;
+  let exemplars;
+  try {
+    exemplars = await insideOf(face.model, blob);
+  } catch (error) {
+    if (mine === choice) throw error; // else nobody waits for it
+  }
+  if (mine !== choice) return false;
   if (exemplars === null) throw new Refusal('The second photo shows no open mouth with teeth. Choose one that does.');
-  await face.wear(exemplars);
   show(blob);
+  await face.wear(exemplars);
+  return true;
+}
+
+async function insideOf(model, blob) {
+  const photo = await Photo.open(blob, '');
+  let other = null;
+  try {
+    other = await Sitter.of(photo, model);
+    return await teethOf(other);
+  } finally {
+    (other ?? photo).close();
+  }
 }
 
 /** Tells that the face has the model's teeth, or those of a photo. */
 export function show(blob) {
+  choice += 1;
   photo = blob;
   press('teeth', blob !== null);
 }

@@ -4,6 +4,7 @@ import * as detector from './detector.js';
 import {bytes} from './files.js';
 import {Follower} from './follower.js';
 import * as modelFile from './model.js';
+import {refined} from './mouth.js';
 import {load, Network} from './runtime.js';
 
 const FOLLOWED = 'camera'; // the key of the face in its pictures
@@ -74,6 +75,11 @@ const tasks = {
     const outputs = await run('encode', {image: {data: crop, dims: [1, size, size, 3]}});
     faces.set(key, outputs);
     return outputs.latent.data;
+  },
+  /** Lets the edge of an open mouth follow the lips in a finer crop, as `mouth.refined`; here, since it takes a second. */
+  async refine({opening, crop, side}) {
+    const {size, eyes: goals} = await description;
+    return refined(opening, crop, side, {size, goals});
   },
   /** Edits a picture of the camera; gives the picture back with what belongs over it, as `Follower.edit`. */
   async follow({frame, time, strengths}) {
