@@ -34,7 +34,7 @@ Course = float | Sequence[float] | Callable[[float], float]
 OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _LOOK = 4  # frames from one look for closed lips to the next
-_AHEAD = 3  # frames in which faces were followed and that wait for their edit
+_AHEAD = 3  # frames that wait between two threads: for their edit, and for their pixels
 _MARGIN = 16  # px around a crop from which its pixels may come
 
 
@@ -231,7 +231,8 @@ def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[
     """
     edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
     settled = stream.ahead(follow.settle(follow.follow(items)), _AHEAD)
-    for planned in steady.steady(model, _plan(model, settled, edit)):
+    # A core that waits for the network moves pixels meanwhile.
+    for planned in stream.ahead(steady.steady(model, _plan(model, settled, edit)), _AHEAD):
         yield _carried_out(planned, edit)
 
 

@@ -50,10 +50,11 @@ def carried_out(
 
 def _active(box: Box, field: np.ndarray, shading: np.ndarray | None, shape: tuple[int, ...]):
     """The part of a box in which anything happens, with edges that chroma has, too."""
-    active = np.maximum(np.abs(field[..., 0]), np.abs(field[..., 1])) >= _STILL
-    field = field * active[..., None]
+    x, y = cv2.split(field)
+    active = cv2.max(cv2.absdiff(x, 0), cv2.absdiff(y, 0)) >= _STILL
+    field = cv2.merge([x * active, y * active])
     if shading is not None:
-        shaded = np.abs(shading) >= _UNSEEN
+        shaded = cv2.absdiff(shading, 0) >= _UNSEEN
         shading, active = shading * shaded, active | shaded
     rows, columns = (np.flatnonzero(active.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
