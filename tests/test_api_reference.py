@@ -46,7 +46,7 @@ def test_the_main_names_are_found(reference, open_page):
     with page.expect_navigation():
         page.get_by_role('link', name='training', exact=True).click()
     assert page.locator('h1').inner_text() == 'fvae_jax.training'
-    page.goto((reference / 'fvae_jax/editing/edit.html').as_uri())
+    page.goto((reference / 'fvae_jax/editing/still.html').as_uri())
     assert 'Z_expression' in page.locator('[id="EditablePhoto.edit"]').locator('..').inner_text()
 
 

@@ -23,6 +23,7 @@ from fvae_jax.editing import (
     retouch,
     speech,
     steady,
+    still,
     stream,
 )
 from fvae_jax.editing.model import Change, EncodedFace, Model
@@ -105,6 +106,8 @@ def film_edit(
             edit_lib.number(name, value)
     if not (face is None or face == 'all' or (isinstance(face, numbers.Integral) and face > 0)):
         raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
+    if options.get('teeth') is not None:
+        options = {**options, 'teeth': options['teeth'].teeth()}
     return FilmEdit({**given, **named}, strength, face, options)
 
 
@@ -134,7 +137,7 @@ class EditableFilm:
         like: 'edit_lib.Example | None' = None,
         pixels_only: bool = False,
         anchor: bool = True,
-        teeth: 'edit_lib.EditablePhoto | None' = None,
+        teeth: 'still.EditablePhoto | None' = None,
         **named: Course,
     ) -> 'EditedFilm':
         """Edits faces in all frames, or from `start` to `end`; for what is not said here see `EditablePhoto.edit`.
@@ -326,7 +329,7 @@ class _Inside:
         """Of a face in the first frame of a shot in which it is edited."""
         if not model.bundle.config.model.content:
             return cls(None, None)
-        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth.teeth()
+        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth
         donor = None if exemplars is None or edit.pixels_only else model.with_teeth(face, exemplars).donor
         return cls(donor, speech.closed(model, face) if edit.anchor else None)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import clip, edit, model, morph
+from fvae_jax.editing import clip, edit, model, morph, still
 from fvae_jax.errors import InputError
 from fvae_jax.photo import footage, read
 
@@ -30,7 +30,7 @@ class Editor(model.Model):
     def __reduce__(self) -> tuple[Callable[..., 'Editor'], tuple]:
         return _restored, (type(self), self.bundle, self.max_pixels)
 
-    def open(self, picture: read.Picture, *, unit_range: bool = False) -> edit.EditablePhoto:
+    def open(self, picture: read.Picture, *, unit_range: bool = False) -> still.EditablePhoto:
         """Reads a photo of at most `max_pixels` and finds its faces.
 
         Args:
@@ -49,7 +49,7 @@ class Editor(model.Model):
                 f'{photo.name} shows no face that can be found; take one in which a face with both eyes is seen '
                 'whole, at least 20 px wide: enlarge a smaller one, and leave some room around one that is cut tightly'
             )
-        return edit.EditablePhoto(self, photo, faces)
+        return still.EditablePhoto(self, photo, faces)
 
     def open_film(self, path: str | os.PathLike) -> clip.EditableFilm:
         """Opens a film: MP4, MOV, WebM, MKV, GIF and others; its frames are read when they are needed.

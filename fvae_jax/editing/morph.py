@@ -8,8 +8,9 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.editing import content, latent as latent_lib, portrait, steps, tone
-from fvae_jax.editing.edit import EditablePhoto, provenance
+from fvae_jax.editing.edit import provenance
 from fvae_jax.editing.model import Model
+from fvae_jax.editing.still import EditablePhoto
 from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops, resample
 from fvae_jax.photo import color, film

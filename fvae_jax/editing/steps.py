@@ -19,7 +19,7 @@ class Steps:
     """Edited photos of growing strength, made one at a time; iterate, or `save`.
 
     Args:
-      step: Returns the `edit.EditedPhoto` of a number.
+      step: Returns the `still.EditedPhoto` of a number.
       count: How many there are.
     """
 

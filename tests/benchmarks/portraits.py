@@ -9,7 +9,7 @@ import numpy as np
 import skimage.data
 from benchmarks import harness
 
-from fvae_jax.editing import edit as edit_lib, editor as editor_lib, portrait
+from fvae_jax.editing import editor as editor_lib, portrait, still
 from fvae_jax.photo import write
 from fvae_jax.photo.photo import Photo
 
@@ -25,7 +25,7 @@ def photo_1080p() -> np.ndarray:
     return cv2.copyMakeBorder(portrait_pixels, 0, 0, side, side, cv2.BORDER_REPLICATE)
 
 
-def open_1080p(model: pathlib.Path) -> edit_lib.EditablePhoto:
+def open_1080p(model: pathlib.Path) -> still.EditablePhoto:
     """That photo, opened with a model file."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'astronaut.png')

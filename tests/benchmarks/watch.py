@@ -27,7 +27,7 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
 
     runtime.prepare()
     from fvae_jax.data import align
-    from fvae_jax.editing import edit as edit_lib, editor as editor_lib
+    from fvae_jax.editing import editor as editor_lib, still
     from fvae_jax.photo.read import read_photo
 
     lap('imports')
@@ -37,7 +37,7 @@ def edit(model: str, photo: str, out: str) -> dict[str, float]:
     lap('read')
     faces = align.detect_faces(read.pixels)
     lap('alignment')
-    opened = edit_lib.EditablePhoto(editor, read, faces)
+    opened = still.EditablePhoto(editor, read, faces)
     opened.encoded(opened.numbers(None)[0])
     lap('encode')
     expression = 'smile' if 'smile' in editor.expressions else editor.expressions[0]

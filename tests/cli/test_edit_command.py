@@ -305,7 +305,7 @@ WAY = {
     'cli/arguments.py',
     'bundle.py',
     'editing/editor.py',
-    'editing/edit.py',
+    'editing/still.py',
     'editing/model.py',
 }
 PURE = (
@@ -323,6 +323,8 @@ PURE = (
     'editing/exemplar',
     'editing/mouth',
     'editing/tone',
+    'editing/edit.py',
+    'editing/face',
     'errors',
 )
 

@@ -12,7 +12,7 @@ from scipy import ndimage, special
 from skimage import data
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, edit as edit_lib, editor as editor_lib
+from fvae_jax.editing import content, editor as editor_lib, still
 from fvae_jax.photo.photo import Photo
 
 
@@ -24,7 +24,7 @@ def editor():
 @pytest.fixture(scope='module')
 def photo(editor):
     pixels = data.astronaut()
-    return edit_lib.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
+    return still.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels))
 
 
 class BuiltIn(NamedTuple):
@@ -38,7 +38,7 @@ def built_in():
     average = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'
     photos = {'average': np.asarray(Image.open(average).convert('RGB')), 'astronaut': data.astronaut()}
     encoded = {
-        name: edit_lib.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels)).encoded(1)
+        name: still.EditablePhoto(editor, Photo(pixels), align.detect_faces(pixels)).encoded(1)
         for name, pixels in photos.items()
     }
     return BuiltIn(editor, encoded)

@@ -8,7 +8,7 @@ from editing import models
 from PIL import Image
 
 from fvae_jax.data import align
-from fvae_jax.editing import edit as edit_lib, editor as editor_lib, portrait
+from fvae_jax.editing import editor as editor_lib, portrait, still
 from fvae_jax.errors import InputError
 from fvae_jax.photo.read import read_photo
 
@@ -105,7 +105,7 @@ def test_faces_are_numbered_by_size(editor, paths):
 
 
 def test_where_faces_overlap_their_displacements_add(editor, photo):
-    again = edit_lib.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
+    again = still.EditablePhoto(editor, photo.photo, [*photo.faces, *photo.faces])
     once, twice = photo.edit(smile=1.0), again.edit(face='all', smile=1.0)
     np.testing.assert_array_equal(twice.field, 2 * once.field)
 
@@ -150,7 +150,7 @@ def with_names(*names):
     'names', [('face', 'strength'), ('like', 'source'), ('pixels_only', 'anchor'), ('self', 'steps')]
 )
 def test_an_expression_may_have_any_name(photo, names):
-    renamed = edit_lib.EditablePhoto(with_names(*names), photo.photo, photo.faces)
+    renamed = still.EditablePhoto(with_names(*names), photo.photo, photo.faces)
     expected = photo.edit({'smile': 2.0, 'surprise': -1.0})
     found = renamed.edit(dict(zip(names, (2.0, -1.0))))
     assert expected.field.any() and str(found.edit) == f'{names[0]} 2, {names[1]} -1'
@@ -204,18 +204,18 @@ def test_the_file_says_how_it_was_made(photo, tmp_path):
 
 
 def test_pictures_of_flow_and_mask(editor, photo):
-    moved, still = photo.edit(smile=10.0), photo.edit(smile=0.0)
+    moved, unmoved = photo.edit(smile=10.0), photo.edit(smile=0.0)
 
     def colorful(picture):
         return np.ptp(picture[34:, :768].astype(int), axis=-1).max()
 
-    assert colorful(moved.flow_picture()) > 100 and colorful(still.flow_picture()) == 0
+    assert colorful(moved.flow_picture()) > 100 and colorful(unmoved.flow_picture()) == 0
     assert colorful(moved.flow_picture(max_magnitude=1e6)) <= 1
     mask = moved.mask_picture()
     assert mask.dtype == np.uint8 and colorful(mask) > 20
     bare = editor_lib.Editor(models.random_bundle(mask=False))
     with pytest.raises(InputError, match='no confidence mask'):
-        edit_lib.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
+        still.EditablePhoto(bare, photo.photo, list(photo.faces)).edit(smile=1.0).mask_picture()
 
 
 @pytest.mark.parametrize(

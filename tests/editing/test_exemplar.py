@@ -7,7 +7,7 @@ from editing import models
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align, lips
-from fvae_jax.editing import content, edit, editor as editor_lib, exemplar
+from fvae_jax.editing import content, editor as editor_lib, exemplar, still
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo.photo import Photo
@@ -133,11 +133,11 @@ def editor():
 
 
 def test_edits_show_them_and_strength_0_is_the_photo(editor):
-    opened = edit.EditablePhoto(editor, PHOTO, align.detect_faces(PHOTO.pixels))
+    opened = still.EditablePhoto(editor, PHOTO, align.detect_faces(PHOTO.pixels))
     face = opened.encoded(1)
     assert face.donor is not None
     plain = editor_lib.Editor(editor.bundle._replace(exemplars=None))
-    without = edit.EditablePhoto(plain, PHOTO, opened.faces)
+    without = still.EditablePhoto(plain, PHOTO, opened.faces)
     assert without.encoded(1).donor is None
     np.testing.assert_array_equal(opened.edit(smile=0.0).photo.pixels, PHOTO.pixels)
     latent = editor.edited_latent(face, {'smile': 3.0})

@@ -8,7 +8,7 @@ from editing import models
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import edit as edit_lib, editor as editor_lib, mouth, portrait
+from fvae_jax.editing import editor as editor_lib, exemplar, mouth, portrait, still
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo.photo import Photo
 
@@ -119,7 +119,7 @@ def test_closing_and_opening_are_two_warps_in_one():
 @pytest.fixture(scope='module')
 def smiling():
     pixels = skimage.data.astronaut()
-    return edit_lib.EditablePhoto(fvae_jax.load(), Photo(pixels), align.detect_faces(pixels))
+    return still.EditablePhoto(fvae_jax.load(), Photo(pixels), align.detect_faces(pixels))
 
 
 def test_a_toothy_smile_ends_with_lips_that_touch(smiling):
@@ -144,3 +144,25 @@ def test_a_model_without_content_looks_at_no_mouth():
     model = editor_lib.Editor(models.random_bundle())
     face = model.encode(np.zeros((64, 64, 3), np.uint8))
     assert model.with_mouth(face) is face
+
+
+def test_teeth_of_another_photo_are_cut_once_for_all_strengths(smiling, monkeypatch):
+    teeth = still.EditablePhoto(smiling.model, smiling.photo, smiling.faces)
+    smiling.encoded(1)  # which looks for teeth of its own
+    made, cut = [], exemplar.cut
+    monkeypatch.setattr(exemplar, 'cut', lambda *args: made.append(cut(*args)) or made[-1])
+    steps = list(smiling.sequence(2, surprise=1.0, teeth=teeth))
+    assert len(made) == 1
+    assert all(step.edit.teeth is teeth.teeth() for step in steps)
+
+
+def test_the_mouth_of_a_photo_of_16_bits_is_cropped_before_it_gets_8(smiling, monkeypatch):
+    pixels = smiling.photo.pixels.astype(np.uint16) * 257
+    deep = still.EditablePhoto(smiling.model, Photo(pixels), smiling.faces)
+    sizes, eight_bit = [], Photo.eight_bit
+    monkeypatch.setattr(Photo, 'eight_bit', lambda photo: sizes.append(photo.size) or eight_bit(photo))
+    teeth, wanted = deep.teeth(), smiling.teeth()
+    assert sizes and deep.photo.size not in sizes
+    # The same teeth but for what was rounded before.
+    difference = np.abs(teeth.pixels.astype(int) - wanted.pixels)
+    assert np.median(difference[wanted.pixels > 0]) <= 1 and difference.mean() < 1

@@ -8,7 +8,7 @@ import skimage.data
 from editing import models
 
 from fvae_jax.data import align
-from fvae_jax.editing import edit, editor as editor_lib, portrait
+from fvae_jax.editing import editor as editor_lib, portrait, still
 from fvae_jax.evaluation.methods.fvae import FVAE, Network
 from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops, warp
@@ -25,7 +25,7 @@ def editor():
 
 @pytest.fixture(scope='module')
 def original(editor):
-    return edit.EditablePhoto(editor, PHOTO, align.detect_faces(PHOTO.pixels))
+    return still.EditablePhoto(editor, PHOTO, align.detect_faces(PHOTO.pixels))
 
 
 def test_shading_is_anchored_and_bounded(editor, original):
@@ -42,7 +42,7 @@ def test_shading_is_anchored_and_bounded(editor, original):
 def test_moved_pixels_are_multiplied(editor, original, dtype):
     factor = np.iinfo(dtype).max // 255
     photo = Photo(PHOTO.pixels.astype(dtype) * dtype(factor))
-    open_photo = edit.EditablePhoto(editor, photo, original.faces)
+    open_photo = still.EditablePhoto(editor, photo, original.faces)
     made, moved = (open_photo.edit(SMILE, pixels_only=only).photo.pixels for only in (False, True))
     shading = editor.change(open_photo.encoded(1), editor.edited_latent(open_photo.encoded(1), SMILE)).shading
     box, carried = portrait.photo_shading(shading, open_photo.matrix(1), photo.pixels.shape)
@@ -53,8 +53,8 @@ def test_moved_pixels_are_multiplied(editor, original, dtype):
     outside = np.ones(made.shape[:2], bool)
     outside[y0:y1, x0:x1] = False
     np.testing.assert_array_equal(made[outside], photo.pixels[outside])
-    still = open_photo.edit(SMILE, strength=0.0).photo.pixels
-    np.testing.assert_array_equal(still, photo.pixels)
+    unchanged = open_photo.edit(SMILE, strength=0.0).photo.pixels
+    np.testing.assert_array_equal(unchanged, photo.pixels)
 
 
 def test_opacity_is_left_alone(editor, original):

@@ -10,7 +10,7 @@ import pytest
 import fvae_jax
 from fvae_jax.data import align
 from fvae_jax.data.drawn.face import DrawnFace
-from fvae_jax.editing import edit as edit_lib, speech, steady
+from fvae_jax.editing import speech, steady, still
 from fvae_jax.editing.model import Change, Content, EncodedFace
 from fvae_jax.photo.photo import Photo
 
@@ -33,7 +33,7 @@ def speaker(strengths, size=256):
 def frame_by_frame(editor, frames, **strengths):
     """As if every frame were a photo."""
     for frame in frames:
-        yield edit_lib.EditablePhoto(editor, Photo(frame), align.detect_faces(frame)).edit(**strengths).photo.pixels
+        yield still.EditablePhoto(editor, Photo(frame), align.detect_faces(frame)).edit(**strengths).photo.pixels
 
 
 def test_what_is_inside_of_a_mouth_is_not_covered(editor):

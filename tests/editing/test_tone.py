@@ -9,7 +9,7 @@ from editing import models
 from PIL import Image, ImageCms
 
 from fvae_jax.data import align
-from fvae_jax.editing import edit as edit_lib, editor as editor_lib, morph, tone
+from fvae_jax.editing import editor as editor_lib, morph, still, tone
 from fvae_jax.editing.model import Content
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import WIDE
@@ -61,7 +61,7 @@ def editor():
 
 
 def opened(editor, pixels, **options):
-    return edit_lib.EditablePhoto(editor, Photo(pixels, **options), FACES)
+    return still.EditablePhoto(editor, Photo(pixels, **options), FACES)
 
 
 def crop_of(pixels):
@@ -81,7 +81,7 @@ def test_gray_photos_stay_gray(editor, dtype, factor):
         back = read_photo(edited.encode(suffix))
         assert back.was_gray and back.pixels.dtype == (np.uint8 if suffix == '.jpg' else dtype)
     # Stored as RGB, it stays without color all the same.
-    again = edit_lib.EditablePhoto(editor, Photo(np.repeat(pixels[..., None], 3, axis=2)), photo.faces)
+    again = still.EditablePhoto(editor, Photo(np.repeat(pixels[..., None], 3, axis=2)), photo.faces)
     stored = again.edit(smile=2.0, surprise=1.0).photo.pixels
     np.testing.assert_array_equal(stored, np.repeat(array[..., None], 3, axis=2))
 

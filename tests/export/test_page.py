@@ -21,7 +21,7 @@ from export.using import call, difference, eyes_of, face_of, saved, served, show
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import edit, morph
+from fvae_jax.editing import morph, still
 from fvae_jax.export import folder as folder_lib
 from fvae_jax.photo import xmp
 
@@ -578,7 +578,7 @@ def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
         got = np.array(saved(page).convert('RGB'))
     with_teeth = opened.edit(surprise=1.0).photo.pixels
     plain = fvae_jax.Editor(bundle._replace(exemplars=None))
-    without = edit.EditablePhoto(plain, opened.photo, opened.faces).edit(surprise=1.0).photo.pixels
+    without = still.EditablePhoto(plain, opened.photo, opened.faces).edit(surprise=1.0).photo.pixels
     added = difference(with_teeth, without, face_of(opened))
     assert added > 0.3 and difference(got, with_teeth, face_of(opened)) < added / 2
 

@@ -1,0 +1,129 @@
+"""A face of a photo: all that its edits have in common, each made once, when it is first needed.
+
+Of an open mouth more is known than the network's crop tells: in the photo's own pixels the edge of the lips is sought,
+and the teeth between them are those that its edits show.
+"""
+
+import functools
+
+import numpy as np
+
+from fvae_jax import bundle as bundle_lib
+from fvae_jax.data import align
+from fvae_jax.editing import exemplar, mouth, portrait, tone as tone_lib
+from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
+from fvae_jax.photo import color
+from fvae_jax.photo.photo import Photo
+
+_FINE_MOUTH = 512  # px: side of the largest crop that the edge of lips is sought in
+_FINEST_TEETH = 1024  # px: side of the largest crop that teeth are taken from
+_TOOTHY = 'smile'  # the expression whose upper lip tells where teeth are, if the model does not say
+
+
+class PhotoFace:
+    """A face of a photo, as a model sees it.
+
+    Args:
+      model: The model.
+      photo: The photo.
+      landmarks: (5, 2), photo px.
+
+    Attributes:
+      matrix: The 2×3 similarity from photo px to px of the model's crop (5.2).
+    """
+
+    def __init__(self, model: Model, photo: Photo, landmarks: np.ndarray):
+        self._model, self._photo = model, photo
+        self.matrix = align.crop_transform(landmarks, model.size, model.frame)
+
+    @functools.cached_property
+    def encoded(self) -> EncodedFace:
+        """Its aligned crop, Z(S) and features, its mouth and whose teeth it gets."""
+        if self.inside is not None:
+            own = exemplar.own(self.inside, self._model.frame, self._model.size)
+            return self._seen._replace(donor=own)
+        others = self._model.bundle.exemplars
+        return self._seen if others is None else self._model.with_teeth(self._seen, others)
+
+    @functools.cached_property
+    def inside(self) -> bundle_lib.Exemplars | None:
+        """What an open mouth shows, if it is enough for teeth."""
+        frame, others = self._model.frame, self._model.bundle.exemplars
+        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame):
+            return None
+        expression = others.expression if others else _TOOTHY
+        return exemplar.cut(self._opening, self._fine_crop(_FINEST_TEETH), frame, expression, others)
+
+    @functools.cached_property
+    def tone(self) -> tone_lib.Tone | None:
+        """Its tone in a photo of one color; None in others."""
+        return tone_lib.of(self._crop)
+
+    def own_colors(self, colors: np.ndarray) -> np.ndarray:
+        """Brings colors of the network, (h, w, 3) in [-1, 1], into the photo's space and the tone of the face."""
+        colors = color.from_srgb(colors, self._photo.icc_profile)
+        return colors if self.tone is None else self.tone.follow(colors)
+
+    def field(self, change: Change) -> tuple[portrait.Box, np.ndarray]:
+        """A change's displacement in the photo; see `portrait.photo_displacement` and `mouth.seam`."""
+        shape = self._photo.pixels.shape
+        if change.openings is None:
+            return portrait.photo_displacement(change.displacement, self.matrix, shape)
+        box, field = self._closed(change)
+        if not (share := change.openings.reopened):
+            return box, field
+        _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
+        return box, (1 - np.float32(share)) * field + np.float32(share) * mouth.reopen(self._closing, opening)
+
+    @functools.cached_property
+    def _crop(self) -> np.ndarray:
+        return align.align_crop(self._photo.pixels, self.matrix, self._model.size)
+
+    @functools.cached_property
+    def _seen(self) -> EncodedFace:
+        """Without teeth."""
+        crop = color.to_srgb(self._crop, self._photo.icc_profile)
+        return self._model.with_mouth(self._model.encode(crop, teeth=False))
+
+    @functools.cached_property
+    def _opening(self) -> np.ndarray:
+        """Of an open mouth, with the edge of the lips that the photo shows."""
+        return mouth.refine(self._seen.mouth.opening, self._fine_crop(_FINE_MOUTH), self._model.frame)
+
+    @functools.cached_property
+    def _closing(self) -> np.ndarray:
+        """The field that closes an open mouth."""
+        face = self._seen
+        return self._closed(self._model.change(face, self._model.edited_latent(face, CLOSING)))[1]
+
+    def _closed(self, change: Change) -> tuple[portrait.Box, np.ndarray]:
+        """A change's displacement in the photo, in which lips that come nearer meet."""
+        box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
+        line = mouth.seam(change.openings, self._opening, change.displacement, self._model.frame)
+        return box, field if line is None else mouth.close(box, field, line, self.matrix)
+
+    def _fine_crop(self, finest: int) -> np.ndarray:
+        """The crop as fine as the photo is, or `finest` px a side, uint8."""
+        size = self._model.size
+        side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
+        crop = align.align_crop(self._photo.pixels, portrait.scale_transform(self.matrix, side / size), side)
+        return color.to_srgb(Photo(crop).eight_bit().pixels, self._photo.icc_profile)
+
+
+def join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:
+    """One field for all faces, so that the photo is resampled once; overlapping ones add."""
+    if len(parts) == 1:
+        return parts[0]
+    y0, y1, x0, x1 = zip(*(box for box, _ in parts))
+    whole = min(y0), max(y1), min(x0), max(x1)
+    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], *parts[0][1].shape[2:]), np.float32)
+    for box, part in parts:
+        field[within(box, whole)] += part
+    return whole, field
+
+
+def within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:
+    """The part of a region where another one lies."""
+    y0, y1, x0, x1 = box
+    top, _, left, _ = whole
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
