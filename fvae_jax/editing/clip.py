@@ -37,7 +37,7 @@ Course = float | Sequence[float] | Callable[[float], float]
 OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _LOOK = 4  # frames from one look for closed lips to the next
-_AHEAD = 3  # frames that wait between two threads: for their edit, and for their pixels
+_AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
 _FINE_MOUTH = 512  # px: side of the crop in which the edge of lips is sought, also where faces are smaller: coarser,
 # it is found elsewhere from frame to frame
 _MARGIN = 16  # px around a crop from which its pixels may come
@@ -239,7 +239,7 @@ def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[
     edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
     settled = stream.ahead(follow.settle(follow.follow(items)), _AHEAD)
     # A core that waits for the network moves pixels meanwhile.
-    for planned in stream.ahead(steady.steady(model, _plan(model, settled, edit)), _AHEAD):
+    for planned in stream.ahead(steady.steady(model, _plan(model, settled, edit)), _READY):
         yield _carried_out(planned, edit)
 
 
