@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures how fast films are edited, and in how much memory: bash launch/bench_films.sh [--frames N]
+# Measures how fast films are edited, and in how much memory: bash launch/bench_films.sh [--frames N] [--only SIZE]
 # Prints tables. Leave the machine alone meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -2,10 +2,12 @@
 
 import json
 import pathlib
+import re
+import sys
 
 import numpy as np
 import pytest
-from benchmarks import harness, speed, training
+from benchmarks import films, harness, speed, training
 
 from fvae_jax.errors import InputError
 
@@ -101,6 +103,17 @@ def test_the_page_of_speed_shows_what_was_measured_last():
         assert row['ratio'] == pytest.approx(row['ours_ms'] / row['peer_ms']) and row['spread'] >= 0
     text = (ROOT / 'docs' / 'speed.md').read_text()
     assert speed.with_table(text, report) == text
+
+
+def test_films_are_measured_whole_and_in_parts(monkeypatch, capsys):
+    """On frames that are few, so that nothing but whether it runs is told by the numbers."""
+    monkeypatch.setattr(sys, 'argv', ['films', '--only', '640x360', '--frames', '4'])
+    films.main()
+    rows = [
+        line.strip('| ').split(' | ') for line in capsys.readouterr().out.splitlines() if re.search(r'\d \|$', line)
+    ]
+    assert [row[0] for row in rows][:2] == ['640x360', 'find the face in the whole frame (every 50th)']
+    assert len(rows) == 10 and float(rows[0][3]) > 100 and all(float(row[1]) > 0 for row in rows[1:])
 
 
 @pytest.mark.slow

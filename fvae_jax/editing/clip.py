@@ -17,6 +17,8 @@ from fvae_jax.editing import (
     exemplar,
     follow,
     latent as latent_lib,
+    lips,
+    mouth,
     portrait,
     retouch,
     speech,
@@ -24,7 +26,7 @@ from fvae_jax.editing import (
     still,
     stream,
 )
-from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing.model import Change, EncodedFace, Model
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
 
@@ -35,7 +37,9 @@ Course = float | Sequence[float] | Callable[[float], float]
 OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _LOOK = 4  # frames from one look for closed lips to the next
-_AHEAD = 3  # frames in which faces were followed and that wait for their edit
+_AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
+_FINE_MOUTH = 512  # px: side of the crop in which the edge of lips is sought, also where faces are smaller: coarser,
+# it is found elsewhere from frame to frame
 _MARGIN = 16  # px around a crop from which its pixels may come
 
 
@@ -234,7 +238,8 @@ def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[
     """
     edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
     settled = stream.ahead(follow.settle(follow.follow(items)), _AHEAD)
-    for planned in steady.steady(model, _plan(model, settled, edit)):
+    # A core that waits for the network moves pixels meanwhile.
+    for planned in stream.ahead(steady.steady(model, _plan(model, settled, edit)), _READY):
         yield _carried_out(planned, edit)
 
 
@@ -262,16 +267,38 @@ def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> It
             face = model.encode(aligned(here.item.frame, matrix, model.size), teeth=False)
             if person not in insides:
                 insides[person] = _Inside.of(model, face, asked)
-            face = face._replace(donor=insides[person].donor)
-            change = model.change(face, asked.latent(model, face), asked.anchor)
-            if insides[person].lips_closed is not None and change.content.alpha.max() > _SHOWS:
-                insides[person].see(model, face)
-                change = speech.uncovered(change, speech.inside(model, face, insides[person].lips_closed))
-            changes[person] = steady.Changed(matrix, face, change)
+            inside = insides[person]
+            face, latent = face._replace(donor=inside.donor), asked.latent(model, face)
+            change, held = model.change(face, latent, asked.anchor), None
+            if inside.lips_closed is not None:
+                inside.see(model, face)
+                own = speech.inside(model, face, inside.lips_closed)
+                held = _lips(model, here.item.frame, matrix, face._replace(latent=latent), own, change, inside)
+                if change.content.alpha.max() > _SHOWS:
+                    change = speech.uncovered(change, own)
+            changes[person] = steady.Changed(matrix, face, change, held)
         yield steady.Planned(here.item, shot, changes)
     if not seen:
         what = 'no face that can be found' if edit.face in (None, 'all') else f'no face {edit.face}'
         raise InputError(f'the film shows {what}; take one with an upright, roughly frontal face')
+
+
+def _lips(
+    model: Model,
+    frame: frame_lib.Planes | frame_lib.Picture,
+    matrix: np.ndarray,
+    edited: EncodedFace,
+    own: np.ndarray,
+    change: Change,
+    inside: '_Inside',
+) -> lips.Lips | None:
+    """The lips of a face with the opening `own`, and how its edit, of the latent of `edited`, closes them."""
+    if not mouth.is_open(own, model.frame):
+        return None
+    wanted = speech.inside(model, edited, inside.lips_closed)
+    finer = portrait.scale_transform(matrix, _FINE_MOUTH / model.size)
+    crop = functools.partial(aligned, frame, finer, _FINE_MOUTH)
+    return lips.of(own, wanted, change.displacement, crop, model.frame)
 
 
 def _does_anything(edit: edit_lib.Edit) -> bool:
@@ -300,10 +327,10 @@ class _Inside:
     @classmethod
     def of(cls, model: Model, face: EncodedFace, edit: edit_lib.Edit) -> '_Inside':
         """Of a face in the first frame of a shot in which it is edited."""
-        if not model.bundle.config.model.content or edit.pixels_only:
+        if not model.bundle.config.model.content:
             return cls(None, None)
         exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth
-        donor = None if exemplars is None else model.with_teeth(face, exemplars).donor
+        donor = None if exemplars is None or edit.pixels_only else model.with_teeth(face, exemplars).donor
         return cls(donor, speech.closed(model, face) if edit.anchor else None)
 
 
@@ -341,7 +368,7 @@ def _carried_out(planned: steady.Planned, edit: FilmEdit):
     frame = planned.item.frame
     for changed in planned.changes.values():
         pixels_only = edit.options.get('pixels_only', False)
-        frame = retouch.carried_out(frame, changed.change, changed.matrix, pixels_only)
+        frame = retouch.carried_out(frame, changed.change, changed.matrix, pixels_only, changed.seam)
     return dataclasses.replace(planned.item, frame=frame)
 
 

@@ -7,17 +7,22 @@ resolution: half the work, and what does not move keeps its bits.
 import cv2
 import numpy as np
 
-from fvae_jax.editing import content, portrait
+from fvae_jax.editing import content, mouth, portrait
 from fvae_jax.editing.model import Change
 from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
 
 _STILL = 1 / 32  # px: what moves by less is left where it is
+_TORN = 0.75  # px by which neighbors differ where a field is not smooth
 _UNSEEN = 1 / 512  # of shading: less is rounded away
 
 
 def carried_out(
-    frame: Planes | Picture, change: Change, matrix: np.ndarray, pixels_only: bool = False
+    frame: Planes | Picture,
+    change: Change,
+    matrix: np.ndarray,
+    pixels_only: bool = False,
+    seam: mouth.Seam | None = None,
 ) -> Planes | Picture:
     """A frame with a change of one of its faces.
 
@@ -26,8 +31,11 @@ def carried_out(
       change: What the edit does to the crop.
       matrix: 2×3 similarity, px of the frame to px of the crop.
       pixels_only: Whether content and shading are left out.
+      seam: Where lips meet; None leaves them where the change has them.
     """
     box, field = portrait.photo_displacement(change.displacement, matrix, frame.shape)
+    if seam is not None and field.size:
+        field = mouth.close(box, field, seam, matrix)
     shading = None
     if change.shading is not None and not pixels_only:
         shading = portrait.photo_shading(change.shading, matrix, len(change.displacement), frame.shape)[1]
@@ -50,10 +58,11 @@ def carried_out(
 
 def _active(box: Box, field: np.ndarray, shading: np.ndarray | None, shape: tuple[int, ...]):
     """The part of a box in which anything happens, with edges that chroma has, too."""
-    active = np.maximum(np.abs(field[..., 0]), np.abs(field[..., 1])) >= _STILL
-    field = field * active[..., None]
+    x, y = cv2.split(field)
+    active = cv2.max(cv2.absdiff(x, 0), cv2.absdiff(y, 0)) >= _STILL
+    field = cv2.merge([x * active, y * active])
     if shading is not None:
-        shaded = np.abs(shading) >= _UNSEEN
+        shaded = cv2.absdiff(shading, 0) >= _UNSEEN
         shading, active = shading * shaded, active | shaded
     rows, columns = (np.flatnonzero(active.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
@@ -74,7 +83,10 @@ def _moved(layer: tuple[np.ndarray, int, int], box: Box, field: np.ndarray, shad
     pixels, step, black = layer
     if step > 1:
         size = -(-field.shape[1] // step), -(-field.shape[0] // step)
-        field = cv2.resize(field, size, interpolation=cv2.INTER_AREA) / step
+        nearest = field[::step, ::step]
+        field = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+        # Between the edges of lips that meet lies what was inside of the mouth.
+        field = np.where(np.abs(field - nearest) > _TORN, nearest, field) / np.float32(step)
         shading = None if shading is None else cv2.resize(shading, size, interpolation=cv2.INTER_AREA)
         box = tuple(-(-edge // step) for edge in box)
     moved = portrait.warp_region(pixels, box, field)

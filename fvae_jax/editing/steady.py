@@ -6,6 +6,7 @@ frames nearby which look alike is averaged. Where a mouth opens within a few fra
 less.
 """
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fvae_jax.editing import exemplar
+from fvae_jax.editing import exemplar, lips as lips_lib, mouth
 from fvae_jax.editing.model import Change, Content, EncodedFace, Model
 from fvae_jax.editing.stream import windows
 
@@ -30,11 +31,15 @@ class Changed:
       matrix: 2×3 similarity, px of the frame to px of the crop.
       face: The face as the model sees it.
       change: What the edit does to its crop.
+      lips: Those of an open mouth; None where they touch, or nobody has looked.
+      seam: Where lips meet, once that is known; None where they are left alone.
     """
 
     matrix: np.ndarray
     face: EncodedFace
     change: Change
+    lips: lips_lib.Lips | None = None
+    seam: mouth.Seam | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,18 +59,24 @@ class Planned:
 
 def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
     """Averages the changes of each face over time; `REACH` frames late."""
+    shot, holds = None, {}
     for window, place in windows(stream, REACH):
         here = window[place]
+        if here.shot != shot:
+            shot, holds = here.shot, collections.defaultdict(lips_lib.Hold)
         changes = {}
         for number, mine in here.changes.items():
             around = [
                 (other.changes.get(number), n - place) for n, other in enumerate(window) if other.shot == here.shot
             ]
-            changes[number] = dataclasses.replace(mine, change=_mean(model, mine, around))
+            change, seam = _mean(model, mine, around, holds[number])
+            changes[number] = dataclasses.replace(mine, change=change, seam=seam)
         yield dataclasses.replace(here, changes=changes)
 
 
-def _mean(model: Model, mine: Changed, around: list[tuple[Changed | None, int]]) -> Change:
+def _mean(
+    model: Model, mine: Changed, around: list[tuple[Changed | None, int]], hold: lips_lib.Hold
+) -> tuple[Change, mouth.Seam | None]:
     """The mean of changes by how many frames away they are; None, where nothing changes, makes it less."""
     near = [(other, step) for other, step in around if other is not None]
     nothing = sum(np.exp(-0.5 * (step / _SPREAD) ** 2) for other, step in around if other is None)
@@ -87,4 +98,5 @@ def _mean(model: Model, mine: Changed, around: list[tuple[Changed | None, int]])
         if content.exemplar is not None or any(change.content.exemplar is not None for change in changes):
             placed = exemplar.place(mine.face.donor, mine.face.crop, alpha, model.frame)
         content = Content(alpha, color, placed)
-    return Change(mean([change.displacement for change in changes]), content, shading)
+    seam = hold.seam([other.lips for other, _ in near], weights)
+    return Change(mean([change.displacement for change in changes]), content, shading), seam

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fractions
+import logging
 import os
 import pathlib
 import queue
@@ -18,6 +19,8 @@ from PIL import Image
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg
 from fvae_jax.photo.frame import Colors, Planes
+
+_LOG = logging.getLogger('fvae_jax')
 
 SUFFIXES = ('.avi', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpg', '.ts', '.webm')
 
@@ -60,6 +63,7 @@ class Footage:
       colors: How luma and chroma mean colors.
       tags: `color_primaries` and the like, as the file says and ffmpeg's filter `setparams` calls them.
       was_rgb: Whether its frames are red, green and blue, as those of GIF.
+      interlaced: Whether its frames are of two fields, the rows of which were taken one after the other.
       sound: Whether there is any.
       notes: What is converted, a line each.
     """
@@ -74,6 +78,7 @@ class Footage:
     colors: Colors
     tags: dict[str, str]
     was_rgb: bool
+    interlaced: bool
     sound: bool
     notes: tuple[str, ...]
 
@@ -99,15 +104,15 @@ class Footage:
         """
         # Full range would become limited on the way to yuv420p in versions that have a pixel format for it.
         convert = _TO_YUV if self.was_rgb else 'scale=out_range=pc,' if self.colors.full else ''
-        convert = f'showinfo=checksum=0,{convert}format=yuv420p'
+        convert = f'showinfo=checksum=0,{_WHOLE if self.interlaced else ""}{convert}format=yuv420p'
         options = ['-v', 'info', '-nostats', *self.part(start, end), '-map', '0:V:0', '-vf', convert]
         options += ['-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1']
         luma, half = self.width * self.height, (-(-self.height // 2), -(-self.width // 2))
-        size, times, number = luma + 2 * half[0] * half[1], queue.SimpleQueue(), 0
+        size, times, number, cut_off = luma + 2 * half[0] * half[1], queue.SimpleQueue(), 0, threading.Event()
         with ffmpeg.running(
             ffmpeg.command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=ffmpeg.PIPE
         ) as process:
-            listener = threading.Thread(target=_listen, args=(process.stderr, times), daemon=True)
+            listener = threading.Thread(target=_listen, args=(process.stderr, times, cut_off), daemon=True)
             listener.start()
             while True:
                 data = np.empty(size, np.uint8)
@@ -122,13 +127,22 @@ class Footage:
                 number += 1
             if process.wait() < 0:
                 raise InputError(f"film '{self.path}': ffmpeg was ended after {number} frames; try again")
+            listener.join()
         if not number:
             raise InputError(f"film '{self.path}' shows no frame{' in this part' if start or end else ''}; {_REMEDY}")
+        ends = float((time + duration) * self.time_base) + start
+        short = end is None and not self.sound and ends < 0.9 * self.seconds - 1  # sound may go on
+        if cut_off.is_set() or short:
+            of = f' of {self.seconds:.1f}' if ends < self.seconds else ''
+            _LOG.warning("film '%s' is cut off: it ends after %.1f%s s; what is there is edited", self.path, ends, of)
 
 
 _REMEDY = 'give a film that plays from its beginning'
 # Films of RGB, such as GIF, become what HD films are.
 _TO_YUV = 'scale=out_color_matrix=bt709:out_range=tv,'
+# Each frame of two fields becomes one of the first field, whose other rows are made of what is around them.
+_WHOLE = 'bwdif=mode=send_frame:deint=interlaced,'
+_CUT_OFF = rb'partial file|File ended prematurely'  # of MP4 and MOV, of MKV and WebM
 
 
 def is_film(path: pathlib.Path) -> bool:
@@ -172,6 +186,7 @@ def open_footage(path: str | os.PathLike) -> Footage:
     if was_rgb:
         tags, full = {'range': 'tv', **dict.fromkeys(('colorspace', 'color_primaries', 'color_trc'), 'bt709')}, False
     matrix = _MATRICES.get(tags.get('colorspace'), 'bt709' if int(height) >= _HD else 'bt601')
+    interlaced = bool(re.search(r'\[Parsed_showinfo.*\] n: *0 .* i:[TB] ', words))
     length = re.search(r'Duration: (\d+):(\d\d):(\d\d\.\d+)', words)
     seconds = float(np.dot([3600, 60, 1], list(map(float, length.groups())))) if length else 0.0
     rate = re.search(r'Stream #.*: Video: .* ([\d.]+)(k?) fps', words)
@@ -186,12 +201,13 @@ def open_footage(path: str | os.PathLike) -> Footage:
         Colors(matrix, full),
         tags,
         was_rgb,
+        interlaced,
         bool(re.search(r'Stream #0:\d+.*: Audio: ', words)),
-        tuple(_notes(path.name, kind, words, was_rgb, int(width), int(height))),
+        tuple(_notes(path.name, kind, words, was_rgb, interlaced, int(width), int(height))),
     )
 
 
-def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: int) -> Iterator[str]:
+def _notes(name: str, kind: str, words: str, was_rgb: bool, interlaced: bool, width: int, height: int) -> Iterator[str]:
     """What becomes another, a line each."""
     turned = re.search(r'rotation of (-?[\d.]+) degrees', words)
     if turned and float(turned[1]):
@@ -201,10 +217,14 @@ def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: 
         yield f"film '{name}' has {bits[1]} bits per color; it is written with 8, which every player shows"
     if was_rgb or re.match('yuvj?a?4(22|44|40|11|10)|gray', kind):
         yield f"film '{name}' has colors of the form {kind}; it is written as yuv420p, which every player shows"
+    if interlaced:
+        yield f"film '{name}' is interlaced; it is written with whole frames, as every player shows them"
+    chapters = 'Data: (?!bin_data .text )' if re.search('Chapter #0:', words) else 'Data: '  # of MP4, which are kept
     for what, found in (
         ('subtitles', 'Subtitle: '),
         ('a cover picture', r'\(attached pic\)'),
-        ('a data track', 'Data: '),
+        ('a data track', chapters),
+        ('attachments', 'Attachment: '),
     ):
         if re.search(rf'Stream #0:.*{found}', words):
             yield f"film '{name}' has {what}, which the edited one has not"
@@ -213,8 +233,8 @@ def _notes(name: str, kind: str, words: str, was_rgb: bool, width: int, height: 
         yield f"film '{name}' has an odd size, H.264 an even one: {sizes}, its border repeated"
 
 
-def _listen(pipe: BinaryIO, times: queue.SimpleQueue) -> None:
-    """Hands on time and duration of each frame that showinfo tells of, and None at the end."""
+def _listen(pipe: BinaryIO, times: queue.SimpleQueue, cut_off: threading.Event) -> None:
+    """Hands on time and duration of each frame that showinfo tells of, and None at the end; notes a file cut off."""
     time = duration = 0
     with contextlib.suppress(ValueError, OSError):  # the pipe is closed once somebody has seen enough
         for line in pipe:
@@ -225,6 +245,8 @@ def _listen(pipe: BinaryIO, times: queue.SimpleQueue) -> None:
                 lasts = re.search(rb' duration: *(\d+) ', line)
                 duration = int(lasts[1]) if lasts else 0
                 times.put((time, duration))
+            elif re.search(_CUT_OFF, line):
+                cut_off.set()
     times.put(None)
 
 

@@ -6,6 +6,8 @@ import os
 import pathlib
 import shutil
 import stat
+import tempfile
+import uuid
 from collections.abc import Callable, Collection, Iterator
 
 from fvae_jax.errors import InputError
@@ -71,6 +73,22 @@ def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _unfinished.remove(take_back)
+
+
+@contextlib.contextmanager
+def scratch(parent: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
+    """Gives a folder for what is needed for a moment; it goes with the block, or with a command that a signal ends.
+
+    Args:
+      parent: Where it is made; the system's folder for such things when None.
+    """
+    folder = pathlib.Path(parent or tempfile.gettempdir(), f'.fvae_jax.{os.getpid()}.{uuid.uuid4().hex}.tmp')
+    with _taken_back_by(lambda: _remove(folder)):
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            _remove(folder)
 
 
 def _remove(temporary: pathlib.Path) -> None:

@@ -6,7 +6,6 @@ import os
 import pathlib
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -35,8 +34,8 @@ def check_output(path: str | os.PathLike, footage: Footage, *, overwrite: bool =
     path = output.check_output(path, SUFFIXES, source=footage.path, overwrite=overwrite)
     if footage.sound and path.suffix.lower() != '.mkv':
         # What a format takes is best known to who writes it: a moment of the sound is tried.
-        with tempfile.TemporaryDirectory() as folder:
-            trial = str(pathlib.Path(folder) / f'sound{path.suffix.lower()}')
+        with output.scratch() as folder:
+            trial = str(folder / f'sound{path.suffix.lower()}')
             options = ['-v', 'error', *footage.part(), '-map', '0:a', '-c', 'copy', '-t', '0.1', trial]
             tried = subprocess.run(ffmpeg.command(*options), capture_output=True, start_new_session=True)
         if tried.returncode:

@@ -40,7 +40,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     import fvae_jax
     from fvae_jax import runtime
     from fvae_jax.data import align
-    from fvae_jax.editing import clip, exemplar, mouth, retouch
+    from fvae_jax.editing import clip, exemplar, retouch, speech
 
     runtime.prepare()
     editor = fvae_jax.load()
@@ -49,7 +49,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     matrix = align.crop_transform(landmarks, editor.size, editor.frame)
     crop = clip.aligned(frame, matrix, editor.size)
     face = editor.encode(crop)
-    closed = mouth.closed(editor, face)
+    closed = speech.closed(editor, face)
     latent = editor.edited_latent(face, {'smile': 1.0})
     change = editor.change(face, latent)
     alpha = change.content.alpha
@@ -60,7 +60,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
         'crop': lambda: clip.aligned(frame, matrix, editor.size),
         'encode, decode its own latent': lambda: editor.encode(crop, teeth=False),
         'decode the edit, place teeth': lambda: editor.change(face, latent),
-        'decode where the mouth is open': lambda: mouth.inside(editor, face, closed),
+        'decode where the mouth is open': lambda: speech.inside(editor, face, closed),
         'place teeth after averaging': lambda: exemplar.place(face.donor, face.crop, alpha, editor.frame),
         'move, shade, lay': lambda: retouch.carried_out(frame, change, matrix),
     }
@@ -76,24 +76,32 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     return times
 
 
+def _row(folder: pathlib.Path, label: str, count: int) -> str:
+    """Edits a film of that many frames, and a short one whose time is taken away."""
+    scale, times = _SIZES[label]
+    size = tuple(map(int, label.partition(',')[0].split('x')))
+    short, long = (_film(folder, size, scale, n) for n in (_START_UP, _START_UP + count * times))
+    _edit(short)  # compiles
+    load = os.getloadavg()[0]
+    (wall0, cpu0, _), (wall, cpu, memory) = _edit(short), _edit(long)
+    frames = count * times
+    return (
+        f'| {label} | {frames / (wall - wall0):.1f} | {1000 * (cpu - cpu0) / frames:.0f} | {memory:.0f} | {load:.1f} |'
+    )
+
+
 def main() -> None:
     """Prints both tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition(':')[0])
+    parser = argparse.ArgumentParser(prog='bash launch/bench_films.sh', description=__doc__.partition(':')[0])
     parser.add_argument('--frames', type=int, default=150, help='of each film (150)')
-    count = parser.parse_args().frames
+    parser.add_argument('--only', choices=_SIZES, metavar='SIZE', help=f'one of {"; ".join(_SIZES)}')
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         print('| film | frames per second | processor time, ms a frame | memory, MB | load before |')
         print('|---|---|---|---|---|')
-        for label, (scale, times) in _SIZES.items():
-            size = tuple(map(int, label.partition(',')[0].split('x')))
-            short, long = (_film(folder, size, scale, n) for n in (_START_UP, count * times))
-            _edit(short)  # compiles
-            load = os.getloadavg()[0]
-            (wall0, cpu0, _), (wall, cpu, memory) = _edit(short), _edit(long)
-            frames = count * times - _START_UP
-            rate, cost = frames / (wall - wall0), 1000 * (cpu - cpu0) / frames
-            print(f'| {label} | {rate:.1f} | {cost:.0f} | {memory:.0f} | {load:.1f} |', flush=True)
+        for label in [args.only] if args.only else _SIZES:
+            print(_row(folder, label, args.frames), flush=True)
         print('\n| what, of one frame of 1280x720 | ms |\n|---|---|')
         for what, milliseconds in _stages(_film(folder, (1280, 720), 1.0, 2)).items():
             print(f'| {what} | {milliseconds:.1f} |')

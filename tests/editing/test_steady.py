@@ -124,6 +124,10 @@ def test_who_speaks_goes_on_speaking(editor):
     # And no invented teeth over the cavity where it is widest.
     widest = int(np.argmax(dark[0]))
     assert dark[1][widest] > 0.7 * dark[0][widest]
+    # What closes a smile narrows a mouth that speaks, and does not shut it.
+    calm = films.brought_back(editor.edit_frames(frames, neutral=1.0), matrices, (150, 225, 118, 138)).mean(axis=2)
+    dark.append((calm.max(axis=-1) < 80).sum(axis=1))
+    assert dark[2].max() > 0.4 * dark[0].max() and np.corrcoef(dark[0], dark[2])[0, 1] > 0.9
 
 
 @pytest.mark.slow

@@ -412,6 +412,39 @@ def _boxes(data, rng):
     return bytes(data)
 
 
+# Names of boxes of MP4, and numbers of elements of Matroska, that say how a film is made.
+_MARKS = (
+    *(
+        b'mvhd',
+        b'tkhd',
+        b'mdhd',
+        b'hdlr',
+        b'stsd',
+        b'stts',
+        b'ctts',
+        b'stsc',
+        b'stsz',
+        b'stco',
+        b'elst',
+        b'avc1',
+        b'avcC',
+    ),
+    *(b'mp4a', b'mdat', b'moov', b'trak', b'ftyp', b'\x2a\xd7\xb1', b'\x44\x89', b'\xe0\x01', b'\xb0\x82', b'\xba\x82'),
+    *(b'\x55\xb0', b'\x1f\x43\xb6\x75', b'\x16\x54\xae\x6b', b'\xae\x01', b'\x63\xa2', b'\x86\x8f', b'\x23\xe3\x83'),
+)
+
+
+def _film(data, rng):
+    """Sizes, lengths, counts and times of a film: numbers near names."""
+    data = bytearray(data)
+    at = _one([mark for mark in map(data.find, _MARKS) if mark >= 0] or [0], rng) + int(rng.integers(-4, 48))
+    size = _one([1, 2, 4], rng)
+    number = (_one(_NUMBERS, rng) & (256**size - 1)).to_bytes(size, 'big')
+    if 0 <= at <= len(data) - len(number):
+        data[at : at + len(number)] = number
+    return bytes(data)
+
+
 _CRAFTS = {
     'json': _json,
     'safetensors': _model,
@@ -426,4 +459,7 @@ _CRAFTS = {
     'npy': _npy,
     'bmp': _boxes,
     'gif': _boxes,
+    'mp4': _film,
+    'mkv': _film,
+    'webm': _film,
 }

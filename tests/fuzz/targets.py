@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -26,7 +27,7 @@ from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.card import groups
 from fvae_jax.ops.frame import TIGHT
-from fvae_jax.photo import read, write
+from fvae_jax.photo import ffmpeg, read, write
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
 _HEIC = pathlib.Path(__file__).parents[1] / 'photo' / 'composite_face_turned.heic'
@@ -66,6 +67,7 @@ def targets() -> list[Target]:
         Target('fvae edit -', _photos(), lambda folder, file: _edit_standard_input(editor, model, folder, file)),
         Target('Editor.open: bytes', _photos(), lambda folder, file: _open_bytes(editor, file)),
         Target('Editor.open: array', _arrays(), lambda folder, file: _open_array(editor, file)),
+        Target('Editor.open_film', _films(), lambda folder, file: _edit_film(editor, folder, file)),
         Target('fvae_jax.load, fvae info', {'model.safetensors': model}, _load),
         Target('photos: index.csv', {'index.csv': _index()}, _read_index),
         Target('photos: lips.csv', {'lips.csv': _lips()}, lambda folder, file: lips.read(folder)),
@@ -147,6 +149,42 @@ def _photos() -> dict[str, bytes]:
         stream = io.BytesIO()
         tifffile.imwrite(stream, color, photometric='rgb', iccprofile=profile, metadata=None, **options)
         files[name] = stream.getvalue()
+    return files
+
+
+def _films() -> dict[str, bytes]:
+    """Four frames of a face that is large enough to be found, with sound where the format has any."""
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:260, 90:350])
+    kinds = {
+        'a.mp4': ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-movflags', '+faststart'],
+        'late.mp4': ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-an'],
+        'a.mkv': ['-c:v', 'libx264', '-pix_fmt', 'yuv420p10le', '-c:a', 'flac'],
+        'a.webm': ['-c:v', 'libvpx', '-b:v', '1M', '-c:a', 'libopus'],
+        'moving.gif': ['-an'],
+    }
+    source = [
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'rgb24',
+        '-s',
+        '130x130',
+        '-r',
+        '25',
+        '-i',
+        '-',
+        '-f',
+        'lavfi',
+        '-i',
+        'sine',
+    ]
+    pixels, files = np.ascontiguousarray(photo[::2, ::2]).tobytes() * 4, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, options in kinds.items():
+            path = pathlib.Path(folder) / name
+            command = ffmpeg.command('-v', 'error', *source, '-t', '0.16', *options, str(path))
+            subprocess.run([option for option in command if option != '-nostdin'], input=pixels, check=True)
+            files[name] = path.read_bytes()
     return files
 
 
@@ -242,6 +280,11 @@ def _open_array(editor, file):
         raise InputError(f'no array: {error}') from None
     photo = editor.open(array, unit_range=getattr(array, 'dtype', np.dtype('u1')).kind == 'f')
     editor.open(photo.edit(smile=1.0).to_array())
+
+
+def _edit_film(editor, folder, file):
+    edited = editor.open_film(file).edit(smile=1.0)
+    edited.save(folder / 'out' / 'edited.mkv')
 
 
 def _load(folder, file):

@@ -300,6 +300,60 @@ def test_what_is_left_out_is_told(folder, tmp_path):
     assert any('has subtitles' in note for note in footage.open_footage(spoken).notes)
 
 
+def test_chapters_stay_and_attachments_are_told_of(folder, tmp_path):
+    (tmp_path / 'chapters.txt').write_text(
+        ';FFMETADATA1\n'
+        '[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=300\ntitle=one\n'
+        '[CHAPTER]\nTIMEBASE=1/1000\nSTART=300\nEND=660\ntitle=two\n'
+    )
+    (tmp_path / 'font.ttf').write_bytes(b'a font')
+    chapters = ['-i', tmp_path / 'chapters.txt', '-map', '0', '-map_chapters', '1', '-c', 'copy']
+    font = ['-attach', tmp_path / 'font.ttf', '-metadata:s:t', 'mimetype=font/ttf']
+    for suffix, options in (('mp4', []), ('mkv', font)):
+        ffmpeg('-i', folder / 'plain.mp4', *chapters, *options, tmp_path / f'book.{suffix}')
+        film, _ = copy(tmp_path, f'book.{suffix}', tmp_path / f'out.{suffix}')
+        told = ffmpeg('-i', tmp_path / f'out.{suffix}', '-f', 'ffmetadata', '-').decode()
+        assert told.count('[CHAPTER]') == 2 and 'title=two' in told
+        assert [note for note in film.notes if 'attachments' in note] == list(film.notes)
+        assert bool(film.notes) == (suffix == 'mkv')
+
+
+def test_fields_become_whole_frames(tmp_path):
+    """A bar that moves sideways: odd rows are taken later than even ones, and see it elsewhere."""
+    x = np.arange(SIZE[0]) - (30 + 4 * np.arange(40)[:, None])  # 50 fields a second
+    fields = np.uint8(200 / (1 + np.exp(np.abs(x) - 12)))[:, None, :, None].repeat(SIZE[1], 1).repeat(3, 3)
+    interlaced = fields[::2].copy()
+    interlaced[:, 1::2] = fields[1::2, 1::2]
+    options = ['-vf', 'setfield=tff', '-flags', '+ildct+ilme', '-c:v', 'libx264', '-crf', '4', '-pix_fmt', 'yuv420p']
+    films.write(tmp_path / 'fields.mp4', interlaced, *options)
+    film, other = copy(tmp_path, 'fields.mp4', tmp_path / 'out.mp4')
+    assert film.interlaced and not other.interlaced and ['is interlaced' in note for note in film.notes] == [True]
+    before, after = (frames(tmp_path / name, SIZE) for name in ('fields.mp4', 'out.mp4'))
+    combs = [np.abs(luma[:, 21:100:2].astype(int) - luma[:, 20:99:2]).mean() for luma in (before, after)]
+    assert len(after) == len(before) == 20 and combs[0] > 4 and combs[1] < 0.1 * combs[0], combs
+    # The first field is left as it is; the last frame has no next one to learn from.
+    assert np.abs(after[:-1, 20:100:2].astype(int) - before[:-1, 20:100:2]).mean() < 1.5
+    times = [[int(packet[2]) for packet in packets(tmp_path / name, 'V')[1]] for name in ('fields.mp4', 'out.mp4')]
+    assert sorted(times[0]) == sorted(times[1])
+
+
+def test_a_film_that_is_cut_off_is_told_of(folder, tmp_path, caplog):
+    ffmpeg('-i', folder / 'plain.mp4', '-c', 'copy', '-movflags', '+faststart', tmp_path / 'a.mp4')
+    ffmpeg('-i', folder / 'plain.mp4', '-c', 'copy', tmp_path / 'a.mkv')
+    for name in ('a.mp4', 'a.mkv'):
+        whole = (tmp_path / name).read_bytes()
+        assert len(list(footage.open_footage(tmp_path / name).frames())) == 20 and not caplog.records
+        (tmp_path / name).write_bytes(whole[: 2 * len(whole) // 3])
+        count = len(list(footage.open_footage(tmp_path / name).frames()))
+        (record,) = caplog.records
+        assert (
+            3 < count < 20
+            and f'{name}' in record.getMessage()
+            and 'is cut off: it ends after 0.' in record.getMessage()
+        )
+        caplog.clear()
+
+
 @pytest.mark.parametrize(
     'content',
     [b'GIF89a\xe8\xfd\xe8\xfd\x00\x00\x00,\x00\x00\x00\x00\xe8\xfd\xe8\xfd\x00\x02\x01\x00\x00;', b'GIF89a', b''],

@@ -66,3 +66,19 @@ def test_what_a_killed_process_leaves_is_hidden_and_can_be_removed(tmp_path):
     output.remove_temporaries(tmp_path)
     [folder] = [name for name in os.listdir(tmp_path) if name.startswith('.report')]
     assert sorted(os.listdir(tmp_path)) == sorted(['.lock', 'a.txt', folder])
+
+
+def test_what_is_needed_for_a_moment_goes_with_the_block_and_with_a_signal(tmp_path):
+    with output.scratch(tmp_path) as folder:
+        (folder / 'a').write_text('half')
+        assert folder.parent == tmp_path
+    assert not list(tmp_path.iterdir())
+    with output.scratch(tmp_path) as folder:
+        (folder / 'a').write_text('half')
+        output.abandon()
+        assert not list(tmp_path.iterdir())
+
+
+def test_nobody_makes_folders_that_a_signal_leaves():
+    for path in (ROOT / 'fvae_jax').rglob('*.py'):
+        assert not any(word in path.read_text() for word in ('TemporaryDirectory', 'mkdtemp', 'NamedTemporary')), path

@@ -4,7 +4,6 @@ import logging
 import os
 import pathlib
 import platform
-import tempfile
 
 import ml_collections
 
@@ -12,6 +11,7 @@ from fvae_jax.evaluation import runs
 from fvae_jax.evaluation.methods import base
 from fvae_jax.evaluation.report import Context, algorithm1, figure6, page, pictures, table1, table2, true_flow
 from fvae_jax.evaluation.tables import Report, Section, Table, number, shown
+from fvae_jax.photo import output
 
 _LOG = logging.getLogger('fvae_jax')
 _SECTIONS = (table1, figure6, algorithm1, pictures, true_flow, table2)
@@ -24,8 +24,8 @@ def report(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pat
     """
     run = runs.open_run(config, workdir)
     methods = runs.open_methods(run)
-    with tempfile.TemporaryDirectory(dir=run.workdir, prefix='.report') as drawings:
-        context = Context(run, methods, pathlib.Path(drawings))
+    with output.scratch(run.workdir) as drawings:
+        context = Context(run, methods, drawings)
         sections = []
         for module in _SECTIONS:
             found = module.section(context)
