@@ -268,7 +268,7 @@ def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> It
             if person not in insides:
                 insides[person] = _Inside.of(model, face, asked)
             inside = insides[person]
-            face, latent = face._replace(donor=inside.donor), asked.latent(model, face)
+            face, latent = face._replace(donor=inside.donor, folds=inside.folds), asked.latent(model, face)
             change, held = model.change(face, latent, asked.anchor), None
             if inside.lips_closed is not None:
                 inside.see(model, face)
@@ -307,14 +307,16 @@ def _does_anything(edit: edit_lib.Edit) -> bool:
 
 @dataclasses.dataclass(eq=False)
 class _Inside:
-    """What is known of a mouth for a whole shot.
+    """What is known of a mouth, and of the skin around it, for a whole shot.
 
     Attributes:
       donor: Whose teeth are shown where it opens, if anybody's.
+      folds: Of skin; see `EncodedFace`.
       lips_closed: The face with its lips closed; None where nothing is laid over it.
     """
 
     donor: exemplar.Donor | None
+    folds: Mapping[str, np.ndarray] | None
     lips_closed: EncodedFace | None
     _seen: int = 0
 
@@ -328,10 +330,13 @@ class _Inside:
     def of(cls, model: Model, face: EncodedFace, edit: edit_lib.Edit) -> '_Inside':
         """Of a face in the first frame of a shot in which it is edited."""
         if not model.bundle.config.model.content:
-            return cls(None, None)
+            return cls(None, None, None)
         exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth
         donor = None if exemplars is None or edit.pixels_only else model.with_teeth(face, exemplars).donor
-        return cls(donor, speech.closed(model, face) if edit.anchor else None)
+        if not edit.anchor:
+            return cls(donor, None, None)
+        closed = speech.closed(model, face)
+        return cls(donor, model.with_folds(closed).folds, closed)
 
 
 def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> portrait.Box:

@@ -101,7 +101,7 @@ def deepened(shown: float, added: float) -> float:
     return float(max(after - before, 0))
 
 
-def moved(folds: Mapping[str, np.ndarray], amounts: Mapping[str, float], displacement: np.ndarray) -> np.ndarray | None:
+def moved(folds: Mapping[str, np.ndarray], amounts: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
     """Folds, carried along with the skin.
 
     Args:
@@ -110,12 +110,11 @@ def moved(folds: Mapping[str, np.ndarray], amounts: Mapping[str, float], displac
       displacement: Of the edit, (size, size, 2), px of the crop.
 
     Returns:
-      r of the edit, (s, s) float32; None where there is none.
+      r of the edit, (s, s) float32.
     """
-    shares = {name: amount for name, amount in amounts.items() if amount and name in folds}
-    if not shares:
-        return None
-    whole = sum(np.float32(amount) * folds[name] for name, amount in shares.items())
+    whole = sum(np.float32(amounts.get(name, 0)) * r for name, r in folds.items())
+    if not whole.any():
+        return whole
     side, size = len(whole), len(displacement)
     field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)
     y, x = np.indices((side, side), np.float32)

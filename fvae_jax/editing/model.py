@@ -373,9 +373,7 @@ class Model:
         added = latent_lib.added(latent - face.latent, stats, kind)
         amounts = {name: folds_lib.deepened(shown[name], strength) for name, strength in added.items()}
         moved = folds_lib.moved(face.folds, amounts, displacement)
-        if moved is None:
-            return shading
-        return cv2.resize(shading, moved.shape[::-1], interpolation=cv2.INTER_CUBIC) + moved
+        return moved + cv2.resize(shading, moved.shape, interpolation=cv2.INTER_CUBIC)
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
         change = self.change(mouth.closed, latent)
@@ -436,7 +434,7 @@ class Model:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
-        first, second = (face._replace(mouth=None, folds=None) for face in (first, second))
+        first, second = (face._replace(mouth=None, folds=None, donor=None) for face in (first, second))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
         displacements, contents, shadings, _ = zip(*(self.change(face, latent, anchor) for face in (first, second)))

@@ -1,4 +1,4 @@
-"""What is told beside every export: model.json, latents.bin (Algorithm 1), exemplars.bin (teeth, if the model has any).
+"""What is told beside every export: model.json, latents.bin (Algorithm 1), and teeth and folds that the model has.
 
 model.json names the networks' inputs and outputs, the expressions, where the eyes belong in a crop, where the model is
 from and under which licence, and the SHA-256 of every other file.
@@ -14,13 +14,13 @@ import numpy as np
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import latent
+from fvae_jax.editing import folds, latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import functions
 from fvae_jax.ops import frame
 
 VERSION = 1
-FILE, LATENTS, EXEMPLARS = 'model.json', 'latents.bin', 'exemplars.bin'
+FILE, LATENTS, EXEMPLARS, FOLDS = 'model.json', 'latents.bin', 'exemplars.bin', 'folds.bin'
 
 
 def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
@@ -58,6 +58,21 @@ def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | Non
     }
 
 
+def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds | None) -> dict[str, Any] | None:
+    if known is None:
+        return None
+    (folder / FOLDS).write_bytes(known.maps.tobytes())
+    return {
+        'file': FOLDS,
+        'type': 'int8, steps of the logarithm of a ratio of light',
+        'step': folds.STEP,
+        'shape': list(known.maps.shape),
+        'corners': known.corners.tolist(),
+        'light': known.light.tolist(),
+        'expressions': list(known.expressions),
+    }
+
+
 def write(
     folder: pathlib.Path,
     bundle: bundle_lib.Bundle,
@@ -65,7 +80,7 @@ def write(
     outputs: dict[str, list[str]],
     card: pathlib.Path | None,
 ) -> None:
-    """Writes model.json, latents.bin and exemplars.bin, and copies the model card.
+    """Writes model.json, latents.bin, exemplars.bin and folds.bin, and copies the model card.
 
     Args:
       folder: Where all other files of the export are already.
@@ -74,7 +89,7 @@ def write(
       outputs: The names of each network's outputs.
       card: The model card, or None.
     """
-    exemplars = _write_exemplars(folder, bundle.exemplars)
+    exemplars, skin = _write_exemplars(folder, bundle.exemplars), _write_folds(folder, bundle.folds)
     arrays, config, info, size = latents(bundle), bundle.config, bundle.info, bundle.config.data.image_size
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in arrays.values()))
     if card is not None:
@@ -100,6 +115,7 @@ def write(
         'content': bool(config.model.content),
         'shading': bool(config.model.shading),
         'exemplars': exemplars,
+        'folds': skin,
         'mask': bundle.mask is not None,
         'networks': {
             name: {'file': f'{name}{suffix}', 'inputs': list(names), 'outputs': outputs[name]}

@@ -49,13 +49,14 @@ def names(folder):
 
 def test_the_built_in_model_in_one_line(tmp_path, capsys):
     told = run(capsys, '--to', 'onnx', '--out', tmp_path / 'faces')
-    assert told.startswith(f'{tmp_path / "faces"}: 5.') and 'half precision' in told and told.count('\n') == 1
+    assert told.startswith(f'{tmp_path / "faces"}: 6.') and 'half precision' in told and told.count('\n') == 1
     assert names(tmp_path / 'faces') == [
         'MODEL_CARD.md',
         'README.md',
         'decode.onnx',
         'encode.onnx',
         'exemplars.bin',
+        'folds.bin',
         'latents.bin',
         'mask.onnx',
         'model.json',

@@ -89,7 +89,8 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
   for (let i = 0; i < steep.length; i++) {
     const own = color.map((plane) => Math.min(Math.max(plane[i], -1), 1));
     const added = tone ? toned(own, tone) : own;
-    const darker = Math.min((1 + (added[0] + added[1] + added[2]) / 3) / light, 1);
+    const lighter = (1 + (added[0] + added[1] + added[2]) / 3) / light;
+    const darker = Math.min(lighter, 1 / Math.max(lighter, 1) ** 3); // teeth are lighter and smoother
     const dot = grain * darker * renderer.noise(i % box.width, Math.floor(i / box.width));
     for (let c = 0; c < 3; c++) {
       const value = blended[c][i] + steep[i] * (127.5 * (added[c] + dot + 1) - blended[c][i]);

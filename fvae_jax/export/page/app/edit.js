@@ -1,6 +1,7 @@
 // One photo with another expression (Algorithm 1).
 
 import {carried, contentBox, steepened} from './content.js';
+import {fold, SKIN} from './folds.js';
 import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
 import {measure} from './grain.js';
 import {edited, neutralizing} from './latent.js';
@@ -33,7 +34,7 @@ export async function decode(sitter, {neutral = 0, ...strengths}) {
   const latent = wanted(sitter.latent, model, {neutral, ...strengths});
   const unchanged = latent.every((value, i) => value === sitter.latent[i]);
   const decoded = unchanged ? sitter.own : await sitter.decode(latent);
-  return refine(sitter.change(decoded), model.size);
+  return fold(refine(sitter.change(decoded), model.size), sitter.folds, {neutral, ...strengths});
 }
 
 /**
@@ -50,7 +51,7 @@ export async function draw(renderer, sitter, refined, part, {flow = false, quick
   const box = faceBox(toCrop, sitter.model.size, bounds.width, bounds.height);
   const reach = Math.ceil(0.25 * Math.max(box.width, box.height)) + 12;
   const source = sourceOf(part, grown(box, reach, bounds.width, bounds.height));
-  const options = {bounds, quick, tone: sitter.tone, mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
+  const options = {bounds, quick, tone: sitter.tone, skin: skinOf(sitter), mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
   const noise = grain ?? grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop);
   return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...noise})};
 }
@@ -84,6 +85,7 @@ export function grainOf(picture, read, refined, toCrop) {
  */
 export async function drawWhole(renderer, sitter, refined) {
   const {photo, toCrop, box, tone} = sitter;
+  const skin = skinOf(sitter);
   const canvas = new OffscreenCanvas(photo.width, photo.height);
   const context = canvas.getContext('2d');
   if (context === null) throw new Refusal('This browser has no memory left for the picture. Close other tabs, or make the photo smaller.');
@@ -98,7 +100,7 @@ export async function drawWhole(renderer, sitter, refined) {
       const place = {x, y, width: Math.min(tile, box.x + box.width - x), height: Math.min(tile, box.y + box.height - y)};
       const read = grown(place, reach, photo.width, photo.height);
       const source = {pixels: photo.part(read).pixels, x: read.x, y: read.y};
-      context.putImageData(await renderer.warp(source, refined, toCrop, place, {bounds: photo, tone, ...grain}), x, y);
+      context.putImageData(await renderer.warp(source, refined, toCrop, place, {bounds: photo, tone, skin, ...grain}), x, y);
     }
   }
   return canvas;
@@ -109,4 +111,9 @@ function longestMove({field, side}) {
   let longest = 0;
   for (let i = 0; i < side * side; i++) longest = Math.max(longest, Math.hypot(field[4 * i], field[4 * i + 1]));
   return longest;
+}
+
+/** How colors are shaded: in a photo of one color all alike. */
+function skinOf({tone}) {
+  return tone === null ? SKIN : [1, 1, 1];
 }

@@ -8,14 +8,19 @@ import {enlarge} from './spline.js';
 const OPEN = 0.5; // alpha from which a pixel belongs to the opening
 const SURE_INSIDE = 4; // slope of coverage over alpha at the edge of an exemplar that a network has found
 const LEAST = 0.004; // squared eye distances: what is smaller shows no teeth
-const ZOOMS = [1, 1.07, 0.93, 1.14];
+const ZOOMS = [1, 0.93];
+const [ACROSS, DOWN] = [0.72, 0.6]; // the part of an opening in which teeth are missed: to both sides, and from the upper lip down
+const BEYOND = [0.40, 0.30, 0.28]; // of the light of painted teeth, where there are none
+const MOUTH = [0.45, 0.6]; // eye distances below the eyes: what is new beyond the second is in the mouth, before the first not
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
 const LIGHT = 0.25; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
 const TINT = 0.1;
 const [LEAST_GAIN, LARGEST_GAIN] = [0.85, 1.2];
 const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
-const DARKEST = 0.85; // what is left of the light at that edge
+const DARKEST = 0.8; // what is left of the light at that edge
+// Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
+const [ASIDE, CORNER] = [0.4, 0.75];
 const WIDE = [0.2, 0.34]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
@@ -34,7 +39,7 @@ export function skinLight(crop, size, goals) {
 }
 
 /**
- * Finds the exemplar that leaves the least of an opening uncovered, and whose owner was lit alike.
+ * Finds the exemplar that leaves the least of the middle of an opening uncovered, and whose owner was lit alike.
  *
  * @param model with exemplars, size and goals
  * @param light of `skinLight`
@@ -102,16 +107,39 @@ export function cut(alpha, crop, side, {size, goals}, expression, cavity) {
 
 function uncovered({pixels, width, height, matrix}, alpha, size) {
   const read = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : pixels[4 * (y * width + x) + 3] / 255);
+  const rows = new Map();
+  for (const i of largestPatch(alpha, size, OPEN)) {
+    const [x, y] = [i % size, Math.floor(i / size)];
+    const [top, bottom] = rows.get(x) ?? [y, y];
+    rows.set(x, [Math.min(top, y), Math.max(bottom, y)]);
+  }
+  const [left, right] = [Math.min(...rows.keys()), Math.max(...rows.keys())];
   const covered = [];
-  alpha.forEach((value, i) => {
-    if (value <= OPEN) return;
-    const [x, y] = apply(matrix, [i % size, Math.floor(i / size)]);
-    const [left, top] = [Math.floor(x), Math.floor(y)];
-    const [s, t] = [x - left, y - top];
-    covered.push((1 - t) * ((1 - s) * read(left, top) + s * read(left + 1, top))
-      + t * ((1 - s) * read(left, top + 1) + s * read(left + 1, top + 1)));
-  });
+  for (const i of largestPatch(alpha, size, OPEN)) {
+    const [column, row] = [i % size, Math.floor(i / size)];
+    const [first, last] = rows.get(column);
+    if (Math.abs(column - (left + right) / 2) > ACROSS * (right - left + 1) / 2 || row > first + DOWN * (last - first)) continue;
+    const [x, y] = apply(matrix, [column, row]);
+    const [u, v] = [Math.floor(x), Math.floor(y)];
+    const [s, t] = [x - u, y - v];
+    covered.push((1 - t) * ((1 - s) * read(u, v) + s * read(u + 1, v)) + t * ((1 - s) * read(u, v + 1) + s * read(u + 1, v + 1)));
+  }
   return 1 - mean(covered);
+}
+
+/**
+ * Makes the mean of all teeth, which a network paints, to the dark that is around those of an exemplar.
+ *
+ * @param color C, size × size × 3 in [-1, 1]
+ * @returns the same, darker in the mouth
+ */
+export function beyond(color, size, goals) {
+  const distance = goals[1][0] - goals[0][0];
+  return color.map((value, i) => {
+    const below = (Math.floor(i / (3 * size)) - goals[0][1]) / distance;
+    const share = Math.min(Math.max((below - MOUTH[0]) / (MOUTH[1] - MOUTH[0]), 0), 1);
+    return (value + 1) * (1 - share * (1 - BEYOND[i % 3])) - 1;
+  });
 }
 
 /**
@@ -136,9 +164,32 @@ export function place({exemplars, size, goals}, {number, zoom, lip: known}, ligh
     height,
     matrix: {a: scale, b: 0, x: x - scale * lip[0], y: y + TUCK * eyeDistance - scale * lip[1]},
     gain: gainOf(light, exemplars.light[number]),
-    shading: blurred(alpha, size, size, SHADE * distance).map((inner) => DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1)),
+    shading: shaded(alpha, size, distance),
     cavity: placeCavity(exemplars.cavity, light, alpha, size, distance),
   };
+}
+
+/**
+ * A change with teeth where a mouth opens, and the dark around them.
+ *
+ * @param change of `latent.anchored`
+ * @param model with exemplars, size and goals
+ * @param face {donor: of `choose`, or null, light}
+ */
+export function withTeeth(change, model, {donor, light}) {
+  if (!donor) return {...change, teeth: null};
+  return {...change, color: beyond(change.color, model.size, model.goals), teeth: place(model, donor, light, change.alpha)};
+}
+
+/** What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners. */
+function shaded(alpha, size, distance) {
+  const columns = largestPatch(alpha, size, OPEN).map((i) => i % size);
+  const [first, last] = [Math.min(...columns), Math.max(...columns)];
+  return blurred(alpha, size, size, SHADE * distance).map((inner, i) => {
+    const lips = DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1);
+    const aside = Math.abs((i % size - first) / ((last - first) / 2) - 1);
+    return lips * (1 - (1 - CORNER) * Math.min(Math.max((aside - ASIDE) / (1 - ASIDE), 0), 1));
+  });
 }
 
 function gainOf(light, owner) {

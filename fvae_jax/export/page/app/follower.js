@@ -3,8 +3,9 @@
 import {alignedCrop} from './crop.js';
 import {donorOf} from './donor.js';
 import {draw, grainOf, wanted} from './edit.js';
-import {place, skinLight} from './exemplar.js';
+import {skinLight, withTeeth} from './exemplar.js';
 import {asTrained, glance, readEyes} from './finder.js';
+import {fold, foldsOf} from './folds.js';
 import {fromPairs} from './geometry.js';
 import {anchored} from './latent.js';
 import {cut} from './photo.js';
@@ -69,7 +70,7 @@ export class Follower {
     const scaled = face && Object.fromEntries(Object.entries(strengths).map(([name, value]) => [name, face.presence * value]));
     if (!face || Object.values(scaled).every((value) => value === 0)) return {refined: null, face, clock};
     const change = await this.#change(pixels, scaled, clock);
-    const refined = refine(change, this.#model.size);
+    const refined = fold(refine(change, this.#model.size), face.folds, scaled);
     clock('enlarge');
     if (face.pictures++ % GRAIN_AGAIN === 0 || face.grain === null) this.#measure(pixels, refined);
     return {refined, pixels, face: {...face}, clock};
@@ -131,12 +132,13 @@ export class Follower {
       face.light = skinLight(crop, size, goals);
       face.tone = toneOf(crop, size);
       face.donor = await donorOf(this.#model, {latent, own, light: face.light}, decode);
+      face.folds = await foldsOf(this.#model, {latent, own, light: face.light}, decode);
     }
     const change = anchored(await decode(wanted(latent, this.#model, strengths)), own);
     clock('decode');
-    const teeth = face.donor && place(this.#model, face.donor, face.light, change.alpha);
+    const toothed = withTeeth(change, this.#model, face);
     clock('teeth');
-    return {...change, teeth};
+    return toothed;
   }
 
   #measure(pixels, refined) {

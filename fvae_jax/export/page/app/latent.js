@@ -15,31 +15,37 @@ export function mixed(first, second, t) {
 }
 
 /**
- * The direction that takes the expression out of a face: its distance from the mean neutral latent, written by
- * non-negative least squares as a sum of the known directions, none counted more than once, and subtracted.
+ * How much of each expression a face shows: its distance from the mean neutral latent, written by non-negative least squares
+ * as a sum of the known directions.
  */
-export function neutralizing(latent, neutral, directions) {
+export function shares(latent, neutral, directions) {
   const basis = Object.values(directions);
   const offset = latent.map((value, i) => value - neutral[i]);
   const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
   const gram = basis.map((u) => basis.map((v) => dot(u, v)));
   const goal = basis.map((u) => dot(u, offset));
-  const shares = basis.map(() => 0);
+  const found = basis.map(() => 0);
   // One coordinate after the other: the problem is convex and small.
   for (let round = 0; round < 2000; round++) {
     let moved = 0;
-    for (let i = 0; i < shares.length; i++) {
-      const rest = goal[i] - dot(gram[i], shares) + gram[i][i] * shares[i];
+    for (let i = 0; i < found.length; i++) {
+      const rest = goal[i] - dot(gram[i], found) + gram[i][i] * found[i];
       const share = Math.max(rest / gram[i][i], 0);
-      moved = Math.max(moved, Math.abs(share - shares[i]));
-      shares[i] = share;
+      moved = Math.max(moved, Math.abs(share - found[i]));
+      found[i] = share;
     }
     if (moved < 1e-7) break;
   }
+  return Object.fromEntries(Object.keys(directions).map((name, n) => [name, found[n]]));
+}
+
+/** The direction that takes the expression out of a face: what it shows, none counted more than once, subtracted. */
+export function neutralizing(latent, neutral, directions) {
   const change = new Float32Array(latent.length);
-  basis.forEach((direction, n) => {
-    for (let i = 0; i < change.length; i++) change[i] -= Math.min(shares[n], 1) * direction[i];
-  });
+  for (const [name, share] of Object.entries(shares(latent, neutral, directions))) {
+    const direction = directions[name];
+    for (let i = 0; i < change.length; i++) change[i] -= Math.min(share, 1) * direction[i];
+  }
   return change;
 }
 

@@ -15,16 +15,24 @@ function withPixels(told, packed) {
   return {count, width, height, lip, light, eyeDistance, expression, pixels, cavity};
 }
 
+/** The folds of model.json with their maps, or null. */
+function withMaps(told, packed) {
+  if (!told) return null;
+  const {shape: [count, side], corners, light, expressions, step} = told;
+  const maps = Array.from({length: count}, (_, n) => packed.subarray(n * side * side, (n + 1) * side * side));
+  return {side, corners, light, expressions, step, maps};
+}
+
 /**
- * Reads model.json, latents.bin and exemplars.bin.
+ * Reads model.json, latents.bin, exemplars.bin and folds.bin.
  *
- * @param described {told, latents, teeth}: their contents
+ * @param described {told, latents, teeth, folds}: their contents
  * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, expressions: their names,
- *   mask: whether two photos can be mixed, exemplars: of teeth, or null, told: all of model.json}
+ *   mask: whether two photos can be mixed, exemplars: of teeth, or null, folds: of skin, or null, told: all of model.json}
  */
-export function read({told, latents, teeth}) {
+export function read({told, latents, teeth, folds}) {
   const count = told.latents.shape.reduce((product, side) => product * side, 1);
   const arrays = told.latents.order.map((name, n) => [name, latents.subarray(n * count, (n + 1) * count)]);
   const {neutral, ...directions} = Object.fromEntries(arrays);
-  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), told};
+  return {size: told.size, goals: told.eyes, neutral, directions, expressions: Object.keys(directions), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), folds: withMaps(told.folds, folds), told};
 }

@@ -58,10 +58,10 @@ export class Renderer {
    * @param toCrop similarity, photo px to crop px
    * @param box {x, y, width, height}: the pixels to make, photo px
    * @param options bounds: {width, height} of the photo; mode; quick: whether the pixels are read by the bicubic kernel
-   *   alone; grain, light: of `grain.measure`; tone: of `tone.toneOf`; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
+   *   alone; grain, light: of `grain.measure`; tone: of `tone.toneOf`; skin: by how much each color is shaded; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
    * @returns a promise of the box's ImageData
    */
-  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, tone = null, flowMaximum = 1, toOther = null, turn = null}) {
+  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, tone = null, skin = [1, 1, 1], flowMaximum = 1, toOther = null, turn = null}) {
     if (this.#gl.isContextLost()) this.#start();
     const gl = this.#gl;
     this.#setSource(source, quick);
@@ -105,6 +105,7 @@ export class Renderer {
     set('grain', '1f', grain);
     set('light', '1f', light);
     set('toneShare', '1f', tone?.share ?? 0);
+    set('skin', '3f', ...skin);
     set('flowMaximum', '1f', flowMaximum);
     set('mode', '1i', mode);
     set('dense', '1i', quick ? 1 : 2);

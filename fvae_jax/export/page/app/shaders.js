@@ -50,6 +50,7 @@ uniform vec2 turn;  // a displacement of crop px to one of source px
 uniform vec4 bounds;  // least x and y, largest x and y in the source: where the photo ends
 uniform ivec2 noiseOrigin;
 uniform float grain, light, flowMaximum;
+uniform vec3 skin;  // by how much each color is shaded
 uniform float toneShare;  // how far the photo is of one color; 0 of one in colors
 uniform int dense;  // samples to a pixel of the source
 uniform int mode;  // 0: the edit, 1: pixels only, 2: the flow as colors
@@ -146,7 +147,7 @@ void main() {
     return;
   }
   vec4 extra = fine(content, q);
-  moved = floor(min(moved * exp(extra.a), 1.0) * 255.0 + 0.5) / 255.0;
+  moved = floor(min(moved * exp(extra.a * skin), 1.0) * 255.0 + 0.5) / 255.0;
   float alpha = clamp(0.5 + 1.5 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
   if (alpha > 0.0) {
     vec3 added = clamp(extra.rgb, -1.0, 1.0);
@@ -166,7 +167,8 @@ void main() {
       vec3 offset = mix(texelFetch(tones, ivec2(low, 0), 0).rgb, texelFetch(tones, ivec2(low + 1, 0), 0).rgb, level - float(low));
       added = mix(added, clamp(luma + offset, -1.0, 1.0), toneShare);
     }
-    float darker = min((1.0 + (added.r + added.g + added.b) / 3.0) / light, 1.0);
+    float lighter = (1.0 + (added.r + added.g + added.b) / 3.0) / light;
+    float darker = min(lighter, 1.0 / pow(max(lighter, 1.0), 3.0)); // teeth are lighter and smoother
     ivec2 at = (ivec2(gl_FragCoord.xy) + noiseOrigin) % textureSize(noise, 0);
     added += darker * grain * texelFetch(noise, at, 0).r;
     moved = mix(moved, 0.5 * (added + 1.0), alpha);

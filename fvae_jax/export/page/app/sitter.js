@@ -3,9 +3,10 @@
 import {ask} from './networks.js';
 import {alignedCrop} from './crop.js';
 import {donorOf} from './donor.js';
-import {place, skinLight} from './exemplar.js';
+import {skinLight, withTeeth} from './exemplar.js';
 import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
 import {eyesOf, find} from './finder.js';
+import {foldsOf} from './folds.js';
 import {anchored} from './latent.js';
 import {Refusal} from './photo.js';
 import {toneOf} from './tone.js';
@@ -59,6 +60,7 @@ export class Sitter {
     const own = await ask('decode', {key, latent});
     Object.assign(this, {eyes, toCrop, box, crop, latent, own, light: skinLight(crop, size, goals), tone: toneOf(crop, size)});
     await this.wear(exemplars);
+    this.folds = await foldsOf(this.model, this, (other) => this.decode(other));
   }
 
   /** Takes teeth from exemplars: of `inside.teethOf`, or the model's own. */
@@ -70,9 +72,7 @@ export class Sitter {
 
   /** What an edit changes, of the decoded latent. */
   change(decoded) {
-    const change = anchored(decoded, this.own);
-    const teeth = this.donor && place({...this.model, exemplars: this.exemplars}, this.donor, this.light, change.alpha);
-    return {...change, teeth};
+    return withTeeth(anchored(decoded, this.own), {...this.model, exemplars: this.exemplars}, this);
   }
 
   /** Whether the face looks away. */

@@ -52,7 +52,8 @@ const tasks = {
       const told = await description;
       const packed = await bytes(`model/${told.latents.file}`);
       const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
-      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth};
+      const folds = told.folds && new Int8Array(await bytes(`model/${told.folds.file}`));
+      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth, folds};
     })();
     return described;
   },
