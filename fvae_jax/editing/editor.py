@@ -89,7 +89,7 @@ class Editor(model.Model):
         return clip.edit_frames(self, frames, clip.film_edit(strengths, named, strength, face, options), fps)
 
     def example(
-        self, expression: read.Picture | edit.EditablePhoto, neutral: read.Picture | edit.EditablePhoto | None = None
+        self, expression: read.Picture | still.EditablePhoto, neutral: read.Picture | still.EditablePhoto | None = None
     ) -> edit.Example:
         """Takes an expression from the main face of a photo, or from two photos of one person (6.1).
 
@@ -101,7 +101,7 @@ class Editor(model.Model):
         Raises:
           InputError: A photo cannot be read, or shows no face.
         """
-        opened = lambda photo: photo if isinstance(photo, edit.EditablePhoto) else self.open(photo)
+        opened = lambda photo: photo if isinstance(photo, still.EditablePhoto) else self.open(photo)
         shown = opened(expression)
         other = None if neutral is None else opened(neutral).latent_of()
         return edit.Example(shown.latent_of(), other, shown.photo.source.name if shown.photo.source else 'a photo')

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from fvae_jax.editing import edit, morph, portrait
+from fvae_jax.editing import morph, portrait, still
 from fvae_jax.evaluation.methods.base import warp_crop
 from fvae_jax.ops import flow_color, grid, image as image_ops, warp
 from fvae_jax.ops.frame import Frame
@@ -75,7 +75,7 @@ def face_sharpness(image: np.ndarray, frame: Frame) -> float:
     return float(image_ops.laplacian_variance(image_ops.crop_region(half, *frame.region(*_FACE))))
 
 
-def of_photo(photo: edit.EditablePhoto, strengths: Mapping[str, float], side: int, out: str | os.PathLike) -> str:
+def of_photo(photo: still.EditablePhoto, strengths: Mapping[str, float], side: int, out: str | os.PathLike) -> str:
     """Draws the figure for the main face of a photo, edited by Algorithm 1.
 
     Args:
