@@ -45,18 +45,19 @@ def pytest_xdist_make_scheduler(config, log):
     return scheduler.LoadFileScheduling(config, log) if config.getoption('dist') == 'load' else None
 
 
-# Files that take longest, a minute or so, though some have few tests.
+# Files that take longest, a minute or so, though some have few tests; those that share a run not one after the other,
+# or the second waits until the first has trained it.
 _LONGEST = (
     'test_page.py',
     'test_parallel.py',
     'test_edit_command.py',
     'test_start.py',
-    'test_resume.py',
-    'test_damaged_files.py',
     'test_clip.py',
     'test_film_command.py',
     'test_graphics_card.py',
     'test_mirror.py',
+    'test_resume.py',
+    'test_damaged_files.py',
     'test_hosts.py',
     'test_readme.py',
 )
