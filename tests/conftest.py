@@ -2,6 +2,7 @@
 what tests of all kinds share: a built set and a run.
 """
 
+import collections
 import contextlib
 import fcntl
 import json
@@ -40,7 +41,34 @@ def pytest_xdist_make_scheduler(config, log):
     """Hands out whole files: what a module's fixtures made, and what was compiled for it, is made once."""
     from xdist import scheduler
 
+    config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
     return scheduler.LoadFileScheduling(config, log) if config.getoption('dist') == 'load' else None
+
+
+# Files that take longest, a minute or so, though some have few tests; those that share a run not one after the other,
+# or the second waits until the first has trained it.
+_LONGEST = (
+    'test_page.py',
+    'test_parallel.py',
+    'test_edit_command.py',
+    'test_start.py',
+    'test_clip.py',
+    'test_film_command.py',
+    'test_graphics_card.py',
+    'test_mirror.py',
+    'test_resume.py',
+    'test_damaged_files.py',
+    'test_hosts.py',
+    'test_readme.py',
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long files first, then those with most tests: at the end no worker waits for one that has begun a long one."""
+    if hasattr(config, 'workerinput'):
+        counts = collections.Counter(item.path for item in items)
+        rank = {name: number for number, name in enumerate(_LONGEST)}
+        items.sort(key=lambda item: (rank.get(item.path.name, len(rank)), -counts[item.path], str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,9 @@ def test_half_precision_keeps_the_built_in_models_pictures(built_in, portraits):
     assert exact.picture < rounded.picture <= 1 and rounded.numbers < 1e-2
 
 
-@pytest.mark.parametrize('form', variants.FORMS)
+@pytest.mark.parametrize(
+    'form', [pytest.param(form, marks=[pytest.mark.slow] * (form == '256 px')) for form in variants.FORMS]
+)
 def test_every_form_of_model(form):
     bundle = variants.bundle(form)
     size = bundle.config.data.image_size

@@ -15,16 +15,14 @@ from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import TIGHT
 
+# Every choice of a model's config that its graphs depend on; those that have nothing to do with each other share one.
 FORMS = {
     'all': {'model': {'content': True, 'shading': True}},
     'no mask': {'confidence': {'enabled': False}},
-    'absolute': {'flow': {'parameterization': 'absolute'}},
     'near identity': {'model': {'content': True}, 'flow': {'parameterization': 'near_identity'}},
-    'bottleneck': {'model': {'content': True, 'source_concat': 'bottleneck'}},
-    'narrow mask': {'confidence': {'width': 4}},
+    'bottleneck': {'model': {'content': True, 'source_concat': 'bottleneck'}, 'confidence': {'width': 6}},
     'shading alone': {'model': {'shading': True}, 'confidence': {'enabled': False}},
-    'bfloat16': {'model': {'dtype': 'bfloat16'}},
-    '128 px': {'model': {'content': True}, 'data': {'image_size': 128}},
+    'bfloat16': {'model': {'dtype': 'bfloat16'}, 'flow': {'parameterization': 'absolute'}},
     '256 px': {'confidence': {'enabled': False}, 'data': {'image_size': 256}},
 }
 

@@ -41,8 +41,8 @@ class Kill(NamedTuple):
     status: int
 
 
-def command(workdir: pathlib.Path, cache: pathlib.Path, steps: int) -> list[str]:
-    """The training command: the tiny config, which saves every four steps."""
+def training(workdir: pathlib.Path, cache: pathlib.Path, *more: str) -> list[str]:
+    """The training command with the tiny config."""
     return [
         sys.executable,
         '-m',
@@ -50,11 +50,20 @@ def command(workdir: pathlib.Path, cache: pathlib.Path, steps: int) -> list[str]
         '--config=configs/synthetic.py:tiny',
         f'--workdir={workdir}',
         f'--config.data.cache={cache}',
+        *more,
+    ]
+
+
+def command(workdir: pathlib.Path, cache: pathlib.Path, steps: int) -> list[str]:
+    """The training command: the tiny config, which saves every four steps."""
+    return training(
+        workdir,
+        cache,
         f'--config.train.steps={steps}',
         f'--config.confidence.steps={steps // 2}',
         '--config.train.patience=1000000',
         f'--config.train.evaluate_every={_EVERY}',
-    ]
+    )
 
 
 def environment() -> dict[str, str]:

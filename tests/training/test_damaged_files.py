@@ -53,10 +53,13 @@ def test_people_json(config, run, content):
     assert 'people.json cannot be read' in (line := _refused(config, run)) and 'delete it' in line
 
 
-@pytest.mark.parametrize('content', [b'', b'\xff', b'0.1.2', b'nan', b'-1', b'inf', b'0'])
-def test_beta(config, run, content):
+def test_beta(config, run):
     [path] = run.glob('mask/*/beta.txt')
-    path.write_bytes(content)
+    for content in (b'', b'\xff', b'0.1.2', b'-1', b'inf', b'0'):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match='beta.txt is damaged'):
+            experiment._stored_beta(path.parent)
+    path.write_bytes(b'nan')
     assert 'beta.txt is damaged' in (line := _refused(config, run)) and 'trained again' in line
 
 

@@ -151,28 +151,36 @@ def test_one_of_two_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, v
     assert steps == sorted(set(steps)) and steps[-1] == last + 4
 
 
-@pytest.mark.parametrize(
-    'fault, words',
-    [
-        ('device memory', 'error: out of memory (RESOURCE_EXHAUSTED'),
-        ('host memory', 'error: out of memory (Unable to allocate'),
-        ('argument', 'INVALID_ARGUMENT: No such compile option'),
-    ],
-)
-def test_a_process_that_is_itself_at_fault_is_not_taken_for_a_lost_one(tmp_path, fault, words):
+def test_a_process_that_is_itself_at_fault_is_not_taken_for_a_lost_one(tmp_path):
     """Its status is 1, after which nothing starts again; the other one says that it lost a process."""
+    faults = {
+        'device memory': 'error: out of memory (RESOURCE_EXHAUSTED',
+        'host memory': 'error: out of memory (Unable to allocate',
+        'argument': 'INVALID_ARGUMENT: No such compile option',
+    }
     fake = tmp_path / 'python'
     trial = ROOT / 'tests' / 'training' / 'at_fault.py'
     fake.write_text(
         f'#!/usr/bin/env bash\n[ "$1" != -c ] || exec {sys.executable} "$@"\nexec {sys.executable} {trial} "$@"\n'
     )
     fake.chmod(0o755)
-    run = ['bash', 'launch/local.sh', '-n', '2', f'--workdir={tmp_path}', fault]
-    found = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, env=_environment(PYTHON=str(fake)))
-    log = (tmp_path / 'processes' / '1.log').read_text()
-    assert found.returncode == 1, (found.stderr, log)
-    assert words in log and 'is gone' not in log
-    assert 'another process of this training is gone' in found.stderr
+    # All at once: until a process counts as lost, nothing happens for twenty seconds.
+    launchers = {
+        fault: subprocess.Popen(
+            ['bash', 'launch/local.sh', '-n', '2', f'--workdir={tmp_path / fault}', fault],
+            cwd=ROOT,
+            env=_environment(PYTHON=str(fake)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for fault in faults
+    }
+    for fault, words in faults.items():
+        _, said = launchers[fault].communicate(timeout=HANGS)
+        log = (tmp_path / fault / 'processes' / '1.log').read_text()
+        assert launchers[fault].returncode == 1, (fault, said, log)
+        assert words in log and 'is gone' not in log, fault
+        assert 'another process of this training is gone' in said, fault
 
 
 def test_a_process_alone_says_that_memory_is_out():

@@ -93,11 +93,10 @@ def test_many_devices_take_the_step_of_one_in_float32(kind):
     assert_alike(_train('jit', 1, 1, parts=2), _train(kind, 8, 1, parts=2), SINGLE)
 
 
-@pytest.mark.parametrize('parts', [1, 2])
 @pytest.mark.parametrize('kind', ['jit', 'pmap'])
-def test_many_devices_train_like_one_in_float64(kind, parts):
+def test_many_devices_train_like_one_in_float64(kind):
     with jax.enable_x64(True):
-        one, eight = (_train(k, devices, 3, 'float64', parts=parts) for k, devices in (('jit', 1), (kind, 8)))
+        one, eight = (_train(k, devices, 3, 'float64', parts=2) for k, devices in (('jit', 1), (kind, 8)))
     assert_alike(one, eight, DOUBLE)
 
 
@@ -147,7 +146,10 @@ def test_the_comparisons_notice_batch_statistics_that_are_not_synchronized():
     print(found)
     assert all(found[name] > 5 * limit for name, limit in SINGLE.items())
     with jax.enable_x64(True):
-        found = apart(_train('jit', 1, 3, 'float64'), _train('pmap', 8, 3, 'float64', _unsynchronized))
+        one, eight = (
+            _train(*how, parts=2) for how in (('jit', 1, 3, 'float64'), ('pmap', 8, 3, 'float64', _unsynchronized))
+        )
+        found = apart(one, eight)
     print(found)
     assert all(found[name] > 1e5 * limit for name, limit in DOUBLE.items())
 

@@ -5,12 +5,12 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import jax
 import numpy as np
 import pytest
+from faults import trial
 
 from configs import synthetic
 from fvae_jax import config as config_lib, errors
@@ -110,18 +110,6 @@ def test_evaluating_again_gives_the_same_scores(cache, finished):
     assert experiment.evaluate(_config(cache), workdir) == scores
 
 
-def _command(cache, workdir, *more):
-    return [
-        sys.executable,
-        '-m',
-        'fvae_jax.main',
-        '--config=configs/synthetic.py:tiny',
-        f'--workdir={workdir}',
-        f'--config.data.cache={cache}',
-        *more,
-    ]
-
-
 def _run(command, **options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
 
@@ -139,12 +127,12 @@ def _wait_for(condition, process):
 @pytest.mark.parametrize('delay', [0.0, 0.4])
 def test_kill_9_and_start_again_ends_with_the_same_bits(cache, finished, tmp_path, delay):
     workdir = tmp_path / 'killed'
-    process = subprocess.Popen(_command(cache, workdir), cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(trial.training(workdir, cache), cwd=ROOT, stderr=subprocess.DEVNULL)
     _wait_for((workdir / 'manifests' / '4.json').exists, process)
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    again = _run(_command(cache, workdir))
+    again = _run(trial.training(workdir, cache))
     assert again.returncode == 0, again.stderr
     assert 'resumed at step' in again.stderr
     _assert_same_bits(finished[0], workdir)
@@ -158,7 +146,7 @@ def test_kill_9_and_start_again_ends_with_the_same_bits(cache, finished, tmp_pat
 def test_a_polite_stop_saves_at_once_and_says_so(cache, finished, tmp_path):
     workdir = tmp_path / 'stopped'
     process = subprocess.Popen(
-        _command(cache, workdir, '--config.train.evaluate_every=1000', '--config.train.steps=100000'),
+        trial.training(workdir, cache, '--config.train.evaluate_every=1000', '--config.train.steps=100000'),
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
@@ -198,11 +186,11 @@ def test_every_flipped_byte_and_every_truncation_is_noticed(finished, tmp_path):
     sizes = np.array([path.stat().st_size for path in files], float)
     rng = np.random.default_rng(0)
     unnoticed = []
-    for trial in range(400):
+    for attempt in range(400):
         path = files[rng.choice(len(files), p=(sizes > 0) / (sizes > 0).sum())]
         whole = path.read_bytes()
         place = int(rng.integers(len(whole)))
-        if trial < 300:
+        if attempt < 300:
             path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :])
         else:
             path.write_bytes(whole[:place])

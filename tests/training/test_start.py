@@ -5,6 +5,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from editing import models
 
 from configs import synthetic
 from fvae_jax import bundle
@@ -61,9 +62,8 @@ def test_layers_that_the_start_lacks_are_new(first, tmp_path):
     for name in ('encoder', 'source_pyramid'):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-8), before[name], after[name])
     # Content lies before shading, so a shading layer alone cannot get content.
-    config.model.content, config.train.start = False, str(model)
-    experiment.train(config, tmp_path / 'shaded')
-    config.model.content, config.train.start = True, str(tmp_path / 'shaded' / 'model.safetensors')
+    bundle.save(tmp_path / 'shaded.safetensors', models.random_bundle(shading=True))
+    config.train.start = str(tmp_path / 'shaded.safetensors')
     with pytest.raises(InputError, match='are not those of this config'):
         experiment.train(config, tmp_path / 'refused')
 

@@ -27,12 +27,14 @@ class MeshMorph(base.Method):
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Warps by landmarks, then fades; the ends are the crops, bit for bit."""
+        return base.fade(*base.meet(first, second, self._motion(first, second, t), t), t)
+
+    def _motion(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         points = [landmarks_lib.landmarks(crop, self._frame) for crop in (first, second)]
-        motion = mesh_motion(*points, first.shape[:2], t)
-        return base.fade(*base.meet(first, second, motion, t), t)
+        return mesh_motion(*points, first.shape[:2], t)
 
 
-class FaceMorph(base.Method):
+class FaceMorph(MeshMorph):
     """Landmarks, then optical flow, then a blend in bands: Yang et al. (2012), approximated.
 
     They fit a 3D face model with separate pose and expression to both photos, interpolate its geometry, warp both
@@ -42,20 +44,13 @@ class FaceMorph(base.Method):
     mesh leaves, and details are not averaged but taken, band by band of a Laplacian pyramid (Burt and Adelson, 1983),
     from the face that shows more of them there. Between two frontal crops of one person the 3D model has least to
     add; expect the original to be sharper around teeth, and steadier over time.
-
-    Args:
-      frame: Where the eyes lie in the crops.
     """
 
     name = 'face morphing (approximated)'
 
-    def __init__(self, frame: Frame):
-        self._frame = frame
-
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
         """Warps by landmarks and flow, then blends; the ends are the crops, bit for bit."""
-        points = [landmarks_lib.landmarks(crop, self._frame) for crop in (first, second)]
-        mesh = mesh_motion(*points, first.shape[:2], t)
+        mesh = self._motion(first, second, t)
         near = base.meet(first, second, mesh, t)
         forward, backward = optical_flow.estimate(near[1], near[0]), optical_flow.estimate(*near)
         rest = optical_flow.motion_at(*near, forward, backward, t)
