@@ -218,6 +218,19 @@ def test_finds_the_faces_that_the_command_finds(make, address, open_page):
         assert apart < 0.15
 
 
+def test_a_small_face_is_told(address, open_page):
+    head = Image.fromarray(skimage.data.astronaut()).crop((110, 20, 334, 244))
+    picture = Image.new('RGB', (700, 300), (150, 160, 170))
+    for side, left in ((224, 40), (61, 450)):
+        picture.paste(head.resize((side, side), Image.Resampling.LANCZOS), (left, 40))
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(picture))})
+    told(page, '2 faces found; the largest is taken. Move a slider')
+    page.get_by_role('button', name='Face 2', exact=True).click()
+    told(page, r'Face 2 of 2\. The face is 2\d px wide, and under 40 px an edit is coarse')
+
+
 def refusing(error):
     return camera(f'Promise.reject(new DOMException("", "{error}"))')
 

@@ -12,6 +12,7 @@ import {toneOf} from './tone.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
+const SMALL = 40; // px: what an edit makes of a face that is less wide is coarse
 const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
 
 const detect = (picture) => ask('detect', picture);
@@ -75,9 +76,13 @@ export class Sitter {
     return {...change, teeth};
   }
 
-  /** Whether the face looks away. */
-  get turned() {
-    return Math.abs(this.faces[this.number].turn) > TURNED;
+  /** Why edits will not look as they should, as sentences for people; empty where they will. */
+  get doubts() {
+    const {turn, width} = this.faces[this.number];
+    return [
+      Math.abs(turn) > TURNED ? 'The face is turned; one that looks into the camera is edited better.' : '',
+      width < SMALL ? `The face is ${Math.round(width)} px wide, and under ${SMALL} px an edit is coarse; take a larger copy of the photo.` : '',
+    ].filter(Boolean).join(' ');
   }
 
   /** The distance between the eyes, photo px. */
