@@ -192,6 +192,11 @@ def test_several_faces(address, open_page):
     other = np.array(call(page, 'main.state.sitter.eyes'))
     assert largest[:, 0].min() > 220 > 200 > other[:, 0].max()
     np.testing.assert_allclose(other - [0, 50], (largest - [220, 0]) * 200 / 300, atol=2)
+    # Of two wishes the last one counts, whichever takes longer.
+    for first, last, eyes in ((0, 1, other), (1, 0, largest)):
+        wishes = f'Promise.all([main.state.sitter.choose({first}), main.state.sitter.choose({last})])'
+        assert call(page, wishes) == [False, True]
+        np.testing.assert_allclose(call(page, 'main.state.sitter.eyes'), eyes, atol=1e-3)
 
 
 def far_and_near():

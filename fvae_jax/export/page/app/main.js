@@ -228,7 +228,7 @@ function listFaces() {
     button.setAttribute('aria-pressed', String(n === number));
     button.setAttribute('aria-label', n === 0 ? 'Face 1, the largest' : `Face ${n + 1}`);
     button.addEventListener('click', () => guarded(async () => {
-      await sitter.choose(n);
+      if (!await sitter.choose(n)) return;
       drawn = null;
       teeth.show(null);
       listFaces();

@@ -32,14 +32,17 @@ export class Sitter {
   }
 
   constructor(photo, faces, model) {
-    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, number: 0, key: `face ${++keys}`});
+    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, wishes: 0, last: Promise.resolve(), number: 0, key: `face ${++keys}`});
   }
 
-  /** Takes another of the faces. */
+  /** Takes another of the faces; gives false if one was taken after it. */
   async choose(number) {
-    const {exemplars} = this.model; // it may be another person
-    await this.place(await eyesOf(this.photo, this.faces[number], detect), exemplars);
+    const mine = ++this.wishes;
+    const eyes = await eyesOf(this.photo, this.faces[number], detect);
+    if (mine !== this.wishes) return false;
+    await this.place(eyes, this.model.exemplars); // it may be another person
     this.number = number;
+    return mine === this.wishes;
   }
 
   /**
@@ -48,7 +51,13 @@ export class Sitter {
    * @param eyes [[x, y] left of the picture, [x, y] right], photo px
    * @param exemplars of teeth; those that it has
    */
-  async place(eyes, exemplars = this.exemplars) {
+  place(eyes, exemplars = this.exemplars) {
+    const placed = this.last.then(() => this.#place(eyes, exemplars));
+    this.last = placed.catch(() => {}); // what the networks know is of one place at a time
+    return placed;
+  }
+
+  async #place(eyes, exemplars) {
     const {photo, key, model: {size, goals}} = this;
     const toCrop = fromPairs(eyes, goals);
     const box = faceBox(toCrop, size, photo.width, photo.height);
