@@ -192,6 +192,11 @@ def test_several_faces(address, open_page):
     other = np.array(call(page, 'main.state.sitter.eyes'))
     assert largest[:, 0].min() > 220 > 200 > other[:, 0].max()
     np.testing.assert_allclose(other - [0, 50], (largest - [220, 0]) * 200 / 300, atol=2)
+    # Of two wishes the last one counts, whichever takes longer.
+    for first, last, eyes in ((0, 1, other), (1, 0, largest)):
+        wishes = f'Promise.all([main.state.sitter.choose({first}), main.state.sitter.choose({last})])'
+        assert call(page, wishes) == [False, True]
+        np.testing.assert_allclose(call(page, 'main.state.sitter.eyes'), eyes, atol=1e-3)
 
 
 def far_and_near():
@@ -216,6 +221,19 @@ def test_finds_the_faces_that_the_command_finds(make, address, open_page):
     for seen in found:
         apart = min(np.abs(np.array(seen) - one).max() / np.hypot(*(one[1] - one[0])) for one in eyes)
         assert apart < 0.15
+
+
+def test_a_small_face_is_told(address, open_page):
+    head = Image.fromarray(skimage.data.astronaut()).crop((110, 20, 334, 244))
+    picture = Image.new('RGB', (700, 300), (150, 160, 170))
+    for side, left in ((224, 40), (61, 450)):
+        picture.paste(head.resize((side, side), Image.Resampling.LANCZOS), (left, 40))
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(picture))})
+    told(page, '2 faces found; the largest is taken. Move a slider')
+    page.get_by_role('button', name='Face 2', exact=True).click()
+    told(page, r'Face 2 of 2\. The face is 2\d px wide, and under 40 px an edit is coarse')
 
 
 def refusing(error):

@@ -169,8 +169,7 @@ export async function open(blob, name, other = false) {
     const count = found.faces.length;
     const which = count === 1 ? 'Face found.' : `${count} faces found; the largest is taken.`;
     const next = other ? 'Move the slider from one photo to the other.' : 'Move a slider to change the expression.';
-    const turned = found.turned ? 'The face is turned; one that looks into the camera is edited better.' : '';
-    tell([which, turned, found.photo.note, next].filter(Boolean).join(' '));
+    tell([which, found.doubts, found.photo.note, next].filter(Boolean).join(' '));
   });
   if (mine === openings) document.body.removeAttribute('aria-busy');
 }
@@ -229,14 +228,14 @@ function listFaces() {
     button.setAttribute('aria-pressed', String(n === number));
     button.setAttribute('aria-label', n === 0 ? 'Face 1, the largest' : `Face ${n + 1}`);
     button.addEventListener('click', () => guarded(async () => {
-      await sitter.choose(n);
+      if (!await sitter.choose(n)) return;
       drawn = null;
       teeth.show(null);
       listFaces();
       frame();
       await refresh();
       element('face-list').children[n].focus();
-      tell(`Face ${n + 1} of ${faces.length}.`);
+      tell([`Face ${n + 1} of ${faces.length}.`, sitter.doubts].filter(Boolean).join(' '));
     }));
     return button;
   }));

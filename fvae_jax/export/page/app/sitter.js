@@ -13,6 +13,7 @@ import {toneOf} from './tone.js';
 
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
+const SMALL = 40; // px: what an edit makes of a face that is less wide is coarse
 const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
 
 const detect = (picture) => ask('detect', picture);
@@ -32,14 +33,17 @@ export class Sitter {
   }
 
   constructor(photo, faces, model) {
-    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, number: 0, key: `face ${++keys}`});
+    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, wishes: 0, last: Promise.resolve(), number: 0, key: `face ${++keys}`});
   }
 
-  /** Takes another of the faces. */
+  /** Takes another of the faces; gives false if one was taken after it. */
   async choose(number) {
-    const {exemplars} = this.model; // it may be another person
-    await this.place(await eyesOf(this.photo, this.faces[number], detect), exemplars);
+    const mine = ++this.wishes;
+    const eyes = await eyesOf(this.photo, this.faces[number], detect);
+    if (mine !== this.wishes) return false;
+    await this.place(eyes, this.model.exemplars); // it may be another person
     this.number = number;
+    return mine === this.wishes;
   }
 
   /**
@@ -48,7 +52,13 @@ export class Sitter {
    * @param eyes [[x, y] left of the picture, [x, y] right], photo px
    * @param exemplars of teeth; those that it has
    */
-  async place(eyes, exemplars = this.exemplars) {
+  place(eyes, exemplars = this.exemplars) {
+    const placed = this.last.then(() => this.#place(eyes, exemplars));
+    this.last = placed.catch(() => {}); // what the networks know is of one place at a time
+    return placed;
+  }
+
+  async #place(eyes, exemplars) {
     const {photo, key, model: {size, goals}} = this;
     const toCrop = fromPairs(eyes, goals);
     const box = faceBox(toCrop, size, photo.width, photo.height);
@@ -75,9 +85,13 @@ export class Sitter {
     return withTeeth(anchored(decoded, this.own), {...this.model, exemplars: this.exemplars}, this);
   }
 
-  /** Whether the face looks away. */
-  get turned() {
-    return Math.abs(this.faces[this.number].turn) > TURNED;
+  /** Why edits will not look as they should, as sentences for people; empty where they will. */
+  get doubts() {
+    const {turn, width} = this.faces[this.number];
+    return [
+      Math.abs(turn) > TURNED ? 'The face is turned; one that looks into the camera is edited better.' : '',
+      width < SMALL ? `The face is ${Math.round(width)} px wide, and under ${SMALL} px an edit is coarse; take a larger copy of the photo.` : '',
+    ].filter(Boolean).join(' ');
   }
 
   /** The distance between the eyes, photo px. */
