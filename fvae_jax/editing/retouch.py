@@ -13,6 +13,7 @@ from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
 
 _STILL = 1 / 32  # px: what moves by less is left where it is
+_AROUND = 12  # px of chroma that resampling may read around a place
 _TORN = 0.75  # px by which neighbors differ where a field is not smooth
 _UNSEEN = 1 / 512  # of shading: less is rounded away
 
@@ -41,8 +42,9 @@ def carried_out(
         shading = portrait.photo_shading(change.shading, matrix, len(change.displacement), frame.shape)[1]
     box, field, shading = _active(box, field, shading, frame.shape)
     if field.size:
-        layers = [_moved(layer, box, field, shading) for layer in frame.layers()]
-        frame = frame.with_layers(layers)
+        window = _window(box, field, frame.shape)
+        box = box[0] - window[0], box[1] - window[0], box[2] - window[2], box[3] - window[2]
+        frame = frame.with_layers(window, [_moved(layer, box, field, shading) for layer in frame.layers(window)])
     if change.content is None or pixels_only or not change.content.alpha.any():
         return frame
     layer = content.photo_layer(change.content, matrix, frame.shape)
@@ -76,6 +78,16 @@ def _active(box: Box, field: np.ndarray, shading: np.ndarray | None, shape: tupl
     )
     even = y0 - borders[0], y1 + borders[1], x0 - borders[2], x1 + borders[3]
     return tuple(map(int, even)), field, shading
+
+
+def _window(box: Box, field: np.ndarray, shape: tuple[int, ...]) -> Box:
+    """The part of a frame from which the pixels of a box come, with what resampling reads around them."""
+    reach = 2 * (int(np.abs(field).max()) // 2 + _AROUND)
+    (y0, y1), (x0, x1) = (
+        (max(low // 2 * 2 - reach, 0), min(high + high % 2 + reach, side))
+        for low, high, side in zip(box[::2], box[1::2], shape)
+    )
+    return y0, y1, x0, x1
 
 
 def _moved(layer: tuple[np.ndarray, int, int], box: Box, field: np.ndarray, shading: np.ndarray | None) -> np.ndarray:

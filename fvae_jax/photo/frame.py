@@ -61,17 +61,24 @@ class Planes:
         """That of the frame as RGB."""
         return (*self.luma.shape, 3)
 
-    def layers(self) -> list[tuple[np.ndarray, int, int]]:
-        """Its planes, (h, w, C) uint8, each with the px between its values and the value of no light or no color."""
-        return [
-            (self.luma[..., None], 1, 0 if self.colors.full else _BLACK),
-            (np.ascontiguousarray(np.moveaxis(self.chroma, 0, -1)), 2, _GRAY),
-        ]
+    def layers(self, box: Box) -> list[tuple[np.ndarray, int, int]]:
+        """The planes of a part, (h, w, C) uint8, each with the px between its values and that of no light or no color.
 
-    def with_layers(self, layers: list[np.ndarray]) -> 'Planes':
-        """The frame with other planes, as `layers` gives them."""
-        luma, chroma = layers
-        return dataclasses.replace(self, luma=luma[..., 0], chroma=np.moveaxis(chroma, -1, 0))
+        Args:
+          box: The part, which begins at even coordinates and ends at even ones or at the frame's own end.
+        """
+        y0, y1, x0, x1 = box
+        chroma = cv2.merge(list(self.chroma[(slice(None), *_halved(box))]))
+        return [(self.luma[y0:y1, x0:x1, None], 1, 0 if self.colors.full else _BLACK), (chroma, 2, _GRAY)]
+
+    def with_layers(self, box: Box, layers: list[np.ndarray]) -> 'Planes':
+        """The frame with other planes in a part, as `layers` gives them."""
+        y0, y1, x0, x1 = box
+        luma, chroma = self.luma.copy(), self.chroma.copy()
+        luma[y0:y1, x0:x1] = layers[0][..., 0]
+        for plane, part in zip(chroma, cv2.split(layers[1])):
+            plane[_halved(box)] = part
+        return dataclasses.replace(self, luma=luma, chroma=chroma)
 
     def pixels(self, box: Box | None = None) -> np.ndarray:
         """A part of the frame, or all of it, as (h, w, 3) uint8 RGB."""
@@ -107,6 +114,11 @@ class Planes:
         return dataclasses.replace(self, luma=luma, chroma=chroma)
 
 
+def _halved(box: Box) -> tuple[slice, slice]:
+    y0, y1, x0, x1 = box
+    return slice(y0 // 2, (y1 + 1) // 2), slice(x0 // 2, (x1 + 1) // 2)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Picture:
     """A frame that somebody else's program made, with what an edit asks of `Planes`.
@@ -127,13 +139,13 @@ class Picture:
         """(H, W) uint8, its green."""
         return self.rgb[..., 1]
 
-    def layers(self) -> list[tuple[np.ndarray, int, int]]:
-        """Its pixels; see `Planes.layers`."""
-        return [(self.rgb, 1, 0)]
+    def layers(self, box: Box) -> list[tuple[np.ndarray, int, int]]:
+        """The pixels of a part; see `Planes.layers`."""
+        return [(self.pixels(box), 1, 0)]
 
-    def with_layers(self, layers: list[np.ndarray]) -> 'Picture':
-        """The frame with other pixels."""
-        return Picture(*layers)
+    def with_layers(self, box: Box, layers: list[np.ndarray]) -> 'Picture':
+        """The frame with other pixels in a part."""
+        return self.changed(box, self.pixels(box), *layers)
 
     def pixels(self, box: Box | None = None) -> np.ndarray:
         """A part of the frame, or all of it."""
