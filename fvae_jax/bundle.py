@@ -212,7 +212,7 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
     shape = np.shape(latents[0][1]) if latents else ()
     for name, latent in latents:
         if not _EXPRESSION.fullmatch(name):
-            raise ValueError(f'{name!r} is no name of an expression')
+            raise ValueError(f'{name!r} is not the name of an expression')
         if len(shape) != 3 or np.shape(latent) != shape:
             raise ValueError(f'the latent of {name} has the shape {np.shape(latent)}')
     counts = bundle.statistics.counts

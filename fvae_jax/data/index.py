@@ -73,7 +73,7 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     for folder in folders:
         if not os.path.isdir(folder):
             raise InputError(
-                f'data.root \'{folder}\' is no folder; name a folder of photos (see docs/training.md, "Own data")'
+                f'data.root \'{folder}\' is not a folder; name a folder of photos (see docs/training.md, "Own data")'
             )
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
@@ -126,11 +126,11 @@ def _walk(folder: str) -> list[Entry]:
 def _read_index(folder: str) -> list[Entry]:
     table = os.path.join(folder, 'index.csv')
     if not os.path.isfile(table):  # opening a pipe would wait for ever
-        raise InputError(f"data.root '{folder}' has an index.csv that is no file; {_EXPECTED}")
+        raise InputError(f"data.root '{folder}' has an index.csv that is not a file; {_EXPECTED}")
     if os.path.getsize(table) > _LARGEST_INDEX:
         raise InputError(
-            f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, which no list of "
-            f'photos is; {_EXPECTED}'
+            f"data.root '{folder}' has an index.csv of more than {_LARGEST_INDEX >> 20} MB, too large for a "
+            f'list of photos; {_EXPECTED}'
         )
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.
     lips = lips_lib.read(folder)
@@ -219,8 +219,8 @@ def _find_references(entries: dict[int, Entry]) -> list[Entry]:
             raise _wrong(
                 entry.root,
                 line,
-                f"reference '{entry.reference}' is no photo of '{entry.identity}' without a flow of its own; name the "
-                'photo that the flow starts from',
+                f"reference '{entry.reference}' is not a photo of '{entry.identity}' without a flow of its own; name "
+                'the photo that the flow starts from',
             )
         if entry.flow and not entry.reference and len(neutrals) != 1:
             raise _wrong(

@@ -26,7 +26,7 @@ def read(folder: str | os.PathLike) -> dict[str, tuple[float, ...]]:
         return {}
     expected = f'expected columns path, x0, y0 … x{POINTS - 1}, y{POINTS - 1}'
     if not path.is_file() or path.stat().st_size > _LARGEST:
-        raise InputError(f"'{path}' is no table of lips; {expected}")
+        raise InputError(f"'{path}' is not a table of lips; {expected}")
     columns = [f'{axis}{i}' for i in range(POINTS) for axis in 'xy']
     found = {}
     with open(path, newline='', encoding='utf-8-sig') as file:

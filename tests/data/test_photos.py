@@ -234,11 +234,11 @@ def test_reference_column_says_where_a_flow_starts(tmp_path, open_photos):
         (('smile.png,ann,smile,smile.npz,', 'other.png,ann,squint,,'), 'line 2: its flow starts from one of 0 neutral'),
         (
             ('smile.png,ann,smile,smile.npz,gone.png', 'neutral.png,ann,neutral,,'),
-            "reference 'gone.png' is no photo of 'ann'",
+            "reference 'gone.png' is not a photo of 'ann'",
         ),
         (
             ('smile.png,ann,smile,smile.npz,neutral.png', 'neutral.png,bob,neutral,,'),
-            "'neutral.png' is no photo of 'ann'",
+            "'neutral.png' is not a photo of 'ann'",
         ),
         (('smile.png,ann,smile,smile.npz,../neutral.png', 'neutral.png,ann,neutral,,'), "'../neutral.png' leaves"),
     ):
@@ -422,7 +422,7 @@ def test_index_from_a_spreadsheet(tmp_path):
 
 def test_missing_and_empty_roots(tmp_path):
     for root, message in (
-        (tmp_path / 'gone', 'is no folder; name a folder of photos'),
+        (tmp_path / 'gone', 'is not a folder; name a folder of photos'),
         (tmp_path, 'has no index.csv and no photos named IDENTITY/EXPRESSION'),
         ('', 'data.root is empty'),
     ):
@@ -533,7 +533,7 @@ def test_flows_that_numpy_and_zipfile_trip_over(tmp_path, method):
 def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.jpg')
     os.mkfifo(tmp_path / 'index.csv')
-    with pytest.raises(InputError, match='index.csv that is no file'):
+    with pytest.raises(InputError, match='index.csv that is not a file'):
         index.read_roots(str(tmp_path))
 
 
