@@ -22,6 +22,7 @@ napoleon_use_ivar = True
 # `InputError` is defined in fvae_jax.errors and offered by fvae_jax; either place will do.
 suppress_warnings = ['ref.python']
 python_use_unqualified_type_names = True
+viewcode_follow_imported_members = False  # a name that two modules offer would have its source lead nowhere
 maximum_signature_line_length = 90
 
 html_theme = 'furo'

@@ -148,7 +148,8 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
     if path.stat().st_size > _LARGEST:
         raise InputError(
-            f'{path} is larger than {_LARGEST >> 30} GB, which no model is; take RUN/model.safetensors of a trained run'
+            f'{path} is larger than {_LARGEST >> 30} GB, too large for a model; take '
+            'RUN/model.safetensors of a trained run'
         )
     try:
         with safetensors.safe_open(path, 'numpy') as file:

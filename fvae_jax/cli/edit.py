@@ -210,7 +210,7 @@ def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> No
     if args.steps is not None or list(kinds):
         raise InputError('--steps, --show-flow and --show-mask write files of their own; name one with --out')
     if sys.stdout is None or sys.stdout.isatty():
-        raise InputError("standard output is a terminal, which shows no photos; send it on, as '--out - > FILE'")
+        raise InputError("standard output is a terminal, which shows no photos; redirect it, as '--out - > FILE'")
 
 
 def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib.Path | str]) -> None:
