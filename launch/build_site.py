@@ -77,7 +77,7 @@ def build_site(sources: pathlib.Path, folder: pathlib.Path) -> int:
     temporary = folder.with_name(f'.{folder.name}.tmp')
     shutil.rmtree(temporary, ignore_errors=True)
     with tempfile.TemporaryDirectory() as doctrees:
-        options = ['-q', '-W', '--keep-going', '-c', str(sources / 'docs'), '-d', doctrees]
+        options = ['-W', '--keep-going', '-c', str(sources / 'docs'), '-d', doctrees]
         if status := build.main([*options, str(sources), str(temporary)]):
             return status
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,7 +89,6 @@ def main() -> int:
     """Builds the site; returns the exit status."""
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / 'build' / 'site'
     folder.parent.mkdir(parents=True, exist_ok=True)
-    print('building the site takes about a minute', file=sys.stderr)
     with tempfile.TemporaryDirectory() as work:
         gather(pathlib.Path(work))
         status = build_site(pathlib.Path(work), folder)
