@@ -16,6 +16,7 @@ default_role = 'code'
 highlight_language = 'none'
 autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
+autodoc_preserve_defaults = True  # as they are written: a value may be a path of this machine
 autodoc_default_options = {'members': True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

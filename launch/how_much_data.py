@@ -18,7 +18,7 @@ from collections.abc import Collection
 from fvae_jax import config as config_lib
 from fvae_jax.evaluation import cases, runs, scoring
 from fvae_jax.evaluation.methods import base, fvae
-from fvae_jax.evaluation.statistics import Value, bootstrap_interval
+from fvae_jax.evaluation.statistics import bootstrap_interval
 
 COUNTS = (10, 20, 40)
 SETTINGS = ('--config=configs/photos.py:small', '--config.train.steps=900', '--config.confidence.enabled=False')
@@ -64,22 +64,19 @@ def fewer(people: dict[str, list[str]], count: int) -> tuple[set[str], list[str]
     return {*train[:count], *validation, *test}, settings
 
 
-def row(workdir: pathlib.Path) -> tuple[int, dict[str, tuple[Value, Value]]]:
-    """Scores a run on its test people.
-
-    Returns:
-      How many people trained, and for PSNR and mouth PSNR those of the network and of copying, dB, with intervals.
-    """
+def row(workdir: pathlib.Path) -> str:
+    """Scores a run on its test people; returns its row of the table, with intervals of the gain over copying, dB."""
     run = runs.open_run(config_lib.of_run(workdir), workdir)
     pairs = cases.pairs(run.faces, 'test', run.config)
     methods = {'ours': fvae.FVAE(fvae.Network(run.editor), bilinear=True), 'copy': base.Copy()}
     makers = {name: method.reconstruct for name, method in methods.items()}
     scores = scoring.score(pairs, makers, ('target', 'source', 'target'), workdir.name, run.editor.frame)
-    shown = {
-        name: tuple(bootstrap_interval(scores[method][name], pairs.people) for method in methods)
-        for name in ('psnr', 'psnr_mouth')
-    }
-    return len(run.faces.split.train), shown
+    cells = [str(len(run.faces.split.train))]
+    for name in ('psnr', 'psnr_mouth'):
+        ours, copy = scores['ours'][name], scores['copy'][name]
+        gain = bootstrap_interval(ours - copy, pairs.people)
+        cells.append(f'{ours.mean():.2f} ({copy.mean():.2f}): +{gain.mean:.2f} [{gain.low:.2f}, {gain.high:.2f}]')
+    return f'| {" | ".join(cells)} |'
 
 
 def main() -> None:
@@ -93,11 +90,9 @@ def main() -> None:
         write_part(data, folder / f'data{count}', kept)
         workdirs.insert(0, folder / f'people{count}')
         train(workdirs[0], folder / f'data{count}', *settings)
-    print('| people to train on | PSNR (copy) | mouth (copy) |\n|---|---|---|')
+    print('| people to train on | PSNR (copy): gain | mouth (copy): gain |\n|---|---|---|')
     for workdir in workdirs:
-        count, shown = row(workdir)
-        cells = [f'{own.mean:.2f} [{own.low:.2f}, {own.high:.2f}] ({copy.mean:.2f})' for own, copy in shown.values()]
-        print(f'| {count} | {" | ".join(cells)} |')
+        print(row(workdir))
 
 
 if __name__ == '__main__':
