@@ -62,6 +62,8 @@ def gather(sources: pathlib.Path) -> None:
 def write_api(folder: pathlib.Path, name: str, parts: list[str] | None) -> None:
     """Writes the page of a module, and those of a package's parts."""
     text = f'{name}\n{"=" * len(name)}\n\n.. automodule:: {name}\n'
+    if name == 'fvae_jax':  # what most people use, whole
+        text += '   :inherited-members: BaseException\n'
     found = [(part.name, part.ispkg) for part in pkgutil.iter_modules(parts or ()) if part.name != '__main__']
     if found:
         listed = '\n'.join(f'   {name}.{part}' for part, _ in found)
