@@ -171,7 +171,8 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
         raise InputError(f'no model file {path}; training writes RUN/model.safetensors')
     if path.stat().st_size > _LARGEST:
         raise InputError(
-            f'{path} is larger than {_LARGEST >> 30} GB, which no model is; take RUN/model.safetensors of a trained run'
+            f'{path} is larger than {_LARGEST >> 30} GB, too large for a model; take '
+            'RUN/model.safetensors of a trained run'
         )
     try:
         with safetensors.safe_open(path, 'numpy') as file:
@@ -256,7 +257,7 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
     shape = np.shape(latents[0][1]) if latents else ()
     for name, latent in latents:
         if not _EXPRESSION.fullmatch(name):
-            raise ValueError(f'{name!r} is no name of an expression')
+            raise ValueError(f'{name!r} is not the name of an expression')
         if len(shape) != 3 or np.shape(latent) != shape:
             raise ValueError(f'the latent of {name} has the shape {np.shape(latent)}')
     counts = bundle.statistics.counts

@@ -285,7 +285,7 @@ def check_name(path: str) -> None:
     ]
     meant = meant or [field for field in FIELDS if field.startswith(f'{group}.')]
     hint = f'it may be {", ".join(f"config.{field}" for field in meant)}; ' if meant else ''
-    raise InputError(f'config.{path} is no field; {hint}--help lists all of them')
+    raise InputError(f'config.{path} is not a field; {hint}--help lists all of them')
 
 
 def _is_a(value: Any, kind: type) -> bool:
@@ -401,14 +401,14 @@ def from_json(text: str) -> ml_collections.ConfigDict:
             raise TypeError(f'a {type(stored).__name__}')
         stored = _flatten_plain(stored)
     except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f'this is no config.json ({error}); restore the file or use a new workdir') from error
+        raise InputError(f'this is not a config.json ({error}); restore the file or use a new workdir') from error
     config = default_config()
     for path, value in stored.items():
         if path in REMOVED:
             if value != REMOVED[path]:
                 raise InputError(
-                    f'config.{path} = {value!r} was given up, only {REMOVED[path]!r} is left; use the version of '
-                    'fvae_jax that the run or model was made with'
+                    f'config.{path} = {value!r} is no longer supported, only {REMOVED[path]!r} is left; use the '
+                    'version of fvae_jax that the run or model was made with'
                 )
             continue
         if path not in FIELDS:

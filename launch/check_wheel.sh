@@ -47,7 +47,7 @@ install "$(echo "$folder"/dist/*.whl)[test]"
 "$folder/venv/bin/python" -m pip check
 echo "with all extras for tests: $(megabytes) MB"
 export JAX_COMPILATION_CACHE_DIR="${JAX_COMPILATION_CACHE_DIR:-$PWD/.cache/xla}"
-# test_repository.py, test_api.py and test_api_reference.py look at the sources themselves.
+# test_repository.py, test_api.py and test_site.py look at the sources themselves.
 rm -rf "$folder/sources/fvae_jax" "$folder/sources/fvae_jax.egg-info"
 cd "$folder/sources"
 unset PYTHONPATH

@@ -6,18 +6,17 @@ The model that ships edits docs/composite_face.jpg, the average of many women's 
 """
 
 import pathlib
-import shutil
 import sys
-import tempfile
 
 import numpy as np
 import skimage.data
+from PIL import Image
 
 import fvae_jax
 from fvae_jax.editing import morph
 from fvae_jax.editing.still import EditablePhoto
 from fvae_jax.ops import grid, image as image_ops
-from fvae_jax.photo import write
+from fvae_jax.photo import output
 
 DOCS = pathlib.Path(__file__).parents[1] / 'docs'
 SMILES = [{'smile': strength} for strength in (0.0, 0.5, 1.0, 1.3)]
@@ -26,15 +25,18 @@ PORTRAIT = [{'neutral': 1.0}, {'smile': 0.0}, {'brow_raise': 1.0}, {'sad': 1.0}]
 SIDE = 250  # px
 
 
+def save(picture: Image.Image, path: pathlib.Path) -> None:
+    """Writes a JPEG small enough for a page."""
+    with output.replacing(path) as temporary:
+        picture.save(temporary, 'JPEG', quality=86, optimize=True, progressive=True)
+
+
 def main() -> None:
-    """Writes docs/faces.png and docs/quickstart.png."""
+    """Writes docs/composite_faces.jpg and docs/quickstart.jpg."""
     [quickstart] = map(pathlib.Path, sys.argv[1:])
     editor = fvae_jax.load()
     composite = editor.open(DOCS / 'composite_face.jpg')
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / 'astronaut.png'
-        write.write_png(path, skimage.data.astronaut())
-        portrait = editor.open(path)
+    portrait = editor.open(skimage.data.astronaut())
 
     def crop(photo: EditablePhoto, strengths: dict[str, float]) -> np.ndarray:
         edited = photo.edit(strengths).photo.pixels
@@ -49,9 +51,8 @@ def main() -> None:
         grid.image_grid([[crop(photo, edit) for edit in edits]], [label(edit) for edit in edits], scale=1)
         for photo, edits in rows
     ]
-    DOCS.mkdir(exist_ok=True)
-    write.write_png(DOCS / 'faces.png', np.concatenate(grids))
-    shutil.copyfile(quickstart / 'samples' / 'test.png', DOCS / 'quickstart.png')
+    save(Image.fromarray(np.concatenate(grids)), DOCS / 'composite_faces.jpg')
+    save(Image.open(quickstart / 'samples' / 'test.png').convert('RGB'), DOCS / 'quickstart.jpg')
 
 
 if __name__ == '__main__':

@@ -236,8 +236,8 @@ def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is
     for path, other in {'model.norm': 'group', 'loss.reduction': 'mean', 'loss.flow_window': 5}.items():
         group, name = path.split('.')
         changed = {**stored, group: {**stored[group], name: other}}
-        with pytest.raises(InputError, match=f'config.{path} = {other!r} was given up, only .* is left'):
+        with pytest.raises(InputError, match=f'config.{path} = {other!r} is no longer supported, only .* is left'):
             config_lib.from_json(json.dumps(changed))
     # A new run has none of them.
-    with pytest.raises(InputError, match='config.model.norm is no field'):
+    with pytest.raises(InputError, match='config.model.norm is not a field'):
         config_lib.check_name('model.norm')

@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob('*.md')), *sorted((ROOT / 'docs').glob('*.md')), ROOT / 'fvae_jax/assets/MODEL_CARD.md']
 # Limits of size, in bytes: who reads these has ten minutes.
 SIZES = {'README.md': 10_240, 'WORKSPACE.md': 8_192}
+PICTURES = 600_000  # bytes of all pictures of a page
 
 
 def _prose(text: str) -> str:
@@ -98,3 +99,20 @@ def test_a_reference_is_found():
 @pytest.mark.parametrize('name', SIZES)
 def test_the_first_pages_stay_short(name):
     assert (ROOT / name).stat().st_size <= SIZES[name]
+
+
+def _pictures(page: pathlib.Path) -> set[pathlib.Path]:
+    return {page.parent / link for link in re.findall(r'!\[[^]]*\]\(([^)\s]+)\)', page.read_text())}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_pictures_of_a_page_stay_small(page):
+    assert sum(picture.stat().st_size for picture in _pictures(page)) <= PICTURES
+
+
+def test_every_picture_is_shown_or_is_a_source_of_one():
+    shown = {picture.resolve() for page in PAGES for picture in _pictures(page)}
+    assert len(shown) > 8
+    sources = {ROOT / 'docs' / f'composite_{name}.jpg' for name in ('face', 'east_asian', 'african', 'west_asian')}
+    found = {path for path in (ROOT / 'docs').iterdir() if path.suffix in ('.jpg', '.png', '.svg')}
+    assert found == shown | sources | {ROOT / 'docs' / 'logo.svg'}

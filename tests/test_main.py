@@ -74,9 +74,9 @@ def _photos(root, *more):
         (['--config=configs/synthetic.py:tiny', '--config.train.image_size=64'], ['may be config.data.image_size;']),
         (
             ['--config=configs/synthetic.py:tiny', '--config.eval.every=9'],
-            ['config.eval.every is no field', 'config.eval.batch_size, config.eval.max_pairs;', '--help'],
+            ['config.eval.every is not a field', 'config.eval.batch_size, config.eval.max_pairs;', '--help'],
         ),
-        (['--config=configs/synthetic.py:tiny', '--config.nothing'], ['config.nothing is no field; --help']),
+        (['--config=configs/synthetic.py:tiny', '--config.nothing'], ['config.nothing is not a field; --help']),
         (['--config=configs/synthetic.py:tiny', '--config.train.steps=many'], ['train.steps', 'many']),
         (['--config=configs/synthetic.py:tiny', '--config.train.steps=0'], ['config.train.steps = 0', 'at least 1']),
         (['--config=configs/synthetic.py:tiny', '--mode=fly'], ['fly', 'evaluate']),

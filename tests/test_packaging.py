@@ -88,7 +88,7 @@ def test_a_changelog_in_another_form_is_found():
 
 
 def test_every_dependency_has_its_reason():
-    text = (ROOT / 'WORKSPACE.md').read_text().partition('# Dependencies')[2]
+    text = (ROOT / 'WORKSPACE.md').read_text().partition('## Dependencies')[2]
     setup = configparser.ConfigParser()
     setup.read_string(SETUP)
     lines = setup['options']['install_requires'] + '\n'.join(setup['options.extras_require'].values())

@@ -37,7 +37,7 @@ Changes facial expressions in photos and films by moving their own pixels.
 
 {chr(10).join(f'  fvae {name:<11}  {words}' for name, words in COMMANDS.items())}
 
-fvae COMMAND --help tells more; fvae --version tells the version.
+fvae COMMAND --help says more; fvae --version prints the version.
 
 {cache.HELP}
 

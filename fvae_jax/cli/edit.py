@@ -173,7 +173,7 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
     films = list(map(_is_film, photos))
     if folder is not None:
         if arguments.STANDARD in photos:
-            raise InputError('a photo on standard input has no name in a folder; write it with --out')
+            raise InputError('a photo from standard input has no file name for a folder; write it with --out')
         names = collections.Counter(photo.stem + ending(photo) for photo, is_film in zip(photos, films) if not is_film)
 
         def name(photo: pathlib.Path, is_film: bool) -> str:
@@ -210,7 +210,7 @@ def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> No
     if args.steps is not None or list(kinds):
         raise InputError('--steps, --show-flow and --show-mask write files of their own; name one with --out')
     if sys.stdout is None or sys.stdout.isatty():
-        raise InputError("standard output is a terminal, which shows no photos; send it on, as '--out - > FILE'")
+        raise InputError("standard output is a terminal, which shows no photos; redirect it, as '--out - > FILE'")
 
 
 def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib.Path | str]) -> None:
@@ -241,7 +241,7 @@ def _check(job: _Job, args: argparse.Namespace) -> None:
         return
     if args.steps is None:
         if job.target.suffix.lower() in ('.mp4', '.gif'):
-            raise InputError(f"'{job.target}' is a film and '{job.photo}' is none; --steps K makes one of a photo")
+            raise InputError(f"'{job.target}' is a film and '{job.photo}' is a photo; --steps K makes a film of it")
         output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
         from fvae_jax.editing import steps  # with JAX, which the check above does without

@@ -90,7 +90,7 @@ def _time(text: str) -> float:
         parts = []
     seconds = sum(part * 60**n for n, part in enumerate(reversed(parts)))
     if not 1 <= len(parts) <= 3 or not all(np.isfinite(parts)) or min(parts) < 0:
-        raise argparse.ArgumentTypeError(f'{text!r} is no time; give seconds, or H:MM:SS')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a time; give seconds, or H:MM:SS')
     return seconds
 
 
@@ -102,7 +102,7 @@ def _ramp(text: str) -> Callable[[float], float]:
     except ValueError:
         times = factors = [np.nan]
     if not all(np.isfinite([*times, *factors])) or any(np.diff(times) <= 0):
-        raise argparse.ArgumentTypeError(f'{text!r} is no ramp; give seconds and factors in order, as 0:0,2s:1')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a ramp; give seconds and factors in order, as 0:0,2s:1')
     return lambda seconds: float(np.interp(seconds, times, factors))
 
 

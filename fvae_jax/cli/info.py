@@ -64,7 +64,8 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
             'shading': shading,
             'teeth': teeth,
             'folds of skin': folds,
-            'trained': f'{info.get("step", "?")} steps on {info.get("training_people", "?")} people',
+            # A run may begin with the weights of another, of whose steps the file knows nothing.
+            'trained': f'{info.get("step", "?")} steps in its last run, on {info.get("training_people", "?")} people',
             'data': info.get('data') or _UNKNOWN,
             'licence': info.get('licence') or _UNKNOWN,
         }

@@ -55,20 +55,21 @@ class Skipped(NamedTuple):
 class Source(NamedTuple):
     """What a set is built from.
 
-    An example has
-      image: (size, size, 3) uint8 RGB, the aligned crop.
-      identity, expression: Names; 'neutral' is the expression that the others start from.
-      strength: float32, how much of the expression; 0 for neutral, 1 unless the set says otherwise.
-      origin: 'real' or 'synthetic'.
-      file: The source file, relative to its root.
-      reference: The file of the example of the same person that the flow starts from, its own where other flows start
+    An example has:
+
+    * image: (size, size, 3) uint8 RGB, the aligned crop.
+    * identity, expression: Names; 'neutral' is the expression that the others start from.
+    * strength: float32, how much of the expression; 0 for neutral, 1 unless the set says otherwise.
+    * origin: 'real' or 'synthetic'.
+    * file: The source file, relative to its root.
+    * reference: The file of the example of the same person that the flow starts from, its own where other flows start
         from it, or '' where no flow is known. As a rule it is the neutral picture.
-      displacement: (size, size, 2) float16, crop pixels: out(p) ≈ reference(p + displacement(p)); may be left out.
-      exposed: (size, size) bool, pixels that the reference does not have; may be left out.
-      shade: (size, size) float16, log of the ratio by which the moved pixels were made lighter or darker, counted from
+    * displacement: (size, size, 2) float16, crop pixels: out(p) ≈ reference(p + displacement(p)); may be left out.
+    * exposed: (size, size) bool, pixels that the reference does not have; may be left out.
+    * shade: (size, size) float16, log of the ratio by which the moved pixels were made lighter or darker, counted from
         black; may be left out, and is 0 then.
-      lips: (n, 2) float32, crop px, the inner contour of the lips; may be left out, and is NaN then.
-      made_from: Changes with the content of the files that the example is made from; not stored.
+    * lips: (n, 2) float32, crop px, the inner contour of the lips; may be left out, and is NaN then.
+    * made_from: Changes with the content of the files that the example is made from; not stored.
 
     Attributes:
       name: Of the set.

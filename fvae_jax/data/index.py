@@ -69,7 +69,7 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     for folder in folders:
         if not os.path.isdir(folder):
             raise InputError(
-                f'data.root \'{folder}\' is no folder; name a folder of photos (see docs/training.md, "Own data")'
+                f'data.root \'{folder}\' is not a folder; name a folder of photos (see docs/training.md, "Own data")'
             )
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
@@ -191,8 +191,8 @@ def _find_references(entries: dict[int, Entry]) -> list[Entry]:
             raise _wrong(
                 entry.root,
                 line,
-                f"reference '{entry.reference}' is no photo of '{entry.identity}' without a flow of its own; name the "
-                'photo that the flow starts from',
+                f"reference '{entry.reference}' is not a photo of '{entry.identity}' without a flow of its own; name "
+                'the photo that the flow starts from',
             )
         if entry.flow and not entry.reference and len(neutrals) != 1:
             raise _wrong(

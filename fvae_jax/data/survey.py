@@ -54,7 +54,7 @@ def doubts(data: FaceData) -> list[str]:
         )
     if NEUTRAL not in expressions:
         found.append(
-            f'no image is called {NEUTRAL!r}, from which the others start: edits will not know where to come from; '
+            f'no image is called {NEUTRAL!r}, from which the others start: edits then have nothing to start from; '
             f'name those of a calm face so (there are {_some(sorted(expressions))})'
         )
     if alone := [name for name, count in sorted(expressions.items()) if count == 1]:

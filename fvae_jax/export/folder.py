@@ -67,7 +67,7 @@ def _place(out: pathlib.Path, overwrite: bool) -> pathlib.Path:
         raise InputError(f"'{out}' is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
         if not any((folder / mark).is_file() for mark in _MARKS):
-            raise InputError(f"'{out}' holds something that is no export; name a new folder")
+            raise InputError(f"'{out}' holds something that is not an export; name a new folder")
         if not overwrite:
             raise InputError(f"'{out}' holds an export; name a new folder, or replace it with --overwrite")
     return folder

@@ -54,7 +54,7 @@ def check_output(
 def check_folder(folder: pathlib.Path) -> None:
     """Raises `InputError` unless files can be made in a folder."""
     if not folder.is_dir():
-        state = 'is no folder' if folder.exists() else 'does not exist'
+        state = 'is not a folder' if folder.exists() else 'does not exist'
         raise InputError(f"output folder '{folder}' {state}; create it, or choose another one")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"output folder '{folder}' is not writable; choose another one")

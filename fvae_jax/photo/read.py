@@ -135,8 +135,8 @@ def _of_array(array: Any, max_pixels: int, unit_range: bool) -> Photo:
     """A picture in memory as a photo, of which nothing is known but its pixels."""
     if not hasattr(array, '__array__'):
         raise InputError(
-            f'a {type(array).__name__} is no photo; give a path, the bytes of a file, an open file, a PIL image or an '
-            'array (H, W), (H, W, 3) or (H, W, 4)'
+            f'a {type(array).__name__} is not a photo; give a path, the bytes of a file, an open file, a PIL image or '
+            'an array (H, W), (H, W, 3) or (H, W, 4)'
         )
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)) or not pixels.size:

@@ -84,7 +84,7 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
     try:
         expected = json.loads(manifest.read_text())
         if not isinstance(expected, dict):
-            raise ValueError('it is no list of files')
+            raise ValueError('it is not a list of files')
     except (ValueError, OSError) as error:
         return f'its manifest cannot be read: {error}'
     try:

@@ -162,7 +162,7 @@ def _stored_beta(place: pathlib.Path) -> float:
     try:
         beta = float(stored.read_text())
         if not 0 < beta < math.inf:
-            raise ValueError(f'{beta} is no β')
+            raise ValueError(f'{beta} is not a β')
         return beta
     except (OSError, ValueError) as error:
         raise InputError(

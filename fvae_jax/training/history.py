@@ -42,7 +42,7 @@ def starts(workdir: pathlib.Path) -> list[dict[str, Any]]:
     """
     found = [json.loads(line) for line in (workdir / _NAME).read_text().splitlines()]
     if not all(isinstance(start, dict) for start in found):
-        raise ValueError('a line of it is no start')
+        raise ValueError('one of its lines describes no start')
     return found
 
 

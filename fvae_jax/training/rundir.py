@@ -91,7 +91,7 @@ def check_people(workdir: pathlib.Path, faces: Faces) -> None:
             )
         if 'images' in before:
             return
-        _LOG.info('%s has no digest of the images yet; those of now are taken for those of its start', stored)
+        _LOG.info('%s has no digest of the images yet; the present ones are taken for those it began with', stored)
     if parallel.is_main_process():
         output.write(stored, json.dumps(now, indent=1, ensure_ascii=False) + '\n')
 

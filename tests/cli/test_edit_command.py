@@ -210,7 +210,7 @@ def _as_bmp():
     [
         ('edit - --smile 1 --out -', b'', 'photo on standard input is empty'),
         ('edit - --smile 1 --out -', b'no photo at all', 'photo on standard input is not of a known format'),
-        ('edit - --smile 1 --out-dir out', b'', 'no name in a folder'),
+        ('edit - --smile 1 --out-dir out', b'', 'no file name for a folder'),
         ('edit @me.png --smile 1 --out - --steps 3', b'', 'write files of their own'),
         ('edit @me.png --smile 1 --out - --show-flow', b'', 'write files of their own'),
     ],

@@ -66,7 +66,7 @@ def test_the_file_says_how_it_was_made(run, clip, tmp_path):
 def test_what_is_said_of_films_where_photos_are_meant(run, clip, tmp_path):
     for command, words in (
         ('info @clip.mp4', 'is a film, and fvae info describes photos'),
-        ('edit @me.png --model @model.safetensors --smile 1 --out out.mp4', '--steps K makes one of a photo'),
+        ('edit @me.png --model @model.safetensors --smile 1 --out out.mp4', '--steps K makes a film of it'),
     ):
         fails(run, tmp_path, command, words)
 
@@ -77,9 +77,9 @@ REFUSED = {
     '@clip.mp4 --out @clip.mp4': 'is the photo itself',
     '@clip.mp4 --steps 3 --out out.mp4': '--steps is for photos',
     '@me.png --ramp 0:0,1:1 --out out.png': '--ramp is for films',
-    '@clip.mp4 --ramp 0:0,x:1 --out out.mp4': "'0:0,x:1' is no ramp",
-    '@clip.mp4 --ramp 1:0,0:1 --out out.mp4': 'is no ramp',
-    '@clip.mp4 --start soon --out out.mp4': "'soon' is no time",
+    '@clip.mp4 --ramp 0:0,x:1 --out out.mp4': "'0:0,x:1' is not a ramp",
+    '@clip.mp4 --ramp 1:0,0:1 --out out.mp4': 'is not a ramp',
+    '@clip.mp4 --start soon --out out.mp4': "'soon' is not a time",
     '@clip.mp4 --start 1:00 --out out.mp4': 'ends after 0.96 s',
     '@clip.mp4 --start 2 --end 1 --out out.mp4': 'the part is empty',
     '@clip.mp4 --crf 99 --out out.mp4': 'whole number from 0 to 51',

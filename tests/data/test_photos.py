@@ -233,11 +233,11 @@ def test_reference_column_says_where_a_flow_starts(tmp_path, open_photos):
         (('smile.png,ann,smile,smile.npz,', 'other.png,ann,squint,,'), 'line 2: its flow starts from one of 0 neutral'),
         (
             ('smile.png,ann,smile,smile.npz,gone.png', 'neutral.png,ann,neutral,,'),
-            "reference 'gone.png' is no photo of 'ann'",
+            "reference 'gone.png' is not a photo of 'ann'",
         ),
         (
             ('smile.png,ann,smile,smile.npz,neutral.png', 'neutral.png,bob,neutral,,'),
-            "'neutral.png' is no photo of 'ann'",
+            "'neutral.png' is not a photo of 'ann'",
         ),
         (('smile.png,ann,smile,smile.npz,../neutral.png', 'neutral.png,ann,neutral,,'), "'../neutral.png' leaves"),
     ):
@@ -430,7 +430,7 @@ def test_a_folder_with_a_comma_in_its_name(tmp_path):
 
 def test_missing_and_empty_roots(tmp_path):
     for root, message in (
-        (tmp_path / 'gone', 'is no folder; name a folder of photos'),
+        (tmp_path / 'gone', 'is not a folder; name a folder of photos'),
         (tmp_path, 'has no index.csv and no photos named IDENTITY/EXPRESSION'),
         ('', 'data.root is empty'),
     ):

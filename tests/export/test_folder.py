@@ -131,7 +131,7 @@ def test_what_is_there_is_replaced_only_if_it_is_an_export(model, page, tmp_path
     mine.mkdir()
     (mine / 'diary.txt').write_text('x')
     for more in ((), ('--overwrite',)):
-        with pytest.raises(InputError, match="mine' holds something that is no export; name a new folder"):
+        with pytest.raises(InputError, match="mine' holds something that is not an export; name a new folder"):
             run(capsys, model, '--to', 'onnx', '--out', mine, *more)
     with pytest.raises(InputError, match="diary.txt' is a file; name a new folder"):
         run(capsys, model, '--to', 'onnx', '--out', mine / 'diary.txt')

@@ -24,7 +24,7 @@ _LOOK = 0.001  # seconds between looks at the run directory
 HANGS = 3000.0  # seconds after which a start that has not ended never will, however busy the machine is
 
 # WORKSPACE.md, "A run directory"; `STEP` and `N` are numbers.
-_TABLE = re.compile(r'# A run directory\n(.*?)\n# ', re.DOTALL)
+_TABLE = re.compile(r'## A run directory\n(.*?)\n## ', re.DOTALL)
 
 
 class Kill(NamedTuple):

@@ -448,9 +448,9 @@ def test_pictures_in_memory_are_photos(tmp_path):
 @pytest.mark.parametrize(
     'picture, options, words',
     [
-        (None, {}, 'a NoneType is no photo; give a path'),
-        (3, {}, 'a int is no photo'),
-        ([[1, 2], [3, 4]], {}, 'a list is no photo'),
+        (None, {}, 'a NoneType is not a photo; give a path'),
+        (3, {}, 'a int is not a photo'),
+        ([[1, 2], [3, 4]], {}, 'a list is not a photo'),
         (np.zeros((4, 4, 3)), {}, r'float64; give uint8 or uint16, or say unit_range=True'),
         (np.zeros((4, 4, 3), np.int32), {}, 'int32; give uint8 or uint16$'),
         (np.zeros((4, 4, 3), np.uint8), {'unit_range': True}, 'leave it out'),

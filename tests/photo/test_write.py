@@ -114,7 +114,7 @@ def test_outputs_that_cannot_be_written(tmp_path):
         ('a.heic', Photo(ASTRONAUT), '.jpeg, .jpg, .png, .tif, .tiff, .webp'),
         ('a', Photo(ASTRONAUT), 'suffix'),
         ('missing/a.png', Photo(ASTRONAUT), "missing' does not exist"),
-        ('file/a.png', Photo(ASTRONAUT), 'is no folder'),
+        ('file/a.png', Photo(ASTRONAUT), 'is not a folder'),
         ('.', Photo(ASTRONAUT), 'is a folder'),
         ('x' * 252 + '.png', Photo(ASTRONAUT), 'cannot be written'),
         ('a.jpg', see_through, 'transparency'),

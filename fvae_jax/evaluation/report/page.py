@@ -42,7 +42,7 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
     if folder.exists():
         is_report = all((folder / name).exists() for name in ('index.html', 'report.json'))
         if not folder.is_dir() or not is_report and any(folder.iterdir()):
-            raise InputError(f"'{folder}' is no report and would be replaced; choose another folder")
+            raise InputError(f"'{folder}' is not a report and would be replaced; choose another folder")
     page = _render(report)
     with output.replacing_folder(folder) as temporary:
         for name in ('figures', 'tables'):

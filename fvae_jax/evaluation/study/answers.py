@@ -123,7 +123,7 @@ def _read(path: str | os.PathLike, what: str, remedy: str) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{what} '{path}' cannot be read ({error.strerror or error}); {remedy}") from None
     if len(content) > _LARGEST:
-        raise InputError(f"{what} '{path}' is larger than {_LARGEST >> 20} MB, which no such file is; {remedy}")
+        raise InputError(f"{what} '{path}' is larger than {_LARGEST >> 20} MB, too large for such a file; {remedy}")
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

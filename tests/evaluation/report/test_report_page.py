@@ -307,7 +307,7 @@ def test_a_failure_of_the_very_last_step_brings_the_old_report_back(report, tmp_
 def test_no_other_folder_is_replaced(tmp_path):
     (tmp_path / 'photos').mkdir()
     (tmp_path / 'photos' / 'me.jpg').write_bytes(b'me')
-    with pytest.raises(InputError, match="photos' is no report"):
+    with pytest.raises(InputError, match="photos' is not a report"):
         page.write(Report('r', '', {}, []), tmp_path / 'photos')
     assert (tmp_path / 'photos' / 'me.jpg').read_bytes() == b'me'
     (tmp_path / 'empty').mkdir()

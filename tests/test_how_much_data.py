@@ -1,0 +1,56 @@
+"""The smaller sets of launch/how_much_data.py: fewer people train, the others are those of the whole set."""
+
+import ast
+import csv
+
+import pytest
+
+from fvae_jax import config as config_lib
+from fvae_jax.data import index, people
+from launch import how_much_data
+
+NAMES = [f'person_{number:03}' for number in range(82)]
+DEFAULTS = config_lib.default_config().data
+
+
+def _split(names, settings=()):
+    """As a training with these settings divides people."""
+    data = {'test_people': (), 'validation_share': DEFAULTS.validation_share}
+    for setting in settings:
+        field, _, value = setting.removeprefix('--config.data.').partition('=')
+        data[field] = ast.literal_eval(value)
+    return people.split_identities(sorted(names), DEFAULTS.test_share, data['validation_share'], data['test_people'])
+
+
+@pytest.mark.parametrize('count', how_much_data.COUNTS)
+def test_fewer_people_train_and_the_same_validate_and_test(count):
+    whole = _split(NAMES)
+    kept, settings = how_much_data.fewer(whole._asdict(), count)
+    part = _split(kept, settings)
+    assert len(part.train) == count and set(part.train) < set(whole.train)
+    assert (part.validation, part.test) == (whole.validation, whole.test)
+    assert _split(kept).test != whole.test  # without the settings
+
+
+def test_the_smaller_numbers_are_among_the_larger():
+    whole = _split(NAMES)._asdict()
+    ten, twenty, forty = (how_much_data.fewer(whole, count)[0] for count in how_much_data.COUNTS)
+    assert ten < twenty < forty < set(NAMES)
+
+
+def test_a_part_is_a_folder_to_train_on(tmp_path):
+    data = tmp_path / 'data'
+    (data / 'photos').mkdir(parents=True)
+    with open(data / 'index.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['path', 'identity', 'expression', 'age'])
+        for name in NAMES[:4]:
+            writer.writerow([f'photos/{name}.jpg', name, 'neutral', 30])
+            (data / 'photos' / f'{name}.jpg').write_text(name)
+    for _ in range(2):  # started again
+        how_much_data.write_part(data, tmp_path / 'part', NAMES[1:3])
+    entries = index.read_roots(str(tmp_path / 'part'))
+    assert [(entry.identity, (entry.root / entry.file).read_text()) for entry in entries] == [
+        (n, n) for n in NAMES[1:3]
+    ]
+    assert len(list((tmp_path / 'part' / 'photos').iterdir())) == 2
