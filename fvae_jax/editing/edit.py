@@ -127,10 +127,11 @@ class EditablePhoto:
         self._openings: dict[int, np.ndarray] = {}
         self._closing: dict[int, np.ndarray] = {}
         self._tones: dict[int, tone_lib.Tone | None] = {}
+        self._crops: dict[int, np.ndarray] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Made again where it is needed.
-        return {**self.__dict__, '_encoded': {}, '_openings': {}, '_closing': {}}
+        return {**self.__dict__, '_encoded': {}, '_openings': {}, '_closing': {}, '_crops': {}}
 
     def numbers(self, face: int | str | None) -> tuple[int, ...]:
         """The numbers, from 1, of the faces that are meant: None the main one, N itself, 'all' all.
@@ -212,7 +213,9 @@ class EditablePhoto:
         return colors if tone is None else tone.follow(colors)
 
     def _crop(self, number: int) -> np.ndarray:
-        return align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+        if number not in self._crops:
+            self._crops[number] = align.align_crop(self.photo.pixels, self.matrix(number), self.model.size)
+        return self._crops[number]
 
     def _closed(self, number: int, change: Change, box: portrait.Box, field: np.ndarray) -> np.ndarray:
         line = mouth.seam(change.openings, self._openings[number], change.displacement, self.model.frame)

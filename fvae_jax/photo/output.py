@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import stat
+import threading
 from collections.abc import Callable, Collection, Iterator
 
 from fvae_jax.errors import InputError
@@ -13,6 +14,7 @@ from fvae_jax.errors import InputError
 _LONGEST_NAME = 255  # bytes
 # How to take back what is being written, oldest first: for a command that a signal ends without unwinding.
 _unfinished: list[Callable[[], None]] = []
+_ending = threading.RLock()  # a signal may meet the thread that holds it
 
 
 def check_output(
@@ -59,18 +61,21 @@ def check_folder(folder: pathlib.Path) -> None:
 
 
 def abandon() -> None:
-    """Takes back all that is being written, so that the process may end at once."""
+    """Takes back all that is being written, so that the process may end at once; nothing else begins or ends here."""
+    _ending.acquire()
     for take_back in reversed(_unfinished):
         take_back()
 
 
 @contextlib.contextmanager
 def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
-    _unfinished.append(take_back)
+    with _ending:
+        _unfinished.append(take_back)
     try:
         yield
     finally:
-        _unfinished.remove(take_back)
+        with _ending:
+            _unfinished.remove(take_back)
 
 
 def _remove(temporary: pathlib.Path) -> None:
