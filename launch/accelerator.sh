@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Tests and measures on one accelerator, without network: bash launch/accelerator.sh [--out DIR] [--minutes N] [--small] [--dry-run]
-# Takes the Python of the machine, with jax, flax and optax in it; what else is missing may lie as wheels in a folder:
-#   python -m pip download --only-binary=:all: --python-version 3.12 -d .wheels ml_collections absl-py safetensors …
+# Takes the Python of the machine, with jax, flax, optax, orbax-checkpoint, OpenCV, SciPy, Pillow, matplotlib and pytest in it.
+# What else it needs may lie as wheels in the folder .wheels (12 MB), made where there is a network:
+#   pip wheel --no-deps -w .wheels absl-py ml_collections safetensors grain portpicker cloudpickle more_itertools array_record \
+#     tensorflow-datasets tensorflow-metadata googleapis-common-protos protobuf etils dm-tree immutabledict promise six wrapt \
+#     termcolor toml simple_parsing docstring_parser psutil requests charset-normalizer idna urllib3 certifi tensorboardX \
+#     importlib_resources
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -29,7 +29,7 @@ def test_its_plan(tmp_path):
         assert {f'numbers {precision}', f'step paper {precision}', f'step shipped {precision}'} <= stages.keys()
         assert f'torch step paper {precision}' in stages
     assert list(stages)[-1] == 'training' and 'tests/ops' in stages['tests, full precision']
-    assert str(tmp_path / 'out' / 'run') in stages['training'] and not (tmp_path / 'out').exists()
+    assert not (tmp_path / 'out').exists()
 
 
 @pytest.mark.slow
@@ -45,4 +45,4 @@ def test_it_runs_on_a_cpu(tmp_path):
     assert 0 < report['step paper bfloat16']['share_of_peak'] < 2
     assert report['sampler and Eq. 6']['sampler_ms'] > 0 and 'passed' in report['tests, full precision']['said']
     assert report['training']['evaluation']['step'] > 0
-    assert {'samples.png', 'steps.png'} <= set(os.listdir(tmp_path))
+    assert set(os.listdir(tmp_path)) == {'accelerator.json', 'samples.png', 'steps.png'}

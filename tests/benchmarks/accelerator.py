@@ -17,6 +17,7 @@ import time
 from typing import Any, NamedTuple
 
 _ROOT = pathlib.Path(__file__).parents[2]
+_RUN = _ROOT / 'build' / 'accelerator-run'
 # Of matrix products in float32, and the type of the network's arithmetic.
 _PRECISIONS = {'float32': ('highest', 'float32'), 'tf32': ('default', 'float32'), 'bfloat16': ('default', 'bfloat16')}
 # Loss, and gradients (distance of the vectors over the length): rounding tips samples and rectifiers over their kinks,
@@ -36,11 +37,10 @@ class Stage(NamedTuple):
     environment: dict[str, str] = {}
 
 
-def plan(out: pathlib.Path, small: bool) -> list[Stage]:
+def plan(small: bool) -> list[Stage]:
     """The stages, by worth: what a short time leaves out comes last. The training takes what is left.
 
     Args:
-      out: The folder of the results.
       small: Whether sizes are those that a CPU can do in seconds.
     """
     own = lambda what, *rest: (sys.executable, '-m', 'benchmarks.accelerator', '--stage', what, *rest)
@@ -60,7 +60,7 @@ def plan(out: pathlib.Path, small: bool) -> list[Stage]:
         '--config=configs/synthetic.py:content', '--config.data.image_size=128', '--config.model.shading=True',
         '--config.train.batch_size=64', '--config.train.evaluate_every=250', '--config.train.steps=20000',
     ]  # fmt: skip
-    train = (sys.executable, '-m', 'fvae_jax.main', *settings, f'--workdir={out / "run"}')
+    train = (sys.executable, '-m', 'fvae_jax.main', *settings, f'--workdir={_RUN}')
     return [*stages, Stage('training', train, 600)]
 
 
@@ -78,13 +78,13 @@ def main() -> int:
 
         print(json.dumps(accelerator_stages.run(args.stage, args.small)))
         return 0
-    stages = plan(args.out.resolve(), args.small)
+    stages = plan(args.small)
     if args.dry_run:
         for stage in stages:
             print(f'{stage.name}: at most {stage.seconds} s: {" ".join(stage.command)}')
         return 0
     args.out.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(args.out / 'run', ignore_errors=True)
+    shutil.rmtree(_RUN, ignore_errors=True)
     end, report = time.monotonic() + 60 * args.minutes, {}
     for stage in stages:
         left = end - time.monotonic() - _CLOSING - (_TRAINING if stage is not stages[-1] else 0)
@@ -93,7 +93,7 @@ def main() -> int:
         )
         print(f'{stage.name}: {json.dumps(report[stage.name])}', flush=True)
         (args.out / 'accelerator.json').write_text(json.dumps(report, indent=1) + '\n')
-    report['training'] |= _training(args.out / 'run', args.out)
+    report['training'] |= _training(_RUN, args.out)
     (args.out / 'accelerator.json').write_text(json.dumps(report, indent=1) + '\n')
     _draw(report, args.out / 'steps.png')
     return int(any('failed' in facts for facts in report.values()))
