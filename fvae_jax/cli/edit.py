@@ -219,7 +219,8 @@ def _unfinished(jobs: Sequence[_Job], args: argparse.Namespace) -> list[_Job]:
     def is_there(job: _Job) -> bool:
         if job.target == arguments.STANDARD or not os.path.exists(job.target):
             return False
-        return not os.path.samefile(job.photo, job.target)  # that is refused
+        is_file = job.photo != arguments.STANDARD and os.path.exists(job.photo)
+        return not (is_file and os.path.samefile(job.photo, job.target))  # the photo itself is refused
 
     left = [job for job in jobs if not is_there(job)]
     if len(left) < len(jobs):

@@ -71,7 +71,8 @@ def test_a_batch_goes_on_where_it_stopped(run, tmp_path, capsys, things):
     assert {name: (out / name).stat().st_mtime_ns for name in ('me.png', 'two.png')}.items() <= times.items()
     assert run(f'edit {names} --smile 1 --out-dir out --skip-existing') == 0
     assert capsys.readouterr().err == '3 of 3 already there\n'
-    assert run('edit @me.png --smile 1 --out out/me.png --skip-existing') == 0
+    for photo in ('@me.png', '-', 'missing.png'):  # nothing is read
+        assert run(f'edit {photo} --smile 1 --out out/me.png --skip-existing') == 0
 
 
 def test_the_photos_themselves_are_not_skipped(run, tmp_path, capsys):
