@@ -1,6 +1,7 @@
 """What every command does around its work: compiled programs, quiet libraries, one-line errors and exit statuses."""
 
 import contextlib
+import contextvars
 import ctypes
 import errno
 import glob
@@ -118,10 +119,11 @@ def end_on_signals(clean_up: Callable[[], None]) -> None:
         for child in _children():  # ffmpeg would go on to write
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
-        clean_up()
         words = 'interrupted' if number == signal.SIGINT else f'stopped by {signal.Signals(number).name}'
-        os.write(2, f'\nerror: {words}\n'.encode())
-        os._exit(128 + number)
+        with contextlib.suppress(OSError):  # there may be no standard error
+            os.write(_screen, f'\nerror: {words}\n'.encode())
+        clean_up()
+        os._exit(128 + number)  # at once, before another thread begins to write anew
 
     for number in (signal.SIGTERM, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's jobs in the background ignore Ctrl-C
@@ -137,8 +139,9 @@ def _children() -> list[int]:
     return found
 
 
-# The thread of the command that this process runs; None where the package is used as a library.
-_commander: int | None = None
+# Whether this thread runs the command of this process, or works for it in a copy of its context; false where the
+# package is used as a library.
+_owns: contextvars.ContextVar[bool] = contextvars.ContextVar('owns', default=False)
 
 
 @contextlib.contextmanager
@@ -147,8 +150,7 @@ def owned_process() -> Iterator[None]:
 
     What is odd in files Pillow and NumPy log or warn of, besides what they raise and return; a command leaves that out.
     """
-    global _commander
-    before, _commander = _commander, threading.get_ident()
+    before = _owns.set(True)
     logging.getLogger('PIL').addHandler(logging.NullHandler())
     try:
         with warnings.catch_warnings():
@@ -157,33 +159,78 @@ def owned_process() -> Iterator[None]:
             warnings.filterwarnings('ignore', message='Reading `.npy` or `.npz` file required')
             yield
     finally:
-        _commander = before
+        _owns.reset(before)
 
 
 def owns_process() -> bool:
     """Whether this thread runs a command, so that it may change what is one for the whole process."""
-    return _commander == threading.get_ident()
+    return _owns.get()
+
+
+class Shared:
+    """A state of the whole process that several threads may want at a time: the first enters it, the last leaves it.
+
+    Args:
+      state: What enters and leaves it.
+    """
+
+    def __init__(self, state: Callable[[], contextlib.AbstractContextManager]):
+        self._state, self._lock, self._threads, self._stack = state, threading.Lock(), 0, contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._stack.enter_context(self._state())
+            self._threads += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._stack.close()
+
+
+_screen = 2  # where standard error is while 2 is silent
 
 
 @contextlib.contextmanager
 def c_libraries_silent() -> Iterator[None]:
-    """Keeps what C libraries write to standard error, past Python, off the screen of a command; else does nothing."""
-    if not owns_process():
-        yield
-        return
+    """Keeps what C libraries write to standard error, past Python, off the screen; for one thread at a time."""
+    global _screen
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
+    _screen = kept
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
         os.dup2(kept, 2)
+        _screen = 2
         os.close(kept)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def screen_of_its_own() -> Iterator[None]:
+    """Gives `sys.stderr` a way to the screen that stays open while other threads keep C libraries silent."""
+    before = sys.stderr
+    try:
+        kept = os.dup(2) if before.fileno() == 2 else None
+    except (AttributeError, OSError, ValueError):  # there is none, or a program has put its own in its place
+        kept = None
+    if kept is None:
+        yield
+        return
+    before.flush()
+    with open(kept, 'w', buffering=1, encoding=before.encoding, errors=before.errors) as sys.stderr:
+        try:
+            yield
+        finally:
+            sys.stderr = before
 
 
 def exit_on_error(work: Callable[[], None]) -> None:

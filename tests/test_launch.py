@@ -27,7 +27,7 @@ def _run(folder, command, **more):
     return subprocess.run(['bash', '-c', command], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize('name', ['bench_devices', 'bench_films', 'bench_page', 'faults', 'fuzz'])
+@pytest.mark.parametrize('name', ['bench_batch', 'bench_devices', 'bench_films', 'bench_page', 'faults', 'fuzz'])
 def test_tools_start_by_a_script(tmp_path, name):
     _checkout(tmp_path, 'tests', 'fvae_jax', 'configs')
     _executable(tmp_path / '.venv/bin/python', f'[ "$1 $2" != "-m pip" ] || exit 0\nexec {sys.executable} "$@"')

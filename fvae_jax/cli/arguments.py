@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 import ml_collections
 
 from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
-from fvae_jax.cli import completion
+from fvae_jax.cli import batch, completion
 from fvae_jax.errors import InputError, meant
 
 if TYPE_CHECKING:
@@ -177,11 +177,9 @@ def open_photo(editor: 'Editor', path: pathlib.Path) -> 'EditablePhoto':
 
 
 def warn(doubts: Iterable[str]) -> None:
-    """Writes doubts on standard error, a line each."""
-    from tqdm import tqdm
-
+    """Writes doubts on standard error, a line each, in the turn of the file that they are about."""
     for doubt in doubts:
-        tqdm.write(f'warning: {doubt}', file=sys.stderr)
+        batch.tell(f'warning: {doubt}')
 
 
 def picture(name: pathlib.Path | str) -> pathlib.Path | BinaryIO:

@@ -2,16 +2,15 @@
 
 import argparse
 import collections
+import functools
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.cli import arguments, film
+from fvae_jax.cli import arguments, batch, film
 from fvae_jax.errors import InputError, meant
 from fvae_jax.photo import footage, output, write
 
@@ -40,7 +39,9 @@ def run(argv: Sequence[str]) -> int:
     strengths = _strengths(args, parser)
     film.check_options(args, sum(map(_is_film, args.photos)))
     jobs = _jobs(args, _kinds(args, bundle))
-    if len(jobs) == 1:
+    if args.skip_existing and not (jobs := _unfinished(jobs, args)):
+        return 0
+    if len(args.photos) == 1:
         _check(jobs[0], args)
     editor = arguments.open_editor(bundle, args)
     asked = {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, 'anchor': args.anchor}
@@ -50,18 +51,16 @@ def run(argv: Sequence[str]) -> int:
         asked['like'] = editor.example(*(arguments.open_photo(editor, path) for path in args.like))
     if args.teeth is not None:
         asked['teeth'] = arguments.open_photo(editor, args.teeth)
-    if len(jobs) == 1:
+    if len(args.photos) == 1:
         _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
         return 0
 
-    failures = 0
-    for job in tqdm(jobs, unit='file', disable=None):
-        try:
-            _check(job, args)
-            _edit(editor, job, strengths, asked, args)
-        except InputError as error:
-            failures += 1
-            tqdm.write(f'error: {error}', file=sys.stderr)
+    def work(job: _Job) -> None:
+        _check(job, args)
+        _edit(editor, job, strengths, asked, args)
+
+    tasks = [batch.Task(functools.partial(work, job), alone=job.is_film) for job in jobs]
+    failures = batch.carry_out(tasks, batch.threads_for(args.jobs, len(jobs)))
     if failures:
         what = 'files' if any(job.is_film for job in jobs) else 'photos'
         print(f'{failures} of {len(jobs)} {what} left out', file=sys.stderr)
@@ -98,8 +97,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     place.add_argument('--out', metavar='PATH', help=words, type=arguments.file)
     place.add_argument('--out-dir', metavar='DIR', help='a folder, for many photos', **path)
     add = group.add_argument
-    words = """K steps to full strength: .mp4, .gif and .webp are films, a name without suffix a
-        folder, another a filmstrip"""
+    words = 'steps to full strength: film (.mp4, .gif, .webp), folder, or filmstrip (.png)'
     add('--steps', type=arguments.count, metavar='K', help=words)
     add('--fps', type=arguments.positive, default=8.0, metavar='X', help='steps per second of a film (8)')
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
@@ -109,6 +107,10 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     film.add_options(parser)
     parser.add_model()
     parser.add_overwrite()
+    add = parser.add_argument
+    words = 'leave out files whose output is there: a batch that was stopped goes on'
+    add('--skip-existing', action='store_true', help=words)
+    add('--jobs', type=arguments.count, metavar='N', help='photos at a time (the cores for five and more)')
     parser.add_limit()
     return parser
 
@@ -153,12 +155,12 @@ def _kinds(args: argparse.Namespace, bundle: bundle_lib.Bundle) -> list[str]:
     return [kind for kind, is_wanted in wanted.items() if is_wanted]
 
 
-def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
+def _jobs(args: argparse.Namespace, kinds: Sequence[str]) -> list[_Job]:
     """What to make of each photo; makes the folder if need be.
 
     In a folder an output is called like its photo or film; it is a PNG where the photo's format cannot be written, and
     a folder where steps are asked for. Where several photos would have one name, those of another format than its own
-    have that in theirs.
+    have that in theirs, and so have the pictures beside them.
 
     Raises:
       InputError: The folder cannot be written, two photos have one name, or standard input or output does not do.
@@ -189,17 +191,41 @@ def _jobs(args: argparse.Namespace, kinds: Iterable[str]) -> list[_Job]:
         targets = [args.out]
         if args.out == arguments.STANDARD:
             _check_standard_output(args, kinds)
-    _check_twice(photos, targets)
+    stems = collections.Counter(target.stem for target, is_film in zip(targets, films) if kinds and not is_film)
+
+    def beside(target: pathlib.Path) -> dict[str, pathlib.Path]:
+        stem = target.stem + (f'_{target.suffix[1:]}' if stems[target.stem] > 1 and target.suffix != '.png' else '')
+        return {kind: target.with_name(f'{stem}_{kind}.png') for kind in kinds}
+
+    pictures = [{} if is_film or not kinds else beside(target) for target, is_film in zip(targets, films)]
+    _check_twice((photo, place) for n, photo in enumerate(photos) for place in (targets[n], *pictures[n].values()))
     if folder is not None:
         if not os.path.exists(folder):
             output.check_folder(folder.parent)
             folder.mkdir()
         output.check_folder(folder)
-    pictures = [
-        {} if is_film else {kind: target.with_name(f'{target.stem}_{kind}.png') for kind in kinds}
-        for target, is_film in zip(targets, films)
-    ]
     return list(map(_Job, photos, targets, films, pictures))
+
+
+def _unfinished(jobs: Sequence[_Job], args: argparse.Namespace) -> list[_Job]:
+    """Those whose output is not there yet; how many are is told.
+
+    Raises:
+      InputError: Files are to be replaced as well.
+    """
+    if args.overwrite:
+        raise InputError('--skip-existing keeps the files that --overwrite replaces; leave one of them out')
+
+    def is_there(job: _Job) -> bool:
+        if job.target == arguments.STANDARD or not os.path.exists(job.target):
+            return False
+        is_file = job.photo != arguments.STANDARD and os.path.exists(job.photo)
+        return not (is_file and os.path.samefile(job.photo, job.target))  # the photo itself is refused
+
+    left = [job for job in jobs if not is_there(job)]
+    if len(left) < len(jobs):
+        print(f'{len(jobs) - len(left)} of {len(jobs)} already there', file=sys.stderr)
+    return left
 
 
 def _is_film(photo: pathlib.Path | str) -> bool:
@@ -213,10 +239,10 @@ def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> No
         raise InputError("standard output is a terminal, which shows no photos; redirect it, as '--out - > FILE'")
 
 
-def _check_twice(photos: Sequence[pathlib.Path | str], targets: Sequence[pathlib.Path | str]) -> None:
-    """Raises `InputError` where two photos have one name."""
+def _check_twice(places: Iterable[tuple[pathlib.Path | str, pathlib.Path | str]]) -> None:
+    """Raises `InputError` where what is made of two photos would have one name."""
     taken = {}
-    for photo, target in zip(photos, targets):
+    for photo, target in places:
         other = taken.setdefault(target, photo)
         if other is photo:
             continue
@@ -248,7 +274,7 @@ def _check(job: _Job, args: argparse.Namespace) -> None:
 
         steps.check_output(job.target, source=job.photo, overwrite=args.overwrite)
     for path in job.pictures.values():
-        output.check_output(path, ('.png',), overwrite=args.overwrite)
+        output.check_output(path, ('.png',), overwrite=args.overwrite or args.skip_existing)
 
 
 def _edit(
@@ -267,6 +293,8 @@ def _edit(
     arguments.warn(opened.doubts(args.face))
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}
     pictures = {path: draw[kind]() for kind, path in job.pictures.items()}
+    for path, picture in pictures.items():  # before the photo, whose place says that all is done
+        write.write_png(path, picture)
     if job.target == arguments.STANDARD:
         _write_standard_output(edited.encode(write.suffix_of(opened.photo), args.metadata))
     elif args.steps is None:
@@ -274,8 +302,6 @@ def _edit(
     else:
         steps = opened.sequence(args.steps, strengths, **asked)
         steps.save(job.target, args.fps, args.overwrite, args.metadata, progress)
-    for path, picture in pictures.items():
-        write.write_png(path, picture)
 
 
 def _write_standard_output(content: bytes) -> None:

@@ -38,6 +38,10 @@ _BOX_PLACES = tuple(itertools.product((-0.04, 0.0, 0.04), repeat=2))
 _BOX_SIDE = 2.45
 _BOX_DROP = 0.49
 _READINGS = 3  # each on the face that the one before it has made upright
+# A face whose eyes are twice this far apart, px, or more is read on the photo reduced by a whole number, where they are
+# at least so far: still twice as fine as the patch, and three readings no longer go over millions of pixels each.
+_FINE_ENOUGH = 240
+_REACH = 4.0  # of that distance from the eyes, all that the patch shows
 # From the detector's eyes to dlib's (the middle of the corners), and half of an eye, in distances between the eyes:
 # means of 60 portraits, of which single ones are 0.04 off.
 _INWARD, _DOWN, _CORNER = 0.042, 0.041, 0.194
@@ -217,12 +221,30 @@ def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
       seen: (5, 2), photo px, as of `detect.Face.points`.
     """
     rough = _from_detector(seen)
-    points = rough
+    near, corner, factor = _reduced(image, rough)
+    points = (rough - corner + 0.5) / factor - 0.5
     for _ in range(_READINGS):
-        points = _read_upright(image, points)
+        points = _read_upright(near, points)
+    points = (points + 0.5) * factor - 0.5 + corner
     expected, found = eye_centers(rough), eye_centers(points)
     away = np.hypot(*(found - expected).T).max() / np.hypot(*(expected[1] - expected[0]))
     return points if away < _APART else rough
+
+
+def _reduced(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """The photo as a face is read in it, its first pixel (2,), and by how much it is reduced; see `_FINE_ENOUGH`."""
+    left, right = eye_centers(points)
+    distance = float(np.hypot(*(right - left)))
+    factor = max(1, int(distance / _FINE_ENOUGH))
+    if factor == 1:
+        return image, np.zeros(2), 1
+    limits = np.array(image.shape[1::-1])
+    middle, reach = (left + right) / 2, _REACH * distance
+    start = np.clip(middle - reach, 0, limits - factor).astype(int)
+    columns, rows = np.maximum(1, (np.minimum(middle + reach, limits).astype(int) - start) // factor)
+    x, y = start
+    part = image[y : y + rows * factor, x : x + columns * factor]
+    return cv2.resize(part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA), start, factor
 
 
 def _from_detector(seen: np.ndarray) -> np.ndarray:

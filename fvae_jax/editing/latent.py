@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize
 
 from fvae_jax.bundle import LatentStatistics
 from fvae_jax.errors import InputError
@@ -140,7 +139,7 @@ def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means'
     if not names:
         return {}
     offset = (latent - _known(NEUTRAL, stats.class_means)).ravel()
-    return dict(zip(names, optimize.nnls(basis.astype(np.float64), offset.astype(np.float64))[0].tolist()))
+    return dict(zip(names, _shares(basis.astype(np.float64), offset.astype(np.float64)).tolist()))
 
 
 def added(change: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> dict[str, float]:
@@ -157,6 +156,30 @@ def _basis(stats: LatentStatistics, kind: str) -> tuple[list[str], np.ndarray]:
     names = [name for name in table if name != NEUTRAL]
     columns = [direction(stats, name, NEUTRAL, kind).ravel() for name in names]
     return names, np.stack(columns, axis=1) if names else np.zeros((0, 0), np.float32)
+
+
+def _shares(basis: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """The x ≥ 0 with the least ‖basis x − offset‖, (n,), by Lawson and Hanson's active sets (1974).
+
+    As `scipy.optimize.nnls`, whose package takes 0.15 s to import, a twelfth of a whole edit from a new process.
+    """
+    x, free = np.zeros(basis.shape[1]), np.zeros(basis.shape[1], bool)
+    least = 10 * max(basis.shape) * np.finfo(np.float64).eps * np.abs(basis).sum(axis=0).max()
+    for _ in range(3 * len(x)):
+        pull = np.where(free, -np.inf, basis.T @ (offset - basis @ x))
+        if pull.max() <= least:
+            break
+        free[pull.argmax()] = True
+        while True:
+            aim = np.zeros_like(x)
+            aim[free] = np.linalg.lstsq(basis[:, free], offset)[0]
+            if not (ends := free & (aim <= 0)).any():
+                x = aim
+                break
+            x = x + np.min(x[ends] / (x[ends] - aim[ends])) * (aim - x)  # as far as all stay ≥ 0
+            free &= x > least
+            x[~free] = 0
+    return x
 
 
 def interpolate(first: jax.Array, second: jax.Array, t: float) -> jax.Array:

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import stat
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
 
@@ -15,6 +16,7 @@ from fvae_jax.errors import InputError
 _LONGEST_NAME = 255  # bytes
 # How to take back what is being written, oldest first: for a command that a signal ends without unwinding.
 _unfinished: list[Callable[[], None]] = []
+_ending = threading.RLock()  # a signal may meet the thread that holds it
 
 
 def check_output(
@@ -61,18 +63,21 @@ def check_folder(folder: pathlib.Path) -> None:
 
 
 def abandon() -> None:
-    """Takes back all that is being written, so that the process may end at once."""
+    """Takes back all that is being written, so that the process may end at once; nothing else begins or ends here."""
+    _ending.acquire()
     for take_back in reversed(_unfinished):
         take_back()
 
 
 @contextlib.contextmanager
 def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
-    _unfinished.append(take_back)
+    with _ending:
+        _unfinished.append(take_back)
     try:
         yield
     finally:
-        _unfinished.remove(take_back)
+        with _ending:
+            _unfinished.remove(take_back)
 
 
 @contextlib.contextmanager

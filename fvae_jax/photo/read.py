@@ -199,20 +199,24 @@ def _have_room(size: int) -> bool:
 
 
 @contextlib.contextmanager
-def _in_command() -> Iterator[None]:
-    """In a command, silences libtiff, and Pillow's own limit on pixels, which some formats ask, gives way to ours.
-
-    Standard error and that limit are one for the whole process: where a program uses the package they are its own.
-    """
-    if not runtime.owns_process():
-        yield
-        return
+def _as_command_alone() -> Iterator[None]:
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with runtime.c_libraries_silent():
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+_as_command = runtime.Shared(_as_command_alone)
+
+
+def _in_command() -> contextlib.AbstractContextManager:
+    """In a command, silences libtiff, and Pillow's own limit on pixels, which some formats ask, gives way to ours.
+
+    Standard error and that limit are one for the whole process: where a program uses the package they are its own.
+    """
+    return _as_command if runtime.owns_process() else contextlib.nullcontext()
 
 
 def _identified(file: BinaryIO) -> Image.Image:

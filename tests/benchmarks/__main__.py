@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import further, harness, network, operations, pipeline, portraits, speed
+from benchmarks import further, harness, network, operations, pipeline, portraits, speed, training
 
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
@@ -72,7 +72,7 @@ def _rows(model: pathlib.Path) -> dict[str, Callable[[dict[str, harness.Result]]
 def _further(model: pathlib.Path, step: harness.Result) -> dict[str, Any]:
     """Whatever is not in the table."""
     peak = further.matrix_peak()
-    operations_of = further.arithmetic(128, 32, 16)
+    operations_of = training.arithmetic(128, 32, 16)
     facts = {'matrix_peak_gflops': peak / 1e9}
     for side, ms in (('ours', step.ours_ms), ('peer', step.peer_ms)):
         facts[f'share_of_peak_{side}'] = operations_of['printed'] / (ms / 1000) / peak

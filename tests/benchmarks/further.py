@@ -45,45 +45,12 @@ def matrix_peak() -> float:
     return 2 * _MATRIX**3 / seconds
 
 
-def arithmetic(size: int, width: int, batch: int) -> dict[str, float]:
-    """Operations of the convolutions of one training step, counted layer by layer.
-
-    Returns:
-      'printed': as the paper draws the network: forward, and as much again for the gradient of the input and for that
-        of the filter, but for the first layers, whose input has none. 'done': as `ops.convolution` does it, with less
-        than half of the products in the upsampling layers and more in the first and the last.
-    """
-    stages = (size // 4).bit_length() - 1
-    widths = [width * 2**i for i in range(stages)]
-    latent = training.training_config().model.latent_channels
-    layers = [(2 * 16 * 9 * widths[-1] * latent, 3, 1)]  # products forward, passes, share of them that is done
-    for _ in ('encoder', 'source pyramid'):
-        inputs, side = 3, size
-        for i, features in enumerate(widths):
-            side //= 2
-            layers.append(
-                (side**2 * (25 if i == 0 else 9) * inputs * features, 3 if i else 2, 36 / 25 if i == 0 else 1)
-            )
-            inputs = features
-    inputs, side = latent + widths[-1], 4
-    for features in reversed(widths[:-1]):
-        side *= 2
-        layers.append((side**2 * 9 * inputs * features, 3, 4 / 9))
-        inputs = 2 * features
-    layers.append((size**2 * 9 * inputs * (width // 2), 3, 4 / 9))
-    layers.append((size**2 * 25 * (width // 2) * 2, 3, 36 / 25))
-    return {
-        'printed': 2.0 * batch * sum(n * passes for n, passes, _ in layers),
-        'done': 2.0 * batch * sum(n * passes * share for n, passes, share in layers),
-    }
-
-
 def growth() -> list[dict[str, float]]:
     """Time, working memory and arithmetic of the step at several sizes, widths and batches."""
     rows = []
     for size, width, batch in sorted({*_SIZES, *_WIDTHS, *_BATCHES}):
         facts = _own_process('step', size, width, batch)
-        rows.append({'size': size, 'width': width, 'batch': batch, **facts, **arithmetic(size, width, batch)})
+        rows.append({'size': size, 'width': width, 'batch': batch, **facts, **training.arithmetic(size, width, batch)})
         print(f'  {size} px, w = {width}, batch {batch}: {facts["ms"]:.0f} ms, {facts["peak_mb"]:.0f} MB', flush=True)
     return rows
 

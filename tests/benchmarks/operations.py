@@ -79,7 +79,7 @@ def sampler_gradient() -> harness.Result:
 def torch_coherence(displacement: torch.Tensor, target: torch.Tensor, alpha: float, sigma: float) -> torch.Tensor:
     """Eq. 6 as `losses.coherence` has it: displacement (B, 2, H, W), px, and target (B, 3, H, W) → (B,)."""
     radius, (height, width) = 3, target.shape[2:]
-    total = torch.zeros(len(target))
+    total = target.new_zeros(len(target))
     for dy in range(radius + 1):
         for dx in range(-radius, radius + 1):
             if dy == 0 and dx <= 0:

@@ -153,11 +153,12 @@ class Step:
       config: The experiment.
       variables: Those of ours to begin with.
       compiled: Whether network and losses go through torch.compile.
+      device: Where.
     """
 
-    def __init__(self, config, variables: Mapping[str, Any], compiled: bool):
+    def __init__(self, config, variables: Mapping[str, Any], compiled: bool, device: str = 'cpu'):
         network = FVAE(config).to(getattr(torch, config.model.dtype)).take(variables)
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(device, memory_format=torch.channels_last)
         self.network.train()
         self._clip, self._loss = config.train.clip, config.loss
         self._latent = (self.network.encoder.mean.conv.out_channels, 4, 4)
@@ -171,7 +172,7 @@ class Step:
         The gradients, clipped, stay in the network's parameters.
         """
         if noise is None:
-            noise = torch.randn(len(source), *self._latent)
+            noise = torch.randn(len(source), *self._latent, device=source.device)
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._objective(source, target, noise)
         loss.backward()

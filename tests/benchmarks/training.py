@@ -26,12 +26,56 @@ def training_config(image_size: int = 128, width: int = 32, batch_size: int = 16
 
 
 def batch_of(config) -> dict[str, np.ndarray]:
-    """A batch of smooth random images, S and T."""
+    """A batch of smooth random images, S and T, and what is known of them where the losses ask for it."""
     shape = config.train.batch_size, config.data.image_size, config.data.image_size, 3
-    return {
+    known = {}
+    if config.loss.true_flow_weight:
+        nowhere = np.zeros(shape[:3], bool)
+        known = {
+            'displacement': smooth(2, *shape[:3], 2),
+            'exposed': nowhere,
+            'known': ~nowhere,
+            'opening': np.zeros(shape[:3], np.float32),
+            'opening_known': ~nowhere,
+            'shade': 0.1 * smooth(3, *shape[:3], 1)[..., 0],
+        }
+    return known | {
         'source': smooth(0, *shape),
         'target': smooth(1, *shape),
         'index': np.arange(config.train.batch_size, dtype=np.int32),
+    }
+
+
+def arithmetic(size: int, width: int, batch: int) -> dict[str, float]:
+    """Operations of the convolutions of one training step, counted layer by layer.
+
+    Returns:
+      'printed': as the paper draws the network: forward, and as much again for the gradient of the input and for that
+        of the filter, but for the first layers, whose input has none. 'done': as `ops.convolution` does it, with less
+        than half of the products in the upsampling layers and more in the first and the last.
+    """
+    stages = (size // 4).bit_length() - 1
+    widths = [width * 2**i for i in range(stages)]
+    latent = training_config().model.latent_channels
+    layers = [(2 * 16 * 9 * widths[-1] * latent, 3, 1)]  # products forward, passes, share of them that is done
+    for _ in ('encoder', 'source pyramid'):
+        inputs, side = 3, size
+        for i, features in enumerate(widths):
+            side //= 2
+            layers.append(
+                (side**2 * (25 if i == 0 else 9) * inputs * features, 3 if i else 2, 36 / 25 if i == 0 else 1)
+            )
+            inputs = features
+    inputs, side = latent + widths[-1], 4
+    for features in reversed(widths[:-1]):
+        side *= 2
+        layers.append((side**2 * 9 * inputs * features, 3, 4 / 9))
+        inputs = 2 * features
+    layers.append((size**2 * 9 * inputs * (width // 2), 3, 4 / 9))
+    layers.append((size**2 * 25 * (width // 2) * 2, 3, 36 / 25))
+    return {
+        'printed': 2.0 * batch * sum(n * passes for n, passes, _ in layers),
+        'done': 2.0 * batch * sum(n * passes * share for n, passes, share in layers),
     }
 
 
@@ -55,8 +99,12 @@ class Training:
 
     def __call__(self) -> dict[str, Any]:
         """Takes one step; returns its metrics."""
+        return jax.block_until_ready(self.begin())
+
+    def begin(self) -> dict[str, Any]:
+        """Begins a step; its metrics may not be there yet."""
         self.state, metrics = self._step(self.state, self._batch)
-        return jax.block_until_ready(metrics)
+        return metrics
 
     def compiled(self) -> jax.stages.Compiled:
         """The step as a compiled program that can be asked for its memory."""

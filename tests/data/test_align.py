@@ -34,6 +34,32 @@ def test_landmarks_come_in_dlibs_order(face):
     assert face.score > 0.5
 
 
+@pytest.mark.parametrize(
+    'distance, middle', [(479, (900, 700)), (500, (900, 700)), (1000, (1300, 400)), (1000, (20, 30))]
+)
+def test_a_large_face_is_read_on_a_reduced_photo_in_its_place(distance, middle):
+    x, y = np.meshgrid(np.arange(1801, dtype=np.float32), np.arange(1403, dtype=np.float32))
+    eyes = np.array(middle) + [[distance / 2, 0], [distance / 2, 0], [-distance / 2, 0], [-distance / 2, 0], [0, 9]]
+    near, corner, factor = align._reduced(np.dstack([x, y]), eyes)
+    assert factor == distance // 240 and distance / factor >= 240
+    rows, columns = np.indices(near.shape[:2])
+    places = (np.dstack([columns, rows]) + 0.5) * factor - 0.5 + corner
+    np.testing.assert_allclose(near, places, atol=1e-3)
+    # All that the patch may show of the photo, but for a last row or column that fills no square.
+    least, most = (np.clip(middle + side * 3.9 * distance * np.ones(2), 0, [1800, 1402]) for side in (-1, 1))
+    assert (places[0, 0] <= least + factor).all() and (places[-1, -1] >= most - 1.5 * factor).all()
+
+
+def test_a_large_face_is_read_as_a_smaller_one(photo, face):
+    head = photo[20:260, 100:340]
+    large = cv2.resize(head, None, fx=12, fy=12, interpolation=cv2.INTER_CUBIC)
+    found = align.main_face(align.detect_faces(large))
+    assert align._reduced(large, found.landmarks)[2] == 2
+    apart = align.eye_centers((found.landmarks + 0.5) / 12 - 0.5 + [100, 20]) - align.eye_centers(face.landmarks)
+    distance = np.hypot(*np.diff(align.eye_centers(face.landmarks), axis=0)[0])
+    assert np.abs(apart).max() < 0.02 * distance
+
+
 @pytest.mark.parametrize('size', [64, 128, 256])
 def test_eyes_of_the_crop_are_found_again_where_the_paper_wants_them(photo, face, size):
     crop = align.align_crop(photo, align.crop_transform(face.landmarks, size, TIGHT), size)

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import optimize
 
 from fvae_jax.bundle import LatentStatistics
 from fvae_jax.editing import latent
@@ -74,6 +75,19 @@ def test_neutralize_takes_out_what_is_shown_and_nothing_else():
     np.testing.assert_allclose(latent.neutralize(mean - 0.8 * CHANGE['smile'], stats), 0, atol=0.3)
     # Beyond a full smile it is the person's own wide mouth.
     np.testing.assert_allclose(latent.neutralize(mean + 3 * CHANGE['smile'], stats), -CHANGE['smile'], atol=1e-5)
+
+
+@pytest.mark.parametrize('rank', [3, 9])
+def test_shares_are_those_of_scipy(rank):
+    rng = np.random.default_rng(rank)
+    for _ in range(100):
+        basis = rng.normal(size=(40, rank)) @ rng.normal(size=(rank, 9))  # of rank 3 many answers are as good
+        offset = basis @ rng.normal(size=9) + 0.3 * rng.normal(size=40)
+        expected, distance = optimize.nnls(basis, offset)
+        found = latent._shares(basis, offset)
+        assert (found >= 0).all() and np.linalg.norm(basis @ found - offset) <= distance + 1e-9
+        if rank == 9:
+            np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_neutralize_where_directions_overlap():

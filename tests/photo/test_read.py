@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import contextvars
 import io
 import os
 import pathlib
@@ -353,6 +354,9 @@ def test_reading_in_threads_changes_nothing_for_the_process(tmp_path, capfd, own
         alone = list(map(_try_to_read, files))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             assert list(pool.map(_try_to_read, files * 20)) == alone * 20
+            # As threads of the command, if this is one.
+            begun = [pool.submit(contextvars.copy_context().run, _try_to_read, path) for path in files * 20]
+            assert [one.result() for one in begun] == alone * 20
         assert (list(warnings.filters), Image.MAX_IMAGE_PIXELS, os.fstat(2)) == before
     capfd.readouterr()
     os.write(2, b'heard')
