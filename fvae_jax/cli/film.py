@@ -66,6 +66,7 @@ def edit(
     args: argparse.Namespace,
 ) -> None:
     """Edits a film and writes it; what is converted on the way is told in a line each."""
+    import cv2
     from tqdm import tqdm
 
     film = editor.open_film(source)
@@ -79,7 +80,13 @@ def edit(
     seconds = min(end or np.inf, film.footage.seconds) - start
     total = max(round(seconds * film.footage.rate), 1) if film.footage.seconds else None
     crf = ffmpeg.CRF if args.crf is None else args.crf
-    edited.save(target, crf, args.overwrite, args.metadata, arguments.progress(total))
+    # A film has threads of its own, one for each part of the work; those of OpenCV would spin while they wait.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        edited.save(target, crf, args.overwrite, args.metadata, arguments.progress(total))
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _time(text: str) -> float:
