@@ -67,7 +67,7 @@ def test_equal_models_are_equal_files(tmp_path):
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), 'is not a model file, or is cut short'),
         (lambda path: _rewrite(path, key='format'), 'safetensors file but not an fvae_jax model'),
         (lambda path: _rewrite(path, version=99), 'model version 99, this program reads version 1; update'),
-        (lambda path: _rewrite(path, config='{}x'), 'no config.json'),
+        (lambda path: _rewrite(path, config='{}x'), 'is not a config.json'),
         (lambda path: _rewrite(path, counts=None), 'is damaged'),
     ],
     ids=['missing', 'empty', 'text', 'cut', 'foreign', 'version', 'config', 'counts'],
@@ -204,13 +204,13 @@ def test_an_installation_without_the_built_in_model(tmp_path, monkeypatch):
             lambda b: b._replace(
                 statistics=b.statistics._replace(class_means={'--help': np.zeros((4, 4, 8), np.float32)})
             ),
-            'no name of an expression',
+            'is not the name of an expression',
         ),
         (
             lambda b: b._replace(
                 statistics=b.statistics._replace(class_means={'../x': np.zeros((4, 4, 8), np.float32)})
             ),
-            'no name of an expression',
+            'is not the name of an expression',
         ),
         (
             lambda b: b._replace(

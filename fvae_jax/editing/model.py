@@ -12,7 +12,13 @@ import numpy as np
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import exemplar as exemplar_lib, folds as folds_lib, latent as latent_lib, mouth as mouth_lib
+from fvae_jax.editing import (
+    exemplar as exemplar_lib,
+    folds as folds_lib,
+    latent as latent_lib,
+    mouth as mouth_lib,
+    portrait,
+)
 from fvae_jax.errors import InputError
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import frame, image as image_ops, warp
@@ -373,7 +379,7 @@ class Model:
         added = latent_lib.added(latent - face.latent, stats, kind)
         amounts = {name: folds_lib.deepened(shown[name], strength) for name, strength in added.items()}
         moved = folds_lib.moved(face.folds, amounts, displacement)
-        return moved + cv2.resize(shading, moved.shape, interpolation=cv2.INTER_CUBIC)
+        return moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
         change = self.change(mouth.closed, latent)

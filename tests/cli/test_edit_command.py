@@ -322,6 +322,7 @@ PURE = (
     'editing/portrait',
     'editing/content',
     'editing/exemplar',
+    'editing/folds',
     'editing/mouth',
     'editing/tone',
     'editing/edit.py',

@@ -11,7 +11,7 @@ from editing import models
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, folds, still
+from fvae_jax.editing import editor as editor_lib, folds, portrait, still
 from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo import read
 from fvae_jax.photo.photo import Photo
@@ -113,14 +113,15 @@ def test_edits_show_them_in_photos_and_crops_and_strength_0_is_the_photo(editor)
     latent = editor.edited_latent(face, {'smile': 1.0})
     folded, flat = editor.change(face, latent), editor.change(face._replace(folds=None), latent)
     np.testing.assert_array_equal(folded.displacement, flat.displacement)
-    added = folded.shading_of(editor.size) - flat.shading
-    assert -0.4 < added.min() < -0.03 and np.abs(added[: editor.size // 4]).max() < 1e-5  # no hair is shaded
+    added = folded.shading - portrait.enlarge(flat.shading[..., None], len(folded.shading))[..., 0]
+    assert -0.4 < added.min() < -0.03 and not added[: len(added) // 4].any()  # no hair is shaded
     made, other = (one.edit(smile=1.0) for one in (opened, without))
     assert made.box == other.box and not np.array_equal(made.photo.pixels, other.photo.pixels)
     crops = [editor.edit(one, {'smile': 1.0}) for one in (face, face._replace(folds=None))]
     assert (crops[0] - crops[1]).min() < -0.02
     # An expression that has no folds of its own has none.
-    np.testing.assert_array_equal(*(one.edit(sad=1.0).photo.pixels for one in (opened, without)))
+    sad = [one.edit(sad=1.0).photo.pixels.astype(int) for one in (opened, without)]
+    assert np.abs(sad[0] - sad[1]).max() <= 1 and (sad[0] != sad[1]).mean() < 1e-3  # but for rounding
 
 
 def test_shaded_skin_is_redder_but_in_a_gray_photo_gray():
