@@ -9,7 +9,6 @@ import cv2
 import flax.errors
 import jax
 import numpy as np
-from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import (
@@ -388,9 +387,9 @@ class Model:
 
     def _content(self, face: EncodedFace, decoded: fvae.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
-        kept = special.log_expit(-decoded.alpha_logit)
+        kept = -np.logaddexp(0, decoded.alpha_logit)
         if anchor:
-            kept = np.minimum(0, kept - special.log_expit(-face.own.alpha_logit))
+            kept = np.minimum(0, kept + np.logaddexp(0, face.own.alpha_logit))
         alpha = 1 - np.exp(kept)
         if not anchor or face.donor is None:
             return Content(alpha, decoded.color)

@@ -127,13 +127,15 @@ def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = Tru
       shading: r, (h, w).
       colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
     """
-    y0, y1, x0, x1 = box
-    if not shading.any():
+    rows, columns = (np.flatnonzero(shading.any(axis)) for axis in (1, 0))
+    if not rows.size:
         return photo
-    pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
-    r = np.float32(shading)[..., None]
-    lit = pixels[y0:y1, x0:x1] * np.exp(r * SKIN if colored else r)
-    pixels[y0:y1, x0:x1] = np.rint(np.minimum(lit, largest))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # of a large photo most is not shaded
+    r, pixels, largest = np.float32(shading[part]), photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
+    shaded = pixels[box[0] : box[1], box[2] : box[3]][part]
+    for channel, factor in enumerate(SKIN if colored else np.ones(3, np.float32)):
+        lit = cv2.multiply(shaded[..., channel], cv2.exp(factor * r), dtype=cv2.CV_32F)
+        shaded[..., channel] = np.rint(np.minimum(lit, largest))
     return dataclasses.replace(photo, pixels=pixels)
 
 

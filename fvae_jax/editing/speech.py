@@ -6,7 +6,6 @@ stays open. It can if it is asked what the same face shows that it would not wit
 
 import cv2
 import numpy as np
-from scipy import special
 
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 
@@ -33,7 +32,8 @@ def inside(model: Model, face: EncodedFace, lips_closed: EncodedFace) -> np.ndar
       face: The face.
       lips_closed: Of another frame of the same shot; see `closed`.
     """
-    return special.expit(np.asarray(model.decode(lips_closed, face.latent).alpha_logit, np.float32))
+    logits = np.asarray(model.decode(lips_closed, face.latent).alpha_logit, np.float32)
+    return np.exp(-np.logaddexp(0, -logits))
 
 
 def uncovered(change: Change, own: np.ndarray) -> Change:

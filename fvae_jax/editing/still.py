@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy import special
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
@@ -251,7 +250,9 @@ class EditedPhoto:
         doubt = np.zeros(self.field.shape[:2], np.float32)
         for n, latent in self._latents.items():
             logits = original.model.mask_logits(original.encoded(n), latent)
-            box, part = portrait.photo_map(special.expit(-logits), original.matrix(n), original.photo.pixels.shape)
+            box, part = portrait.photo_map(
+                np.exp(-np.logaddexp(0, logits)), original.matrix(n), original.photo.pixels.shape
+            )
             inside = face_lib.within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
         return overlay.doubt_overlay(self._region(), doubt)
