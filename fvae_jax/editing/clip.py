@@ -15,6 +15,7 @@ from fvae_jax.data import align
 from fvae_jax.editing import (
     edit as edit_lib,
     exemplar,
+    folds as folds_lib,
     follow,
     latent as latent_lib,
     lips,
@@ -316,7 +317,7 @@ class _Inside:
     """
 
     donor: exemplar.Donor | None
-    folds: Mapping[str, np.ndarray] | None
+    folds: folds_lib.Placed | None
     lips_closed: EncodedFace | None
     _seen: int = 0
 

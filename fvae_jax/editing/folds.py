@@ -6,6 +6,7 @@ the neutral face has its skin, fitted to the eyes and to the corners of the mout
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +20,18 @@ _STRONGEST = 1.3  # folds do not become deeper than in an expression of this str
 _NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
 _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
+
+
+class Placed(NamedTuple):
+    """The folds of a face.
+
+    Attributes:
+      maps: r where the unmoved face has its skin, (s, s) float32, by expression.
+      shown: How much of each expression the face shows already.
+    """
+
+    maps: dict[str, np.ndarray]
+    shown: Mapping[str, float]
 
 
 def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.ndarray | None:
@@ -45,7 +58,7 @@ def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.n
     return found if found[1, 0] - found[0, 0] > _NARROWEST else None
 
 
-def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> dict[str, np.ndarray]:
+def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame, shown: Mapping[str, float]) -> Placed:
     """The folds of every expression for a face, each taken from the person whose face suits it best.
 
     Args:
@@ -53,9 +66,7 @@ def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> di
       crop: The face, (size, size, 3) float32 in [-1, 1].
       mouth: Its corners; see `corners`.
       frame: Where the eyes lie in it.
-
-    Returns:
-      r where the unmoved face has its skin, (s, s) float32, by expression.
+      shown: How much of each expression it shows.
     """
     light = float(exemplar.skin_light(crop, frame).mean())
     placed = {}
@@ -63,7 +74,7 @@ def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> di
         numbers = [n for n, shown in enumerate(folds.expressions) if shown == expression]
         number = min(numbers, key=lambda n: _unlike(folds, n, light, mouth, frame))
         placed[expression] = _fitted(folds.maps[number], folds.corners[number], mouth, frame)
-    return placed
+    return Placed(placed, shown)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
@@ -97,23 +108,24 @@ def deepened(shown: float, added: float) -> float:
       shown: How much of the expression the face shows already.
       added: The strength of the edit.
     """
-    before, after = np.clip((shown, shown + added), 0, _STRONGEST)
-    return float(max(after - before, 0))
+    before, after = (min(max(strength, 0.0), _STRONGEST) for strength in (shown, shown + added))
+    return max(after - before, 0.0)
 
 
-def moved(folds: Mapping[str, np.ndarray], amounts: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
-    """Folds, carried along with the skin.
+def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
+    """Folds that come, carried along with the skin.
 
     Args:
-      folds: As `place` returns them.
-      amounts: How much of them, by expression.
+      folds: Of the face.
+      added: How much of each expression comes.
       displacement: Of the edit, (size, size, 2), px of the crop.
 
     Returns:
       r of the edit, (s, s) float32.
     """
-    whole = sum(np.float32(amounts.get(name, 0)) * r for name, r in folds.items())
-    if not whole.any():
+    amounts = {name: deepened(folds.shown.get(name, 0.0), added.get(name, 0.0)) for name in folds.maps}
+    whole = sum(np.float32(amount) * folds.maps[name] for name, amount in amounts.items())
+    if not any(amounts.values()):
         return whole
     side, size = len(whole), len(displacement)
     field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)

@@ -142,12 +142,15 @@ def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means'
     return dict(zip(names, _shares(basis.astype(np.float64), offset.astype(np.float64)).tolist()))
 
 
-def added(change: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> dict[str, float]:
-    """How much of each expression a change of a latent, (4, 4, C), adds, by least squares: the strengths of edits."""
+def gauge(stats: LatentStatistics, kind: str = 'class_means') -> dict[str, np.ndarray]:
+    """By expression, (4, 4, C): its product with a change of a latent, summed, is how much of it the change adds.
+
+    By least squares, so that of an edit its strengths are told.
+    """
     names, basis = _basis(stats, kind)
-    if not names or not change.any():
-        return dict.fromkeys(names, 0.0)
-    return dict(zip(names, np.linalg.lstsq(basis, change.ravel(), rcond=None)[0].tolist()))
+    shape = next(iter(stats.class_means.values())).shape
+    rows = np.linalg.pinv(basis.astype(np.float64)) if names else ()
+    return {name: row.reshape(shape).astype(np.float32) for name, row in zip(names, rows)}
 
 
 def _basis(stats: LatentStatistics, kind: str) -> tuple[list[str], np.ndarray]:

@@ -54,7 +54,7 @@ class EncodedFace(NamedTuple):
       own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
       donor: Whose teeth it gets; None from a model without exemplars.
-      folds: Of skin, by expression; see `folds.place`. None where nobody has looked (`Model.with_folds`).
+      folds: Of skin; see `folds.place`. None where nobody has looked (`Model.with_folds`).
       mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
     """
 
@@ -64,7 +64,7 @@ class EncodedFace(NamedTuple):
     mask_features: list[jax.Array]
     own: fvae.Decoded
     donor: exemplar_lib.Donor | None = None
-    folds: Mapping[str, np.ndarray] | None = None
+    folds: folds_lib.Placed | None = None
     mouth: OpenMouth | None = None
 
 
@@ -278,8 +278,10 @@ class Model:
         if self.bundle.folds is None:
             return face
         corners = self.mouth_corners(face)
-        placed = None if corners is None else folds_lib.place(self.bundle.folds, face.crop, corners, self.frame)
-        return face._replace(folds=placed)
+        if corners is None:
+            return face
+        shown = latent_lib.shown(face.latent, self.bundle.statistics, self.bundle.config.latent.direction)
+        return face._replace(folds=folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, shown))
 
     def mouth_corners(self, face: EncodedFace) -> np.ndarray | None:
         """The corners of a mouth; a closed one has them where the exemplars' expression opens it; see `folds.corners`.
@@ -370,14 +372,15 @@ class Model:
             content = Content(openings.reopened * openings.wanted, content.color, placed)
         return Change(displacement, content, shading, openings)
 
+    @functools.cached_property
+    def _gauge(self) -> dict[str, np.ndarray]:
+        return latent_lib.gauge(self.bundle.statistics, self.bundle.config.latent.direction)
+
     def _folded(
         self, shading: np.ndarray, face: EncodedFace, latent: np.ndarray, displacement: np.ndarray
     ) -> np.ndarray:
-        stats, kind = self.bundle.statistics, self.bundle.config.latent.direction
-        shown = latent_lib.shown(face.latent, stats, kind)
-        added = latent_lib.added(latent - face.latent, stats, kind)
-        amounts = {name: folds_lib.deepened(shown[name], strength) for name, strength in added.items()}
-        moved = folds_lib.moved(face.folds, amounts, displacement)
+        added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
+        moved = folds_lib.moved(face.folds, added, displacement)
         return moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:

@@ -59,32 +59,37 @@ def test_corners_are_where_the_opening_ends_brought_back_to_the_face():
     'there', [MOUTH, MOUTH + np.float32([0.02, 0.0]), MOUTH + np.float32([0, 0.06]), MOUTH * [0.8, 1] + [0.1, 0]]
 )
 def test_folds_at_a_corner_of_the_mouth_lie_at_that_of_another_mouth_and_those_at_the_eyes_stay(there):
-    at_corner = folds.place(bank(dot(*MOUTH[0])), GRAY, np.float32(there), TIGHT)['smile']
+    at_corner = folds.place(bank(dot(*MOUTH[0])), GRAY, np.float32(there), TIGHT, {}).maps['smile']
     np.testing.assert_allclose(darkest(at_corner), there[0], atol=0.004)
     assert at_corner.min() == pytest.approx(-80 * folds.STEP, rel=0.05)
-    below_eyes = folds.place(bank(dot(0.35, 0.42)), GRAY, np.float32(there), TIGHT)['smile']
+    below_eyes = folds.place(bank(dot(0.35, 0.42)), GRAY, np.float32(there), TIGHT, {}).maps['smile']
     np.testing.assert_allclose(darkest(below_eyes), [0.35, 0.42], atol=0.012)
 
 
 def test_the_face_with_such_a_mouth_and_of_two_the_one_lit_alike_is_taken():
     left, right = dot(0.3, 0.6), dot(0.7, 0.6)
     wide = MOUTH * [1.2, 1] - [0.1, 0]
-    chosen = lambda **options: darkest(folds.place(bank(left, right, **options), GRAY - 0.4, MOUTH, TIGHT)['smile'])[0]
+    chosen = lambda **options: darkest(
+        folds.place(bank(left, right, **options), GRAY - 0.4, MOUTH, TIGHT, {}).maps['smile']
+    )[0]
     assert chosen(corners=[MOUTH, np.float32(wide)]) < 0.5 < chosen(corners=[np.float32(wide), MOUTH])
     assert chosen(light=[0.3, 0.6]) < 0.5 < chosen(light=[0.6, 0.3])
 
 
 def test_every_expression_has_folds_of_its_own():
-    placed = folds.place(bank(dot(0.3, 0.6), dot(0.7, 0.6), expressions=['smile', 'sad']), GRAY, MOUTH, TIGHT)
-    assert darkest(placed['smile'])[0] < 0.5 < darkest(placed['sad'])[0]
+    placed = folds.place(bank(dot(0.3, 0.6), dot(0.7, 0.6), expressions=['smile', 'sad']), GRAY, MOUTH, TIGHT, {})
+    maps = placed.maps
+    assert darkest(maps['smile'])[0] < 0.5 < darkest(maps['sad'])[0]
     still_there = np.zeros((SIZE, SIZE, 2), np.float32)
     both = folds.moved(placed, {'smile': 1.0, 'sad': 0.5}, still_there)
-    np.testing.assert_allclose(both, placed['smile'] + 0.5 * placed['sad'], atol=1e-6)
+    np.testing.assert_allclose(both, maps['smile'] + 0.5 * maps['sad'], atol=1e-6)
     assert not folds.moved(placed, {'smile': 0.0, 'surprise': 1.0}, still_there).any()
+    smiling = placed._replace(shown={'smile': 1.0})
+    np.testing.assert_allclose(folds.moved(smiling, {'smile': 1.0}, still_there), 0.3 * maps['smile'], atol=1e-6)
 
 
 def test_folds_move_with_the_skin():
-    placed = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT)
+    placed = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {})
     up = np.full((SIZE, SIZE, 2), (0, 4), np.float32)  # every pixel comes from four px below
     moved = folds.moved(placed, {'smile': 1.0}, up)
     np.testing.assert_allclose(darkest(moved), [0.3, 0.6 - 4 / SIZE], atol=0.004)
@@ -108,7 +113,7 @@ def test_edits_show_them_in_photos_and_crops_and_strength_0_is_the_photo(editor)
     plain = editor_lib.Editor(editor.bundle._replace(folds=None))
     opened, without = (still.EditablePhoto(one, photo, align.detect_faces(photo.pixels)) for one in (editor, plain))
     face = opened.encoded(1)
-    assert set(face.folds) == {'smile'} and without.encoded(1).folds is None
+    assert set(face.folds.maps) == {'smile'} and without.encoded(1).folds is None
     np.testing.assert_array_equal(opened.edit(smile=0.0).photo.pixels, photo.pixels)
     latent = editor.edited_latent(face, {'smile': 1.0})
     folded, flat = editor.change(face, latent), editor.change(face._replace(folds=None), latent)

@@ -135,3 +135,14 @@ def test_paper_weights_are_as_printed_and_do_not_sum_to_one():
     assert np.abs(w1 + w2 - 1).max() > 0.1
     with pytest.raises(InputError, match="unknown blend 'mean'"):
         latent.blend_weights(*LOGITS, 0.4, 'mean')
+
+
+def test_of_an_edit_its_strengths_are_told():
+    rng = np.random.default_rng(0)
+    means = {name: rng.normal(size=(4, 4, 8)).astype(np.float32) for name in ('neutral', 'smile', 'sad', 'squint')}
+    stats = LatentStatistics(means, {}, dict.fromkeys(means, 3))
+    change = latent.combine(stats, {'smile': 0.7, 'sad': -0.2})
+    told = {name: float((row * change).sum()) for name, row in latent.gauge(stats).items()}
+    assert told == pytest.approx({'smile': 0.7, 'sad': -0.2, 'squint': 0.0}, abs=1e-5)
+    shown = latent.shown(means['neutral'] + change, stats)
+    assert shown['smile'] > 0.5 and min(shown.values()) >= 0
