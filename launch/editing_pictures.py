@@ -15,8 +15,8 @@ from PIL import Image
 
 import fvae_jax
 from fvae_jax.editing import morph
-from fvae_jax.editing.edit import EditablePhoto
 from fvae_jax.editing.editor import Editor
+from fvae_jax.editing.still import EditablePhoto
 from fvae_jax.ops import grid, image as image_ops
 from fvae_jax.photo import output
 
