@@ -64,16 +64,20 @@ class PhotoFace:
         colors = color.from_srgb(colors, self._photo.icc_profile)
         return colors if self.tone is None else self.tone.follow(colors)
 
-    def field(self, change: Change) -> tuple[portrait.Box, np.ndarray]:
-        """A change's displacement in the photo; see `portrait.photo_displacement` and `mouth.seam`."""
+    def field(self, change: Change) -> tuple[portrait.Box, np.ndarray, np.ndarray]:
+        """A change's displacement in the photo, and the shading of lips that it brings together.
+
+        See `portrait.photo_displacement`, `mouth.close` and `mouth.crease`.
+        """
         shape = self._photo.pixels.shape
         if change.openings is None:
-            return portrait.photo_displacement(change.displacement, self.matrix, shape)
-        box, field = self._closed(change)
-        if not (share := change.openings.reopened):
-            return box, field
+            box, field = portrait.photo_displacement(change.displacement, self.matrix, shape)
+            return box, field, np.zeros(field.shape[:2], np.float32)
+        box, field, crease = self._closed(change)
+        if not (share := np.float32(change.openings.reopened)):
+            return box, field, crease
         _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
-        return box, (1 - np.float32(share)) * field + np.float32(share) * mouth.reopen(self._closing, opening)
+        return box, (1 - share) * field + share * mouth.reopen(self._closing, opening), (1 - share) * crease
 
     @functools.cached_property
     def _crop(self) -> np.ndarray:
@@ -96,11 +100,13 @@ class PhotoFace:
         face = self._seen
         return self._closed(self._model.change(face, self._model.edited_latent(face, CLOSING)))[1]
 
-    def _closed(self, change: Change) -> tuple[portrait.Box, np.ndarray]:
-        """A change's displacement in the photo, in which lips that come nearer meet."""
+    def _closed(self, change: Change) -> tuple[portrait.Box, np.ndarray, np.ndarray]:
+        """As `field`, of a mouth that does not open anew."""
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
         line = mouth.seam(change.openings, self._opening, change.displacement, self._model.frame)
-        return box, field if line is None else mouth.close(box, field, line, self.matrix)
+        if line is None:
+            return box, field, np.zeros(field.shape[:2], np.float32)
+        return box, mouth.close(box, field, line, self.matrix), mouth.crease(box, line, self.matrix)
 
     def _fine_crop(self, finest: int) -> np.ndarray:
         """The crop as fine as the photo is, or `finest` px a side, uint8."""

@@ -28,6 +28,9 @@ _CLOSED = 0.6  # by how much less open a place must be than where its pixel come
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
+# Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
+# touch, which is also the pull that makes them; over this share of the line's length it ends.
+_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.12
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 _DARK = 0.5  # of the light around a mouth: what is darker lies between the lips
 _PALE = 4  # by which a* of teeth is less than that of lips and skin around them, where they are lighter
@@ -172,17 +175,33 @@ class Seam(NamedTuple):
         Returns:
           px, of the same shape.
         """
-        column = (x.ravel() + 0.5) * self.unit - 0.5 - self.columns[0]
-        numbers = np.arange(len(self.upper))
-        upper, lower, upper_from, lower_from, down, up = (
-            np.interp(column, numbers, line).reshape(x.shape) for line in self[:6]
-        )
+        upper, lower, upper_from, lower_from, down, up = self._lines(x)
         # A flow closes a mouth by narrowing what is between the lips, and their edges too. These get their width back.
         above = np.clip(from_y - upper_from + _FULLER * (upper - y), 0, down)
         below = np.clip(lower_from - from_y + _FULLER * (y - lower), 0, up)
         pull = np.where(y < (upper + lower) / 2, -above * (y <= upper), below * (y >= lower))
         near = 1 - np.clip(np.maximum(upper - y, y - lower) / self.reach, 0, 1)
         return pull * near * near * (3 - 2 * near)
+
+    def crease(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The shading r of lips where they touch, which are dark there, at places as of `pull`."""
+        upper, lower, _, _, down, up = self._lines(x)
+        met = np.flatnonzero(np.minimum(self.down, self.up) > 0)
+        if not met.size:
+            return np.zeros_like(x)
+        distance = self.reach / _REACH
+        along = ((x + 0.5) * self.unit - 0.5 - self.columns[0] - met[0]) / max(met[-1] - met[0], 1)
+        ends = np.clip(np.minimum(along, 1 - along) / _CREASE_END, 0, 1)
+        pulled = np.clip(np.minimum(down, up) / (_TOUCH * distance), 0, 1)
+        touching = np.clip(1 - (lower - upper) / (_TOUCH * distance), 0, 1)
+        across = (y - (upper + lower) / 2) / (_CREASE_WIDE * distance)
+        return _CREASE * ends * pulled * touching * np.exp(-0.5 * across * across)
+
+    def _lines(self, x: np.ndarray) -> list[np.ndarray]:
+        """The first six at the columns x."""
+        column = (x.ravel() + 0.5) * self.unit - 0.5 - self.columns[0]
+        numbers = np.arange(len(self.upper))
+        return [np.interp(column, numbers, line).reshape(x.shape) for line in self[:6]]
 
 
 def seam(openings: Openings, opening: np.ndarray, displacement: np.ndarray, frame: Frame) -> Seam | None:
@@ -275,6 +294,25 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
     Returns:
       (h, w, 2) float32.
     """
+    part, places = _around(box, line, matrix)
+    in_crop, come_from = (align.transform_points(matrix, at) for at in (places, places + field[part]))
+    pull = line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1])
+    closed = field.copy()
+    closed[part] += (pull[..., None] * align.invert(matrix)[:, 1]).astype(np.float32)
+    return closed
+
+
+def crease(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
+    """The shading r of lips that meet, (h, w) float32 for the pixels of a box; for the arguments see `close`."""
+    part, places = _around(box, line, matrix)
+    in_crop = align.transform_points(matrix, places)
+    r = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
+    r[part] = line.crease(in_crop[..., 0], in_crop[..., 1])
+    return r
+
+
+def _around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The part of a box near a seam, and the places of its pixels in the photo, (h, w, 2)."""
     y0, y1, x0, x1 = box
     sides = [(side + 0.5) / line.unit - 0.5 for side in line.columns]
     edges = line.upper.min() - line.reach, line.lower.max() + line.reach
@@ -282,13 +320,9 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
     (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
     rows = slice(*(np.clip((top, bottom), y0, y1) - y0))
     columns = slice(*(np.clip((left, right), x0, x1) - x0))
-    here = field[rows, columns]
-    places = np.moveaxis(np.indices(here.shape[:2], np.float32)[::-1], 0, -1) + (x0 + columns.start, y0 + rows.start)
-    in_crop, come_from = (places @ matrix[:, :2].T + matrix[:, 2] for places in (places, places + here))
-    pull = line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1])
-    closed = field.copy()
-    closed[rows, columns] += (pull[..., None] * align.invert(matrix)[:, 1]).astype(np.float32)
-    return closed
+    size = rows.stop - rows.start, columns.stop - columns.start
+    places = np.moveaxis(np.indices(size, np.float32)[::-1], 0, -1) + (x0 + columns.start, y0 + rows.start)
+    return (rows, columns), places
 
 
 def reopen(closing: np.ndarray, opening: np.ndarray) -> np.ndarray:

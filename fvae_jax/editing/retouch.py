@@ -35,11 +35,13 @@ def carried_out(
       seam: Where lips meet; None leaves them where the change has them.
     """
     box, field = portrait.photo_displacement(change.displacement, matrix, frame.shape)
-    if seam is not None and field.size:
-        field = mouth.close(box, field, seam, matrix)
     shading = None
     if change.shading is not None and not pixels_only:
         shading = portrait.photo_shading(change.shading, matrix, len(change.displacement), frame.shape)[1]
+    if seam is not None and field.size:
+        field = mouth.close(box, field, seam, matrix)
+        if not pixels_only:
+            shading = mouth.crease(box, seam, matrix) + (0 if shading is None else shading)
     box, field, shading = _active(box, field, shading, frame.shape)
     if field.size:
         window = _window(box, field, frame.shape)

@@ -196,14 +196,16 @@ class EditedPhoto:
             if edit.teeth is not None:
                 face = model.with_teeth(face, edit.teeth)
             change = model.change(face, latent, edit.anchor)
-            fields.append(subject.field(change))
-            if change.shading is not None and not edit.pixels_only:
-                shadings.append(portrait.photo_shading(change.shading, subject.matrix, model.size, shape))
+            box, field, shading = subject.field(change)
+            fields.append((box, field))
+            if change.shading is not None:
+                shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
+            shadings.append((box, np.zeros_like(shading) if edit.pixels_only else shading))
             if change.content is not None and not edit.pixels_only:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
         self.box, self.field = face_lib.join(fields)
-        self._shading = face_lib.join(shadings)[1] if shadings else np.zeros(self.field.shape[:2], np.float32)
+        _, self._shading = face_lib.join(shadings)
 
     @functools.cached_property
     def photo(self) -> Photo:

@@ -91,6 +91,28 @@ def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(deg
     np.testing.assert_array_equal(closed[away], field[away])
 
 
+@pytest.mark.parametrize('degrees, scale', [(0, 1.0), (25, 3.0)])
+def test_lips_that_meet_are_dark_where_they_touch_and_nowhere_else(degrees, scale):
+    displacement, fine = narrowing(0.4), ellipse(16, 6, 512)
+    to_photo = cv2.getRotationMatrix2D((63.5, 63.5), degrees, scale)
+    to_photo[:, 2] += 150 * scale
+    matrix, shape = align.invert(to_photo), (round(420 * scale), round(420 * scale), 3)
+    box, _ = portrait.photo_displacement(displacement, matrix, shape)
+
+    def crease(left):
+        wanted = ellipse(16, 6 * left) if left else np.zeros((SIZE, SIZE), np.float32)
+        return mouth.crease(box, mouth.seam(openings(wanted), fine, displacement, WIDE), matrix)
+
+    shut = crease(0.0)
+    at = lambda x, y: tuple(np.rint(align.transform_points(to_photo, (x, y)))[::-1].astype(int) - (box[0], box[2]))
+    x, y = MIDDLE
+    assert -0.51 < shut[at(x, y)] < -0.4 and (shut <= 0).all()
+    for place in ((x, y + 3), (x, y - 3), (x - 22, y), (x + 22, y), (x, 40)):
+        assert shut[at(*place)] > -0.02
+    # Half open they touch in the corners at most.
+    assert crease(0.5)[at(x, y)] == 0
+
+
 def test_a_mouth_that_stays_as_it_is_is_left_alone():
     still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
     assert mouth.seam(openings(own), ellipse(16, 6.5, 512), still, WIDE) is None
