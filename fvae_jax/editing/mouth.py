@@ -30,7 +30,7 @@ _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
-_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.12
+_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 _DARK = 0.5  # of the light around a mouth: what is darker lies between the lips
 _PALE = 4  # by which a* of teeth is less than that of lips and skin around them, where they are lighter
