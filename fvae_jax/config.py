@@ -362,6 +362,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             f'config.data.cavity = {config.data.cavity!r} needs config.data.exemplars, behind whose teeth it is seen'
         )
+    if config.data.folds and not (config.data.exemplars and config.model.content and config.model.shading):
+        raise InputError(
+            'config.data.folds needs config.model.shading = True, which shades by them, and config.model.content = '
+            'True with config.data.exemplars, by which mouths are found'
+        )
     if config.data.set == 'photos' and not config.data.root:
         raise InputError(
             'config.data.root is empty; name the folder of photos: --config.data.root=DATA '

@@ -12,6 +12,6 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 if [ -d "${WHEELS:=.wheels}" ]; then
   "$python" -m pip install --quiet --no-index --no-deps --upgrade --target build/wheels "$WHEELS"/*.whl
-  export PYTHONPATH=$PWD/build/wheels
+  export PYTHONPATH=$PWD/build/wheels${PYTHONPATH:+:$PYTHONPATH}
 fi
 PYTHONPATH=tests:.${PYTHONPATH:+:$PYTHONPATH} exec "$python" -m benchmarks.accelerator "$@"

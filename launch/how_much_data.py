@@ -16,6 +16,7 @@ import sys
 from collections.abc import Collection
 
 from fvae_jax import config as config_lib
+from fvae_jax.data import index, table
 from fvae_jax.evaluation import cases, runs, scoring
 from fvae_jax.evaluation.methods import base, fvae
 from fvae_jax.evaluation.statistics import bootstrap_interval
@@ -33,8 +34,8 @@ def train(workdir: pathlib.Path, data: pathlib.Path, *settings: str) -> None:
 def write_part(data: pathlib.Path, folder: pathlib.Path, kept: Collection[str]) -> None:
     """Copies the photos of some people, with their rows of index.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(data / 'index.csv', newline='', encoding='utf-8-sig') as file:
-        rows = [row for row in csv.DictReader(file) if row['identity'] in kept]
+    read = table.read(data / 'index.csv', f"'{data}' has an index.csv", index.COLUMNS, 'see docs/training.md')
+    rows = [{name: row.text(name) for name in index.COLUMNS} for row in read if row.text('identity') in kept]
     for row in rows:
         copy = folder / row['path']
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from configs import faces, vae
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 
@@ -241,3 +242,12 @@ def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is
     # A new run has none of them.
     with pytest.raises(InputError, match='config.model.norm is not a field'):
         config_lib.check_name('model.norm')
+
+
+def test_a_vae_takes_over_nothing_that_only_a_flow_can_use(tmp_path):
+    (tmp_path / 'config.json').write_text(config_lib.to_json(faces.get_config()))
+    config = vae.get_config(str(tmp_path))
+    assert config.model.decoder == 'pixels'
+    assert not any(config.data[name] for name in ('exemplars', 'cavity', 'folds', 'true_flow'))
+    config.data.root = 'DATA'
+    config_lib.validate(config)

@@ -18,8 +18,8 @@ from fvae_jax.cli import batch, completion
 from fvae_jax.errors import InputError, meant
 
 if TYPE_CHECKING:
-    from fvae_jax.editing.edit import EditablePhoto
     from fvae_jax.editing.editor import Editor
+    from fvae_jax.editing.still import EditablePhoto
 
 _WIDTH = 98  # columns of help
 STANDARD = '-'  # standard input or output in place of a file; the file of that name is ./-

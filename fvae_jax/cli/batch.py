@@ -15,6 +15,7 @@ from fvae_jax import runtime
 from fvae_jax.errors import InputError
 
 _FEW = 4  # photos that are done one after another, unless --jobs says otherwise
+_MOST = 8  # at a time, unless --jobs says otherwise: a container may have less than its machine
 _MEMORY = 2 << 30  # bytes of the machine's memory for each thread: a photo of 50 megapixels takes 1 GB
 
 # What a file has to tell, kept until its turn comes; None where it is told at once.
@@ -36,7 +37,7 @@ class Task(NamedTuple):
 def threads_for(asked: int | None, files: int) -> int:
     """How many files to work on at a time: as many as asked, else one for each core where there are more than a few."""
     if asked is None:
-        asked = min(_cores(), max(1, _memory() // _MEMORY)) if files > _FEW else 1
+        asked = min(_cores(), max(1, _memory() // _MEMORY), _MOST) if files > _FEW else 1
     return min(asked, files)
 
 

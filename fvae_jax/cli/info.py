@@ -50,7 +50,7 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     teeth = f'of {len(shown.pixels)} people' if shown else 'painted' if layers.content else 'none'
     content = 'yes, adds what a photo does not have' if layers.content else 'no'
     shading = 'yes, moved pixels become lighter or darker' if layers.shading else 'no'
-    folds = f'from {len(bundle.folds.maps)} people' if bundle.folds else 'none'
+    folds = f'from {len(bundle.folds.maps)} photos' if bundle.folds else 'none'
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
     source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
     return _table(

@@ -48,7 +48,7 @@ def read(path: str | os.PathLike, what: str, columns: Sequence[str], expected: s
       OSError: It cannot be opened.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
-        raise InputError(f'{what} that is no file; {expected}')
+        raise InputError(f'{what} that is not a file; {expected}')
     if os.path.getsize(path) > _LARGEST:
         raise InputError(f'{what} of more than {_LARGEST >> 20} MB, which no such list is; {expected}')
     # A spreadsheet may put a byte order mark in front, which utf-8-sig takes away.

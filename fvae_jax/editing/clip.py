@@ -269,7 +269,7 @@ def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> It
             if person not in insides:
                 insides[person] = _Inside.of(model, face, asked)
             inside = insides[person]
-            face, latent = face._replace(donor=inside.donor, folds=inside.folds), asked.latent(model, face)
+            face, latent = inside.given_to(model, face), asked.latent(model, face)
             change, held = model.change(face, latent, asked.anchor), None
             if inside.lips_closed is not None:
                 inside.see(model, face)
@@ -320,6 +320,11 @@ class _Inside:
     folds: folds_lib.Placed | None
     lips_closed: EncodedFace | None
     _seen: int = 0
+
+    def given_to(self, model: Model, face: EncodedFace) -> EncodedFace:
+        """A face of the shot with its teeth and folds, which are less deep where the frame shows them already."""
+        folds = self.folds and self.folds._replace(shown=model.shown(face))
+        return face._replace(donor=self.donor, folds=folds)
 
     def see(self, model: Model, face: EncodedFace) -> None:
         """Looks now and then whether a frame shows the lips more closed."""

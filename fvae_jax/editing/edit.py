@@ -42,7 +42,7 @@ class Edit:
       source: The expression to come from.
       like: An example whose direction is added.
       strength: A factor for everything; anchored, 0 is the photo itself.
-      pixels_only: Whether the content layer is left out.
+      pixels_only: Whether content and shading are left out.
       anchor: Whether the edit starts from the photo itself; see `Model`.
       teeth: Those that are shown where the mouth opens; None takes the model's exemplars.
     """

@@ -280,13 +280,16 @@ class Model:
         corners = self.mouth_corners(face)
         if corners is None:
             return face
-        shown = latent_lib.shown(face.latent, self.bundle.statistics, self.bundle.config.latent.direction)
-        return face._replace(folds=folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, shown))
+        return face._replace(folds=folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face)))
+
+    def shown(self, face: EncodedFace) -> dict[str, float]:
+        """How much of each expression a face shows; see `latent.shown`."""
+        return latent_lib.shown(face.latent, self.bundle.statistics, self.bundle.config.latent.direction)
 
     def mouth_corners(self, face: EncodedFace) -> np.ndarray | None:
         """The corners of a mouth; a closed one has them where the exemplars' expression opens it; see `folds.corners`.
 
-        None where nothing opens, and from a model without exemplars.
+        None where nothing opens, and of a closed mouth by a model without exemplars.
         """
         if face.mouth is not None:
             return folds_lib.corners(face.mouth.opening)

@@ -1,7 +1,7 @@
 """What an edit does to the pixels of a frame: they are moved, shaded, and what is new is laid over them.
 
 As in photos (`still.EditedPhoto`), but of a film luma and chroma are moved as they are stored, the latter at half the
-resolution: half the work, and what does not move keeps its bits.
+resolution: half the work, and what does not move keeps its bits. Shading makes all colors lighter or darker alike.
 """
 
 import cv2

@@ -142,7 +142,7 @@ _REMEDY = 'give a film that plays from its beginning'
 _TO_YUV = 'scale=out_color_matrix=bt709:out_range=tv,'
 # Each frame of two fields becomes one of the first field, whose other rows are made of what is around them.
 _WHOLE = 'bwdif=mode=send_frame:deint=interlaced,'
-_CUT_OFF = rb'partial file|File ended prematurely'  # of MP4 and MOV, of MKV and WebM
+_CUT_OFF = rb': partial file\s*$|File ended prematurely'  # of MP4 and MOV, of MKV and WebM
 
 
 def is_film(path: pathlib.Path) -> bool:

@@ -50,8 +50,14 @@ def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, s
     for name in config.data.folds:
         if name not in faces.split.train:
             raise InputError(f"data.folds: '{name}' is not among the training people; name others")
-        real = {r.expression: r.file for r in faces.data.records if r.identity == name and r.origin == 'real'}
-        shown = sorted(real.keys() - {latent.NEUTRAL, *config.data.exclude})
+        real = {
+            record.expression: record.file
+            for record in faces.data.records
+            if record.identity == name
+            and record.origin == 'real'
+            and (record.expression == latent.NEUTRAL or record.strength >= latent.FULL_STRENGTH)
+        }
+        shown = sorted(real.keys() - {latent.NEUTRAL})
         if latent.NEUTRAL not in real or not shown:
             raise InputError(f"data.folds: '{name}' has no photos with and without an expression; name others")
         found += [(real[latent.NEUTRAL], real[expression], expression) for expression in shown]

@@ -66,7 +66,7 @@ def test_what_is_no_table_says_so_in_one_line(tmp_path, name):
     assert 'of more than 64 MB' in refused()
     path.unlink()
     os.mkfifo(path)
-    assert 'that is no file' in refused()
+    assert 'that is not a file' in refused()
 
 
 def test_a_row_that_is_short_has_empty_cells(tmp_path):

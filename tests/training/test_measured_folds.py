@@ -86,7 +86,26 @@ def test_a_mouth_that_is_not_found_is_left_out(people):
 def test_who_cannot_be_taken_is_named_before_the_training(people, tmp_path):
     config, faces = people
     config = config.copy_and_resolve_references()
-    config.data.folds = ('nobody',)
-    with pytest.raises(InputError, match="data.folds: 'nobody' is not among the training people"):
+    config.data.folds = config.data.exemplars = ('nobody',)
+    config.model.content = config.model.shading = True
+    with pytest.raises(InputError, match="'nobody' is not among the training people"):
         experiment.train(config, tmp_path / 'run')
     assert not (tmp_path / 'run' / 'checkpoints').exists()
+
+
+def test_a_weak_smile_is_no_example(people):
+    config, faces = people
+    weak = [record._replace(strength=0.3) if record.expression == 'smile' else record for record in faces.data.records]
+    with pytest.raises(InputError, match='has no photos with and without an expression'):
+        folds.people(config, faces._replace(data=Weak(weak)))
+
+
+class Weak:
+    def __init__(self, records):
+        self.records = records
+
+
+def test_what_folds_need_is_said(people, tmp_path):
+    config, _ = people
+    with pytest.raises(InputError, match='config.data.folds needs config.model.shading = True'):
+        experiment.train(config, tmp_path / 'run')

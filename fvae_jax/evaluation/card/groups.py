@@ -63,7 +63,7 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     """
     people: dict[str, Person] = {}
     try:
-        for row in table.read(path, f"people '{path}' is a table", COLUMNS, _EXPECTED):
+        for row in table.read(path, f"people '{path}': a table", COLUMNS, _EXPECTED):
             facts = {column: row.text(column) for column in COLUMNS}
             _note(people, facts, f"people '{path}', line {row.line}")
     except OSError as error:

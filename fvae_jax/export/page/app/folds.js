@@ -1,4 +1,5 @@
-// Folds of skin, taken from faces that show an expression; as editing/folds.py has them.
+// Folds of skin, taken from faces that show an expression; as editing/folds.py has them, but of an open mouth, too, the corners are
+// where the expression opens it.
 
 import {anchored, edited, shares} from './latent.js';
 import {largestPatch} from './patches.js';

@@ -33,7 +33,7 @@ export class Sitter {
   }
 
   constructor(photo, faces, model) {
-    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, choices: 0, wishes: 0, last: Promise.resolve(), number: 0, key: `face ${++keys}`});
+    Object.assign(this, {photo, faces, model, exemplars: model.exemplars, wanted: model.exemplars, choices: 0, wishes: 0, last: Promise.resolve(), number: 0, key: `face ${++keys}`});
   }
 
   /** Takes another of the faces; gives false if one was taken after it. */
@@ -50,10 +50,10 @@ export class Sitter {
    * Aligns and encodes the face by its eyes.
    *
    * @param eyes [[x, y] left of the picture, [x, y] right], photo px
-   * @param exemplars of teeth; those that it has
+   * @param exemplars of teeth; those that were chosen last
    */
-  place(eyes, exemplars = this.exemplars) {
-    const placed = this.last.then(() => this.#place(eyes, exemplars));
+  place(eyes, exemplars = null) {
+    const placed = this.last.then(() => this.#place(eyes, exemplars ?? this.wanted));
     this.last = placed.catch(() => {}); // what the networks know is of one place at a time
     return placed;
   }
@@ -76,6 +76,7 @@ export class Sitter {
   /** Takes teeth from exemplars: of `inside.teethOf`, or the model's own. */
   async wear(exemplars) {
     const mine = ++this.choices;
+    this.wanted = exemplars;
     const donor = await donorOf({...this.model, exemplars}, this, (latent) => this.decode(latent));
     if (mine === this.choices) Object.assign(this, {exemplars, donor}); // else others were chosen meanwhile
   }
