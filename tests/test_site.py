@@ -94,11 +94,11 @@ def test_the_site_in_a_browser(site, open_page):
         page.locator('.sidebar-tree').get_by_role('link', name='API reference').click()
     for name in ('Editor', 'Editor.edit', 'Editor.interpolate', 'Editor.open', 'InputError', 'load'):
         assert page.locator(f'[id="fvae_jax.{name}"]').is_visible(), name
-    page.goto((site / 'api/fvae_jax.editing.edit.html').as_uri())
-    edit = page.locator('[id="fvae_jax.editing.edit.EditablePhoto.edit"]').locator('..')
+    page.goto((site / 'api/fvae_jax.editing.still.html').as_uri())
+    edit = page.locator('[id="fvae_jax.editing.still.EditablePhoto.edit"]').locator('..')
     assert 'Z_expression' in edit.inner_text()
     page.set_viewport_size({'width': 390, 'height': 844})
-    for name in ('index', 'docs/editing', 'docs/design', 'api/fvae_jax.editing.edit', 'WORKSPACE'):
+    for name in ('index', 'docs/editing', 'docs/design', 'api/fvae_jax.editing.still', 'WORKSPACE'):
         page.goto((site / f'{name}.html').as_uri())
         assert page.evaluate('document.documentElement.scrollWidth') <= 390, name
 
