@@ -18,7 +18,7 @@ import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
-from fvae_jax import config as config_lib, runtime
+from fvae_jax import config as config_lib, fields, runtime
 from fvae_jax.errors import InputError
 
 _LOG = logging.getLogger('fvae_jax')
@@ -80,7 +80,7 @@ def _parse(argv: list[str]) -> list[str]:
     for argument in argv:
         if argument.startswith('--config.'):
             # An index into a tuple may follow the name.
-            config_lib.check_name(re.split(r'[=\[]', argument.removeprefix('--config.'))[0])
+            fields.check_name(re.split(r'[=\[]', argument.removeprefix('--config.'))[0])
     try:
         rest = flags.FLAGS(argv)
         # A config file that cannot be read is told only when the config is first used.
@@ -112,7 +112,7 @@ def run() -> None:
     """The command: errors of the user become one line and exit status 2."""
     app.define_help_flags()
     if any(flag in sys.argv for flag in ('--help', '-h', '-help')):
-        print(__doc__ + config_lib.describe() + '\n\n' + flags.FLAGS.main_module_help())
+        print(__doc__ + fields.describe() + '\n\n' + flags.FLAGS.main_module_help())
         return
     runtime.exit_on_error(_work)
 

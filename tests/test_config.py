@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from configs import faces, vae
-from fvae_jax import config as config_lib
+from fvae_jax import config as config_lib, fields
 from fvae_jax.errors import InputError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[1] / 'configs').glob('*.py'))
@@ -138,12 +138,12 @@ CANDIDATES = {
     tuple: [(), ('',), (1,), (0.0,)],
     bool: [],
 }
-RULED = [path for path, field in config_lib.FIELDS.items() if field.rule is not config_lib._ANY]
+RULED = [path for path, field in fields.FIELDS.items() if field.rule is not fields._ANY]
 
 
 @pytest.mark.parametrize('path', RULED)
 def test_every_field_with_a_rule_refuses_a_value(path):
-    field = config_lib.FIELDS[path]
+    field = fields.FIELDS[path]
     wrong = [value for value in CANDIDATES[type(field.default)] if not field.rule.allows(value)]
     assert wrong, f'{path} allows all that was tried: give it a rule that refuses something, or no rule'
     for value in wrong:
@@ -164,7 +164,7 @@ def test_parts_of_a_batch_must_divide_it():
         config_lib.validate(config)
 
 
-@pytest.mark.parametrize('path', config_lib.FIELDS)
+@pytest.mark.parametrize('path', fields.FIELDS)
 def test_every_field_refuses_another_type(path):
     config = config_lib.default_config()
     group, _, name = path.rpartition('.')
@@ -192,8 +192,8 @@ def test_differences_name_what_changes_the_weights_and_nothing_else():
 
 
 def test_help_names_every_field():
-    text = config_lib.describe()
-    assert all(f'--config.{path}\n' in text for path in config_lib.FIELDS)
+    text = fields.describe()
+    assert all(f'--config.{path}\n' in text for path in fields.FIELDS)
 
 
 def test_the_literal_variant_is_the_paper_as_printed():
@@ -228,7 +228,7 @@ def test_the_literal_variant_is_the_paper_as_printed():
 
 def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is_left():
     stored = json.loads(config_lib.to_json(config_lib.default_config()))
-    for path, value in config_lib.REMOVED.items():
+    for path, value in fields.REMOVED.items():
         group, name = path.split('.')
         stored[group][name] = value
     config = config_lib.from_json(json.dumps(stored))
@@ -241,7 +241,7 @@ def test_stored_configs_may_have_fields_that_were_removed_with_the_value_that_is
             config_lib.from_json(json.dumps(changed))
     # A new run has none of them.
     with pytest.raises(InputError, match='config.model.norm is not a field'):
-        config_lib.check_name('model.norm')
+        fields.check_name('model.norm')
 
 
 def test_a_vae_takes_over_nothing_that_only_a_flow_can_use(tmp_path):

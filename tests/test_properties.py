@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from fvae_jax import bundle as bundle_lib, config as config_lib, errors, losses
+from fvae_jax import bundle as bundle_lib, config as config_lib, errors, fields, losses
 from fvae_jax.data import align, pairs, people
 from fvae_jax.editing import latent, portrait
 from fvae_jax.errors import InputError
@@ -301,7 +301,7 @@ def test_a_face_is_edited_within_its_box_and_not_at_all_by_zero(where, height, w
 
 def _values(path):
     """Values that a field may have, of its type, and its default."""
-    field = config_lib.FIELDS[path]
+    field = fields.FIELDS[path]
     kinds = {
         bool: st.booleans(),
         int: st.integers(-5, 2**31),
@@ -312,7 +312,7 @@ def _values(path):
     return kinds[type(field.default)] | st.just(field.default)
 
 
-changes = st.dictionaries(st.sampled_from(sorted(config_lib.FIELDS)), st.none(), max_size=6).flatmap(
+changes = st.dictionaries(st.sampled_from(sorted(fields.FIELDS)), st.none(), max_size=6).flatmap(
     lambda chosen: st.fixed_dictionaries({path: _values(path) for path in chosen})
 )
 
@@ -326,7 +326,7 @@ def test_a_config_comes_back_from_its_file_or_is_refused_by_name(changes):
         (config[group] if group else config)[name] = value
     back = config_lib.from_json(config_lib.to_json(config))
     assert back.to_dict() == config.to_dict() and config_lib.differences(config, back) == []
-    wrong = [path for path, value in changes.items() if not config_lib.FIELDS[path].rule.allows(value)]
+    wrong = [path for path, value in changes.items() if not fields.FIELDS[path].rule.allows(value)]
     try:
         config_lib.check_fields(back)
         assert not wrong

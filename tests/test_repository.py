@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fvae_jax import config
+from fvae_jax import fields as fields_lib
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / 'fvae_jax'
@@ -21,6 +21,7 @@ LAYERS = [
     'assets',
     'version',
     'errors',
+    'fields',
     'config',
     'cache',
     'runtime',
@@ -209,10 +210,10 @@ def test_the_texts_name_what_exists():
         assert (ROOT / path).exists(), path
     for path in re.findall(r'`([\w/]+/\w+\.py)`', text):
         assert any((folder / path).exists() for folder in (ROOT, PACKAGE)), path
-    groups = '|'.join({path.partition('.')[0] for path in config.FIELDS if '.' in path})
+    groups = '|'.join({path.partition('.')[0] for path in fields_lib.FIELDS if '.' in path})
     fields = re.findall(r'--config\.([a-z]+\.[a-z_]+)', text) + re.findall(rf'`((?:{groups})\.[a-z_]+)`', text)
     assert len(fields) > 20
-    assert set(fields) - {'model.safetensors', 'latent.js', 'model.js'} <= set(config.FIELDS)
+    assert set(fields) - {'model.safetensors', 'latent.js', 'model.js'} <= set(fields_lib.FIELDS)
     for command in ('bash launch/quickstart.sh', 'bash launch/test.sh'):
         assert command in pages[0].read_text()
     assert 'bash launch/test.sh' in (ROOT / '.ci' / 'run').read_text()

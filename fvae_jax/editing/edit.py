@@ -8,7 +8,8 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent as latent_lib
-from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing.model import Model
+from fvae_jax.editing.records import EncodedFace
 from fvae_jax.errors import InputError
 from fvae_jax.version import __version__
 

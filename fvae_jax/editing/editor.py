@@ -10,6 +10,7 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import clip, edit, model, morph, still
 from fvae_jax.errors import InputError
+from fvae_jax.models import compiled
 from fvae_jax.photo import footage, read
 
 
@@ -41,7 +42,7 @@ class Editor(model.Model):
         Raises:
           InputError: The photo cannot be read, or shows no face.
         """
-        model.check_process()
+        compiled.check_process()
         photo = read.read_photo(picture, self.max_pixels, unit_range=unit_range)
         faces = align.detect_faces(photo.eight_bit().pixels)
         if not faces:

@@ -11,7 +11,8 @@ import numpy as np
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import exemplar, mouth, portrait, tone as tone_lib
-from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
+from fvae_jax.editing.model import CLOSING, Model
+from fvae_jax.editing.records import Change, EncodedFace
 from fvae_jax.photo import color
 from fvae_jax.photo.photo import Photo
 

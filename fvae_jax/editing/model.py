@@ -1,11 +1,9 @@
 """A model at work on aligned crops: a face is encoded once, and as many edits of it are decoded as wanted."""
 
 import functools
-import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import cv2
 import flax.errors
 import jax
 import numpy as np
@@ -18,129 +16,13 @@ from fvae_jax.editing import (
     mouth as mouth_lib,
     portrait,
 )
+from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import compiled, fvae
 from fvae_jax.ops import frame, image as image_ops, warp
 
-# The FVAE's weights up to this size, bytes, are constants of the decoder's program: what is made of them alone is made
-# once, and a decode takes a sixth less time. Beyond it they are arguments, since a program with constants takes longer
-# to compile and its entry in the cache has 1.6 times the decoder's bytes: as long and 4 MB with weights of 7 MB (the
-# model that ships), twice as long and 14 MB with 23 MB, six times as long, a warning and 83 MB with 176 MB.
-LARGEST_CONSTANTS = 8 << 20
 # An edit that leaves no mouth open, as seen by the network.
 CLOSING = {latent_lib.NEUTRAL: 1.5}
-
-
-class OpenMouth(NamedTuple):
-    """What is known of a face whose mouth is open.
-
-    Attributes:
-      closed: The same face with closed lips, an `EncodedFace`.
-      opening: How much of a pixel lies between its lips, (size, size) float32 in [0, 1].
-    """
-
-    closed: Any  # two classes cannot both name each other where they begin
-    opening: np.ndarray
-
-
-class EncodedFace(NamedTuple):
-    """An aligned crop and all that does not depend on the edit.
-
-    Attributes:
-      crop: S, (size, size, 3) float32 in [-1, 1].
-      latent: Z(S) = μ(S), (4, 4, C).
-      features: The source pyramid of S.
-      mask_features: The mask's pyramid of S; empty without a mask.
-      own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
-        edits.
-      donor: Whose teeth it gets; None from a model without exemplars.
-      folds: Of skin; see `folds.place`. None where nobody has looked (`Model.with_folds`).
-      mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
-    """
-
-    crop: np.ndarray
-    latent: np.ndarray
-    features: list[jax.Array]
-    mask_features: list[jax.Array]
-    own: fvae.Decoded
-    donor: exemplar_lib.Donor | None = None
-    folds: folds_lib.Placed | None = None
-    mouth: OpenMouth | None = None
-
-
-class Content(NamedTuple):
-    """What an edit adds to the moved pixels (beyond the paper).
-
-    Attributes:
-      alpha: How much of a pixel is new, (size, size) float32 in [0, 1].
-      color: C, (size, size, 3) float32 in [-1, 1].
-      exemplar: Teeth that are laid over C; None without them.
-    """
-
-    alpha: np.ndarray
-    color: np.ndarray
-    exemplar: exemplar_lib.Placed | None = None
-
-
-class Change(NamedTuple):
-    """What an edit does to a crop.
-
-    Attributes:
-      displacement: Where pixels come from, (size, size, 2) float32, px of the crop.
-      content: What is new; None from a model without that layer.
-      shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
-        where there are folds; None from a model without it.
-      openings: Of an open mouth, for `mouth.seam`; None where it was closed.
-    """
-
-    displacement: np.ndarray
-    content: Content | None
-    shading: np.ndarray | None
-    openings: mouth_lib.Openings | None = None
-
-    def shading_of(self, side: int) -> np.ndarray | None:
-        """The shading of a crop of `side` px."""
-        if self.shading is None or len(self.shading) == side:
-            return self.shading
-        return cv2.resize(self.shading, (side, side), interpolation=cv2.INTER_AREA)
-
-
-class Between(NamedTuple):
-    """A frame between two faces (Algorithm 2).
-
-    Attributes:
-      displacements: Of both crops, (size, size, 2) each, px.
-      weights: Of both warps, (size, size) each.
-      content: What neither face has; None from a model without a content layer, and from the printed formula.
-      shadings: Of both warps, (size, size) each; None likewise.
-    """
-
-    displacements: tuple[np.ndarray, np.ndarray]
-    weights: tuple[np.ndarray, np.ndarray]
-    content: Content | None
-    shadings: tuple[np.ndarray, np.ndarray] | None
-
-
-class _Programs(NamedTuple):
-    """What is compiled, each at its first use, for a batch of one."""
-
-    encode: Callable[..., Any]
-    decode: Callable[..., fvae.Decoded]
-    mask_encode: Callable[..., Any] | None = None
-    mask_decode: Callable[..., Any] | None = None
-
-
-# The process that has run a program of JAX for us.
-_process: int | None = None
-
-
-def check_process() -> None:
-    """Raises `InputError` in a process that was forked from one in which a model has run, where JAX waits for ever."""
-    if _process not in (None, os.getpid()):
-        raise InputError(
-            'this process was forked from one that had used a model, which JAX does not survive; start processes by '
-            "multiprocessing.get_context('spawn'), or use the model in them only"
-        )
 
 
 class Model:
@@ -182,39 +64,13 @@ class Model:
                 )
 
     @functools.cached_property
-    def _programs(self) -> '_Programs':
-        bundle, network = self.bundle, fvae.from_config(self.bundle.config)
-
-        def encode(variables, crop):
-            posterior = network.apply(variables, crop, method='encode')
-            return posterior.mean[0], network.apply(variables, crop, method='features')
-
-        def decode(variables, latent, features):
-            decoded = network.apply(variables, latent[None], features, method='decode')
-            return jax.tree.map(lambda x: x[0], decoded)
-
-        variables = jax.device_put(bundle.fvae)
-        small = sum(leaf.nbytes for leaf in jax.tree.leaves(bundle.fvae)) <= LARGEST_CONSTANTS
-        programs = _Programs(
-            functools.partial(jax.jit(encode), variables),
-            jax.jit(functools.partial(decode, bundle.fvae)) if small else functools.partial(jax.jit(decode), variables),
-        )
-        if bundle.mask is None:
-            return programs
-        judge = confidence.from_config(bundle.config)
-        variables = jax.device_put(bundle.mask)
-        mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
-        mask_decode = jax.jit(lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
-        return programs._replace(
-            mask_encode=functools.partial(mask_encode, variables), mask_decode=functools.partial(mask_decode, variables)
-        )
+    def _programs(self) -> compiled.Programs:
+        return compiled.programs(self.bundle.config, self.bundle.fvae, self.bundle.mask)
 
     @property
-    def _run(self) -> '_Programs':
+    def _run(self) -> compiled.Programs:
         """The programs, where they can run: made at their first use, since a process may be forked before that."""
-        global _process
-        check_process()
-        _process = os.getpid()
+        compiled.enter_process()
         return self._programs
 
     @property

@@ -20,7 +20,8 @@ from fvae_jax.editing import (
     portrait,
     steps as steps_lib,
 )
-from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing.model import Model
+from fvae_jax.editing.records import EncodedFace
 from fvae_jax.errors import InputError, printable
 from fvae_jax.photo import color, write
 from fvae_jax.photo.photo import Photo

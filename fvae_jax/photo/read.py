@@ -6,17 +6,16 @@ import os
 import pathlib
 import re
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from fvae_jax import runtime
 from fvae_jax.errors import InputError
-from fvae_jax.photo import carried as carried_lib
+from fvae_jax.photo import carried as carried_lib, decode
 from fvae_jax.photo.photo import Photo
 
 # What `read_photo` takes.
@@ -24,9 +23,6 @@ Picture = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.
 
 MAX_PIXELS = 200_000_000  # the largest sensors of phones have 199.8 million
 
-_FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'AVIF')
-# Brands of files in which HEVC pictures may be, the first one or among those it is compatible with.
-_HEIC = {b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'hevm', b'hevs'}
 _LARGEST_STREAM = 1 << 30  # bytes; where a file's size is not known before it is read
 _PROBLEMS = {
     FileNotFoundError: 'does not exist; check the name',
@@ -53,16 +49,6 @@ _MAX_SCANS = 100
 # 0xff before a zero is a byte of the picture, and marks of restarts lie within a scan.
 _MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]', re.DOTALL)
 _START, _END, _SCAN, _NOTHING = 0xD8, 0xD9, 0xDA, 0x01
-
-_ORIENTATION, _BITS, _PLANAR = 0x0112, 0x0102, 0x011C  # tags of TIFF
-_CAMERA, _WIDTH, _HEIGHT = 0x8769, 0xA002, 0xA003  # EXIF's own directory, and two tags in it
-_LYING = (5, 6, 7, 8)  # orientations that exchange width and height
-# Where and how the pixels of a TIFF lie, its profile, XMP, IPTC and C2PA: of the old file, or kept elsewhere.
-_LAYOUT_TAGS = {
-    *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 347,
-    513, 514, *range(529, 533), 700, 33723, 34377, 34675, 37724,
-    52545,
-}  # fmt: skip
 
 
 def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bool = False) -> Photo:
@@ -103,7 +89,7 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         with open(path, 'rb') as file:
             if not os.fstat(file.fileno()).st_size:
                 raise InputError(f'{name} is empty (0 bytes); copy it again from its source')
-            image = _identified(file)
+            image = decode.identified(file)
             _check(name, file, image, max_pixels)
             return _decoded(name, file, image, source=path)
 
@@ -113,7 +99,7 @@ def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
         raise InputError(f'{name} is empty (0 bytes); give all of a file')
     with _clear_errors(name), _in_command():
         file = io.BytesIO(content)
-        image = _identified(file)
+        image = decode.identified(file)
         _check(name, file, image, max_pixels)
         return _decoded(name, file, image, content)
 
@@ -219,35 +205,6 @@ def _in_command() -> contextlib.AbstractContextManager:
     return _as_command if runtime.owns_process() else contextlib.nullcontext()
 
 
-def _identified(file: BinaryIO) -> Image.Image:
-    """What `Image.open` returns, without its limit on pixels, which is one for the whole process; and HEIC."""
-    Image.preinit()
-    file.seek(0)
-    start = file.read(64)
-    if _is_heic(start):
-        import pi_heif
-
-        file.seek(0)
-        return pi_heif.as_plugin.HeifImageFile(file)  # without entering Pillow's table, which is the whole process's
-    for name in _FORMATS:
-        if name not in Image.OPEN:
-            Image.init()
-        opened, accepts = Image.OPEN[name]
-        if accepts(start[:16]) is True:  # or a text that says what Pillow lacks
-            file.seek(0)
-            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
-                return opened(file)
-    raise Image.UnidentifiedImageError
-
-
-def _is_heic(start: bytes) -> bool:
-    length = int.from_bytes(start[:4], 'big')
-    if start[4:8] != b'ftyp' or length > len(start):
-        return start[4:8] == b'ftyp' and start[8:12] in _HEIC
-    brands = {start[8:12], *(start[at : at + 4] for at in range(16, length, 4))}
-    return bool(brands & _HEIC) and start[8:12] not in (b'avif', b'avis')
-
-
 def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> None:
     """Refuses what would take too much time or memory, or is more than one picture."""
     _check_size(name, image, max_pixels)
@@ -296,13 +253,13 @@ def _decoded(
     """Reads the pixels of an opened file, or of an image without one, and what an edit must keep of it."""
     stored = None if file is None else carried_lib.stored(file, image, content)
     try:
-        deep = _deep_color(name, file, image) if file is not None and _has_deep_color(file, image) else None
+        deep = decode.deep_color(name, file, image) if file is not None and decode.has_deep_color(file, image) else None
         image.load()  # which finds what metadata stands behind the pixels
     except _DAMAGES as error:
         if isinstance(error, InputError) or _have_room(_BYTES_PER_PIXEL * image.width * image.height):
             raise
         raise MemoryError from error
-    exif, orientation = _exif(image)
+    exif, orientation = decode.exif_of(image)
     profile = image.info.get('icc_profile')
     if not isinstance(profile, bytes):
         profile = None  # a TIFF may store text or numbers in its place
@@ -315,101 +272,12 @@ def _decoded(
         raise InputError(f'{name} has {image.mode} pixels; convert it to 8- or 16-bit RGB')
     else:
         if image.mode == 'CMYK':
-            image, profile = _from_cmyk(image, profile), None
+            image, profile = decode.from_cmyk(image, profile), None
         mode = ('L' if gray else 'RGB') + ('A' if image.has_transparency_data else '')
         planes = np.asarray(image.convert(mode))
         planes = planes.reshape(*planes.shape[:2], -1)
-    if stored is not None and orientation in _LYING:
+    if stored is not None and orientation in decode.LYING:
         stored = stored.turned()
     carried = carried_lib.of(io.BytesIO() if file is None else file, image)
     rest = dict(icc_profile=profile or None, exif=exif, source=source, carried=carried, stored=stored)
-    return _photo(upright(planes, orientation), gray, **rest)
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns and mirrors an image as an EXIF orientation from 1 to 8 asks; others count as 1."""
-    if orientation in _LYING:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """The EXIF data for the upright photo, and the orientation that the file has."""
-    try:
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        if _ORIENTATION in exif:
-            exif[_ORIENTATION] = 1
-        camera = exif.get_ifd(_CAMERA) if _CAMERA in exif else {}
-        for tag, side in zip((_WIDTH, _HEIGHT), image.size[:: -1 if orientation in _LYING else 1]):
-            if tag in camera:
-                camera[tag] = side
-        for tag in _LAYOUT_TAGS.intersection(exif):
-            del exif[tag]
-        return (exif.tobytes() if len(exif) else None), orientation
-    except Exception:  # Pillow trips in many ways over what cameras write; the photo counts
-        return None, 1
-
-
-def _from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """SRGB by the profile of the inks, or by the plain formula without one."""
-    if profile:
-        try:
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, inks, ImageCms.createProfile('sRGB'), outputMode='RGB')
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile, or one for other inks
-    return image.convert('RGB')
-
-
-def _has_deep_color(file: BinaryIO, image: Image.Image) -> bool:
-    """Whether a file has 16 bits for each of several channels."""
-    if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
-        return False
-    if image.format == 'PNG':
-        at = file.tell()  # where Pillow goes on reading
-        file.seek(24)
-        depth = file.read(1)
-        file.seek(at)
-        return depth == b'\x10'
-    if image.format == 'HEIF':
-        return image.info.get('bit_depth', 8) > 8
-    return image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ())
-
-
-def _deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray:
-    """(H, W, C) uint16 RGB, RGBA or gray + alpha, as stored.
-
-    Pillow keeps one byte of each channel, by its name for how they are stored ('RGB;16B'): the first of two in the
-    order B (big-endian), the second in the order L. So the file is read twice, in either order.
-    """
-    if image.format == 'TIFF' and image.tag_v2.get(_PLANAR) == 2:
-        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
-    if image.format == 'HEIF':
-        import pi_heif
-
-        file.seek(0)
-        return np.array(pi_heif.open_heif(file, convert_hdr_to_8bit=False))
-    tile = image.tile[0].args
-    stored = (tile if isinstance(tile, str) else tile[0]).replace('RGBa', 'RGBA')  # colors as they are, not divided
-    if stored == 'LA;16B':  # four bytes for each pixel, which RGBA has, too
-        return _bytes(image, 'RGBA').view('>u2').astype(np.uint16)
-    kind, order = stored[:-1], stored[-1].replace('N', sys.byteorder[0].upper())
-    planes = _bytes(image, kind + order).astype(np.uint16) << 8
-    planes |= _bytes(_identified(file), kind + {'B': 'L', 'L': 'B'}[order])
-    if (hole := image.info.get('transparency')) is not None:  # the one color of a PNG that is not there
-        alpha = (planes != np.asarray(hole, np.uint16)).any(axis=2, keepdims=True) * np.uint16(65535)
-        planes = np.concatenate([planes, alpha], axis=2)
-    return planes
-
-
-def _bytes(image: Image.Image, kind: str) -> np.ndarray:
-    """Reads the pixels of an opened file as another kind of storage than the one it found."""
-    image.tile = [
-        tile._replace(args=kind if isinstance(tile.args, str) else (kind, *tile.args[1:])) for tile in image.tile
-    ]
-    return np.asarray(image)
+    return _photo(decode.upright(planes, orientation), gray, **rest)

@@ -310,6 +310,7 @@ WAY = {
     'editing/model.py',
 }
 PURE = (
+    'fields',
     'config',
     'cache',
     'runtime',
@@ -327,6 +328,7 @@ PURE = (
     'editing/tone',
     'editing/edit.py',
     'editing/face',
+    'editing/records',
     'errors',
 )
 

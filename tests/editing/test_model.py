@@ -16,7 +16,7 @@ from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import model as model_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import compiled, confidence, fvae
 from fvae_jax.ops import image as image_ops, warp
 
 
@@ -128,14 +128,14 @@ def test_only_small_weights_are_constants_of_the_compiled_decoder(tmp_path, widt
         [sys.executable, '-c', _ENTRY, str(width)], cwd=root, env=env, capture_output=True, text=True, check=True
     )
     size = int(found.stdout)
-    assert (size <= model_lib.LARGEST_CONSTANTS) == constant
+    assert (size <= compiled.LARGEST_CONSTANTS) == constant
     largest = max(path.stat().st_size for path in (tmp_path / 'xla').glob('*-cache'))
     assert (largest > size / 8) == constant and (constant or largest < 1e5)
 
 
 def test_constants_change_nothing(face, monkeypatch):
     bundle = models.random_bundle()
-    monkeypatch.setattr(model_lib, 'LARGEST_CONSTANTS', 0)
+    monkeypatch.setattr(compiled, 'LARGEST_CONSTANTS', 0)
     flow = model_lib.Model(bundle).encode(face.crop).own.flow
     np.testing.assert_allclose(flow, face.own.flow, atol=1e-5)
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from fvae_jax.data import align
 from fvae_jax.editing import editor as editor_lib, morph, still, tone
-from fvae_jax.editing.model import Content
+from fvae_jax.editing.records import Content
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo import color

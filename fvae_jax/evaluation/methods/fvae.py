@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from fvae_jax.editing import content as content_lib, editor as editor_lib, latent as latent_lib, morph
-from fvae_jax.editing.model import Change, Content, EncodedFace
+from fvae_jax.editing.records import Change, Content, EncodedFace
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods.base import Method, warp_crop
 from fvae_jax.ops import image as image_ops, warp

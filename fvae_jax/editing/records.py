@@ -1,0 +1,100 @@
+"""What is known of a face, and what an edit does to it: the records that `model` makes and others read."""
+
+from typing import Any, NamedTuple
+
+import cv2
+import jax
+import numpy as np
+
+from fvae_jax.editing import exemplar as exemplar_lib, folds as folds_lib, mouth as mouth_lib
+from fvae_jax.models import fvae
+
+
+class OpenMouth(NamedTuple):
+    """What is known of a face whose mouth is open.
+
+    Attributes:
+      closed: The same face with closed lips, an `EncodedFace`.
+      opening: How much of a pixel lies between its lips, (size, size) float32 in [0, 1].
+    """
+
+    closed: Any  # two classes cannot both name each other where they begin
+    opening: np.ndarray
+
+
+class EncodedFace(NamedTuple):
+    """An aligned crop and all that does not depend on the edit.
+
+    Attributes:
+      crop: S, (size, size, 3) float32 in [-1, 1].
+      latent: Z(S) = μ(S), (4, 4, C).
+      features: The source pyramid of S.
+      mask_features: The mask's pyramid of S; empty without a mask.
+      own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
+        edits.
+      donor: Whose teeth it gets; None from a model without exemplars.
+      folds: Of skin; see `folds.place`. None where nobody has looked (`Model.with_folds`).
+      mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
+    """
+
+    crop: np.ndarray
+    latent: np.ndarray
+    features: list[jax.Array]
+    mask_features: list[jax.Array]
+    own: fvae.Decoded
+    donor: exemplar_lib.Donor | None = None
+    folds: folds_lib.Placed | None = None
+    mouth: OpenMouth | None = None
+
+
+class Content(NamedTuple):
+    """What an edit adds to the moved pixels (beyond the paper).
+
+    Attributes:
+      alpha: How much of a pixel is new, (size, size) float32 in [0, 1].
+      color: C, (size, size, 3) float32 in [-1, 1].
+      exemplar: Teeth that are laid over C; None without them.
+    """
+
+    alpha: np.ndarray
+    color: np.ndarray
+    exemplar: exemplar_lib.Placed | None = None
+
+
+class Change(NamedTuple):
+    """What an edit does to a crop.
+
+    Attributes:
+      displacement: Where pixels come from, (size, size, 2) float32, px of the crop.
+      content: What is new; None from a model without that layer.
+      shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
+        where there are folds; None from a model without it.
+      openings: Of an open mouth, for `mouth.seam`; None where it was closed.
+    """
+
+    displacement: np.ndarray
+    content: Content | None
+    shading: np.ndarray | None
+    openings: mouth_lib.Openings | None = None
+
+    def shading_of(self, side: int) -> np.ndarray | None:
+        """The shading of a crop of `side` px."""
+        if self.shading is None or len(self.shading) == side:
+            return self.shading
+        return cv2.resize(self.shading, (side, side), interpolation=cv2.INTER_AREA)
+
+
+class Between(NamedTuple):
+    """A frame between two faces (Algorithm 2).
+
+    Attributes:
+      displacements: Of both crops, (size, size, 2) each, px.
+      weights: Of both warps, (size, size) each.
+      content: What neither face has; None from a model without a content layer, and from the printed formula.
+      shadings: Of both warps, (size, size) each; None likewise.
+    """
+
+    displacements: tuple[np.ndarray, np.ndarray]
+    weights: tuple[np.ndarray, np.ndarray]
+    content: Content | None
+    shadings: tuple[np.ndarray, np.ndarray] | None
