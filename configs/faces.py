@@ -21,7 +21,7 @@ def get_config(arg=None):
         'Young Adult White Faces with Manipulated Versions (DeBruine and Jones 2017, doi '
         '10.6084/m9.figshare.4220517.v1, CC BY 4.0); official portraits of members of the US Congress (public domain); '
         'expressions not photographed were made through a 3D face model (ICT-FaceKit, MIT, (c) 2020 USC ICT); '
-        'teeth are the insides of mouths of 13 people of the London Set, folds of smiles those of 10'
+        'teeth are the insides of mouths of 13 people of the London Set, folds of smiles those of 9'
     )
     config.data.licence = 'CC BY 4.0'
     # Studio smiles with sharp and clean upper teeth, of light and dark faces.
@@ -32,7 +32,7 @@ def get_config(arg=None):
     config.data.cavity = 'london_064'  # rendered, with a tongue
     # Smiles of light and dark faces that fold, without beards and with hair out of the face.
     config.data.folds = tuple(
-        f'london_{number}' for number in ('013', '034', '036', '038', '064', '099', '105', '113', '127', '134')
+        f'london_{number}' for number in ('034', '036', '038', '064', '099', '105', '113', '127', '134')
     )
     config.data.true_flow = True
     # Not a smile, or one of unknown kind: the mean of toothy and closed smiles is a mouth half open.

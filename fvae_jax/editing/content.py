@@ -11,16 +11,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fvae_jax.editing import exemplar, portrait, tone as tone_lib
+from fvae_jax.data import align
+from fvae_jax.editing import exemplar, opening, portrait, tone as tone_lib
 from fvae_jax.editing.model import Content
 from fvae_jax.photo.photo import Photo
 
-# Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner. What is
-# below a sixth is the network's doubt, and no content.
-_STEEPER = 1.5
-_BACKGROUND = 1 / 6  # what `steepen` makes nothing of
+# Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner.
+_STEEPER = 3.0
+_BACKGROUND = 0.5 - 0.5 / _STEEPER  # what `steepen` makes nothing of: the network's doubt, and no content
 # A patch of content whose surest pixel is below the first shows nothing, above the second all that it has.
 _DOUBTFUL, _SURE = 0.45, 0.75
+_ROUNDER = 0.6  # px of the crop over which the edges of content are smoothed, lest its pixels show as waves
 _AROUND = 41  # px: side of the square around content in which the photo's grain is measured
 _LOUDEST = 0.03  # of [-1, 1]: what is stronger is no grain
 _SMOOTHER = 3  # power of the light of new content relative to that of what is around, by which it has less grain
@@ -49,8 +50,12 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
       matrix: 2×3 similarity, photo px to crop px.
       photo_shape: (H, W, ...) of the photo.
     """
-    (y0, _, x0, _), alpha = portrait.photo_map(where_sure(content.alpha), matrix, photo_shape)
+    sure = where_sure(content.alpha)
+    mouth = None if content.exemplar is None else opening.outline(sure)
+    (y0, _, x0, _), alpha = portrait.photo_map(sure, matrix, photo_shape)
     alpha = steepen(alpha)
+    if mouth is not None:
+        _draw(alpha, mouth, exemplar.crop_matrix(matrix, (x0, y0)))
     rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
@@ -58,6 +63,18 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
         shading = portrait.photo_colors(content.exemplar.shading[..., None], matrix, box)[..., 0]
         color = content.exemplar.over(color, exemplar.crop_matrix(matrix, (box[2], box[0])), shading)
     return Layer(box, alpha[rows, columns], color)
+
+
+def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> None:
+    """Draws an opening into the alpha of a part of a photo, (h, w), whose px `to_crop` carries to those of the crop."""
+    corners = [(x, y) for x in mouth.x[[0, -1]] for y in (mouth.top.min(), mouth.bottom.max())]
+    around = align.transform_points(align.invert(to_crop), corners)
+    low, high = np.floor(around.min(0)).astype(int) - 1, np.ceil(around.max(0)).astype(int) + 2
+    rows, columns = (slice(max(low[axis], 0), max(high[axis], 0)) for axis in (1, 0))
+    part = alpha[rows, columns]
+    x, y = np.meshgrid(*(np.arange(side.start, side.start + n) for side, n in zip((columns, rows), part.shape[::-1])))
+    places = align.transform_points(to_crop, np.stack([x, y], -1).astype(np.float64))
+    part[:] = np.maximum(part, mouth.alpha(places[..., 0], places[..., 1], portrait.scale_of(to_crop)))
 
 
 def _extent(shows: np.ndarray) -> slice:
@@ -117,7 +134,8 @@ def where_sure(alpha: np.ndarray) -> np.ndarray:
     surest = np.zeros(count, np.float32)
     np.maximum.at(surest, patches.ravel(), alpha.ravel())
     share = np.clip((surest - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0, 1)
-    return (alpha * (share * share * (3 - 2 * share))[patches]).astype(np.float32)
+    sure = (alpha * (share * share * (3 - 2 * share))[patches]).astype(np.float32)
+    return cv2.GaussianBlur(sure, (0, 0), _ROUNDER)
 
 
 def steepen(alpha: np.ndarray) -> np.ndarray:

@@ -88,7 +88,8 @@ class PhotoFace:
     def _seen(self) -> EncodedFace:
         """Without teeth."""
         crop = color.to_srgb(self._crop, self._photo.icc_profile)
-        return self._model.with_folds(self._model.with_mouth(self._model.encode(crop, teeth=False)))
+        face = self._model.with_mouth(self._model.encode(crop, teeth=False))
+        return self._model.with_folds(face, self._fine_crop(_FINE_MOUTH))
 
     @functools.cached_property
     def _opening(self) -> np.ndarray:

@@ -12,13 +12,19 @@ import cv2
 import numpy as np
 
 from fvae_jax.bundle import Folds
-from fvae_jax.editing import exemplar
+from fvae_jax.editing import exemplar, opening as opening_lib
 from fvae_jax.ops.frame import Frame
 
 STEP = 0.5 / 127  # of r, the logarithm of a ratio of light, to a step of the stored maps
+_BLACK = 4  # of 255, added to light so that noise in the dark is no fold
 _STRONGEST = 1.3  # folds do not become deeper than in an expression of this strength
 _NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
 _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
+# Of one's own folds, where others have theirs: how much of their depth goes with the expression, up to which depth, and
+# the eye distances over which light varies without them, and below which it is texture.
+_SOFTER, _DEEPEST = 0.75, 0.35
+_BROAD, _FINE = 0.105, 0.011
+_SPREAD, _USUAL = 0.04, 0.985  # eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
 
 
@@ -28,10 +34,12 @@ class Placed(NamedTuple):
     Attributes:
       maps: r where the unmoved face has its skin, (s, s) float32, by expression.
       shown: How much of each expression the face shows already.
+      own: r that softens the folds which the face has from these, (s, s) float32; None where nobody has looked.
     """
 
     maps: dict[str, np.ndarray]
     shown: Mapping[str, float]
+    own: np.ndarray | None = None
 
 
 def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.ndarray | None:
@@ -45,7 +53,7 @@ def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.n
       (2, 2) float32, (x, y) of the left and the right one of the picture, as shares of the crop's side; None where
       nothing is open.
     """
-    patch, first, width = exemplar.largest(opening)
+    patch, first, width = opening_lib.largest(opening)
     if not width:
         return None
     found = []
@@ -58,7 +66,14 @@ def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.n
     return found if found[1, 0] - found[0, 0] > _NARROWEST else None
 
 
-def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame, shown: Mapping[str, float]) -> Placed:
+def place(
+    folds: Folds,
+    crop: np.ndarray,
+    mouth: np.ndarray,
+    frame: Frame,
+    shown: Mapping[str, float],
+    fine: np.ndarray | None = None,
+) -> Placed:
     """The folds of every expression for a face, each taken from the person whose face suits it best.
 
     Args:
@@ -67,6 +82,7 @@ def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame, shown
       mouth: Its corners; see `corners`.
       frame: Where the eyes lie in it.
       shown: How much of each expression it shows.
+      fine: A finer crop of it, (S, S, 3) uint8, in which its own folds are seen.
     """
     light = float(exemplar.skin_light(crop, frame).mean())
     placed = {}
@@ -74,7 +90,22 @@ def place(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame, shown
         numbers = [n for n, shown in enumerate(folds.expressions) if shown == expression]
         number = min(numbers, key=lambda n: _unlike(folds, n, light, mouth, frame))
         placed[expression] = _fitted(folds.maps[number], folds.corners[number], mouth, frame)
-    return Placed(placed, shown)
+    return Placed(placed, shown, None if fine is None else _own(folds, fine, mouth, frame))
+
+
+def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.ndarray:
+    """Returns r that softens what is darker than its surroundings where people have folds, (s, s) float32."""
+    side = folds.maps.shape[1]
+    distance = frame.eye_distance * side
+    usual = np.mean(
+        [np.maximum(-_fitted(r, theirs, mouth, frame), 0) for r, theirs in zip(folds.maps, folds.corners)], axis=0
+    )
+    usual = cv2.GaussianBlur(np.float32(usual), (0, 0), _SPREAD * distance)
+    usual = np.clip(usual / max(float(np.quantile(usual, _USUAL)), 1e-6), 0, 1)
+    gray = cv2.cvtColor(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    light = np.log(gray.astype(np.float32) + _BLACK)
+    broad, fine = (cv2.GaussianBlur(light, (0, 0), deviation * distance) for deviation in (_BROAD, _FINE))
+    return _SOFTER * usual * np.clip(broad - fine, 0, _DEEPEST)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
@@ -113,7 +144,7 @@ def deepened(shown: float, added: float) -> float:
 
 
 def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
-    """Folds that come, carried along with the skin.
+    """Folds that come, and own ones that go, carried along with the skin.
 
     Args:
       folds: Of the face.
@@ -125,7 +156,10 @@ def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -
     """
     amounts = {name: deepened(folds.shown.get(name, 0.0), added.get(name, 0.0)) for name in folds.maps}
     whole = sum(np.float32(amount) * folds.maps[name] for name, amount in amounts.items())
-    if not any(amounts.values()):
+    taken = sum(min(max(folds.shown.get(name, 0.0), 0.0), max(-added.get(name, 0.0), 0.0)) for name in folds.maps)
+    if folds.own is not None:
+        whole = whole + np.float32(min(taken, 1.0)) * folds.own
+    if not whole.any():
         return whole
     side, size = len(whole), len(displacement)
     field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)

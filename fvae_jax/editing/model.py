@@ -14,6 +14,7 @@ from fvae_jax.editing import (
     folds as folds_lib,
     latent as latent_lib,
     mouth as mouth_lib,
+    parting,
     portrait,
 )
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
@@ -129,14 +130,20 @@ class Model:
         opening = self._content(start, self.decode(start, latent), anchor=True).alpha
         return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
 
-    def with_folds(self, face: EncodedFace) -> EncodedFace:
-        """Finds out how the skin of a face folds; the face as it is where the model does not know."""
+    def with_folds(self, face: EncodedFace, fine: np.ndarray | None = None) -> EncodedFace:
+        """Finds out how the skin of a face folds; the face as it is where the model does not know.
+
+        Args:
+          face: The face.
+          fine: A finer crop of it, (S, S, 3) uint8; with it its own folds go with an expression that is taken away.
+        """
         if self.bundle.folds is None:
             return face
         corners = self.mouth_corners(face)
         if corners is None:
             return face
-        return face._replace(folds=folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face)))
+        placed = folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
+        return face._replace(folds=placed)
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
         """How much of each expression a face shows; see `latent.shown`."""
@@ -160,7 +167,9 @@ class Model:
             return face
         closed = self.encode(self.edit(face, CLOSING), teeth=False)
         opening = self._content(closed, self.decode(closed, face.latent), anchor=True).alpha
-        return face._replace(mouth=OpenMouth(closed, opening)) if mouth_lib.is_open(opening, self.frame) else face
+        if mouth_lib.is_open(opening, self.frame):
+            return face._replace(mouth=OpenMouth(closed._replace(slit=np.zeros_like(opening)), opening))
+        return face._replace(slit=opening)
 
     def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
         """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
@@ -219,12 +228,14 @@ class Model:
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
         displacement = (decoded.flow - start) * np.float32((self.size - 1) / 2)
         shading = content = openings = None
+        if decoded.alpha_logit is not None:
+            content = self._content(face, decoded, anchor)
+            if anchor and face.slit is not None:
+                displacement = parting.part(displacement, content.alpha, face.crop, face.slit, self.frame)
         if decoded.shading is not None:
             shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
         if shading is not None and face.folds is not None:
             shading = self._folded(shading, face, latent, displacement)
-        if decoded.alpha_logit is not None:
-            content = self._content(face, decoded, anchor)
         if face.mouth is not None and anchor:
             openings = self._openings(face.mouth, latent, displacement)
             placed = self._placed(face, openings.wanted)
@@ -244,8 +255,9 @@ class Model:
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
         change = self.change(mouth.closed, latent)
-        another = mouth_lib.another(mouth.opening, change.content.alpha, displacement, self.frame)
-        return mouth_lib.Openings(mouth.opening, change.content.alpha, change.displacement, another)
+        wanted = mouth_lib.closed(mouth.opening, change.content.alpha)
+        another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
+        return mouth_lib.Openings(mouth.opening, wanted, change.displacement, another)
 
     def _content(self, face: EncodedFace, decoded: fvae.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
@@ -255,7 +267,10 @@ class Model:
         alpha = 1 - np.exp(kept)
         if not anchor or face.donor is None:
             return Content(alpha, decoded.color)
-        return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), self._placed(face, alpha))
+        placed = self._placed(face, alpha)
+        if placed is not None:
+            alpha, placed = exemplar_lib.fitted(alpha, placed, self.frame)
+        return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), placed)
 
     def _placed(self, face: EncodedFace, opening: np.ndarray) -> exemplar_lib.Placed | None:
         if face.donor is None:
@@ -301,7 +316,7 @@ class Model:
           InputError: The model has no mask, or the blend is unknown.
         """
         latent = np.asarray(latent_lib.interpolate(first.latent, second.latent, t))
-        first, second = (face._replace(mouth=None, folds=None, donor=None) for face in (first, second))
+        first, second = (face._replace(mouth=None, folds=None, donor=None, slit=None) for face in (first, second))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
         displacements, contents, shadings, _ = zip(*(self.change(face, latent, anchor) for face in (first, second)))

@@ -27,12 +27,15 @@ _ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
 _CLOSED = 0.6  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
+_EDGE = 0.015  # the same of their edges
 _FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
 _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
+_NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is none, one larger than the second stays
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 _DARK = 0.5  # of the light around a mouth: what is darker lies between the lips
+_RED, _SHADED = 6, 0.3  # a lip has more of a* by the first, and more than this of the light around
 _PALE = 4  # by which a* of teeth is less than that of lips and skin around them, where they are lighter
 
 
@@ -71,6 +74,19 @@ def _area(opening: np.ndarray, frame: Frame) -> float:
     return np.count_nonzero(opening > _OPEN) / (frame.eye_distance * len(opening)) ** 2
 
 
+def closed(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Lets a mouth close that nearly does: teeth on one side are what a network leaves of a smile.
+
+    Args:
+      own: The opening of the photo, (size, size) in [0, 1].
+      wanted: That of an edit.
+
+    Returns:
+      (size, size), none of it where it is small beside the photo's own.
+    """
+    return wanted * np.float32(_between(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
+
+
 def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     """Lets the edge of an opening follow the edge of the lips in a finer crop (GrabCut: Rother et al. 2004).
 
@@ -93,13 +109,14 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     usual_light, usual_red = (np.median(values[(widest > 0) & (within == 0)]) for values in (light, red))
     dark = light < _DARK * usual_light
     pale = (light > usual_light) & (red < usual_red - _PALE)
+    lip = (cv2.medianBlur(red.astype(np.uint8), 5) > usual_red + _RED) & (light > _SHADED * usual_light)
     states = np.where(dark | pale | (within > 0), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    states[widest == 0], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
+    states[(widest == 0) | lip], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
     states = np.ascontiguousarray(states[part], np.uint8)
     cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
     pixels = np.ascontiguousarray(crop[part])
     cv2.grabCut(pixels, states, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(states, (cv2.GC_FGD, cv2.GC_PR_FGD)) | (dark & (widest > 0))[part]
+    found = np.isin(states, (cv2.GC_FGD, cv2.GC_PR_FGD)) | (dark & ~lip & (widest > 0))[part]
     if np.count_nonzero(found) < np.count_nonzero(within) / 2:  # teeth of the color of lips
         found |= within[part] > 0
     # Along the lips alone: highlights on them look like teeth.
@@ -258,9 +275,13 @@ def _seam(
     along = lambda line: ndimage.gaussian_filter1d(line, soft, mode='nearest')
     rows = [along(np.interp(everywhere, columns, line)) for line in (upper, lower)]
     shifts = np.maximum(at(upper) - at(first - 1), 0), np.maximum(at(last + 1) - at(lower), 0)
-    # Smoothed, they shall nowhere be less.
+    # Smoothed, they shall nowhere be less, nor much more: an upper lip is thin in a smile.
     shifts = [np.interp(everywhere, columns, shift, 0, 0) for shift in shifts]
-    down, up = (along(ndimage.maximum_filter1d(shift, 2 * round(soft) + 1)) for shift in shifts)
+    near = _EDGE * distance
+    down, up = (
+        ndimage.gaussian_filter1d(ndimage.maximum_filter1d(shift, 2 * round(2 * near) + 1), near, mode='nearest')
+        for shift in shifts
+    )
     edges = [
         ndimage.map_coordinates(from_y, [row, everywhere], order=1, mode='nearest') + shift
         for row, shift in zip(rows, (-down, up))

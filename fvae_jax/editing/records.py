@@ -35,6 +35,8 @@ class EncodedFace(NamedTuple):
       donor: Whose teeth it gets; None from a model without exemplars.
       folds: Of skin; see `folds.place`. None where nobody has looked (`Model.with_folds`).
       mouth: Of a face whose mouth is open; None where it is closed, or where nobody has looked (`Model.with_mouth`).
+      slit: What a mouth that is closed has between its lips, (size, size) in [0, 1]; None where it is open, or where
+        nobody has looked.
     """
 
     crop: np.ndarray
@@ -45,6 +47,7 @@ class EncodedFace(NamedTuple):
     donor: exemplar_lib.Donor | None = None
     folds: folds_lib.Placed | None = None
     mouth: OpenMouth | None = None
+    slit: np.ndarray | None = None
 
 
 class Content(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 import cv2
 import ml_collections
 import numpy as np
+from scipy import ndimage
 
 from fvae_jax.bundle import Exemplars
 from fvae_jax.data import crops, index, lips
@@ -19,6 +20,12 @@ _SIDE = 512  # px of the crop that they are cut from
 _BOX = (0.62, 0.12, 0.48)  # eye distances from the middle of the upper inner lip: to both sides, up, down
 _CRISP, _FINE = 0.9, 1.0  # how much of what is finer, px, is added to teeth: crops and placing have made them softer
 _LIP = 5  # the middle of the upper inner lip among the points of a contour
+# Teeth are at least as light as this share of the lighter ones, and no redder than those by more than this, a*.
+_LIGHT, _RED = 0.62, 7
+_TUCKED, _EVEN = 9, 2.0  # px over which the lower edge of teeth is closed between them, and made even
+_OUTER = (0.65, 0.85)  # of the way to the corners of a mouth: where its lower edge begins to stay, and where it does
+_TONGUE = 2.0  # times the usual light of a cavity: what is lighter is a tooth
+_RIM = 3  # px by which a cavity is cut smaller, where lips are
 
 
 def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None:
@@ -40,7 +47,7 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
         across, up, down = (round(length * distance) for length in _BOX)
         x, y = np.rint(contour[_LIP]).astype(int)
         box = np.s_[max(y - up, 0) : y + down, max(x - across, 0) : x + across]
-        masked = _inside(_crisper(image), contour)[box]
+        masked = _without_lower_lip(_inside(_crisper(image), contour)[box])
         pixels = np.zeros((up + down, 2 * across, 4), np.uint8)
         pixels[: masked.shape[0], : masked.shape[1]] = masked
         found.append((pixels, contour[_LIP] - [box[1].start, box[0].start], _light(image, frame), expression))
@@ -53,7 +60,7 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
     cavity = _inside(image, contour)
     rows, columns = (np.flatnonzero(cavity[..., 3].any(axis)) for axis in (1, 0))
     cavity = cavity[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return shown._replace(cavity=cavity, cavity_light=np.float32(_light(image, frame)))
+    return shown._replace(cavity=_without_teeth(cavity), cavity_light=np.float32(_light(image, frame)))
 
 
 def _crisper(image: np.ndarray) -> np.ndarray:
@@ -69,6 +76,45 @@ def _inside(image: np.ndarray, contour: np.ndarray) -> np.ndarray:
     """What lies within a contour, (_SIDE, _SIDE, 4) uint8, RGB multiplied by how much of a pixel does."""
     covered = lips.inside(contour, _SIDE)[..., None]
     return np.rint(np.concatenate([image * covered, 255 * covered], -1)).astype(np.uint8)
+
+
+def _lab(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which pixels of a patch (h, w, 4) are surely seen, and their L and a*, as OpenCV counts them, (h, w)."""
+    alpha = np.maximum(pixels[..., 3:], 1) / np.float32(255)
+    colors = np.clip(pixels[..., :3] / alpha, 0, 255).astype(np.uint8)
+    light, red, _ = np.moveaxis(cv2.cvtColor(colors, cv2.COLOR_RGB2LAB).astype(np.float32), -1, 0)
+    return pixels[..., 3] > 0.6 * 255, light, red
+
+
+def _without_lower_lip(pixels: np.ndarray) -> np.ndarray:
+    """Cuts away what is below the teeth of an exemplar: in another mouth the rim of a lip would be a line across it."""
+    within, light, red = _lab(pixels)
+    usual = np.quantile(red[within], 0.25)
+    lighter = np.median(light[within & (red <= np.median(red[within]))])
+    teeth = within & (light > _LIGHT * lighter) & (red < usual + _RED)
+    height, width = within.shape
+    columns = np.flatnonzero(teeth.any(0))
+    lowest = height - 1 - teeth[::-1, columns].argmax(0)
+    lowest = np.interp(np.arange(width), columns, lowest)
+    lowest = ndimage.gaussian_filter1d(ndimage.grey_closing(lowest, _TUCKED), _EVEN)
+    kept = np.clip((lowest - np.arange(height)[:, None]) / 1.6 + 0.6, 0, 1)
+    across = np.flatnonzero(within.any(0))
+    middle, half = (across[0] + across[-1]) / 2, (across[-1] - across[0]) / 2
+    aside = np.abs(np.arange(width) - middle) / half
+    stays = np.clip((aside - _OUTER[0]) / (_OUTER[1] - _OUTER[0]), 0, 1)
+    return np.rint(pixels * (stays + (1 - stays) * kept)[..., None]).astype(np.uint8)
+
+
+def _without_teeth(pixels: np.ndarray) -> np.ndarray:
+    """Makes the teeth of a cavity dark, since those of an exemplar are laid over it, and cuts off what lips leave."""
+    within, light, _ = _lab(pixels)
+    teeth = (within & (light > _TONGUE * np.median(light[within]))).astype(np.uint8)
+    teeth = cv2.GaussianBlur(np.float32(cv2.dilate(teeth, np.ones((7, 7)))), (0, 0), 1.5)[..., None]
+    dark = np.median(pixels[within & (light <= np.quantile(light[within], 0.2)), :3], axis=0)
+    colors = (1 - teeth) * pixels[..., :3] + teeth * dark
+    alpha = cv2.erode(pixels[..., 3], np.ones((3, 3)), iterations=_RIM, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), _RIM / 2)[..., None]
+    return np.rint(np.concatenate([colors * np.float32(alpha / 255), alpha], -1)).astype(np.uint8)
 
 
 def _mouth(

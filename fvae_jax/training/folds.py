@@ -25,7 +25,7 @@ _STRONGEST = 0.5  # of r
 _DEEP = 0.05  # standard deviation of r over the face; deeper folds of one person would not suit many
 # How much of what the owner has: dark folds, since the new face has some of its own; shine, which depends on skin; fine
 # folds around the eyes, which a network shows least.
-_DEPTH, _SHINE, _CREASE = 0.9, 0.6, 1.4
+_DEPTH, _SHINE, _CREASE = 1.2, 0.7, 1.4
 # What is left out, as ellipses: middle (x, y), half axes. In eye distances, from the midline and the line of the eyes,
 # and of the mouth in widths of it, from its middle; a fifth and more inside and outside of each edge is soft.
 _FACE, _EYE, _NOSE, _MOUTH = (
@@ -35,7 +35,9 @@ _FACE, _EYE, _NOSE, _MOUTH = (
     (0, 0.02, 0.6, 0.3),
 )
 
+_CHIN = (0.1, 0.5)  # widths of the mouth below it: from the first on less is kept, from the second on nothing
 _AROUND_EYE = 0.55  # eye distances
+_BROAD = 0.2  # eye distances
 
 Corners = Callable[[np.ndarray], np.ndarray | None]
 
@@ -104,7 +106,9 @@ def _ratio(before: np.ndarray, after: np.ndarray, mouth: np.ndarray, frame: fram
     back = cv2.remap(after, x + field[..., 0], y + field[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     kept, creased = _kept(side, mouth, frame), _at_eyes(side, frame)
     r = (1 - creased) * _log_ratio(before, back, _FINE) + _CREASE * creased * _log_ratio(before, back, _FINE_AT_EYES)
-    r = np.clip(r - np.median(r[kept > 0.9]), -_STRONGEST, _STRONGEST) * kept  # the lamps may have differed
+    # Lamps and heads may have moved: what is so broad is light, and no fold.
+    broad = [cv2.GaussianBlur(values, (0, 0), _BROAD * frame.eye_distance * side) for values in (r * kept, kept)]
+    r = np.clip(r - broad[0] / np.maximum(broad[1], 1e-3), -_STRONGEST, _STRONGEST) * kept
     r *= min(1, _DEEP / max(float(r[kept > 0.5].std()), 1e-6))
     return r * np.where(r > 0, _SHINE, _DEPTH)
 
@@ -138,6 +142,7 @@ def _kept(side: int, mouth: np.ndarray, frame: frame_lib.Frame) -> np.ndarray:
             outside(np.abs(across), down, *_EYE),
             outside(across, down, *nose),
             outside(*around, *_MOUTH),
+            np.clip((_CHIN[1] - around[1]) / (_CHIN[1] - _CHIN[0]), 0, 1),
         ]
     )
     return cv2.GaussianBlur(kept.astype(np.float32), (0, 0), 0.0225 * frame.eye_distance * side)

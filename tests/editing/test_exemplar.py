@@ -88,14 +88,14 @@ def test_teeth_follow_the_light_of_the_face_a_little():
     donor, alpha = exemplar.Donor(models.mouths(), 0, 1.0), opening(16, 8)
     alike = exemplar.place(donor, GRAY, alpha, TIGHT).teeth.gain
     darker = exemplar.place(donor, GRAY - 0.4, alpha, TIGHT).teeth.gain
-    lighter = exemplar.place(donor, GRAY + 0.9, alpha, TIGHT).teeth.gain
+    lighter = exemplar.place(donor, GRAY + 0.8, alpha, TIGHT).teeth.gain
     darkest = exemplar.place(donor, GRAY - 0.9, alpha, TIGHT).teeth.gain
     np.testing.assert_allclose(alike, 1, atol=1e-6)
-    np.testing.assert_allclose(darker, 0.6**0.25, rtol=1e-5)
-    np.testing.assert_allclose(lighter, 1.9**0.25, rtol=1e-5)
-    np.testing.assert_allclose(darkest, 0.85, rtol=1e-5)  # bounded: teeth are light in dark faces too
+    np.testing.assert_allclose(darker, 0.6**0.35, rtol=1e-5)
+    np.testing.assert_allclose(lighter, 1.8**0.35, rtol=1e-5)
+    np.testing.assert_allclose(darkest, 0.75, rtol=1e-5)  # bounded: teeth are light in dark faces too
     reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).teeth.gain
-    assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.9
+    assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.85
 
 
 @pytest.mark.parametrize('side', [64, 100, 512])
@@ -129,7 +129,7 @@ def test_a_cavity_is_stretched_to_a_wide_opening_and_teeth_lie_over_it():
     cavity[5:35, 10:50] = (120, 20, 20, 255)
     shown = models.mouths()._replace(cavity=cavity, cavity_light=np.float32([0.5] * 3))
     donor = exemplar.Donor(shown, 0, 1.0)
-    assert exemplar.place(donor, GRAY, opening(0.7 * DISTANCE, 0.15 * DISTANCE), TIGHT).cavity is None
+    assert exemplar.place(donor, GRAY, opening(0.7 * DISTANCE, 0.1 * DISTANCE), TIGHT).cavity is None
     wide = opening(0.6 * DISTANCE, 0.5 * DISTANCE, top=40.0, middle=31.5)
     placed = exemplar.place(donor, GRAY, wide, TIGHT)
     assert placed.cavity.share == 1
@@ -140,10 +140,23 @@ def test_a_cavity_is_stretched_to_a_wide_opening_and_teeth_lie_over_it():
     )
     made = placed.over(GRAY, np.eye(2, 3), placed.shading)
     low = np.rint([31.5, 40 + 0.4 * DISTANCE]).astype(int)
-    np.testing.assert_allclose(made[low[1], low[0]], [120 / 127.5 - 1, 20 / 127.5 - 1, 20 / 127.5 - 1], atol=0.02)
+    np.testing.assert_allclose(made[low[1], low[0]], [180 / 127.5 - 1, 30 / 127.5 - 1, 30 / 127.5 - 1], atol=0.02)
     assert made[43, 33, 2] > 0.2  # a tooth
-    less = exemplar.place(donor, GRAY, opening(0.6 * DISTANCE, 0.27 * DISTANCE), TIGHT).cavity
+    less = exemplar.place(donor, GRAY, opening(0.6 * DISTANCE, 0.18 * DISTANCE), TIGHT).cavity
     assert 0.2 < less.share < 0.8
+
+
+def test_a_lower_lip_reaches_up_to_the_teeth_of_a_smile_and_not_of_a_cry():
+    smile, cry = opening(0.8 * DISTANCE, 0.4 * DISTANCE), opening(0.8 * DISTANCE, 0.9 * DISTANCE)  # teeth: 0.3 high
+    donor = exemplar.Donor(models.mouths(), 0, 1.0)
+    for alpha, lower in ((smile, True), (cry, False)):
+        placed = exemplar.place(donor, GRAY, alpha, TIGHT)
+        fitted, shaded = exemplar.fitted(alpha, placed, TIGHT)
+        rows = [np.flatnonzero(values[:, SIZE // 2] > 0.5)[-1] for values in (alpha, fitted)]
+        shown = np.flatnonzero(exemplar._shown(placed, SIZE)[:, SIZE // 2] > 0.5)[-1]
+        assert rows[1] == (pytest.approx(shown + 0.03 * DISTANCE, abs=1) if lower else rows[0])
+        assert np.all(fitted <= alpha) and (lower or np.array_equal(fitted, alpha))
+        assert (shaded.shading == placed.shading).all() != lower and shaded.teeth is placed.teeth
 
 
 @pytest.fixture(scope='module')

@@ -102,6 +102,23 @@ def test_a_face_that_smiles_already_folds_less_and_no_fold_is_taken_away():
     assert folds.deepened(1.0, -1.0) == folds.deepened(0.0, -1.0) == 0.0
 
 
+def test_own_folds_are_softened_as_far_as_a_smile_goes_and_only_where_people_have_folds():
+    y, x = (np.indices((256, 256)) + 0.5) / 256
+    fine = np.full((256, 256, 3), 150, np.uint8)
+    for place in (0.3, 0.6), (0.7, 0.15):  # where people have folds, and a mole on the forehead
+        fine[np.hypot(x - place[0], y - place[1]) < 0.012] = 100
+    placed = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {'smile': 0.8}, fine)
+    row, column = round(0.6 * SIDE), round(0.3 * SIDE)
+    assert 0.1 < placed.own[row, column] < np.log(1.5) and placed.own[round(0.15 * SIDE), round(0.7 * SIDE)] < 1e-3
+    assert np.all(placed.own >= 0) and np.all(
+        folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {}).maps['smile'] <= 0
+    )
+    still_there = np.zeros((SIZE, SIZE, 2), np.float32)
+    for added, share in ((-0.4, 0.4), (-1.0, 0.8), (0.3, 0.0)):  # no more goes than is shown
+        r = folds.moved(placed, {'smile': added}, still_there)
+        np.testing.assert_allclose(np.maximum(r, 0), share * placed.own, atol=1e-6)
+
+
 @pytest.fixture(scope='module')
 def editor():
     return fvae_jax.load()
@@ -118,6 +135,7 @@ def test_edits_show_them_in_photos_and_crops_and_strength_0_is_the_photo(editor)
     latent = editor.edited_latent(face, {'smile': 1.0})
     folded, flat = editor.change(face, latent), editor.change(face._replace(folds=None), latent)
     np.testing.assert_array_equal(folded.displacement, flat.displacement)
+    assert face.folds.own is not None
     added = folded.shading - portrait.enlarge(flat.shading[..., None], len(folded.shading))[..., 0]
     assert -0.4 < added.min() < -0.03 and not added[: len(added) // 8].any()  # no hair is shaded
     made, other = (one.edit(smile=1.0) for one in (opened, without))

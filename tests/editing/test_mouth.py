@@ -188,3 +188,10 @@ def test_the_mouth_of_a_photo_of_16_bits_is_cropped_before_it_gets_8(smiling, mo
     # The same teeth but for what was rounded before.
     difference = np.abs(teeth.pixels.astype(int) - wanted.pixels)
     assert np.median(difference[wanted.pixels > 0]) <= 1 and difference.mean() < 1
+
+
+def test_a_mouth_that_nearly_closes_closes():
+    own = ellipse(16, 6)
+    for share, left in ((0.2, 0.0), (0.4, 0.5), (0.6, 1.0), (1.5, 1.0)):
+        wanted = np.float32(share) * own
+        np.testing.assert_allclose(mouth.closed(own, wanted), left * wanted, atol=1e-6)

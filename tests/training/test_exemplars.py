@@ -67,7 +67,7 @@ def test_a_cavity_is_the_widest_mouth_of_all_and_nothing_around_it(people):
     config.data.cavity = config.data.exemplars[0]
     cavity = exemplars.collect(config, faces).cavity
     assert cavity.shape[0] == pytest.approx(120, abs=3) and cavity.shape[1] == pytest.approx(160, abs=3)
-    assert cavity[60, 80].tolist() == [220, 40, 20, 255]
+    assert cavity[60, 80].tolist() == [220, 40, 20, 255] and cavity[0].max() < 20
 
 
 def test_they_are_asked_for_before_the_training(people, tmp_path):
@@ -92,3 +92,32 @@ def test_who_cannot_be_taken(people):
     config.data.root = '/nowhere'
     with pytest.raises(InputError, match="is not in data.root '/nowhere' any more"):
         exemplars.collect(config, faces)
+
+
+def premultiplied(colors, alpha):
+    return np.concatenate([colors * (alpha / 255), alpha], -1).round().astype(np.uint8)
+
+
+def test_no_lower_lip_is_left_below_teeth():
+    y, x = np.indices((60, 120))
+    inside = np.abs(x - 60) < 50 * np.sqrt(np.clip(1 - y / 40, 0, 1))
+    colors = np.where((y < 22)[..., None], (230, 224, 212), (180, 90, 100))  # teeth, and the rim of a lip
+    colors[:22, ::12] = (90, 80, 75)  # between teeth
+    pixels = premultiplied(colors, 255.0 * inside[..., None])
+    kept = exemplars._without_lower_lip(pixels)
+    middle = np.s_[:, 40:80]
+    np.testing.assert_array_equal(kept[middle][:20], pixels[middle][:20])
+    assert not kept[middle][26:].any() and pixels[middle][26:32, :, 3].all()
+    outer = np.s_[:, 10:16]
+    np.testing.assert_array_equal(kept[outer], pixels[outer])  # towards the corners it stays
+
+
+def test_no_teeth_are_left_in_a_cavity_and_no_lips_around_it():
+    y, x = np.indices((76, 104))
+    inside = np.hypot((x - 52) / 50, (y - 38) / 37) < 1
+    colors = np.where((y < 16)[..., None], (190, 185, 175), (90, 45, 45))
+    colors[18:40] = (25, 8, 8)
+    kept = exemplars._without_teeth(premultiplied(colors, 255.0 * inside[..., None]))
+    assert kept[:12, :, :3].max() < 60 and kept[7:14, 45:60, 3].min() > 120
+    np.testing.assert_array_equal(kept[50, 45:60, :3], np.full((15, 3), (90, 45, 45)))
+    assert kept[..., 3].sum() < 0.95 * 255 * inside.sum() and np.all(kept[..., 3] <= 255 * inside)

@@ -1,0 +1,127 @@
+"""Lips that part: the edges of an opening are the edges of the lips (beyond the paper, after 3.2).
+
+A flow that is smooth over closed lips stretches them over the whole mouth that opens, and what is laid over them hides
+their inner halves: a hole in a face without lips. Here the line on which they meet is sought in the face, and the flow
+is led to it on both sides of the opening, so that all of the lips stays to be seen.
+"""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from fvae_jax.editing import opening
+from fvae_jax.ops.frame import Frame
+
+_MOUTH = 0.45  # eye distances below the eyes: what opens above is none
+_REACH = 0.35  # eye distances over which what is around follows the edges of the lips
+_ENDS = 0.1  # the same beyond the corners of the mouth
+_LINE = 0.012  # eye distances from the middle of the line to where lips are as light as elsewhere
+_AROUND = 0.09  # eye distances above and below the line within which lips are lighter than it
+_DOUBT = 0.06  # eye distances by which a flow may miss the line
+_SOFT = 0.05  # eye distances over which lines are smoothed along the mouth
+_OPENS = (0.02, 0.08)  # eye distances: how high an opening is that parts lips not at all, and altogether
+_SURE = (0.5, 0.75)  # of alpha: where the network is no surer than the first, nothing opens
+_SLIT = (0.1, 0.3)  # of a face's own opening: what is nothing, and what lies between its lips
+_WITHIN, _SMOOTHER = (
+    2.0,
+    0.7,
+)  # px by which the edges of lips go on within an opening, and over which a pull is smoothed
+_STEP = 0.25  # px of the crop, of the rows in which the line is sought
+# What counts against a place for the line, where a valley of light counts for it by its depth in logarithms: the step
+# up or down to the next column, the distance from the middle of the band (at its edge), and to lie outside of it.
+_BENDS, _ASIDE, _OUTSIDE = 0.03, 0.05, 10.0
+_STEEPEST = 2  # steps from one column to the next
+
+
+def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np.ndarray, frame: Frame) -> np.ndarray:
+    """Leads the flow around an opening to the line on which the lips meet.
+
+    Args:
+      displacement: Of an edit, (size, size, 2) float32, px of the crop, (x, y).
+      alpha: The opening of that edit, (size, size) in [0, 1].
+      crop: The face, (size, size, 3) float32 in [-1, 1].
+      slit: Its own opening, (size, size) in [0, 1]: lips that meet may still show some of a tooth.
+      frame: Where the eyes lie.
+
+    Returns:
+      (size, size, 2) float32; `displacement` itself where nothing opens.
+    """
+    size = len(alpha)
+    distance = frame.eye_distance * size
+    lips = opening.outline(alpha)
+    if lips is None or lips.top.mean() < (frame.eye_y + _MOUTH * frame.eye_distance) * size:
+        return displacement
+    columns, top, bottom = lips
+    surest = float(alpha[opening.largest(alpha)[0]].max())
+    share = _between((bottom - top).max() / distance, _OPENS) * _between(surest, _SURE)
+    if not share:
+        return displacement
+    took = lambda rows: [
+        at + ndimage.map_coordinates(displacement[..., axis], [rows, columns], order=1, mode='nearest')
+        for axis, at in enumerate((columns, rows))
+    ]
+    (_, upper), (x, _), (_, lower) = map(took, (top, (top + bottom) / 2, bottom))
+    line, gap = _line(crop, x, upper, lower, distance), _LINE * distance
+    apart = np.interp(x, np.arange(size), np.clip((slit - _SLIT[0]) / (_SLIT[1] - _SLIT[0]), 0, 1).sum(0))
+    gap = gap + apart / 2
+    soft = _SOFT * distance / (columns[1] - columns[0])
+    down, up = (
+        ndimage.gaussian_filter1d(shift, soft, mode='nearest') for shift in (line - gap - upper, line + gap - lower)
+    )
+    everywhere = np.arange(size)
+    down, up, top, bottom = (np.interp(everywhere, columns, values) for values in (down, up, top, bottom))
+    ends = _smooth(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
+    y = everywhere[:, None]
+    above, below = (_smooth(1 - far / (_REACH * distance)) for far in (top - y, y - bottom))
+    # Between the edges all is hidden but what lies beside the corners of the mouth, which shall stay in one piece.
+    within = np.minimum(_WITHIN, (bottom - top) / 3)
+    between = np.clip((y - top - within) / np.maximum(bottom - top - 2 * within, 1e-3), 0, 1)
+    pull = share * ends * ((1 - between) * down * above + between * up * below)
+    parted = displacement.copy()
+    parted[..., 1] += cv2.GaussianBlur(np.float32(pull), (0, 0), _SMOOTHER)
+    return parted
+
+
+def _between(value: float, limits: tuple[float, float]) -> float:
+    low, high = limits
+    return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def _smooth(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _line(crop: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray, distance: float) -> np.ndarray:
+    """The rows on which lips meet, (w,): the smoothest deep valley of light, by dynamic programming.
+
+    Args:
+      crop: The face, (size, size, 3) in [-1, 1].
+      x: Columns of places between the lips, (w,).
+      upper: Rows about below which the line lies, (w,).
+      lower: Rows about above which it lies, (w,).
+      distance: That of the eyes, px.
+    """
+    light = np.log(cv2.cvtColor(np.float32(crop + 1), cv2.COLOR_RGB2GRAY) / 2 + 0.02)
+    around = _AROUND * distance
+    rows = np.arange(upper.min() - around, lower.max() + around, _STEP)
+    places = (np.float32(place) for place in np.meshgrid(x, rows))
+    values = cv2.remap(light, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    reach = round(around / _STEP)
+    above, below = (
+        ndimage.maximum_filter1d(values, reach + 1, axis=0, origin=origin, mode='nearest')
+        for origin in (reach // 2, -(reach // 2))
+    )
+    aside = np.abs(rows - ((upper + lower) / 2)[:, None]) / (_DOUBT * distance + (lower - upper) / 2)[:, None]
+    costs = (values - np.minimum(above, below)).T + _ASIDE * aside + _OUTSIDE * (aside > 1)
+    steps = np.arange(-_STEEPEST, _STEEPEST + 1)
+    best, came = costs[0], []
+    for cost in costs[1:]:
+        padded = np.pad(best, _STEEPEST, constant_values=np.inf)
+        tried = np.lib.stride_tricks.sliding_window_view(padded, len(steps)) + _BENDS * np.abs(steps)
+        came.append(steps[tried.argmin(1)])
+        best = tried.min(1) + cost
+    found = [int(best.argmin())]
+    for step in reversed(came):
+        found.append(found[-1] + int(step[found[-1]]))
+    return rows[found[::-1]]
