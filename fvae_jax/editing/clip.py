@@ -268,12 +268,14 @@ def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> It
             face = model.encode(aligned(here.item.frame, matrix, model.size), teeth=False)
             if person not in insides:
                 insides[person] = _Inside.of(model, face, asked)
-            inside = insides[person]
+            inside, own, held = insides[person], None, None
             face, latent = inside.given_to(model, face), asked.latent(model, face)
-            change, held = model.change(face, latent, asked.anchor), None
             if inside.lips_closed is not None:
                 inside.see(model, face)
                 own = speech.inside(model, face, inside.lips_closed)
+                face = face._replace(slit=own)  # lips that are apart already are not parted
+            change = model.change(face, latent, asked.anchor)
+            if own is not None:
                 held = _lips(model, here.item.frame, matrix, face._replace(latent=latent), own, change, inside)
                 if change.content.alpha.max() > _SHOWS:
                     change = speech.uncovered(change, own)

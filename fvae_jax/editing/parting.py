@@ -22,6 +22,7 @@ _SOFT = 0.05  # eye distances over which lines are smoothed along the mouth
 _OPENS = (0.02, 0.08)  # eye distances: how high an opening is that parts lips not at all, and altogether
 _SURE = (0.5, 0.75)  # of alpha: where the network is no surer than the first, nothing opens
 _SLIT = (0.1, 0.3)  # of a face's own opening: what is nothing, and what lies between its lips
+_APART = (0.02, 0.04)  # squared eye distances of it: lips that meet, and those that are apart already
 _WITHIN, _SMOOTHER = (
     2.0,
     0.7,
@@ -54,6 +55,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     columns, top, bottom = lips
     surest = float(alpha[opening.largest(alpha)[0]].max())
     share = _between((bottom - top).max() / distance, _OPENS) * _between(surest, _SURE)
+    share *= 1 - _between(np.count_nonzero(slit > _SLIT[1]) / distance**2, _APART)
     if not share:
         return displacement
     took = lambda rows: [

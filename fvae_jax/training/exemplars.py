@@ -113,7 +113,7 @@ def _without_teeth(pixels: np.ndarray) -> np.ndarray:
     dark = np.median(pixels[within & (light <= np.quantile(light[within], 0.2)), :3], axis=0)
     colors = (1 - teeth) * pixels[..., :3] + teeth * dark
     alpha = cv2.erode(pixels[..., 3], np.ones((3, 3)), iterations=_RIM, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    alpha = cv2.GaussianBlur(alpha, (0, 0), _RIM / 2)[..., None]
+    alpha = np.minimum(cv2.GaussianBlur(alpha, (0, 0), _RIM / 2), pixels[..., 3])[..., None]
     return np.rint(np.concatenate([colors * np.float32(alpha / 255), alpha], -1)).astype(np.uint8)
 
 

@@ -88,3 +88,11 @@ def test_lips_part_without_a_jump():
     moved = [parting.part(still, mouth(height), face(), NONE, TIGHT) for height in np.linspace(0.5, 6, 45)]
     steps = [np.abs(after - before).max() for before, after in zip(moved, moved[1:])]
     assert moved[0].max() == 0 and np.abs(moved[-1]).max() > 1 and max(steps) < 0.7
+
+
+def test_lips_that_are_apart_are_not_parted():
+    still, alpha = np.zeros((SIZE, SIZE, 2), np.float32), mouth(14.0)
+    pulled = [
+        np.abs(parting.part(still, alpha, face(), own, TIGHT)).max() for own in (mouth(0.5), mouth(3.0), mouth(9.0))
+    ]
+    assert pulled[0] > 1 and pulled[2] == 0
