@@ -3,7 +3,7 @@
 import {apply, invert, scaled} from './geometry.js';
 import {AROUND} from './grain.js';
 
-const STEEPER = 1.5; // as the shader has it
+export const STEEPER = 3; // as the shader has it
 const LARGEST = 1200; // px: of larger content, the middle is measured
 
 /**

@@ -2,6 +2,7 @@
 
 import {blurred} from './blur.js';
 import {apply} from './geometry.js';
+import {interpolated, smoothed} from './opening.js';
 import {largestPatch} from './patches.js';
 import {enlarge} from './spline.js';
 
@@ -13,15 +14,21 @@ const [ACROSS, DOWN] = [0.72, 0.6]; // the part of an opening in which teeth are
 const BEYOND = [0.40, 0.30, 0.28]; // of the light of painted teeth, where there are none
 const MOUTH = [0.45, 0.6]; // eye distances below the eyes: what is new beyond the second is in the mouth, before the first not
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
-const LIGHT = 0.25; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
-const TINT = 0.1;
-const [LEAST_GAIN, LARGEST_GAIN] = [0.85, 1.2];
+const LIGHT = 0.35; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
+const TINT = 0.3;
+const [LEAST_GAIN, LARGEST_GAIN] = [0.75, 1.25];
+// A lower lip ends so many eye distances below the teeth, where these fill more than the second share of an opening; where they
+// fill less than the first it stays where it is.
+const GAP = 0.03;
+const FILLED = [0.4, 0.6];
+const EVEN = 0.1; // eye distances over which that edge of a lip is smoothed along
+const FLASH = 1.5; // times as light is a tongue in a photo as in the rendered cavities
 const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
 const DARKEST = 0.8; // what is left of the light at that edge
 // Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 const [ASIDE, CORNER] = [0.4, 0.75];
-const WIDE = [0.2, 0.34]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
+const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -105,8 +112,8 @@ export function cut(alpha, crop, side, {size, goals}, expression, cavity) {
   };
 }
 
-function uncovered({pixels, width, height, matrix}, alpha, size) {
-  const read = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : pixels[4 * (y * width + x) + 3] / 255);
+function uncovered(placed, alpha, size) {
+  const shown = covers(placed);
   const rows = new Map();
   for (const i of largestPatch(alpha, size, OPEN)) {
     const [x, y] = [i % size, Math.floor(i / size)];
@@ -119,10 +126,7 @@ function uncovered({pixels, width, height, matrix}, alpha, size) {
     const [column, row] = [i % size, Math.floor(i / size)];
     const [first, last] = rows.get(column);
     if (Math.abs(column - (left + right) / 2) > ACROSS * (right - left + 1) / 2 || row > first + DOWN * (last - first)) continue;
-    const [x, y] = apply(matrix, [column, row]);
-    const [u, v] = [Math.floor(x), Math.floor(y)];
-    const [s, t] = [x - u, y - v];
-    covered.push((1 - t) * ((1 - s) * read(u, v) + s * read(u + 1, v)) + t * ((1 - s) * read(u, v + 1) + s * read(u + 1, v + 1)));
+    covered.push(shown(column, row));
   }
   return 1 - mean(covered);
 }
@@ -178,7 +182,46 @@ export function place({exemplars, size, goals}, {number, zoom, lip: known}, ligh
  */
 export function withTeeth(change, model, {donor, light}) {
   if (!donor) return {...change, teeth: null};
-  return {...change, color: beyond(change.color, model.size, model.goals), teeth: place(model, donor, light, change.alpha)};
+  const color = beyond(change.color, model.size, model.goals);
+  const teeth = place(model, donor, light, change.alpha);
+  return {...change, color, ...(teeth ? fitted(change.alpha, teeth, model) : {teeth})};
+}
+
+/** Lets the lower lip of a smile reach up to the teeth: below them it would leave a dark band. Gives {alpha, teeth}. */
+function fitted(alpha, teeth, {size, goals}) {
+  const distance = goals[1][0] - goals[0][0];
+  const shown = covers(teeth);
+  const rows = new Map(); // of the opening, by column: how many, and how many of them show teeth
+  for (const i of largestPatch(alpha, size, OPEN)) {
+    const x = i % size;
+    const [all, filled] = rows.get(x) ?? [0, 0];
+    rows.set(x, [all + 1, filled + Number(shown(x, Math.floor(i / size)) > 0.5)]);
+  }
+  const columns = [...rows.keys()].filter((x) => rows.get(x)[1] > 0).sort((a, b) => a - b);
+  if (!columns.length) return {alpha, teeth};
+  const lowest = columns.map((x) => {
+    let row = size - 1;
+    while (shown(x, row) <= 0.5) row--;
+    return row;
+  });
+  const sum = (of) => columns.reduce((total, x) => total + of(rows.get(x)), 0);
+  const share = Math.min(Math.max((sum(([, filled]) => filled) / sum(([all]) => all) - FILLED[0]) / (FILLED[1] - FILLED[0]), 0), 1);
+  const farther = GAP * distance + (1 - share) * Math.max(...[...rows.values()].map(([all]) => all));
+  const ends = smoothed(lowest, EVEN * distance).map((row) => row + farther);
+  const kept = Array.from({length: size}, (_, x) => interpolated(x, columns, ends));
+  const less = alpha.map((value, i) => value * Math.min(Math.max(kept[i % size] + 1 - Math.floor(i / size), 0), 1));
+  return {alpha: less, teeth: {...teeth, shading: shaded(less, size, distance)}};
+}
+
+/** How much of a place of the crop an exemplar covers, in [0, 1], as a function of its column and row. */
+function covers({pixels, width, height, matrix}) {
+  const read = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : pixels[4 * (y * width + x) + 3] / 255);
+  return (column, row) => {
+    const [x, y] = apply(matrix, [column, row]);
+    const [u, v] = [Math.floor(x), Math.floor(y)];
+    const [s, t] = [x - u, y - v];
+    return (1 - t) * ((1 - s) * read(u, v) + s * read(u + 1, v)) + t * ((1 - s) * read(u, v + 1) + s * read(u + 1, v + 1));
+  };
 }
 
 /** What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners. */
@@ -210,7 +253,7 @@ function placeCavity(cavity, light, alpha, size, distance) {
   const [center, spread] = moments(Float32Array.from({length: width * height}, (_, i) => pixels[4 * i + 3]), width);
   const scale = [0, 1].map((axis) => spread[axis] / deviation[axis]);
   const shift = [0, 1].map((axis) => center[axis] - scale[axis] * middle[axis]);
-  return {pixels, width, height, scale, shift, gain: gainOf(light, cavity.light), share};
+  return {pixels, width, height, scale, shift, gain: gainOf(light, cavity.light).map((value) => FLASH * value), share};
 }
 
 /** Mean and standard deviation of the pixels of a map, [x, y] each. */

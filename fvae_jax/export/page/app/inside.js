@@ -36,7 +36,7 @@ export async function teethOf(sitter) {
 }
 
 /** How much of each pixel of the crop lies between lips: what is new in the face that begins with closed ones. */
-async function openingOf(sitter) {
+export async function openingOf(sitter) {
   const {model, crop, latent, own, key: of} = sitter;
   const key = `${of}, lips closed`;
   const closing = anchored(await sitter.decode(wanted(latent, model, CLOSING)), own);

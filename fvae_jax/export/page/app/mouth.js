@@ -6,15 +6,26 @@ import {largestPatch} from './patches.js';
 import {enlarge} from './spline.js';
 
 const OPEN = 0.5; // opening from which a pixel of the crop lies between the lips
+const LEAST = 0.012; // squared eye distances: what is smaller is a closed mouth
 const TOOTHY = 0.03; // squared eye distances: what is smaller shows a line of teeth at most
 const DOUBT = 0.07; // eye distances by which an opening may be wrong
 const ROUNDS = 3; // of GrabCut
 const DARK = 0.5; // of the light around a mouth: what is darker lies between the lips
+const [RED, SHADED] = [6, 0.3]; // a lip has more of a* by the first, and more than this of the light around
 const PALE = 4; // by which a* of teeth is less than that of lips and skin around them, where they are lighter
 
+/** Whether lips are apart. */
+export function isOpen(opening, model) {
+  return area(opening, model) > LEAST;
+}
+
 /** Whether lips are far enough apart for teeth. */
-export function mayShowTeeth(opening, {goals}) {
-  return opening.filter((value) => value > OPEN).length / (goals[1][0] - goals[0][0]) ** 2 > TOOTHY;
+export function mayShowTeeth(opening, model) {
+  return area(opening, model) > TOOTHY;
+}
+
+function area(opening, {goals}) {
+  return opening.filter((value) => value > OPEN).length / (goals[1][0] - goals[0][0]) ** 2;
 }
 
 /**
@@ -43,14 +54,15 @@ export function refined(opening, crop, side, {size, goals}) {
   }
   const [usualLight, usualRed] = [light, red].map((values) => median(values.filter((_, i) => wide[i] && !open[i])));
   const dark = light.map((value) => Number(value < DARK * usualLight));
+  const lips = medianOf25(red, width, height).map((value, i) => Number(value > usualRed + RED && light[i] > SHADED * usualLight));
   const marks = Uint8Array.from(open, (value, i) => {
     if (sure[i]) return FOREGROUND;
-    if (!wide[i]) return BACKGROUND;
+    if (!wide[i] || lips[i]) return BACKGROUND;
     const pale = light[i] > usualLight && red[i] < usualRed - PALE;
     return value || dark[i] || pale ? PERHAPS_FOREGROUND : PERHAPS_BACKGROUND;
   });
   const count = (map) => map.reduce((sum, value) => sum + value, 0);
-  let found = divide(pixels, width, height, marks, ROUNDS).map((value, i) => value | (dark[i] & wide[i]));
+  let found = divide(pixels, width, height, marks, ROUNDS).map((value, i) => value | (dark[i] & wide[i] & (1 - lips[i])));
   if (count(found) < count(open) / 2) found = found.map((value, i) => value | open[i]); // teeth of the color of lips
   // Along the lips alone: highlights on them look like teeth.
   const along = [-1, 0, 1].map((row) => [row, doubt]);
@@ -94,6 +106,18 @@ function boxOf(map, side, room) {
   });
   [x0, y0] = [Math.max(x0 - room, 0), Math.max(y0 - room, 0)];
   return {x: x0, y: y0, width: Math.min(x1 + room + 1, side) - x0, height: Math.min(y1 + room + 1, side) - y0};
+}
+
+/** Of every pixel of a plane the median of the 5 × 5 around it, its border repeated; of whole numbers, as OpenCV's. */
+function medianOf25(values, width, height) {
+  const whole = values.map(Math.round);
+  const inside = (i, side) => Math.min(Math.max(i, 0), side - 1);
+  const near = new Float32Array(25);
+  return whole.map((_, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    for (let n = 0; n < 25; n++) near[n] = whole[inside(y + Math.floor(n / 5) - 2, height) * width + inside(x + n % 5 - 2, width)];
+    return near.sort()[12];
+  });
 }
 
 function median(values) {

@@ -148,7 +148,7 @@ void main() {
   }
   vec4 extra = fine(content, q);
   moved = floor(min(moved * exp(extra.a * skin), 1.0) * 255.0 + 0.5) / 255.0;
-  float alpha = clamp(0.5 + 1.5 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
+  float alpha = clamp(0.5 + 3.0 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);
   if (alpha > 0.0) {
     vec3 added = clamp(extra.rgb, -1.0, 1.0);
     if (finer > 0.0) {

@@ -7,7 +7,10 @@ import {skinLight, withTeeth} from './exemplar.js';
 import {compose, faceBox, fromPairs, grown, invert} from './geometry.js';
 import {eyesOf, find} from './finder.js';
 import {foldsOf} from './folds.js';
+import {openingOf} from './inside.js';
 import {anchored} from './latent.js';
+import {isOpen} from './mouth.js';
+import {parted} from './parting.js';
 import {Refusal} from './photo.js';
 import {toneOf} from './tone.js';
 
@@ -71,6 +74,10 @@ export class Sitter {
     Object.assign(this, {eyes, toCrop, box, crop, latent, own, light: skinLight(crop, size, goals), tone: toneOf(crop, size)});
     await this.wear(exemplars);
     this.folds = await foldsOf(this.model, this, (other) => this.decode(other));
+    this.slit = null;
+    if (!own.alpha_logit) return;
+    const opening = await openingOf(this);
+    if (!isOpen(opening, this.model)) this.slit = opening;
   }
 
   /** Takes teeth from exemplars: of `inside.teethOf`, or the model's own. */
@@ -83,7 +90,9 @@ export class Sitter {
 
   /** What an edit changes, of the decoded latent. */
   change(decoded) {
-    return withTeeth(anchored(decoded, this.own), {...this.model, exemplars: this.exemplars}, this);
+    const change = withTeeth(anchored(decoded, this.own), {...this.model, exemplars: this.exemplars}, this);
+    if (!change.alpha) return change;
+    return {...change, displacement: parted(change.displacement, change.alpha, this, this.model)};
   }
 
   /** Why edits will not look as they should, as sentences for people; empty where they will. */

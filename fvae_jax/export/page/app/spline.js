@@ -1,8 +1,13 @@
 // Enlarging what the networks say of the crop: cubic splines, and the fade at the crop's edge.
 
+import {blurred} from './blur.js';
+import {STEEPER} from './content.js';
+import {drawn, outline} from './opening.js';
+
 const POLE = Math.sqrt(3) - 2;
 const PAD = 12; // samples past the border, which repeat the outermost one
 const FINE_SIDE = 256; // px: fields are refined to about this side, and read bilinearly from there
+const ROUNDER = 0.6; // px of the crop over which the edges of content are smoothed, lest its pixels show as waves
 const FADE = 0.1; // of the crop's side, at each edge, over which an edit comes in
 
 /** The smallest multiple of a crop's side that is at least `FINE_SIDE`. */
@@ -127,7 +132,9 @@ export function refine({displacement, alpha, color, shading, teeth}, size, fadin
     for (let column = 0; column < side; column++) field[4 * (row * side + column) + 3] = fading ? factors[row] * factors[column] : 1;
   }
   if (alpha) {
-    put(field, 2, alpha, 1, 0, factors);
+    put(field, 2, blurred(alpha, size, size, ROUNDER), 1, 0, factors);
+    const mouth = teeth ? outline(alpha, size) : null;
+    if (mouth) drawn(field, 2, side, size, mouth, STEEPER);
     for (const channel of [0, 1, 2]) put(content, channel, color, 3, channel, null);
   }
   if (shading) put(content, 3, shading, 1, 0, factors);
