@@ -50,22 +50,21 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
       photo_shape: (H, W, ...) of the photo.
     """
     (y0, _, x0, _), alpha = portrait.photo_map(where_sure(content.alpha), matrix, photo_shape)
-    alpha = steepen(alpha)
-    rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
+    x, y, width, height = cv2.boundingRect((alpha > _BACKGROUND).astype(np.uint8))
+    rows, columns = _extent(y, height, len(alpha)), _extent(x, width, alpha.shape[1])
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
     if content.exemplar is not None and color.size:
         shading = portrait.photo_colors(content.exemplar.shading[..., None], matrix, box)[..., 0]
         color = content.exemplar.over(color, exemplar.crop_matrix(matrix, (box[2], box[0])), shading)
-    return Layer(box, alpha[rows, columns], color)
+    return Layer(box, steepen(alpha[rows, columns]), color)
 
 
-def _extent(shows: np.ndarray) -> slice:
-    """From the first to the last True and half of `_AROUND` on both sides; empty if there is none."""
-    found = np.flatnonzero(shows)
-    if not found.size:
+def _extent(first: int, count: int, side: int) -> slice:
+    """Some rows or columns of so many, and half of `_AROUND` on both sides; empty if there are none."""
+    if not count:
         return slice(0, 0)
-    return slice(max(int(found[0]) - _AROUND // 2, 0), min(int(found[-1]) + _AROUND // 2 + 1, len(shows)))
+    return slice(max(first - _AROUND // 2, 0), min(first + count + _AROUND // 2, side))
 
 
 def lay_on_crop(
