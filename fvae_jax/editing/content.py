@@ -53,20 +53,26 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
     sure = where_sure(content.alpha)
     mouth = None if content.exemplar is None else opening.outline(sure)
     (y0, _, x0, _), alpha = portrait.photo_map(sure, matrix, photo_shape)
-    alpha = steepen(alpha)
     if mouth is not None:
         _draw(alpha, mouth, exemplar.crop_matrix(matrix, (x0, y0)))
-    rows, columns = (_extent(alpha.any(axis=axis)) for axis in (1, 0))
+    x, y, width, height = cv2.boundingRect((alpha > _BACKGROUND).astype(np.uint8))
+    rows, columns = _extent(y, height, len(alpha)), _extent(x, width, alpha.shape[1])
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
     if content.exemplar is not None and color.size:
         shading = portrait.photo_colors(content.exemplar.shading[..., None], matrix, box)[..., 0]
         color = content.exemplar.over(color, exemplar.crop_matrix(matrix, (box[2], box[0])), shading)
-    return Layer(box, alpha[rows, columns], color)
+    return Layer(box, steepen(alpha[rows, columns]), color)
 
 
 def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> None:
-    """Draws an opening into the alpha of a part of a photo, (h, w), whose px `to_crop` carries to those of the crop."""
+    """Draws an opening into an alpha that is still to be made steeper.
+
+    Args:
+      alpha: Of a part of a photo, (h, w), which is changed.
+      mouth: The opening.
+      to_crop: 2×3 similarity, px of the part to px of the crop.
+    """
     corners = [(x, y) for x in mouth.x[[0, -1]] for y in (mouth.top.min(), mouth.bottom.max())]
     around = align.transform_points(align.invert(to_crop), corners)
     low, high = np.floor(around.min(0)).astype(int) - 1, np.ceil(around.max(0)).astype(int) + 2
@@ -74,15 +80,15 @@ def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> Non
     part = alpha[rows, columns]
     x, y = np.meshgrid(*(np.arange(side.start, side.start + n) for side, n in zip((columns, rows), part.shape[::-1])))
     places = align.transform_points(to_crop, np.stack([x, y], -1).astype(np.float64))
-    part[:] = np.maximum(part, mouth.alpha(places[..., 0], places[..., 1], portrait.scale_of(to_crop)))
+    drawn = mouth.alpha(places[..., 0], places[..., 1], portrait.scale_of(to_crop))
+    part[:] = np.maximum(part, 0.5 + (drawn - 0.5) / _STEEPER)
 
 
-def _extent(shows: np.ndarray) -> slice:
-    """From the first to the last True and half of `_AROUND` on both sides; empty if there is none."""
-    found = np.flatnonzero(shows)
-    if not found.size:
+def _extent(first: int, count: int, side: int) -> slice:
+    """Some rows or columns of so many, and half of `_AROUND` on both sides; empty if there are none."""
+    if not count:
         return slice(0, 0)
-    return slice(max(int(found[0]) - _AROUND // 2, 0), min(int(found[-1]) + _AROUND // 2 + 1, len(shows)))
+    return slice(max(first - _AROUND // 2, 0), min(first + count + _AROUND // 2, side))
 
 
 def lay_on_crop(

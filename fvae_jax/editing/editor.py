@@ -8,7 +8,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import clip, edit, model, morph, still
+from fvae_jax.editing import clip, course, edit, model, morph, still
 from fvae_jax.errors import InputError
 from fvae_jax.models import compiled
 from fvae_jax.photo import footage, read
@@ -64,9 +64,9 @@ class Editor(model.Model):
         self,
         frames: Iterable[np.ndarray],
         /,
-        *strengths: Mapping[str, clip.Course],
+        *strengths: Mapping[str, course.Course],
         fps: float = 25.0,
-        strength: clip.Course = 1.0,
+        strength: course.Course = 1.0,
         face: int | str | None = None,
         **named: Any,
     ) -> Iterator[np.ndarray]:
@@ -86,8 +86,8 @@ class Editor(model.Model):
         Raises:
           InputError: No frame shows a face, frames differ in size, or an expression is unknown.
         """
-        options = {name: named.pop(name) for name in clip.OPTIONS if name in named}
-        return clip.edit_frames(self, frames, clip.film_edit(strengths, named, strength, face, options), fps)
+        options = {name: named.pop(name) for name in course.OPTIONS if name in named}
+        return clip.edit_frames(self, frames, course.film_edit(strengths, named, strength, face, options), fps)
 
     def example(
         self, expression: read.Picture | still.EditablePhoto, neutral: read.Picture | still.EditablePhoto | None = None

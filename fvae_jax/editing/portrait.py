@@ -28,6 +28,7 @@ FADE = 0.10  # of the crop's side, at each edge, over which an edit comes in
 # Fields are refined to about this side with a cubic spline and read bilinearly from there: read
 # bilinearly at once, the kinks at each crop pixel would bend straight edges in large photos.
 _FINE_SIDE = 256
+_TAPS = 12  # samples on each side that count in a spline; those beyond by less than 1e-6
 _TILE = 256  # px
 
 
@@ -74,7 +75,7 @@ def photo_displacement(
     _check_square(displacement, 'displacement', channels=2)
     linear = align.invert(matrix)[:, :2]
     box = face_region(matrix, len(displacement), photo_shape)
-    return box, _carry(displacement @ linear.T, matrix, box)
+    return box, _carry(cv2.transform(np.asarray(displacement, np.float32), linear), matrix, box)
 
 
 def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
@@ -262,17 +263,35 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     Returns:
       (side, side, C) float32.
     """
-    fine_side = min(side, _fine_side(len(values)))
-    spline = _spline(len(values), fine_side)
-    # Around one of the values, so that a constant map meets no rounding. The products are
-    # OpenCV's, because those of NumPy slow down thirty times on a busy computer.
+    size = len(values)
+    if side == size:
+        return np.asarray(values, np.float32)
+    kernels = _spline(_fine_side(size) // size)
+    # Around one of the values, so that a constant map meets no rounding.
     base = values[0, 0].astype(np.float32)
-    fine = [
-        cv2.gemm(cv2.gemm(spline, plane, 1, None, 0), spline, 1, None, 0, flags=cv2.GEMM_2_T)
-        for plane in np.moveaxis((values - base).astype(np.float32), -1, 0)
-    ]
-    fine = np.stack(fine, axis=-1) + base
+    fine = cv2.merge([_finer(plane, kernels) for plane in cv2.split((values - base).astype(np.float32))])
+    fine = fine.reshape(*fine.shape[:2], -1) + base  # OpenCV drops a single channel
+    if side == len(fine):
+        return fine
     return cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
+
+
+def _finer(plane: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """A map (s, s) with k² pixels in place of each.
+
+    Filters, no products of matrices: on a busy computer the threads of those wait for each other a hundred times as
+    long as they compute.
+
+    Args:
+      plane: The map, float32.
+      kernels: (k, n); see `_spline`.
+    """
+    size, times, one = len(plane), len(kernels), np.ones(1, np.float32)
+    filtered = functools.partial(cv2.sepFilter2D, ddepth=cv2.CV_32F, borderType=cv2.BORDER_REPLICATE)
+    rows = np.stack([filtered(plane, kernelX=one, kernelY=kernel) for kernel in kernels], axis=1)
+    rows = rows.reshape(times * size, size)
+    # Merged, the finer columns of a sample are channels side by side.
+    return cv2.merge([filtered(rows, kernelX=kernel, kernelY=one) for kernel in kernels]).reshape(len(rows), -1)
 
 
 def _carry(values: np.ndarray, matrix: np.ndarray, box: Box, fading: bool = True) -> np.ndarray:
@@ -288,14 +307,10 @@ def _carry(values: np.ndarray, matrix: np.ndarray, box: Box, fading: bool = True
         fine *= fade[:, None, None] * fade[None, :, None]
     from_box = scale_transform(matrix, side / size)
     from_box[:, 2] += from_box[:, :2] @ (x0, y0)
-    carried = cv2.warpAffine(
-        fine,
-        from_box,
-        (x1 - x0, y1 - y0),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    return carried.reshape(y1 - y0, x1 - x0, -1)  # OpenCV drops a single channel
+    read = functools.partial(cv2.warpAffine, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    # Plane by plane: for two or three channels OpenCV has no code of its own.
+    carried = cv2.merge([read(plane, from_box, (x1 - x0, y1 - y0)) for plane in cv2.split(fine)])
+    return carried.reshape(y1 - y0, x1 - x0, -1)  # it drops a single one
 
 
 def _fine_side(size: int) -> int:
@@ -304,10 +319,13 @@ def _fine_side(size: int) -> int:
 
 
 @functools.lru_cache(maxsize=8)
-def _spline(size: int, side: int) -> np.ndarray:
-    """(side, size) float32 matrix that enlarges a row of samples with a cubic spline."""
-    zoom = (side / size, 1)
-    return ndimage.zoom(np.eye(size), zoom, order=3, mode='nearest', grid_mode=True).astype(np.float32)
+def _spline(times: int) -> np.ndarray:
+    """(times, 2 `_TAPS` + 1) float32: what finer samples of a cubic spline take of those around, by place."""
+    side = 4 * _TAPS  # so many samples that their ends are far away
+    rows = ndimage.zoom(np.eye(side), (times, 1), order=3, mode='nearest', grid_mode=True)
+    middle = side // 2
+    kernels = rows[times * middle : times * (middle + 1), middle - _TAPS : middle + _TAPS + 1]
+    return (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)

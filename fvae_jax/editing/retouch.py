@@ -1,13 +1,13 @@
 """What an edit does to the pixels of a frame: they are moved, shaded, and what is new is laid over them.
 
 As in photos (`still.EditedPhoto`), but of a film luma and chroma are moved as they are stored, the latter at half the
-resolution: half the work, and what does not move keeps its bits. Shading makes all colors lighter or darker alike.
+resolution: half the work, and what does not move keeps its bits.
 """
 
 import cv2
 import numpy as np
 
-from fvae_jax.editing import content, mouth, portrait
+from fvae_jax.editing import content, mouth, portrait, tone as tone_lib
 from fvae_jax.editing.model import Change
 from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
@@ -22,8 +22,9 @@ def carried_out(
     frame: Planes | Picture,
     change: Change,
     matrix: np.ndarray,
-    pixels_only: bool = False,
+    tone: tone_lib.Tone | None = None,
     seam: mouth.Seam | None = None,
+    pixels_only: bool = False,
 ) -> Planes | Picture:
     """A frame with a change of one of its faces.
 
@@ -31,8 +32,9 @@ def carried_out(
       frame: The frame.
       change: What the edit does to the crop.
       matrix: 2×3 similarity, px of the frame to px of the crop.
-      pixels_only: Whether content and shading are left out.
+      tone: That of a film of one color, which new content takes; None where skin has its own.
       seam: Where lips meet; None leaves them where the change has them.
+      pixels_only: Whether content and shading are left out.
     """
     box, field = portrait.photo_displacement(change.displacement, matrix, frame.shape)
     shading = None
@@ -46,7 +48,11 @@ def carried_out(
     if field.size:
         window = _window(box, field, frame.shape)
         box = box[0] - window[0], box[1] - window[0], box[2] - window[2], box[3] - window[2]
-        frame = frame.with_layers(window, [_moved(layer, box, field, shading) for layer in frame.layers(window)])
+        layers = [_moved(*layer, box, field) for layer in frame.layers(window)]
+        if shading is not None:
+            skin = portrait.SKIN if tone is None else np.ones(3, np.float32)
+            layers = frame.lit(layers, box, shading, skin)
+        frame = frame.with_layers(window, layers)
     if change.content is None or pixels_only or not change.content.alpha.any():
         return frame
     layer = content.photo_layer(change.content, matrix, frame.shape)
@@ -56,7 +62,8 @@ def carried_out(
     top, left = y0 // 2 * 2, x0 // 2 * 2
     around = top, min(y1 + y1 % 2, frame.shape[0]), left, min(x1 + x1 % 2, frame.shape[1])
     before = frame.pixels(around)
-    layer = layer._replace(box=(y0 - top, y1 - top, x0 - left, x1 - left))
+    color = layer.color if tone is None else tone.follow(layer.color)
+    layer = layer._replace(box=(y0 - top, y1 - top, x0 - left, x1 - left), color=color)
     return frame.changed(around, before, content.lay(Photo(before), layer).pixels)
 
 
@@ -92,20 +99,13 @@ def _window(box: Box, field: np.ndarray, shape: tuple[int, ...]) -> Box:
     return y0, y1, x0, x1
 
 
-def _moved(layer: tuple[np.ndarray, int, int], box: Box, field: np.ndarray, shading: np.ndarray | None) -> np.ndarray:
-    """Some planes of a frame, (h, w, C), with the pixels of a box moved and shaded."""
-    pixels, step, black = layer
+def _moved(pixels: np.ndarray, step: int, box: Box, field: np.ndarray) -> np.ndarray:
+    """Planes of a frame, (h, w, C), `step` px between their values, with those of a box moved."""
     if step > 1:
         size = -(-field.shape[1] // step), -(-field.shape[0] // step)
         nearest = field[::step, ::step]
         field = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
         # Between the edges of lips that meet lies what was inside of the mouth.
         field = np.where(np.abs(field - nearest) > _TORN, nearest, field) / np.float32(step)
-        shading = None if shading is None else cv2.resize(shading, size, interpolation=cv2.INTER_AREA)
         box = tuple(-(-edge // step) for edge in box)
-    moved = portrait.warp_region(pixels, box, field)
-    if shading is not None:
-        y0, y1, x0, x1 = box
-        lit = (moved[y0:y1, x0:x1].astype(np.float32) - black) * np.exp(shading)[..., None] + black
-        moved[y0:y1, x0:x1] = np.clip(np.rint(lit, out=lit), 0, 255, out=lit)
-    return moved
+    return portrait.warp_region(pixels, box, field)

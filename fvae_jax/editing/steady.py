@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fvae_jax.editing import exemplar, lips as lips_lib, mouth
+from fvae_jax.editing import exemplar, lips as lips_lib, mouth, tone as tone_lib
 from fvae_jax.editing.model import Change, Content, EncodedFace, Model
 from fvae_jax.editing.stream import windows
 
@@ -31,6 +31,7 @@ class Changed:
       matrix: 2×3 similarity, px of the frame to px of the crop.
       face: The face as the model sees it.
       change: What the edit does to its crop.
+      tone: Of a film of one color; None of others.
       lips: Those of an open mouth; None where they touch, or nobody has looked.
       seam: Where lips meet, once that is known; None where they are left alone.
     """
@@ -38,6 +39,7 @@ class Changed:
     matrix: np.ndarray
     face: EncodedFace
     change: Change
+    tone: tone_lib.Tone | None = None
     lips: lips_lib.Lips | None = None
     seam: mouth.Seam | None = None
 

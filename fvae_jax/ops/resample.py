@@ -45,9 +45,10 @@ def _sample_inside(pixels, x, y) -> np.ndarray:
         halves = zip(np.array_split(x, 2, axis), np.array_split(y, 2, axis))
         parts = [_sample_inside(pixels, *half) for half in halves]
         return np.concatenate(parts, axis)
-    doubled = _double(_window(pixels, rows, columns))
     x, y = 2 * (x - np.float32(columns[0])), 2 * (y - np.float32(rows[0]))
-    sampled = cv2.remap(doubled, x, y, cv2.INTER_CUBIC)
+    # Plane by plane: for two or three channels OpenCV's remap has no code of its own.
+    planes = cv2.split(_window(pixels, rows, columns))
+    sampled = cv2.merge([cv2.remap(_double(plane), x, y, cv2.INTER_CUBIC) for plane in planes])
     return _as_type(sampled.reshape(*x.shape, -1), pixels.dtype)  # OpenCV drops a single channel
 
 
@@ -62,24 +63,19 @@ def _window(pixels, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarr
     return inside.reshape(bottom - top, right - left, -1)
 
 
-def _double(window: np.ndarray) -> np.ndarray:
-    """Twice the samples along both axes: every second one a pixel, the others half-way between."""
+def _double(plane: np.ndarray) -> np.ndarray:
+    """Twice the samples along both axes, float32: every second one a pixel, the others half-way between."""
     distance = np.arange(-_LOBES, _LOBES) + 0.5
     kernel = np.sinc(distance) * np.sinc(distance / _LOBES)
-    kernel = (kernel / kernel.sum()).astype(np.float32)
-    height, width, channels = window.shape
+    kernel, own = (kernel / kernel.sum()).astype(np.float32), plane.astype(np.float32)
 
     def between(image, kernel, anchor):
-        filtered = cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-        return filtered.reshape(image.shape)
+        return cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
 
-    wide = np.empty((height, 2 * width, channels), np.float32)
-    wide[:, ::2] = window
-    wide[:, 1::2] = between(window, kernel[None], (_LOBES - 1, 0))
-    doubled = np.empty((2 * height, 2 * width, channels), np.float32)
-    doubled[::2] = wide
-    doubled[1::2] = between(wide, kernel[:, None], (0, _LOBES - 1))
-    return doubled
+    # Merged, a pixel and what comes after it are channels side by side.
+    wide = cv2.merge([own, between(own, kernel[None], (_LOBES - 1, 0))]).reshape(len(own), -1)
+    below = between(wide, kernel[:, None], (0, _LOBES - 1))
+    return np.stack([wide, below], axis=1).reshape(2 * len(wide), -1)
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -61,15 +61,42 @@ class Planes:
         """That of the frame as RGB."""
         return (*self.luma.shape, 3)
 
-    def layers(self, box: Box) -> list[tuple[np.ndarray, int, int]]:
-        """The planes of a part, (h, w, C) uint8, each with the px between its values and that of no light or no color.
+    def layers(self, box: Box) -> list[tuple[np.ndarray, int]]:
+        """The planes of a part, (h, w, C) uint8, each with the px between its values.
 
         Args:
           box: The part, which begins at even coordinates and ends at even ones or at the frame's own end.
         """
         y0, y1, x0, x1 = box
         chroma = cv2.merge(list(self.chroma[(slice(None), *_halved(box))]))
-        return [(self.luma[y0:y1, x0:x1, None], 1, 0 if self.colors.full else _BLACK), (chroma, 2, _GRAY)]
+        return [(self.luma[y0:y1, x0:x1, None], 1), (chroma, 2)]
+
+    def lit(self, layers: list[np.ndarray], box: Box, r: np.ndarray, factors: np.ndarray) -> list[np.ndarray]:
+        """Multiplies red, green and blue of planes as `layers` gives them by e^(r · factors); r = 0 keeps every bit.
+
+        At the resolution of chroma, which alone becomes another color; luma is multiplied as that of gray is.
+
+        Args:
+          layers: The planes.
+          box: The part of them that is shaded, as `layers` takes it.
+          r: (h, w) float32 of the part.
+          factors: (3,) float32.
+        """
+        luma, chroma = (layer.copy() for layer in layers)
+        y0, y1, x0, x1 = box
+        part, half = luma[y0:y1, x0:x1, 0], _halved(box)
+        size = -(-r.shape[1] // 2), -(-r.shape[0] // 2)
+        few_r, few_luma = (cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (r, part))
+        few = cv2.merge([few_luma, *cv2.split(chroma[half])]).astype(np.float32)
+        rgb = cv2.split(cv2.transform(few, self.colors.to_rgb()))
+        gained = [color * (cv2.exp(factor * few_r) - 1) for color, factor in zip(rgb, factors)]
+        change = cv2.transform(cv2.merge(gained), self.colors.from_rgb()[1:])
+        chroma[half] = cv2.add(chroma[half], change, dtype=cv2.CV_8U)
+        black = 0 if self.colors.full else _BLACK
+        luma_of = self.colors.from_rgb()[0]
+        gray = float(luma_of @ factors / luma_of.sum())
+        part[...] = cv2.add((part.astype(np.float32) - black) * cv2.exp(gray * r), black, dtype=cv2.CV_8U)
+        return [luma, chroma]
 
     def with_layers(self, box: Box, layers: list[np.ndarray]) -> 'Planes':
         """The frame with other planes in a part, as `layers` gives them."""
@@ -139,9 +166,17 @@ class Picture:
         """(H, W) uint8, its green."""
         return self.rgb[..., 1]
 
-    def layers(self, box: Box) -> list[tuple[np.ndarray, int, int]]:
+    def layers(self, box: Box) -> list[tuple[np.ndarray, int]]:
         """The pixels of a part; see `Planes.layers`."""
-        return [(self.pixels(box), 1, 0)]
+        return [(self.pixels(box), 1)]
+
+    def lit(self, layers: list[np.ndarray], box: Box, r: np.ndarray, factors: np.ndarray) -> list[np.ndarray]:
+        """Pixels with those of a part shaded; see `Planes.lit`."""
+        pixels, (y0, y1, x0, x1) = layers[0].copy(), box
+        part = pixels[y0:y1, x0:x1]
+        for channel, factor in enumerate(factors):
+            part[..., channel] = cv2.multiply(part[..., channel], cv2.exp(factor * r), dtype=cv2.CV_8U)
+        return [pixels]
 
     def with_layers(self, box: Box, layers: list[np.ndarray]) -> 'Picture':
         """The frame with other pixels in a part."""

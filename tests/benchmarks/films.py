@@ -40,14 +40,14 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     import fvae_jax
     from fvae_jax import runtime
     from fvae_jax.data import align
-    from fvae_jax.editing import clip, exemplar, retouch, speech
+    from fvae_jax.editing import crop as crop_lib, exemplar, retouch, speech
 
     runtime.prepare()
     editor = fvae_jax.load()
     frame = next(editor.open_film(path).footage.frames()).frame
     landmarks = align.detect_faces(frame.pixels())[0].landmarks
     matrix = align.crop_transform(landmarks, editor.size, editor.frame)
-    crop = clip.aligned(frame, matrix, editor.size)
+    crop = crop_lib.aligned(frame, matrix, editor.size)
     face = editor.encode(crop)
     closed = speech.closed(editor, face)
     latent = editor.edited_latent(face, {'smile': 1.0})
@@ -57,7 +57,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
         'find the face in the whole frame (every 50th)': lambda: align.detect_faces(frame.pixels()),
         'look whether it is a face (every 4th)': lambda: align.is_face(frame.luma, landmarks),
         'read its landmarks again': lambda: align.find_again(frame.luma, landmarks),
-        'crop': lambda: clip.aligned(frame, matrix, editor.size),
+        'crop': lambda: crop_lib.aligned(frame, matrix, editor.size),
         'encode, decode its own latent': lambda: editor.encode(crop, teeth=False),
         'decode the edit, place teeth': lambda: editor.change(face, latent),
         'decode where the mouth is open': lambda: speech.inside(editor, face, closed),

@@ -1,6 +1,7 @@
 """A displacement of the crop arrives in the photo where, as long and as exactly as it must."""
 
 import dataclasses
+import time
 
 import cv2
 import numpy as np
@@ -112,6 +113,29 @@ def test_fields_are_read_where_their_pixels_are():
         want = np.stack(want, axis=-1) @ align.invert(matrix)[:, :2].T
         assert inner.mean() > 0.4
         assert np.abs(field[inner] - want).max() * 0.18 < tolerance  # px of the crop
+
+
+@pytest.mark.parametrize('size', [64, 96, 128, 300])
+def test_maps_become_finer_by_a_cubic_spline(size):
+    values = np.random.default_rng(0).normal(size=(size, size, 2))
+    side = size * -(-256 // size)
+    spline = ndimage.zoom(np.eye(size), (side / size, 1), order=3, mode='nearest', grid_mode=True)
+    want = np.stack([spline @ values[..., channel] @ spline.T for channel in (0, 1)], axis=-1)
+    np.testing.assert_allclose(portrait.enlarge(values, side), want, atol=1e-5)
+    np.testing.assert_allclose(portrait.enlarge(values, size), values, atol=1e-6)
+    further = portrait.enlarge(values, 2 * side + 10)
+    np.testing.assert_allclose(further, cv2.resize(want, further.shape[:2]), atol=1e-5)
+
+
+def test_maps_become_finer_without_threads():
+    """Those of a product of matrices wait for each other, on a busy computer for longer than the product takes."""
+    values = np.random.default_rng(0).normal(size=(SIZE, SIZE, 3)).astype(np.float32)
+    portrait.enlarge(values, 256)
+    started = time.process_time(), time.thread_time()
+    for _ in range(200):
+        portrait.enlarge(values, 256)
+    own = time.thread_time() - started[1]
+    assert time.process_time() - started[0] < 1.3 * own
 
 
 def test_edits_fade_out_without_a_step():

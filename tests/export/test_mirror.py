@@ -131,6 +131,26 @@ def test_a_face_is_edited_and_held_steady(mirror, frames, check_layout):
     assert call(page, 'main.state.mirror') is None
 
 
+FOLLOW = """async (pictures) => {
+  const {followed} = await import('/app/folds.js');
+  const model = {neutral: [0, 0, 0], directions: {smile: [2, 0, 0], sad: [0, 1, 1]}};
+  let folds = {maps: {}, side: 4, shown: {smile: 0, sad: 0}};
+  return pictures.map((latent) => (folds = followed(folds, model, latent)).shown);
+}"""
+
+
+def test_what_a_face_shows_is_followed_slowly(address):
+    """From picture to picture, so that its own smile does not become twice as deep; not at once, since it speaks."""
+    with browser.launched() as launched:
+        page = launched.new_page()
+        page.goto(address)
+        shown = page.evaluate(FOLLOW, [[2, 0, 0]] * 30 + [[0, 0.5, 0.5]] * 30)
+    smile, sad = (np.array([picture[name] for picture in shown]) for name in ('smile', 'sad'))
+    assert (np.diff(smile[:30]) > 0).all() and smile[29] > 0.95 and not sad[:30].any()
+    assert np.abs(np.diff(smile)).max() < 0.2
+    assert smile[-1] < 0.05 and abs(sad[-1] - 0.5) < 0.05
+
+
 def test_a_face_that_leaves_and_comes_back(mirror):
     half = film.FRAMES // 2
     page = mirror([film.frame(number, face=number < half) for number in range(film.FRAMES)])

@@ -9,6 +9,7 @@ const OPEN = 0.5; // alpha from which a pixel belongs to the opening
 const STRONGEST = 1.3; // folds do not become deeper than in an expression of this strength
 const NARROWEST = 0.05; // of the crop's side: what is narrower is no mouth
 const UNLIKE = 0.5; // of the mouth's place, relatively, that a light twice as different is worth
+const FOLLOWS = 0.15; // of what a new picture shows, in what those before have shown: the face speaks, folds do not flicker
 const LOWER = 2; // how much more the distance from eyes to mouth counts than the width of the mouth
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -44,6 +45,20 @@ export async function foldsOf(model, {latent, own, light}, decode) {
   }
   const shown = shares(latent, neutral, directions);
   return {maps, side: folds.side, shown};
+}
+
+/**
+ * Follows what a face shows, slowly, from picture to picture: folds that it has itself do not become deeper.
+ *
+ * @param folds of `foldsOf`
+ * @param model {neutral, directions}
+ * @param latent of the face now
+ * @returns the folds with what is shown by now
+ */
+export function followed(folds, {neutral, directions}, latent) {
+  const now = shares(latent, neutral, directions);
+  const shown = Object.fromEntries(Object.entries(folds.shown).map(([name, before]) => [name, before + FOLLOWS * (now[name] - before)]));
+  return {...folds, shown};
 }
 
 /** The corners of a mouth, [left, right], as shares of the side; where the edit opens it, brought back to the face. Null without. */

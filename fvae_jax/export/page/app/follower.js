@@ -5,7 +5,7 @@ import {donorOf} from './donor.js';
 import {draw, grainOf, wanted} from './edit.js';
 import {skinLight, withTeeth} from './exemplar.js';
 import {asTrained, glance, readEyes} from './finder.js';
-import {fold, foldsOf} from './folds.js';
+import {fold, foldsOf, followed} from './folds.js';
 import {fromPairs} from './geometry.js';
 import {anchored} from './latent.js';
 import {cut} from './photo.js';
@@ -133,7 +133,7 @@ export class Follower {
       face.tone = toneOf(crop, size);
       face.donor = await donorOf(this.#model, {latent, own, light: face.light}, decode);
       face.folds = await foldsOf(this.#model, {latent, own, light: face.light}, decode);
-    }
+    } else if (face.folds !== null) face.folds = followed(face.folds, this.#model, latent);
     const change = anchored(await decode(wanted(latent, this.#model, strengths)), own);
     clock('decode');
     const toothed = withTeeth(change, this.#model, face);
