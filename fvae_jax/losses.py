@@ -88,34 +88,49 @@ _OUTSIDE = 1e4
 def _coherence_and_gradient(displacement, target, alpha, sigma):
     """Both in one pass: half the gradient at i, 2 Σ_j w_ij (F_i − F_j), is also what the sum is made of.
 
-    Every pixel looks at all its neighbours, each pair twice, because XLA makes one loop of that, which writes nothing
-    but its result; with each pair once it writes and reads pull and counter-pull of each offset, twice as slow.
     Channels are planes: a last axis of 2 or 3 would keep the CPU's vector units idle.
     """
-    height, width = displacement.shape[1:3]
     ring = (0, 0), (_RADIUS, _RADIUS), (_RADIUS, _RADIUS)
     colors = [jnp.pad(math.sqrt(alpha) * target[..., c], ring, constant_values=_OUTSIDE) for c in range(3)]
     flow = [jnp.pad(displacement[..., c], ring) for c in range(2)]
     # Without the barrier every read would ask whether it falls into the ring.
     colors, flow = jax.lax.optimization_barrier((colors, flow))
-    reach = range(-_RADIUS, _RADIUS + 1)
-    offsets = [(dy, dx) for dy in reach for dx in reach if dy or dx]
+    pulls = functools.partial(_pulls, sigma=sigma)
 
-    def shifted(plane, dy, dx):
-        return plane[:, _RADIUS + dy : _RADIUS + dy + height, _RADIUS + dx : _RADIUS + dx + width]
+    def apart(colors, flow):
+        # XLA:CPU would merge the pulls with what takes them apart, and compute each twice; it merges no branches. The
+        # barrier keeps it from seeing which one is taken.
+        none = jnp.zeros(displacement.shape[:-1], jax.lax.complex(*flow).dtype)
+        return jax.lax.cond(jax.lax.optimization_barrier(True), lambda: pulls(colors, flow), lambda: none)
 
-    def pull(plane):
-        total = jnp.zeros((), plane.dtype)
-        for dy, dx in offsets:
-            distance = sum(jnp.square(shifted(color, 0, 0) - shifted(color, dy, dx)) for color in colors)
-            weight = jnp.exp(-(distance + (dy * dy + dx * dx) / sigma**2))
-            total = total + weight * (shifted(plane, 0, 0) - shifted(plane, dy, dx))
-        return total
-
-    pulls = jnp.stack([pull(plane) for plane in flow], -1)
+    both = jax.lax.platform_dependent(colors, flow, cpu=apart, default=pulls)
+    gradient = 4 * jnp.stack([both.real, both.imag], -1)
     # A shift of all F changes nothing but the rounding.
     centered = displacement - jnp.mean(displacement, (1, 2), keepdims=True)
-    return 2 * jnp.sum(centered * pulls, (1, 2, 3)), 4 * pulls
+    return 0.5 * jnp.sum(centered * gradient, (1, 2, 3)), gradient
+
+
+def _pulls(colors: list[jax.Array], flow: list[jax.Array], sigma: float) -> jax.Array:
+    """Σ_j w_ij (F_i − F_j) of planes within a ring, (B, H, W), x as the real part and y as the imaginary one.
+
+    Every pixel looks at all its neighbors, each pair twice, because XLA makes one loop of that, which writes nothing
+    but its result; with each pair once it writes and reads pull and counter-pull of each offset, twice as slow. As one
+    number both components need each weight once.
+    """
+    height, width = (side - 2 * _RADIUS for side in flow[0].shape[1:])
+    reach = range(-_RADIUS, _RADIUS + 1)
+
+    def away(plane, dy, dx):
+        """How far each pixel is from its neighbor."""
+        window = lambda y, x: plane[:, _RADIUS + y : _RADIUS + y + height, _RADIUS + x : _RADIUS + x + width]
+        return window(0, 0) - window(dy, dx)
+
+    terms = []
+    for dy, dx in ((dy, dx) for dy in reach for dx in reach if dy or dx):
+        distance = sum(jnp.square(away(color, dy, dx)) for color in colors)
+        weight = jnp.exp(-(distance + (dy * dy + dx * dx) / sigma**2))
+        terms.append(weight * jax.lax.complex(*(away(plane, dy, dx) for plane in flow)))
+    return functools.reduce(jnp.add, terms)
 
 
 def _coherence_backward(alpha, sigma, gradient, cotangent):

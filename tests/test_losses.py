@@ -42,6 +42,14 @@ def test_coherence_of_a_shift_is_zero_and_its_gradient_spares_the_target():
     assert np.abs(by_flow).max() > 0 and not np.any(by_target)
 
 
+def test_coherence_takes_each_weight_once():
+    """On a CPU one loop computes both components; what takes them apart is kept out of it by a branch."""
+    shapes = [jax.ShapeDtypeStruct((1, 8, 8, channels), jnp.float32) for channels in (2, 3)]
+    gradient = jax.jit(jax.grad(lambda flow, target: losses.coherence(flow, target).sum()))
+    program = gradient.lower(*shapes).compile().as_text()
+    assert ' conditional(' in program and program.count(' exponential(') == 7 * 7 - 1
+
+
 def test_coherence_gradient_equals_finite_differences():
     rng = np.random.default_rng(1)
     flow, target = rng.normal(size=(1, 8, 9, 2)), rng.uniform(-1, 1, (1, 8, 9, 3))

@@ -116,7 +116,8 @@ def _convolve_halved(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A 5×5 convolution of stride 2, as 3×3 over blocks."""
     taps = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))  # output i reads pixels 2i - 1 … 2i + 3, blocks 2i - 2 …
     taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
-    return _convolve(_flat(_split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
+    # XLA's own gradient for a filter of few channels is quicker than ours.
+    return _within_a_ring(_flat(_split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
 
 
 def _convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -145,6 +146,11 @@ def _merge_taps(kernel: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`_within_a_ring` with gradients as matrix products: XLA's would take a hundred times as long."""
+    return _within_a_ring(x, kernel)
+
+
+def _within_a_ring(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """(B, H, W, C) within one ring of zeros, for filters of side k = 2 or 3 → (B, H + 3 - k, W + 3 - k, features)."""
     return lax.conv_general_dilated(x, kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=_LAYOUT)
 
@@ -154,21 +160,23 @@ def _forward(x, kernel):
 
 
 def _backward(residuals, cotangent):
+    """Both as one matrix product of what each pixel of x meets in the output, all taps side by side."""
     x, kernel = residuals
     batch, height, width, channels = x.shape
-    side = len(kernel)
-    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
-    to_x = _convolve(cotangent, turned)
-    if side == 2:
-        to_x = to_x[:, 1:-1, 1:-1]  # without the ring, the convolution would be slower than with it
-    # For the filter: one matrix product per tap. Rows are laid end to end on the padded image's width, where a
-    # tap is a shift; the zeros after each row of the cotangent keep what wraps around out of the sum.
-    stride = width + 2
-    rows = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(batch, -1, channels)
-    seen = jnp.pad(cotangent, ((0, 0), (0, 0), (0, side - 1), (0, 0)))
-    seen = seen.reshape(batch, -1, cotangent.shape[-1])[:, : 1 - side]
-    product = lambda shift: jnp.einsum('bni,bno->io', rows[:, shift : shift + seen.shape[1]], seen)
-    return to_x, jnp.stack([jnp.stack([product(dy * stride + dx) for dx in range(side)]) for dy in range(side)])
+    side, *_, features = kernel.shape
+    # Tap (dy, dx) takes pixel (y, x) to (y + 1 - dy, x + 1 - dx).
+    ring = [(side - 2, size + 1 - out) for size, out in zip((height, width), cotangent.shape[1:3], strict=True)]
+    padded = jnp.pad(cotangent, ((0, 0), *ring, (0, 0)))
+    windows = [
+        padded[:, side - 1 - dy : side - 1 - dy + height, side - 1 - dx : side - 1 - dx + width]
+        for dy in range(side)
+        for dx in range(side)
+    ]
+    met = jnp.concatenate(windows, -1).reshape(-1, side * side * features)
+    to_x = met @ jnp.swapaxes(kernel, 2, 3).reshape(-1, channels)
+    # In this order only x is transposed, which is the smaller one.
+    to_kernel = lax.dot_general(x.reshape(-1, channels), met, (((0,), (0,)), ((), ())))
+    return to_x.reshape(x.shape), jnp.moveaxis(to_kernel.reshape(channels, side, side, features), 0, 2)
 
 
 _convolve.defvjp(_forward, _backward)

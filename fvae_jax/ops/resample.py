@@ -69,13 +69,17 @@ def _double(plane: np.ndarray) -> np.ndarray:
     kernel = np.sinc(distance) * np.sinc(distance / _LOBES)
     kernel, own = (kernel / kernel.sum()).astype(np.float32), plane.astype(np.float32)
 
-    def between(image, kernel, anchor):
-        return cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
+    def between(image, kernel, anchor, **into):
+        return cv2.filter2D(image, cv2.CV_32F, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE, **into)
 
-    # Merged, a pixel and what comes after it are channels side by side.
-    wide = cv2.merge([own, between(own, kernel[None], (_LOBES - 1, 0))]).reshape(len(own), -1)
-    below = between(wide, kernel[:, None], (0, _LOBES - 1))
-    return np.stack([wide, below], axis=1).reshape(2 * len(wide), -1)
+    # OpenCV writes every row where it belongs; NumPy would copy pixel by pixel. Merged, a pixel and what comes after it
+    # are channels side by side.
+    height, width = plane.shape
+    doubled = np.empty((height, 2, 2 * width), np.float32)
+    wide, below = doubled[:, 0], doubled[:, 1]
+    cv2.merge([own, between(own, kernel[None], (_LOBES - 1, 0))], wide.reshape(height, width, 2))
+    between(wide, kernel[:, None], (0, _LOBES - 1), dst=below)
+    return doubled.reshape(2 * height, 2 * width)
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

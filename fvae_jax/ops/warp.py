@@ -23,6 +23,7 @@ Conventions, used by every other module:
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -69,10 +70,7 @@ def bilinear_sample(source: jax.Array, flow: jax.Array) -> jax.Array:
       InputError: the shapes do not fit, or the source holds integers.
     """
     source, flow = _checked(source, flow, 'flow')
-    height, width = source.shape[-3:-1]
-    x = (flow[..., 0] + 1) * (0.5 * (width - 1))
-    y = (flow[..., 1] + 1) * (0.5 * (height - 1))
-    return _sample(source, x, y)
+    return _sample(_positions_of_flow, source, flow)
 
 
 @jax.jit
@@ -98,10 +96,7 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array) -> jax.Arra
             f'displacement {displacement.shape} is not of the size of the source, {height}x{width};'
             f' resize it with fvae_jax.ops.upsample_flow first'
         )
-    shape = displacement.shape[:-1]
-    x = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 1) + displacement[..., 0]
-    y = jax.lax.broadcasted_iota(displacement.dtype, shape, len(shape) - 2) + displacement[..., 1]
-    return _sample(source, x, y)
+    return _sample(_positions_of_displacement, source, displacement)
 
 
 def flow_to_displacement(flow: jax.Array) -> jax.Array:
@@ -199,6 +194,19 @@ def _checked(source: jax.Array, field: jax.Array, name: str) -> tuple[jax.Array,
     return source, field
 
 
+def _positions_of_flow(flow: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """Pixel positions x and y, (..., H, W), in a source of height x width px."""
+    return (flow[..., 0] + 1) * (0.5 * (width - 1)), (flow[..., 1] + 1) * (0.5 * (height - 1))
+
+
+def _positions_of_displacement(displacement: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """The same for a displacement of the size of the source."""
+    del height, width
+    axes = displacement.ndim - 2, displacement.ndim - 3
+    grid = (jax.lax.broadcasted_iota(displacement.dtype, displacement.shape[:-1], axis) for axis in axes)
+    return tuple(own + displacement[..., k] for k, own in enumerate(grid))
+
+
 def _neighbours(position: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     """Lower neighbour, and the clamped position's fraction of the way to the upper one."""
     inside = jnp.clip(position, 0, size - 1)
@@ -207,8 +215,13 @@ def _neighbours(position: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     return base, inside - base.astype(position.dtype)
 
 
-def _interpolate(source: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
-    """Value and derivatives along x and y, each (..., H, W, C), at pixel positions (..., H, W)."""
+def _corners(source: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+    """What a bilinear sample is made of, at pixel positions (..., H, W).
+
+    Returns:
+      Fractions of the way to the right and down, (..., H, W, 1), and the four neighbours, top left, top right, bottom
+      left, bottom right, (..., H, W, C), all in the dtype of the arithmetic.
+    """
     *batch, height, width, channels = source.shape
     column, right = _neighbours(x, width)
     row, down = _neighbours(y, height)
@@ -226,39 +239,37 @@ def _interpolate(source: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Arr
         values = read(pixels, first + step).reshape(*x.shape, channels)
         return values.astype(jnp.promote_types(source.dtype, x.dtype))
 
-    top_left, top_right = corner(0), corner(step_x)
-    bottom_left, bottom_right = corner(step_y), corner(step_y + step_x)
+    return (right[..., None], down[..., None], *map(corner, (0, step_x, step_y, step_y + step_x)))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sample(positions: Callable[..., tuple[jax.Array, jax.Array]], source: jax.Array, field: jax.Array) -> jax.Array:
+    """Bilinear samples where a field says, with an analytic gradient for the field."""
+    x, y = positions(field, *source.shape[-3:-1])
+    right, down, top_left, top_right, bottom_left, bottom_right = _corners(source, x, y)
     # Weights w and 1 - w, not a + w (b - a): exact at both ends, and so at the last pixel as well.
-    right, down = right[..., None], down[..., None]
     top = (1 - right) * top_left + right * top_right
     bottom = (1 - right) * bottom_left + right * bottom_right
-    value = (1 - down) * top + down * bottom
-    slope_x = (1 - down) * (top_right - top_left) + down * (bottom_right - bottom_left)
-    slope_y = bottom - top
-    slope_x = jnp.where(((x < 0) | (x > width - 1))[..., None], 0, slope_x)
-    slope_y = jnp.where(((y < 0) | (y > height - 1))[..., None], 0, slope_y)
-    return value.astype(source.dtype), slope_x.astype(x.dtype), slope_y.astype(y.dtype)
+    return ((1 - down) * top + down * bottom).astype(source.dtype)
 
 
-@jax.custom_vjp
-def _sample(source: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Bilinear samples at pixel positions, with the analytic gradient of `_interpolate`."""
-    return _interpolate(source, x, y)[0]
+def _sample_forward(positions, source, field):
+    return _sample(positions, source, field), (source, field)
 
 
-def _sample_forward(source, x, y):
-    value, *slopes = _interpolate(source, x, y)
-    return value, slopes
-
-
-def _sample_backward(slopes, cotangent):
-    def over_channels(slope):
-        # Written out, because XLA:CPU reduces a short last axis twice as slowly as it adds its
-        # slices.
-        terms = (cotangent[..., c] * slope[..., c] for c in range(cotangent.shape[-1]))
-        return functools.reduce(jnp.add, terms).astype(slope.dtype)
-
-    return None, *map(over_channels, slopes)
+def _sample_backward(positions, residuals, cotangent):
+    source, field = residuals
+    height, width = source.shape[-3:-1]
+    # The neighbours are read again. XLA:CPU makes one loop of what is used once, and writes out what is used twice:
+    # hence the barrier, without which both passes would share them, and both slopes as one complex number.
+    (x, y), pull = jax.vjp(lambda field: positions(field, height, width), jax.lax.optimization_barrier(field))
+    right, down, *corners = _corners(source, x, y)
+    weights = (down - 1, right - 1), (1 - down, -right), (-down, 1 - right), (down, right)
+    terms = (jax.lax.complex(*weight) * (cotangent * corner) for weight, corner in zip(weights, corners, strict=True))
+    slopes = jnp.sum(functools.reduce(jnp.add, terms), -1)
+    slope_x = jnp.where((x < 0) | (x > width - 1), 0, slopes.real)
+    slope_y = jnp.where((y < 0) | (y > height - 1), 0, slopes.imag)
+    return None, *pull((slope_x.astype(x.dtype), slope_y.astype(y.dtype)))
 
 
 _sample.defvjp(_sample_forward, _sample_backward)

@@ -25,7 +25,7 @@ def train_step() -> harness.Result:
         'train_step',
         part="training step, paper's network, 128 px, w = 32, batch 16",
         peer='the same in torch, channels last',
-        bar=1.0,
+        bar=0.8,
         ours=ours,
         theirs={way: functools.partial(step, *images) for way, step in ways.items()},
         agreement=agreement,
@@ -109,10 +109,9 @@ def decode(model: pathlib.Path) -> harness.Result:
     }
     for way, call in ways.items():
         counts.update(dict.fromkeys(counts, 0))
-        flow, *content = ours()
-        expected = [-np.moveaxis(flow, -1, 0)]
-        if content[0] is not None:
-            expected += [content[0], np.moveaxis(content[1], -1, 0)]
+        decoded = ours()
+        parts = -decoded.flow, decoded.alpha_logit, decoded.color, decoded.shading
+        expected = [part if part.ndim == 2 else np.moveaxis(part, -1, 0) for part in parts if part is not None]
         agreement = harness.agree(
             f'decoder, {way}', [part[..., ::-1, ::-1] for part in expected], [part[0] for part in call()], 1e-3
         )

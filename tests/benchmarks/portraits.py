@@ -67,7 +67,7 @@ def warp_1080p(model: pathlib.Path) -> harness.Result:
         'warp_1080p',
         part=f'from a decoded flow to the 1920×1080 photo, face region {width}×{height} px',
         peer='`resize`, `warpAffine`, `remap` (Lanczos) of OpenCV',
-        bar=1.5,
+        bar=0.7,
         ours=ours,
         theirs=theirs,
         agreement=agreement,

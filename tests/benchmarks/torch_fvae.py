@@ -102,15 +102,21 @@ class FVAE(nn.Module):
         self.scale = config.flow.scale
         self.encoder = _Encoder(widths, latent_channels, model.norm_momentum)
         self.source_pyramid = _Stack(widths, model.norm_momentum)
-        self.decoder = _Decoder(widths, latent_channels, 6 if model.content else 2, model.norm_momentum)
+        channels = 2 + 4 * model.content + model.shading
+        self.decoder = _Decoder(widths, latent_channels, channels, model.norm_momentum)
+        self._content, self._shading = model.content, model.shading
         row = torch.linspace(-1, 1, size)
         self.register_buffer('grid', torch.stack(torch.meshgrid(row, row, indexing='xy')), persistent=False)
 
     def decode(self, latent, features):
-        """Z and the pyramid of S → flow (B, 2, H, W), and with a content layer alpha's logits and colors."""
+        """Z and the pyramid of S → flow (B, 2, H, W); then, if predicted, alpha's logits, colors, and r."""
         head = self.decoder(latent, features)
-        flow = self.grid + self.scale * torch.tanh(head[:, :2])
-        return (flow,) if head.shape[1] == 2 else (flow, head[:, 2] - 3.0, torch.tanh(head[:, 3:]))
+        parts = [self.grid + self.scale * torch.tanh(head[:, :2])]
+        if self._content:
+            parts += [head[:, 2] - 3.0, torch.tanh(head[:, 3:6])]
+        if self._shading:
+            parts.append(0.7 * torch.tanh(head[:, -1] / 0.7))
+        return parts
 
     def forward(self, source, target, noise):
         """S, T (B, 3, H, W) and ε → μ, log σ², flow, g(S, Z(T))."""
