@@ -11,9 +11,9 @@ def printable(text: str) -> str:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """What a misspelled word may have been, as the end of a message: '; did you mean smile?', or nothing."""
+    """What a misspelled word may have been, to stand behind it: ' (did you mean smile?)', or nothing."""
     close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f'; did you mean {close[0]}?' if close else ''
+    return f' (did you mean {close[0]}?)' if close else ''
 
 
 class InputError(ValueError):

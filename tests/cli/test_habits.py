@@ -34,11 +34,11 @@ def start(*arguments, cwd, **more):
 @pytest.mark.parametrize(
     'line, words',
     [
-        (edit('--smile 1 --output o.png'), 'unknown expression or option --output; did you mean --out?; this model'),
-        (edit('--smle 1 --out o.png'), 'unknown expression or option --smle; did you mean --smile?; this model has'),
-        (edit('--to smlie --out o.png'), "unknown expression 'smlie'; did you mean smile?; this model has"),
-        ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame; did you mean --frames?'),
-        ('edti @me.png', "unknown command 'edti'; did you mean edit?; use fvae edit"),
+        (edit('--smile 1 --output o.png'), 'unknown expression or option --output (did you mean --out?); this model'),
+        (edit('--smle 1 --out o.png'), 'unknown expression or option --smle (did you mean --smile?); this model has'),
+        (edit('--to smlie --out o.png'), "unknown expression 'smlie' (did you mean smile?); this model has"),
+        ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame (did you mean --frames?)'),
+        ('edti @me.png', "unknown command 'edti' (did you mean edit?); use fvae edit"),
         (edit('-o o.png --smile 1 --out o.png'), 'unknown argument -o; for a file of this name put -- before it'),
         (edit('--smile 1e9 --out o.png'), 'strength of smile is 1e+09; give at most 50: 1 is as most people show it'),
         (edit('--neutral 1e300 --out o.png'), 'strength of neutral is 1e+300; give at most 50'),
