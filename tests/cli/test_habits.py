@@ -1,5 +1,6 @@
 """What people type, and where they run it: slips, odd names, terminals, caches and signals."""
 
+import configparser
 import os
 import pathlib
 import shutil
@@ -100,6 +101,34 @@ def test_a_signal_in_the_middle_of_a_film_leaves_nothing(things, tmp_path, numbe
     errors = process.communicate(timeout=60)[1].decode()
     assert process.returncode == status and errors.strip().startswith('error: ') and 'Traceback' not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('module', ['fvae_jax.cli', 'fvae_jax.runtime', 'ml_collections'])
+@pytest.mark.parametrize('entry', ['command', 'module'])
+def test_ctrl_c_while_the_program_starts(tmp_path, entry, module):
+    """It comes just when a module is imported."""
+    (tmp_path / 'sitecustomize.py').write_text(
+        'import os, signal, sys\n'
+        'class Finder:\n'
+        '    def find_spec(name, path=None, target=None):\n'
+        f'        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n'
+        'sys.meta_path.insert(0, Finder)\n'
+    )
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / 'setup.cfg')
+    place, _, name = settings['options.entry_points']['console_scripts'].partition('=')[2].strip().partition(':')
+    begun = {'command': ['-c', f'from {place} import {name}; {name}()'], 'module': ['-m', 'fvae_jax']}[entry]
+    process = subprocess.Popen(
+        [sys.executable, *begun, 'edit', 'me.jpg'],
+        env=os.environ | {'PYTHONPATH': f'{tmp_path}:{ROOT}'},
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    errors = process.communicate(timeout=120)[1].decode().strip()
+    assert (process.returncode, errors) in (
+        (-signal.SIGINT, ''),
+        (130, 'error: interrupted'),
+    )  # a shell says 130 of both
 
 
 @pytest.mark.parametrize(
