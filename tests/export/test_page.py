@@ -236,6 +236,15 @@ def test_a_small_face_is_told(address, open_page):
     told(page, r'Face 2 of 2\. The face is 2\d px wide, and under 40 px an edit is coarse')
 
 
+def test_a_face_that_the_photo_cuts_off_is_told(address, open_page):
+    part = Image.fromarray(skimage.data.astronaut()).crop((188, 98, 256, 160))
+    part = part.resize((680, 620), Image.Resampling.LANCZOS)
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(part))})
+    told(page, 'Face found. The face is cut off by the edge')
+
+
 def refusing(error):
     return camera(f'Promise.reject(new DOMException("", "{error}"))')
 
