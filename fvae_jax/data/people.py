@@ -61,9 +61,9 @@ def open_faces(config: ml_collections.ConfigDict) -> Faces:
 
 
 def _together(data: builder.FaceData) -> list[set[str]]:
-    """The people who have an image in common, the same file or one that looks the same, in groups."""
+    """The people who have an image in common, in groups."""
     groups: list[set[str]] = []
-    for indices in (*data.repeated, *data.similar):
+    for indices in data.repeated:
         group = {data.records[i].identity for i in indices}
         if len(group) > 1:
             group |= {name for other in groups if other & group for name in other}

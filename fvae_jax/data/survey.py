@@ -73,8 +73,8 @@ def doubts(data: FaceData) -> list[str]:
     if pairs := [(records[i], records[j]) for i, j in data.similar]:
         names = [' ~ '.join(map(_name, pair)) for pair in pairs]
         found.append(
-            f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one; '
-            'until then they train or test together'
+            f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, or '
+            'somebody is tested on a copy of what was trained on'
         )
     return found
 
