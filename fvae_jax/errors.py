@@ -1,6 +1,5 @@
 """The exceptions that commands show to people, each with its exit status."""
 
-import difflib
 import errno
 from collections.abc import Iterable
 
@@ -11,9 +10,11 @@ def printable(text: str) -> str:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """What a misspelled word may have been, as the end of a message: '; did you mean smile?', or nothing."""
+    """What a misspelled word may have been, to stand behind it: ' (did you mean smile?)', or nothing."""
+    import difflib
+
     close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f'; did you mean {close[0]}?' if close else ''
+    return f' (did you mean {close[0]}?)' if close else ''
 
 
 class InputError(ValueError):

@@ -30,7 +30,7 @@ install() { "$folder/venv/bin/python" -m pip install --quiet --constraint launch
 megabytes() { du -sm "$folder/venv" | cut -f1; }
 photo=$PWD/docs/composite_face.jpg
 
-# Who edits gets no more than that takes, and is told what the rest takes.
+# Who edits gets no more than editing takes, and a message says what the rest takes.
 install "$(echo "$folder"/dist/*.whl)"
 "$folder/venv/bin/python" -m pip check
 (

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries damaged files at every door: bash launch/fuzz.sh [--count N] [--seed N] [--out DIR]
+# Gives damaged files to everything that reads files: bash launch/fuzz.sh [--count N] [--seed N] [--out DIR]
 # Prints a JSON summary; what fails is left in DIR.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -13,15 +13,19 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import index, table
+from fvae_jax.data import index, lips
 from fvae_jax.evaluation import cases, runs, scoring
 from fvae_jax.evaluation.methods import base, fvae
 from fvae_jax.evaluation.statistics import bootstrap_interval
 
 COUNTS = (10, 20, 40)
+# Of index.csv, and where `index.Entry` has them.
+COLUMNS = {'path': 'file'} | {
+    name: name for name in ('identity', 'expression', 'strength', 'origin', 'flow', 'reference')
+}
 SETTINGS = ('--config=configs/photos.py:small', '--config.train.steps=900', '--config.confidence.enabled=False')
 
 
@@ -32,19 +36,23 @@ def train(workdir: pathlib.Path, data: pathlib.Path, *settings: str) -> None:
 
 
 def write_part(data: pathlib.Path, folder: pathlib.Path, kept: Collection[str]) -> None:
-    """Copies the photos of some people, with their rows of index.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    read = table.read(data / 'index.csv', f"'{data}' has an index.csv", index.COLUMNS, 'see docs/training.md')
-    rows = [{name: row.text(name) for name in index.COLUMNS} for row in read if row.text('identity') in kept]
-    for row in rows:
-        copy = folder / row['path']
+    """Copies what a set has of some people: photos, flows, and their rows of index.csv and lips.csv."""
+    entries = [entry for entry in index.read_roots(str(data)) if entry.identity in kept]
+    for file in {file for entry in entries for file in (entry.file, entry.flow) if file}:
+        copy = folder / file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        if not copy.exists():
-            shutil.copy2(data / row['path'], copy)  # with its date, by which a set is known again
-    with open(folder / 'index.csv', 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+        if not copy.exists() and (data / file).exists():  # the training says what becomes of a photo that is gone
+            shutil.copy2(data / file, copy)  # with its date, by which a set is known again
+    rows = [[getattr(entry, field) for field in COLUMNS.values()] for entry in entries]
+    write_table(folder / 'index.csv', [COLUMNS, *rows])
+    if contours := [[entry.file, *entry.lips] for entry in entries if entry.lips]:
+        write_table(folder / lips.FILE, [['path', *lips.COLUMNS], *contours])
+
+
+def write_table(path: pathlib.Path, rows: Iterable[Iterable]) -> None:
+    """Writes a CSV, its header first."""
+    with open(path, 'w', newline='', encoding='utf-8') as file:
+        csv.writer(file).writerows(rows)
 
 
 def fewer(people: dict[str, list[str]], count: int) -> tuple[set[str], list[str]]:

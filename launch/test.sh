@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv if it is missing and runs the tests: bash launch/test.sh [pytest arguments]
-# Long tests are marked slow and left out unless asked for: bash launch/test.sh -m slow
+# Long tests are marked slow and left out by default: bash launch/test.sh -m slow
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/environment.sh

@@ -2,11 +2,12 @@
 
 import ast
 import csv
+import dataclasses
 
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import index, people
+from fvae_jax.data import index, lips, people
 from launch import how_much_data
 
 NAMES = [f'person_{number:03}' for number in range(82)]
@@ -54,3 +55,28 @@ def test_a_part_is_a_folder_to_train_on(tmp_path):
         (n, n) for n in NAMES[1:3]
     ]
     assert len(list((tmp_path / 'part' / 'photos').iterdir())) == 2
+
+
+def test_a_part_takes_along_what_its_rows_name(tmp_path):
+    """Flows, what they start from, strengths and lips: the part reads as the whole does of these people."""
+    data, part = tmp_path / 'data', tmp_path / 'part'
+    (data / 'flows').mkdir(parents=True)
+    table = ['Path;identity;expression;strength;origin;flow;reference']
+    for name in NAMES[:3]:
+        table += [
+            f'{name}.jpg;{name};smile;1;real;;',
+            f'{name}_wink.jpg;{name};wink;0,9;synthetic;flows/{name}.npz;{name}.jpg',
+        ]
+        for file in (f'{name}.jpg', f'{name}_wink.jpg', f'flows/{name}.npz'):
+            (data / file).write_text(file)
+    (data / 'index.csv').write_text('\n'.join(table))
+    contours = [[f'{name}.jpg', *range(len(lips.COLUMNS))] for name in NAMES[:3]]
+    how_much_data.write_table(data / lips.FILE, [['path', *lips.COLUMNS], *contours])
+    how_much_data.write_part(data, part, NAMES[1:3])
+    of_part, of_whole = (index.read_roots(str(root)) for root in (part, data))
+    assert [dataclasses.replace(entry, root=data) for entry in of_part] == [
+        entry for entry in of_whole if entry.identity != NAMES[0]
+    ]
+    for entry in of_part:
+        assert all((part / file).read_text() == file for file in (entry.file, entry.flow) if file)
+    assert len([path for path in part.rglob('*') if path.is_file()]) == 2 * 3 + 2

@@ -74,6 +74,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run() -> None:
-    """The entry point: errors of the user become one line and exit status 2; a signal leaves nothing half-written."""
+    """The command: errors of the user become one line and exit status 2; a signal leaves nothing half-written."""
     runtime.end_on_signals(output.abandon)
     runtime.exit_on_error(lambda: sys.exit(main(sys.argv[1:])))

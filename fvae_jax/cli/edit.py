@@ -267,7 +267,11 @@ def _check(job: _Job, args: argparse.Namespace) -> None:
         return
     if args.steps is None:
         if job.target.suffix.lower() in ('.mp4', '.gif'):
-            raise InputError(f"'{job.target}' is a film and '{job.photo}' is a photo; --steps K makes a film of it")
+            animated = str(job.photo).lower().endswith(('.webp', '.png', '.avif'))
+            raise InputError(
+                f"'{job.target}' is a film and '{job.photo}' is a photo; --steps K makes a film of it"
+                + '; if it is animated, save it as a GIF or MP4 first' * animated
+            )
         output.check_output(job.target, write.ENCODERS, source=job.photo, overwrite=args.overwrite)
     else:
         from fvae_jax.editing import steps  # with JAX, which the check above does without

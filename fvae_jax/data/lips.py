@@ -11,6 +11,7 @@ from fvae_jax.errors import InputError
 
 FILE = 'lips.csv'  # beside index.csv
 POINTS = 20  # along the upper lip to the right and back along the lower
+COLUMNS = tuple(f'{axis}{i}' for i in range(POINTS) for axis in 'xy')
 _FINER = 16  # rasterized so many times finer, then averaged: OpenCV counts every pixel that the outline touches
 
 
@@ -24,11 +25,10 @@ def read(folder: str | os.PathLike) -> dict[str, tuple[float, ...]]:
     if not path.exists():
         return {}
     expected = f'expected columns path, x0, y0 … x{POINTS - 1}, y{POINTS - 1}'
-    columns = [f'{axis}{i}' for i in range(POINTS) for axis in 'xy']
     found = {}
-    for row in table.read(path, f"data.root '{folder}' has a {FILE}", ('path', *columns), expected):
+    for row in table.read(path, f"data.root '{folder}' has a {FILE}", ('path', *COLUMNS), expected):
         try:
-            values = tuple(map(row.number, columns))
+            values = tuple(map(row.number, COLUMNS))
             if not np.isfinite(values).all():
                 raise ValueError('a number is not finite')
         except ValueError as error:

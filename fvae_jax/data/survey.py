@@ -49,8 +49,8 @@ def doubts(data: FaceData) -> list[str]:
     expressions = collections.Counter(record.expression for record in records)
     if swapped := [name for name in people if name.lower() in _EXPRESSIONS]:
         found.append(
-            f'people are called {_some(swapped)}: folders are IDENTITY/EXPRESSION.jpg, ann/smile.jpg, and the column '
-            'identity says who it is'
+            f'people are called {_some(swapped)}: name folders IDENTITY/EXPRESSION.jpg, as ann/smile.jpg; in a table '
+            'the column identity says who it is'
         )
     if NEUTRAL not in expressions:
         found.append(
@@ -73,8 +73,8 @@ def doubts(data: FaceData) -> list[str]:
     if pairs := [(records[i], records[j]) for i, j in data.similar]:
         names = [' ~ '.join(map(_name, pair)) for pair in pairs]
         found.append(
-            f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, lest '
-            'somebody is tested on what was trained on'
+            f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, or '
+            'somebody is tested on a copy of what was trained on'
         )
     return found
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fvae_jax.bundle import LatentStatistics
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, meant
 
 NEUTRAL = 'neutral'
 BLENDS = ('logit', 'softmax', 'paper')
@@ -56,7 +56,8 @@ def statistics(
 
 def _known(name: str, table: Mapping[str, np.ndarray]) -> np.ndarray:
     if name not in table:
-        raise InputError(f'unknown expression {name!r}; this model has {", ".join(sorted(table))}')
+        known = sorted(table)
+        raise InputError(f'unknown expression {name!r}{meant(name, known)}; this model has {", ".join(known)}')
     return table[name]
 
 

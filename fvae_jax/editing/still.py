@@ -79,14 +79,18 @@ class EditablePhoto:
 
     def doubts(self, face: int | str | None = None) -> list[str]:
         """Why edits of the faces that are meant will not look as they should, with the remedy, as lines for people."""
-        return [
-            printable(
-                f"face {number} of '{self.photo.source}' is {self.faces[number - 1].width:.0f} px wide, and under "
-                f'{align.SMALL} px an edit is coarse; take a larger copy of the photo, or one taken from nearer'
-            )
-            for number in self.numbers(face)
-            if self.faces[number - 1].width < align.SMALL
-        ]
+        height, width = self.photo.pixels.shape[:2]
+        found = []
+        for number in self.numbers(face):
+            seen, name = self.faces[number - 1], f"face {number} of '{self.photo.source}'"
+            if seen.width < align.SMALL:
+                found.append(
+                    f'{name} is {seen.width:.0f} px wide, and under {align.SMALL} px an edit is coarse; take a larger '
+                    'copy of the photo, or one taken from nearer'
+                )
+            if seen.outside(width, height) > align.CUT:
+                found.append(f'{name} is cut off by the edge of the photo; take one with room around the face')
+        return list(map(printable, found))
 
     def face(self, number: int) -> face_lib.PhotoFace:
         """A face at work, made once."""

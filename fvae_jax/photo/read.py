@@ -42,7 +42,7 @@ _DAMAGES = (
 
 _ROOM = 256 << 20  # bytes; with less than this, files that cannot even be opened may be whole
 _BYTES_PER_PIXEL = 16  # that reading takes at most, of 8 bits
-_ANIMATED = 'is animated; save the picture that you want as a PNG or JPEG of its own'
+_ANIMATED = 'is animated; save the picture that you want as a PNG or JPEG, or all of it as a GIF or MP4'
 
 # Every scan of a JPEG goes over all of its pixels, and may take four bytes of the file. Encoders write about ten.
 _MAX_SCANS = 100

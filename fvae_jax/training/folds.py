@@ -1,5 +1,6 @@
 """How the skin of training people folds in an expression, from their photos with and without it, for the model file."""
 
+import logging
 from collections.abc import Callable
 
 import cv2
@@ -10,9 +11,11 @@ from fvae_jax.bundle import Folds
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import exemplar, latent
 from fvae_jax.editing.folds import STEP
-from fvae_jax.errors import InputError
+from fvae_jax.errors import InputError, printable
 from fvae_jax.ops import frame as frame_lib, image as image_ops
 from fvae_jax.training import exemplars
+
+_LOG = logging.getLogger('fvae_jax')
 
 _SIDE = 256  # px of the stored maps
 _FINE, _FINE_AT_EYES = (
@@ -42,8 +45,8 @@ _BROAD = 0.2  # eye distances
 Corners = Callable[[np.ndarray], np.ndarray | None]
 
 
-def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, str, str]]:
-    """The files of the photos that `data.folds` asks for: (neutral, expression, its name).
+def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, str, str, str]]:
+    """The photos that `data.folds` names: (person, file of the neutral one, file of the other, its expression).
 
     Raises:
       InputError: Someone is not among the training people, or has no real photos of both kinds.
@@ -62,7 +65,7 @@ def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, s
         shown = sorted(real.keys() - {latent.NEUTRAL})
         if latent.NEUTRAL not in real or not shown:
             raise InputError(f"data.folds: '{name}' has no photos with and without an expression; name others")
-        found += [(real[latent.NEUTRAL], real[expression], expression) for expression in shown]
+        found += [(name, real[latent.NEUTRAL], real[expression], expression) for expression in shown]
     return found
 
 
@@ -78,16 +81,22 @@ def collect(config: ml_collections.ConfigDict, faces: Faces, corners: Corners) -
     Raises:
       InputError: See `people`; or a file is gone.
     """
-    frame, size, found = frame_lib.of(config), config.data.image_size, []
-    for neutral, shown, expression in people(config, faces):
+    frame, size, found, left_out = frame_lib.of(config), config.data.image_size, [], {}
+    for name, neutral, shown, expression in people(config, faces):
         before, after = (exemplars.crop(config, frame, file) for file in (neutral, shown))
         mouth = corners(cv2.resize(before, (size, size), interpolation=cv2.INTER_AREA))
         if mouth is None:
+            left_out[name] = neutral
             continue
         r = _ratio(before, after, mouth, frame)
         stored = np.rint(cv2.resize(r, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) / STEP)
         light = exemplar.skin_light(image_ops.to_float(before), frame).mean()
         found.append((stored.astype(np.int8), mouth, light, expression))
+    if left_out:
+        _LOG.warning(
+            'warning: data.folds: the network finds no mouth in the neutral photo of %s, left out; name others',
+            printable(', '.join(f"'{name}' ({file})" for name, file in left_out.items())),
+        )
     if not found:
         return None
     maps, mouths, lights, expressions = zip(*found)

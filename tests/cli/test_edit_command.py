@@ -353,6 +353,16 @@ def test_the_way_from_the_arguments_to_the_file_is_short(run):
     assert set(re.findall(r'`([\w/]+\.py)`', steps)) == WAY
 
 
+def test_a_face_that_the_photo_cuts_off_is_edited_with_a_warning(run, tmp_path, capsys):
+    """Without forehead and chin; with both, and hair cut off, there is nothing to say."""
+    for name, box in (('cut', (188, 98, 256, 160)), ('whole', (150, 40, 300, 190))):
+        part = Image.fromarray(ASTRONAUT).crop(box)
+        part.resize((4 * part.width, 4 * part.height), Image.Resampling.LANCZOS).save(tmp_path / f'{name}.png')
+        run(f'edit {name}.png --smile 1 --model @model.safetensors --out {name}_out.png')
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: face 1 of 'cut.png' is cut off by the edge of the photo; ")
+
+
 @pytest.fixture
 def far(tmp_path):
     """A photo with a face of 24 px."""

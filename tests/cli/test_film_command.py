@@ -66,7 +66,10 @@ def test_the_file_says_how_it_was_made(run, clip, tmp_path):
 def test_what_is_said_of_films_where_photos_are_meant(run, clip, tmp_path):
     for command, words in (
         ('info @clip.mp4', 'is a film, and fvae info describes photos'),
-        ('edit @me.png --model @model.safetensors --smile 1 --out out.mp4', '--steps K makes a film of it'),
+        (
+            'edit @me.png --model @model.safetensors --smile 1 --out out.mp4',
+            '--steps K makes a film of it; if it is animated, save it as a GIF or MP4 first',
+        ),
     ):
         fails(run, tmp_path, command, words)
 

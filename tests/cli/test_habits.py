@@ -1,5 +1,6 @@
 """What people type, and where they run it: slips, odd names, terminals, caches and signals."""
 
+import configparser
 import os
 import pathlib
 import shutil
@@ -34,11 +35,11 @@ def start(*arguments, cwd, **more):
 @pytest.mark.parametrize(
     'line, words',
     [
-        (edit('--smile 1 --output o.png'), 'unknown expression or option --output; did you mean --out?; this model'),
-        (edit('--smle 1 --out o.png'), 'unknown expression or option --smle; did you mean --smile?; this model has'),
-        (edit('--to smlie --out o.png'), "unknown expression 'smlie'; did you mean smile?; this model has"),
-        ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame; did you mean --frames?'),
-        ('edti @me.png', "unknown command 'edti'; did you mean edit?; use fvae edit"),
+        (edit('--smile 1 --output o.png'), 'unknown expression or option --output (did you mean --out?); this model'),
+        (edit('--smle 1 --out o.png'), 'unknown expression or option --smle (did you mean --smile?); this model has'),
+        (edit('--to smlie --out o.png'), "unknown expression 'smlie' (did you mean smile?); this model has"),
+        ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame (did you mean --frames?)'),
+        ('edti @me.png', "unknown command 'edti' (did you mean edit?); use fvae edit"),
         (edit('-o o.png --smile 1 --out o.png'), 'unknown argument -o; for a file of this name put -- before it'),
         (edit('--smile 1e9 --out o.png'), 'strength of smile is 1e+09; give at most 50: 1 is as most people show it'),
         (edit('--neutral 1e300 --out o.png'), 'strength of neutral is 1e+300; give at most 50'),
@@ -100,6 +101,34 @@ def test_a_signal_in_the_middle_of_a_film_leaves_nothing(things, tmp_path, numbe
     errors = process.communicate(timeout=60)[1].decode()
     assert process.returncode == status and errors.strip().startswith('error: ') and 'Traceback' not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('module', ['fvae_jax.cli', 'fvae_jax.runtime', 'ml_collections'])
+@pytest.mark.parametrize('entry', ['command', 'module'])
+def test_ctrl_c_while_the_program_starts(tmp_path, entry, module):
+    """It comes just when a module is imported."""
+    (tmp_path / 'sitecustomize.py').write_text(
+        'import os, signal, sys\n'
+        'class Finder:\n'
+        '    def find_spec(name, path=None, target=None):\n'
+        f'        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n'
+        'sys.meta_path.insert(0, Finder)\n'
+    )
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / 'setup.cfg')
+    place, _, name = settings['options.entry_points']['console_scripts'].partition('=')[2].strip().partition(':')
+    begun = {'command': ['-c', f'from {place} import {name}; {name}()'], 'module': ['-m', 'fvae_jax']}[entry]
+    process = subprocess.Popen(
+        [sys.executable, *begun, 'edit', 'me.jpg'],
+        env=os.environ | {'PYTHONPATH': f'{tmp_path}:{ROOT}'},
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    errors = process.communicate(timeout=120)[1].decode().strip()
+    assert (process.returncode, errors) in (
+        (-signal.SIGINT, ''),
+        (130, 'error: interrupted'),
+    )  # a shell says 130 of both
 
 
 @pytest.mark.parametrize(

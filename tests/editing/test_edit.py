@@ -236,7 +236,10 @@ def test_strengths_are_a_mapping(photo, asked, words):
 @pytest.mark.parametrize(
     'edit, words',
     [
-        ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
+        (
+            {'smirk': 1.0},
+            r"unknown expression 'smirk' \(did you mean smile\?\); this model has neutral, smile, surprise",
+        ),
         ({'smile': 1.0, 'source': 'joy'}, "unknown expression 'joy'"),
         ({'smile': float('nan')}, 'strength of smile is nan'),
         ({'smile': 1.0, 'strength': float('inf')}, 'strength is inf'),

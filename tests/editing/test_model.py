@@ -78,7 +78,10 @@ def test_mask_logits_depend_on_photo_and_edit(model, face):
 @pytest.mark.parametrize(
     'strengths, words',
     [
-        ({'smirk': 1.0}, "unknown expression 'smirk'; this model has neutral, smile, surprise"),
+        (
+            {'smirk': 1.0},
+            r"unknown expression 'smirk' \(did you mean smile\?\); this model has neutral, smile, surprise",
+        ),
         ({'smile': float('nan')}, 'strength of smile is nan'),
         ({'neutral': float('inf')}, 'strength of neutral is inf'),
     ],

@@ -236,6 +236,15 @@ def test_a_small_face_is_told(address, open_page):
     told(page, r'Face 2 of 2\. The face is 2\d px wide, and under 40 px an edit is coarse')
 
 
+def test_a_face_that_the_photo_cuts_off_is_told(address, open_page):
+    part = Image.fromarray(skimage.data.astronaut()).crop((188, 98, 256, 160))
+    part = part.resize((680, 620), Image.Resampling.LANCZOS)
+    page = open_page(address)
+    page.wait_for_selector('#sample:visible')
+    page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(part))})
+    told(page, 'Face found. The face is cut off by the edge')
+
+
 def refusing(error):
     return camera(f'Promise.reject(new DOMException("", "{error}"))')
 
@@ -387,7 +396,14 @@ def test_expressions_in_the_order_of_use_with_pictures(address, open_page):
     call(page, 'main.refresh()')
     assert page.get_by_role('img', name='The photo with surprise 100 %').count() == 1
     page.get_by_role('button', name='Surprise at 100 %').click()
-    assert page.locator('#slider-surprise').input_value() == '0'
+    slider = page.locator('#slider-surprise')
+    assert slider.input_value() == '0'
+    # The bar is filled between 0, at two fifths of it, and the thumb.
+    for value, below, above in (('0', False, False), ('1', False, True), ('-1', True, False)):
+        slider.fill(value)
+        bar = np.asarray(Image.open(io.BytesIO(slider.screenshot())).convert('RGB'), int)
+        blue = bar[len(bar) // 2, :, 2] - bar[len(bar) // 2, :, 0] > 50
+        assert [blue[int(place * len(blue))] for place in (0.25, 0.6, 0.97)] == [below, above, False], value
 
 
 def test_the_picture_stays_in_sight_on_a_phone(address, open_page):

@@ -1,4 +1,4 @@
-"""Damaged files at every door: bash launch/fuzz.sh [--count 20000] [--seed 0] [--out DIR]
+"""Gives damaged files to everything that reads files: bash launch/fuzz.sh [--count 20000] [--seed 0] [--out DIR]
 
 A file may be taken, or refused in one line (`InputError`, or exit status 2 of a command). Anything else is a failure:
 another exception, more than a line, more than ten seconds of the processor, a crash of the process, much memory, or a

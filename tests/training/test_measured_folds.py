@@ -75,8 +75,18 @@ def test_eyes_lips_nostrils_and_hair_are_left_out(people):
         assert not r[y - 2 : y + 3, x - 2 : x + 3].any()
 
 
-def test_a_mouth_that_is_not_found_is_left_out(people):
+def test_who_has_no_mouth_that_is_found_is_left_out_and_named(people, caplog):
     config, faces = people
+    assert len(folds.collect(config, faces, lambda crop: MOUTH).maps) == 2 and not caplog.records
+    corners = iter([None, MOUTH])
+    assert len(folds.collect(config, faces, lambda crop: next(corners)).maps) == 1
+    first, second = config.data.folds
+    (record,) = caplog.records
+    assert (
+        record.levelname == 'WARNING'
+        and f"neutral photo of '{first}' ({first}_neutral.png), left out" in record.message
+    )
+    assert second not in record.message
     assert folds.collect(config, faces, lambda crop: None) is None
     config = config.copy_and_resolve_references()
     config.data.folds = ()

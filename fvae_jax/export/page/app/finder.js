@@ -60,6 +60,17 @@ function views({width, height}, turns) {
   return placed;
 }
 
+/** The share of a box [left, top, right, bottom] in an upright picture that lies outside of the photo. */
+function outside([left, top, right, bottom], placed, {width, height}) {
+  const corners = [[left, top], [right, top], [left, bottom], [right, bottom]].map((corner) => apply(invert(placed), corner));
+  const shares = [width, height].map((side, axis) => {
+    const places = corners.map((corner) => corner[axis]);
+    const [low, high] = [Math.min(...places), Math.max(...places)];
+    return Math.max(Math.min(high, side) - Math.max(low, 0), 0) / (high - low);
+  });
+  return 1 - shares[0] * shares[1];
+}
+
 /** A face found at these eyes, found again on an upright picture; nothing if it is none. */
 async function again(photo, eyes, detect) {
   const placed = fromPairs(eyes, AGAIN_EYES);
@@ -71,8 +82,8 @@ async function again(photo, eyes, detect) {
     .filter((face) => face.score >= AGAIN_LEAST && distance(face) < AGAIN_FARTHEST)
     .sort((one, other) => distance(one) - distance(other))[0];
   if (!seen) return null;
-  const {score, turn, box: [left, , right]} = seen;
-  return {score, turn, width: (right - left) / scale, eyes: seen.eyes.map((eye) => apply(invert(placed), eye))};
+  const {score, turn, box} = seen;
+  return {score, turn, width: (box[2] - box[0]) / scale, outside: outside(box, placed, photo), eyes: seen.eyes.map((eye) => apply(invert(placed), eye))};
 }
 
 async function search(photo, turns, detect) {
@@ -100,8 +111,8 @@ function same(...faces) {
  *
  * @param photo with bitmap, width and height
  * @param detect gives what the network finds in a picture
- * @returns [{eyes: [[x, y] left of the upright face, [x, y] right], turn, score, width}] in photo px, widest first;
- *   turn as `detector.faces` has it
+ * @returns [{eyes: [[x, y] left of the upright face, [x, y] right], turn, score, width, outside}] in photo px, widest
+ *   first; turn as `detector.faces` has it, outside the share of the face that the photo cuts off
  */
 export async function find(photo, detect) {
   const faces = await search(photo, 0, detect);

@@ -17,6 +17,7 @@ import {toneOf} from './tone.js';
 const LARGEST_PART = 1024; // px: larger faces are reduced before the crop is made of them
 
 const SMALL = 40; // px: what an edit makes of a face that is less wide is coarse
+const CUT = 0.1; // of a face: with more of it outside of the photo an edit goes wrong
 const TURNED = 0.3; // where the nose is, in distances between the eyes from their middle
 
 const detect = (picture) => ask('detect', picture);
@@ -97,10 +98,11 @@ export class Sitter {
 
   /** Why edits will not look as they should, as sentences for people; empty where they will. */
   get doubts() {
-    const {turn, width} = this.faces[this.number];
+    const {turn, width, outside} = this.faces[this.number];
     return [
       Math.abs(turn) > TURNED ? 'The face is turned; one that looks into the camera is edited better.' : '',
       width < SMALL ? `The face is ${Math.round(width)} px wide, and under ${SMALL} px an edit is coarse; take a larger copy of the photo.` : '',
+      outside > CUT ? 'The face is cut off by the edge of the photo; take one with room around it.' : '',
     ].filter(Boolean).join(' ');
   }
 

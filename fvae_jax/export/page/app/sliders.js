@@ -18,6 +18,7 @@ export class Slider {
     this.button.setAttribute('aria-label', `Reset ${title}`);
     row.append(label, this.output, this.button, this.input);
     parent.append(row);
+    this.input.style.setProperty('--zero', this.#place(0)); // the bar is filled from there
     this.value = value;
     this.input.addEventListener('input', () => {
       this.#tell();
@@ -46,10 +47,17 @@ export class Slider {
     this.#tell();
   }
 
+  /** Where a number lies on the bar, 0 to 1. */
+  #place(value) {
+    const {min, max} = this.input;
+    return String((value - min) / (max - min));
+  }
+
   #tell() {
     const text = this.show(this.value);
     this.output.textContent = text;
     this.input.setAttribute('aria-valuetext', text);
+    this.input.style.setProperty('--at', this.#place(this.value));
     this.button.disabled = this.value === this.start;
   }
 }
