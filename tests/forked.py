@@ -23,6 +23,7 @@ for line in sys.stdin:
     if child:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         continue
+    os.dup2(os.open(asked['stdin'], os.O_RDONLY), 0)
     for stream, path in ((1, asked['stdout']), (2, asked['stderr'])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     status = 0
@@ -44,7 +45,10 @@ for line in sys.stdin:
 
 @contextlib.contextmanager
 def parent(folder, *modules):
-    """Yields `run(code, argv, cwd=ROOT, **env)` -> CompletedProcess; output passes through files in `folder`."""
+    """Yields `run(code, argv, given=b'', cwd=ROOT, text=True, **env)` -> CompletedProcess.
+
+    What is given to standard input and what is said pass through files in `folder`.
+    """
     with subprocess.Popen(
         [sys.executable, '-c', _PARENT, *modules],
         cwd=ROOT,
@@ -55,13 +59,15 @@ def parent(folder, *modules):
     ) as process:
         assert process.stdout.readline() == 'ready\n'
 
-        def run(code, argv, cwd=ROOT, **env):
-            streams = {name: str(folder / name) for name in ('stdout', 'stderr')}
+        def run(code, argv, given=b'', cwd=ROOT, text=True, **env):
+            streams = {name: str(folder / name) for name in ('stdin', 'stdout', 'stderr')}
+            (folder / 'stdin').write_bytes(given)
             asked = {'code': code, 'argv': list(map(str, argv)), 'cwd': str(cwd), 'env': env, **streams}
             process.stdin.write(json.dumps(asked) + '\n')
             process.stdin.flush()
             status = int(process.stdout.readline())
-            told = (pathlib.Path(path).read_text() for path in streams.values())
+            told = [(folder / name).read_bytes() for name in ('stdout', 'stderr')]
+            told = [said.decode() for said in told] if text else told
             return subprocess.CompletedProcess(argv, status, *told)
 
         yield run

@@ -1,5 +1,6 @@
 """Models, photos of every kind, and a way to run commands on them."""
 
+import forked
 import numpy as np
 import pytest
 from cli.commands import ASTRONAUT
@@ -31,6 +32,15 @@ def things(tmp_path_factory):
     (folder / 'text.jpg').write_text('Dear diary')
     (folder / 'empty.png').write_bytes(b'')
     return folder
+
+
+@pytest.fixture(scope='session')
+def process(things, tmp_path_factory):
+    """Runs a command as a process of its own, as `forked` does; `@` stands for the folder of `things`."""
+    with forked.parent(tmp_path_factory.mktemp('said'), 'fvae_jax.cli.edit', 'fvae_jax.editing.editor') as started:
+        yield lambda line, **options: started(
+            'from fvae_jax import cli; cli.run()', ['fvae', *line.replace('@', f'{things}/').split()], **options
+        )
 
 
 @pytest.fixture

@@ -166,36 +166,31 @@ def test_photos_of_one_name(run, tmp_path, things):
     assert not (tmp_path / 'calm').exists()
 
 
-def _through(things, line, photo, **options):
-    """Runs a command as a process of its own on standard input and output."""
-    words = line.replace('@', f'{things}/').split()
-    return subprocess.run([sys.executable, '-m', 'fvae_jax', *words], input=photo, capture_output=True, **options)
-
-
-def test_standard_input_and_output(things, tmp_path):
+def test_standard_input_and_output(process, things, tmp_path):
     line = 'edit {} --model @model.safetensors --smile 1 {}'
-    for content, kind in (((things / 'me.jpg').read_bytes(), 'JPEG'), (_as_bmp(), 'PNG')):
-        found = _through(things, line.format('-', '--out -'), content)
+    edited = {}
+    for content, kind in ((_as_bmp(), 'PNG'), ((things / 'me.jpg').read_bytes(), 'JPEG')):
+        found = process(line.format('-', '--out -'), given=content, text=False)
         assert (found.returncode, found.stderr) == (0, b'')
         with Image.open(io.BytesIO(found.stdout)) as image:
             assert image.format == kind and image.size == (512, 512)
-    found = _through(things, line.format('@me.jpg', f'--out {tmp_path}/edited.png'), b'')
-    assert (found.returncode, found.stdout) == (0, b'')
-    named = _through(things, line.format('@me.jpg', '--out -'), b'').stdout
-    assert named == _through(things, line.format('-', '--out -'), (things / 'me.jpg').read_bytes()).stdout
-    told = _through(things, 'info -', (things / 'me.png').read_bytes()).stdout.decode()
+        edited[kind] = found.stdout
+    found = process(line.format('@me.jpg', f'--out {tmp_path}/edited.png'), text=False)
+    assert (found.returncode, found.stdout) == (0, b'') and (tmp_path / 'edited.png').exists()
+    assert process(line.format('@me.jpg', '--out -'), text=False).stdout == edited['JPEG']
+    told = process('info -', given=(things / 'me.png').read_bytes()).stdout
     assert 'standard input' in told and '512x512 px' in told
 
 
-def test_content_credentials_that_end_are_told_in_one_line(things, tmp_path):
+def test_content_credentials_that_end_are_told_in_one_line(process, tmp_path):
     manifest = b'JP\0\1\0\0\0\1\0\0\0\x18jumbc2pa' + bytes(12)
     segment = b'\xff\xeb' + (len(manifest) + 2).to_bytes(2, 'big') + manifest
     Image.fromarray(ASTRONAUT).save(tmp_path / 'signed.jpg', extra=segment)
     line = f'edit {tmp_path}/signed.jpg --model @model.safetensors --smile {{}} --out {tmp_path}/{{}}.jpg'
-    found = _through(things, line.format(1, 'edited'), b'')
-    assert found.returncode == 0 and found.stderr.count(b'\n') == 1
-    assert b'edited.jpg' in found.stderr and b'C2PA' in found.stderr
-    assert _through(things, line.format(0, 'same'), b'').stderr == b''
+    found = process(line.format(1, 'edited'))
+    assert found.returncode == 0 and found.stderr.count('\n') == 1
+    assert 'edited.jpg' in found.stderr and 'C2PA' in found.stderr
+    assert process(line.format(0, 'same')).stderr == ''
     assert (tmp_path / 'same.jpg').read_bytes() == (tmp_path / 'signed.jpg').read_bytes()
 
 

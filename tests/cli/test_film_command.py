@@ -107,6 +107,8 @@ def test_ctrl_c_leaves_nothing(things, clip, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+        # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while not list(tmp_path.iterdir()) and process.poll() is None:
         time.sleep(0.02)

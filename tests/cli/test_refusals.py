@@ -97,19 +97,12 @@ def test_help_lists_the_expressions_of_the_model(run, capsys):
     assert listed('') == [f'--{name.replace("_", "-")}' for name in sorted(expressions)]
 
 
-def command(*argv, **options):
-    return subprocess.run(
-        [sys.executable, '-m', 'fvae_jax', *map(str, argv)], cwd=ROOT, text=True, capture_output=True, **options
-    )
-
-
-def test_exit_statuses_of_the_command(things, tmp_path):
-    common = ['--smile', '1', '--model', things / 'model.safetensors']
-    common += ['--out-dir', tmp_path / 'out']
-    bad = command('edit', things / 'text.jpg', *common)
+def test_exit_statuses_of_the_command(process, tmp_path):
+    common = f'--smile 1 --model @model.safetensors --out-dir {tmp_path}/out'
+    bad = process(f'edit @text.jpg {common}')
     assert bad.returncode == 2 and bad.stdout == ''
     assert bad.stderr.startswith('error: photo ') and bad.stderr.count('\n') == 1
-    some = command('edit', things / 'me.jpg', things / 'cut.jpg', *common)
+    some = process(f'edit @me.jpg @cut.jpg {common}')
     assert some.returncode == 1 and 'Traceback' not in some.stderr
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['me.jpg']
 

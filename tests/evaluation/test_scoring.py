@@ -41,7 +41,7 @@ def edits(count, read):
     return Cases([Edit(f'p{i % 5}', 'neutral', 'smile', i, i + 1) for i in range(count)], read)
 
 
-@pytest.mark.parametrize('count', [40, 120])
+@pytest.mark.parametrize('count', [20, 60])
 def test_only_a_batch_of_images_is_in_memory(count):
     alive = Alive()
     makers = {'copy': lambda edit: edit.start, 'half': lambda edit: (edit.start + edit.truth) / 2}

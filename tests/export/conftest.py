@@ -8,15 +8,13 @@ from fvae_jax import bundle as bundle_lib
 
 
 @pytest.fixture(scope='session')
-def site(tmp_path_factory):
+def site(once):
     """The folder of the page."""
     pytest.importorskip('onnx')
     pytest.importorskip('onnxruntime')
     from fvae_jax.export import folder
 
-    made = tmp_path_factory.mktemp('page') / 'site'
-    folder.write(bundle_lib.load(), 'web', made)
-    return made
+    return once('site', lambda made: folder.write(bundle_lib.load(), 'web', made))
 
 
 @pytest.fixture(scope='module')

@@ -18,19 +18,9 @@ if shutil.which('chromium') is None:
 import browser
 from export.using import call, saved, served, take_sample
 
-from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import folder as folder_lib
-
 BELIEVES = {'return Boolean(adapter) && !(adapter.info ?? adapter).isFallbackAdapter;': 'return Boolean(adapter);'}
 CONTENT = {'LEAST_GAIN = 1.2;': 'LEAST_GAIN = 0;'}
 STRICT = {'MOST_APART = 1e-3;': 'MOST_APART = 1e-12;'}
-
-
-@pytest.fixture(scope='module')
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('page') / 'site'
-    folder_lib.write(bundle_lib.load(), 'web', folder)
-    return folder
 
 
 @contextlib.contextmanager

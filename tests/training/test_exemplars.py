@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
+from training import album
 
-from configs import synthetic
 from fvae_jax.data import lips
 from fvae_jax.data.people import open_faces
 from fvae_jax.errors import InputError
@@ -24,23 +24,20 @@ def contour(bottom):
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
     """A folder of twelve people with three expressions; skin is of one gray, mouths are of another."""
-    root = tmp_path_factory.mktemp('people')
-    rows, table = (
-        ['path,identity,expression,origin'],
-        ['path,' + ','.join(f'{axis}{i}' for i in range(lips.POINTS) for axis in 'xy')],
-    )
-    for person in range(12):
+    table = ['path,' + ','.join(f'{axis}{i}' for i in range(lips.POINTS) for axis in 'xy')]
+
+    def photos(person):
+        found = {}
         for expression, bottom in TOP.items():
             image = np.full((SIDE, SIDE, 3), 100 + 5 * person, np.uint8)
             cv2.fillPoly(image, [np.rint(contour(bottom)).astype(np.int32)], (20, 40, 220))
-            name = f'p{person}_{expression}.png'
-            cv2.imwrite(str(root / name), image)
-            rows.append(f'{name},p{person},{expression},{"synthetic" if expression == "scream" else "real"}')
-            table.append(name + ',' + ','.join(map(str, contour(bottom).ravel())))
-    (root / 'index.csv').write_text('\n'.join(rows))
+            found[expression] = image, 'synthetic' if expression == 'scream' else 'real'
+            table.append(f'p{person}_{expression}.png,' + ','.join(map(str, contour(bottom).ravel())))
+        return found
+
+    root = tmp_path_factory.mktemp('people')
+    config = album.written(root, photos)
     (root / lips.FILE).write_text('\n'.join(table))
-    config = synthetic.get_config('tiny')
-    config.data.update(set='photos', root=str(root), aligned=True, frame='wide', cache=str(root / 'cache'))
     faces = open_faces(config)
     config.data.exemplars = tuple(sorted(faces.split.train)[:2])
     return config, faces

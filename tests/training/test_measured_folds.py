@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
+from training import album
 
-from configs import synthetic
 from fvae_jax.data.people import open_faces
 from fvae_jax.editing.folds import STEP
 from fvae_jax.errors import InputError
@@ -34,18 +34,12 @@ def line(image, depth):
 
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
-    root = tmp_path_factory.mktemp('people')
-    rows = ['path,identity,expression,origin']
-    for person in range(12):
+    def photos(person):
         neutral = skin(person % 8)
         smile = np.roll(1.1 * line(neutral, 0.25), -RAISED, axis=0)  # and the lamp is brighter
-        for expression, image in (('neutral', neutral), ('smile', smile)):
-            name = f'p{person}_{expression}.png'
-            cv2.imwrite(str(root / name), np.clip(np.rint(image), 0, 255).astype(np.uint8))
-            rows.append(f'{name},p{person},{expression},real')
-    (root / 'index.csv').write_text('\n'.join(rows))
-    config = synthetic.get_config('tiny')
-    config.data.update(set='photos', root=str(root), aligned=True, frame='wide', cache=str(root / 'cache'))
+        return {'neutral': (neutral, 'real'), 'smile': (smile, 'real')}
+
+    config = album.written(tmp_path_factory.mktemp('people'), photos)
     faces = open_faces(config)
     config.data.folds = tuple(sorted(faces.split.train)[:2])
     return config, faces

@@ -29,6 +29,16 @@ def _config(cache, **train):
     return config
 
 
+def _standing(cache, **train):
+    """For runs that need not learn: the same compiled step whatever they ask, and the one of test_start.py.
+
+    With a learning rate of nothing, and statistics of the last batch only, evaluations differ by chance.
+    """
+    config = _config(cache, schedule='constant', learning_rate=1e-30, **train)
+    config.model.norm_momentum, config.confidence.enabled = 0.0, False
+    return config
+
+
 @pytest.fixture(scope='module')
 def cache(set_cache):
     """One folder for the built set, so that it is drawn once."""
@@ -230,11 +240,8 @@ def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_pa
 
 
 def test_early_stopping(cache, tmp_path):
-    # A learning rate of nothing, and statistics of the last batch only: evaluations differ by chance.
     workdir = tmp_path / 'run'
-    config = _config(cache, steps=400, evaluate_every=2, patience=2, learning_rate=1e-30)
-    config.model.norm_momentum, config.confidence.enabled = 0.0, False
-    experiment.train(config, workdir)
+    experiment.train(_standing(cache, steps=400, evaluate_every=2, patience=2), workdir)
     lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
     found = {line['step']: line['validation/loss'] for line in lines if 'validation/loss' in line}
     best = min(found, key=found.get)
@@ -281,10 +288,8 @@ def _photos(folder):
             write.write_png(
                 folder / 'photos' / person / f'{expression}.png', rng.integers(0, 256, (64, 64, 3), np.uint8)
             )
-    # The rate is constant, so that three steps are the program of two.
-    config = _config(folder / 'cache', steps=2, evaluate_every=1, schedule='constant')
+    config = _standing(folder / 'cache', steps=2, evaluate_every=1)
     config.data.update(set='photos', root=str(folder / 'photos'), aligned=True)
-    config.confidence.enabled = False
     return config
 
 

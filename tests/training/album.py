@@ -1,0 +1,25 @@
+"""A folder of aligned photos with its index, for a training."""
+
+import cv2
+import numpy as np
+
+from configs import synthetic
+
+
+def written(root, photos):
+    """Writes the photos of people 0 to 11: the tiny config of that folder.
+
+    Args:
+      root: An empty folder.
+      photos: `photos(person)` gives {expression: (BGR image, origin)}.
+    """
+    rows = ['path,identity,expression,origin']
+    for person in range(12):
+        for expression, (image, origin) in photos(person).items():
+            name = f'p{person}_{expression}.png'
+            cv2.imwrite(str(root / name), np.clip(np.rint(image), 0, 255).astype(np.uint8))
+            rows.append(f'{name},p{person},{expression},{origin}')
+    (root / 'index.csv').write_text('\n'.join(rows))
+    config = synthetic.get_config('tiny')
+    config.data.update(set='photos', root=str(root), aligned=True, frame='wide', cache=str(root / 'cache'))
+    return config
