@@ -20,6 +20,7 @@ _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
 _LEAST = 0.012  # squared eye distances: what is smaller is a closed mouth
 _TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
 _DOUBT = 0.07  # eye distances by which an opening may be wrong
+_SURE = 0.45  # of that from its edge, what it holds is surely between the lips
 _ROUNDS = 3  # of GrabCut
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
 # photo's own does not reach, and by how much it is larger.
@@ -27,7 +28,7 @@ _ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
 _CLOSED = 0.6  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
-_EDGE = 0.015  # the same of their edges
+_EDGE = 0.03  # the same of their edges
 _FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
@@ -35,7 +36,7 @@ _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
 _NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is none, one larger than the second stays
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 _DARK = 0.5  # of the light around a mouth: what is darker lies between the lips
-_RED, _SHADED = 6, 0.3  # a lip has more of a* by the first, and more than this of the light around
+_RED, _SHADED = 9, 0.3  # a lip has more of a* by the first, and more than this of the light around
 _PALE = 4  # by which a* of teeth is less than that of lips and skin around them, where they are lighter
 
 
@@ -111,7 +112,7 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     pale = (light > usual_light) & (red < usual_red - _PALE)
     lip = (cv2.medianBlur(red.astype(np.uint8), 5) > usual_red + _RED) & (light > _SHADED * usual_light)
     states = np.where(dark | pale | (within > 0), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    states[(widest == 0) | lip], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
+    states[(widest == 0) | lip], states[cv2.erode(within, _disk(doubt * _SURE)) > 0] = cv2.GC_BGD, cv2.GC_FGD
     states = np.ascontiguousarray(states[part], np.uint8)
     cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
     pixels = np.ascontiguousarray(crop[part])
@@ -279,7 +280,7 @@ def _seam(
     shifts = [np.interp(everywhere, columns, shift, 0, 0) for shift in shifts]
     near = _EDGE * distance
     down, up = (
-        ndimage.gaussian_filter1d(ndimage.maximum_filter1d(shift, 2 * round(2 * near) + 1), near, mode='nearest')
+        ndimage.gaussian_filter1d(ndimage.maximum_filter1d(shift, 2 * round(1.5 * near) + 1), near, mode='nearest')
         for shift in shifts
     )
     edges = [
