@@ -20,7 +20,6 @@ _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
 _LEAST = 0.012  # squared eye distances: what is smaller is a closed mouth
 _TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
 _DOUBT = 0.07  # eye distances by which an opening may be wrong
-_SURE = 0.45  # of that from its edge, what it holds is surely between the lips
 _ROUNDS = 3  # of GrabCut
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
 # photo's own does not reach, and by how much it is larger.
@@ -112,7 +111,7 @@ def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
     pale = (light > usual_light) & (red < usual_red - _PALE)
     lip = (cv2.medianBlur(red.astype(np.uint8), 5) > usual_red + _RED) & (light > _SHADED * usual_light)
     states = np.where(dark | pale | (within > 0), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    states[(widest == 0) | lip], states[cv2.erode(within, _disk(doubt * _SURE)) > 0] = cv2.GC_BGD, cv2.GC_FGD
+    states[(widest == 0) | lip], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
     states = np.ascontiguousarray(states[part], np.uint8)
     cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
     pixels = np.ascontiguousarray(crop[part])

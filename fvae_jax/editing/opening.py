@@ -14,6 +14,7 @@ _OPEN = 0.5  # alpha from which a pixel belongs to an opening
 _ENDS = 0.15  # of the width of an opening: over which its edges are taken for straight on their way to a corner
 _FARTHEST = 2.0  # px by which they are led on, at most
 _SHARP, _ROUND = 2.5, 5.0  # px: an opening less high than the first at its ends has corners, one higher has none
+_FLAT, _TALL = 0.3, 0.55  # heights to a width: the same of openings that are flat, and of tall ones
 _BLUNT = 0.5  # of its height there, at the very end of an opening without corners
 _STEP, _SMOOTH = 0.25, 0.6  # px between points of the lines, and over which they are smoothed
 _SOFT = 0.35  # px over which an edge is seen to end
@@ -67,7 +68,8 @@ def outline(alpha: np.ndarray) -> Opening | None:
     columns = np.arange(first, first + width)
     top, bottom = _edges(alpha, patch, columns)
     inner = max(1, round(_ENDS * width))
-    left, right = _end(top, bottom, inner), _end(top[::-1], bottom[::-1], inner)
+    flat = _between(_TALL, _FLAT, (bottom - top).max() / width)
+    left, right = _end(top, bottom, inner, flat), _end(top[::-1], bottom[::-1], inner, flat)
     x = np.concatenate([[columns[0] - left[0]], columns, [columns[-1] + right[0]]])
     fine = np.arange(x[0], x[-1] + _STEP / 2, _STEP)
     lines = []
@@ -77,11 +79,22 @@ def outline(alpha: np.ndarray) -> Opening | None:
     return Opening(fine, *lines)
 
 
-def _end(top: np.ndarray, bottom: np.ndarray, inner: int) -> tuple[float, float, float]:
-    """How far before its first column an opening ends, and its edges there, if they go on as they come."""
+def _between(none: float, all_: float, value: float) -> float:
+    return min(max((value - none) / (all_ - none), 0.0), 1.0)
+
+
+def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[float, float, float]:
+    """How far before its first column an opening ends, and its edges there, if they go on as they come.
+
+    Args:
+      top: Of the upper edge, rows by column.
+      bottom: Of the lower one.
+      inner: Which column tells how they come.
+      flat: How far the opening is one that may have corners, from 0 to 1.
+    """
     height, before = bottom[0] - top[0], bottom[inner] - top[inner]
     closing = (before - height) / inner  # px a column
-    sharp = np.clip((_ROUND - height) / (_ROUND - _SHARP), 0, 1)
+    sharp = flat * _between(_ROUND, _SHARP, height)
     farthest = _FARTHEST if closing <= 0 else min(height / closing, _FARTHEST)
     far = 0.5 + sharp * max(farthest - 0.5, 0)
     middle = (top + bottom) / 2

@@ -9,7 +9,6 @@ const OPEN = 0.5; // opening from which a pixel of the crop lies between the lip
 const LEAST = 0.012; // squared eye distances: what is smaller is a closed mouth
 const TOOTHY = 0.03; // squared eye distances: what is smaller shows a line of teeth at most
 const DOUBT = 0.07; // eye distances by which an opening may be wrong
-const SURE = 0.45; // of that from its edge, what it holds is surely between the lips
 const ROUNDS = 3; // of GrabCut
 const DARK = 0.5; // of the light around a mouth: what is darker lies between the lips
 const [RED, SHADED] = [9, 0.3]; // a lip has more of a* by the first, and more than this of the light around
@@ -45,7 +44,7 @@ export function refined(opening, crop, side, {size, goals}) {
   const box = boxOf(widest, side, 2 * doubt);
   const {width, height} = box;
   const part = (map) => Uint8Array.from({length: width * height}, (_, i) => map[(box.y + Math.floor(i / width)) * side + box.x + i % width]);
-  const [open, wide, sure] = [within, widest, spread(within, side, side, diskOf(Math.max(1, Math.round(SURE * doubt))), 0)].map(part);
+  const [open, wide, sure] = [within, widest, spread(within, side, side, disk, 0)].map(part);
   const pixels = new Uint8Array(3 * width * height);
   const [light, red] = [new Float32Array(width * height), new Float32Array(width * height)];
   for (let i = 0; i < width * height; i++) {

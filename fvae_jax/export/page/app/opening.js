@@ -6,6 +6,7 @@ const OPEN = 0.5; // alpha from which a pixel belongs to an opening
 const ENDS = 0.15; // of the width of an opening: over which its edges are taken for straight on their way to a corner
 const FARTHEST = 2; // px by which they are led on, at most
 const [SHARP, ROUND] = [2.5, 5]; // px: an opening less high than the first at its ends has corners, one higher has none
+const [FLAT, TALL] = [0.3, 0.55]; // heights to a width: the same of openings that are flat, and of tall ones
 const BLUNT = 0.5; // of its height there, at the very end of an opening without corners
 const STEP = 0.25; // px between points of the lines
 const SMOOTH = 0.6; // px over which they are smoothed
@@ -64,8 +65,10 @@ export function outline(alpha, size) {
   const top = columns.map((x) => rows.get(x)[0] + beyond(x, rows.get(x)[0], -1));
   const bottom = columns.map((x) => rows.get(x)[1] + beyond(x, rows.get(x)[1], 1));
   const inner = Math.max(1, Math.round(ENDS * columns.length));
-  const left = end(top, bottom, inner);
-  const right = end(top.toReversed(), bottom.toReversed(), inner);
+  const highest = top.reduce((most, row, n) => Math.max(most, bottom[n] - row), 0);
+  const flat = clip((TALL - highest / columns.length) / (TALL - FLAT), 0, 1);
+  const left = end(top, bottom, inner, flat);
+  const right = end(top.toReversed(), bottom.toReversed(), inner, flat);
   const xs = [columns[0] - left.far, ...columns, columns.at(-1) + right.far];
   const x = Array.from({length: Math.ceil((xs.at(-1) + STEP / 2 - xs[0]) / STEP)}, (_, n) => xs[0] + n * STEP);
   const line = (first, edge, last) => smoothed(x.map((at) => interpolated(at, xs, [first, ...edge, last])), SMOOTH / STEP);
@@ -74,10 +77,10 @@ export function outline(alpha, size) {
 }
 
 /** How far before its first column an opening ends, and its edges there, if they go on as they come. */
-function end(top, bottom, inner) {
+function end(top, bottom, inner, flat) {
   const height = bottom[0] - top[0];
   const closing = (bottom[inner] - top[inner] - height) / inner; // px a column
-  const sharp = clip((ROUND - height) / (ROUND - SHARP), 0, 1);
+  const sharp = flat * clip((ROUND - height) / (ROUND - SHARP), 0, 1);
   const farthest = closing <= 0 ? FARTHEST : Math.min(height / closing, FARTHEST);
   const far = 0.5 + sharp * Math.max(farthest - 0.5, 0);
   const middle = (n) => (top[n] + bottom[n]) / 2;
