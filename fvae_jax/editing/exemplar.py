@@ -43,7 +43,7 @@ _GAP, _FILLED = 0.03, (0.4, 0.6)
 _EVEN = 0.1  # eye distances over which that edge of a lip is smoothed along
 _UNLIKE = 0.05  # uncovered share of the opening that a light twice as different is worth
 _SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
-_DARKEST = 0.8  # what is left of the light at that edge
+_DARKEST = 0.87  # what is left of the light at that edge
 # Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 _ASIDE, _CORNER = 0.4, 0.75
 _FLASH = np.float32(1.5)  # times as light is a tongue in a photo as in the rendered cavities

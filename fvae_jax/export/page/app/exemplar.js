@@ -25,7 +25,7 @@ const EVEN = 0.1; // eye distances over which that edge of a lip is smoothed alo
 const FLASH = 1.5; // times as light is a tongue in a photo as in the rendered cavities
 const UNLIKE = 0.05; // uncovered share of the opening that a light twice as different is worth
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
-const DARKEST = 0.8; // what is left of the light at that edge
+const DARKEST = 0.87; // what is left of the light at that edge
 // Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 const [ASIDE, CORNER] = [0.4, 0.75];
 const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
