@@ -95,7 +95,9 @@ def test_networks_move_to_the_card_and_back_when_it_is_lost(site, expected, tmp_
         assert fetched == before
 
 
-@pytest.mark.parametrize('changes', [{}, CONTENT | STRICT], ids=['slow', 'different'])
+@pytest.mark.parametrize(
+    'changes', [pytest.param({}, id='slow', marks=pytest.mark.slow), pytest.param(CONTENT | STRICT, id='different')]
+)
 def test_a_card_that_does_badly_is_left_alone(changes, site, expected, tmp_path):
     with opened(site, tmp_path / 'site', BELIEVES | changes) as (page, _):
         take_sample(page)

@@ -8,9 +8,10 @@ import pytest
 from fuzz import craft, mutate, targets, trial
 
 
-def test_some_hundred_damaged_files():
+@pytest.mark.parametrize('numbers', [range(120), pytest.param(range(120, 350), marks=pytest.mark.slow)], ids=len)
+def test_some_hundred_damaged_files(numbers):
     with trial.Worker(1) as worker:
-        results = [worker.run(number) for number in range(350)]
+        results = [worker.run(number) for number in numbers]
     failed = [result for result in results if result.outcome == trial.FAILED]
     assert not failed, failed[0].detail
     outcomes = {result.outcome for result in results}
