@@ -111,7 +111,7 @@ def _complaint(command, fork):
 def pictures(tmp_path_factory):
     """Photos and films under the names of the README."""
     folder = tmp_path_factory.mktemp('pictures')
-    for name in ('me', 'a', 'b', 'calm', 'laughing'):
+    for name in ('me', 'me_laughing', 'a', 'b', 'calm', 'laughing'):
         Image.fromarray(skimage.data.astronaut()).save(folder / f'{name}.jpg')
     for name in ('clip.mp4', 'clip.mov'):
         films.write(folder / name, [skimage.data.astronaut()[:300, 80:400]] * 8, fps=2)
@@ -144,7 +144,7 @@ def test_python_runs(folder):
 _FIRST = {
     'fvae edit me.jpg --smile 1 --out smiling.png': 'smiling.png',
     'fvae edit clip.mp4 --smile 1 --out happier.mp4': 'happier.mp4',
-    'fvae interpolate a.jpg b.jpg --out morph.mp4': 'morph.mp4',
+    'fvae interpolate me.jpg me_laughing.jpg --out morph.mp4': 'morph.mp4',
 }
 
 
