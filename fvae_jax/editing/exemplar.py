@@ -28,10 +28,8 @@ _ZOOMS = (1.0, 0.93)
 # that is full of teeth to its corners and to the lower lip looks painted.
 _ACROSS, _DOWN = 0.72, 0.6
 _BEYOND = np.float32([0.40, 0.30, 0.28])  # of the light of painted teeth, where there are none
-_MOUTH = (
-    0.45,
-    0.6,
-)  # eye distances below the eyes: from the first on what is new may be in a mouth, from the second on it is
+# Eye distances below the eyes: from the first on what is new may be in a mouth, from the second on it is.
+_MOUTH = (0.45, 0.6)
 _TUCK = 0.02  # eye distances by which an exemplar is pushed under the upper lip
 # A face darker or lighter than the exemplar's owner changes teeth by this power of the ratio, within bounds, and one of
 # another tint by the second: 0.45 and 0.5 over 316 smiles in all light, 0.15 and 0 over those of one studio.

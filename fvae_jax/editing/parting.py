@@ -23,10 +23,8 @@ _OPENS = (0.02, 0.08)  # eye distances: how high an opening is that parts lips n
 _SURE = (0.5, 0.75)  # of alpha: where the network is no surer than the first, nothing opens
 _SLIT = (0.1, 0.3)  # of a face's own opening: what is nothing, and what lies between its lips
 _APART = (0.02, 0.04)  # squared eye distances of it: lips that meet, and those that are apart already
-_WITHIN, _SMOOTHER = (
-    2.0,
-    0.7,
-)  # px by which the edges of lips go on within an opening, and over which a pull is smoothed
+_WITHIN = 2.0  # px by which the edges of lips go on within an opening
+_SMOOTHER = 0.7  # px over which a pull is smoothed
 _STEP = 0.25  # px of the crop, of the rows in which the line is sought
 # What counts against a place for the line, where a valley of light counts for it by its depth in logarithms: the step
 # up or down to the next column, the distance from the middle of the band (at its edge), and to lie outside of it.

@@ -18,10 +18,8 @@ from fvae_jax.training import exemplars
 _LOG = logging.getLogger('fvae_jax')
 
 _SIDE = 256  # px of the stored maps
-_FINE, _FINE_AT_EYES = (
-    2.0,
-    1.2,
-)  # px of the photo's crop: what is finer is texture, or the flow is not exact enough for it
+# Px of the photo's crop: what is finer is texture, or the flow is not exact enough for it.
+_FINE, _FINE_AT_EYES = 2.0, 1.2
 _SMOOTH = 1.5  # px, of the flow
 _BLACK = 4  # of 255, added to both lights so that noise in black hair is no fold
 _STRONGEST = 0.5  # of r
