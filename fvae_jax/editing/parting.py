@@ -61,7 +61,9 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
         for axis, at in enumerate((columns, rows))
     ]
     (_, upper), (x, _), (_, lower) = map(took, (top, (top + bottom) / 2, bottom))
-    line, gap = _line(crop, x, upper, lower, distance), _LINE * distance
+    some = np.arange(0, len(x), round(1 / (columns[1] - columns[0])))  # a line is sought column by column
+    line = np.interp(columns, columns[some], _line(crop, x[some], upper[some], lower[some], distance))
+    gap = _LINE * distance
     apart = np.interp(x, np.arange(size), np.clip((slit - _SLIT[0]) / (_SLIT[1] - _SLIT[0]), 0, 1).sum(0))
     gap = gap + apart / 2
     soft = _SOFT * distance / (columns[1] - columns[0])

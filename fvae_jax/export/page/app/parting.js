@@ -46,7 +46,10 @@ export function parted(displacement, alpha, {crop, slit}, {size, goals}) {
   const upper = top.map((row, n) => row + read(columns[n], row, 1));
   const lower = bottom.map((row, n) => row + read(columns[n], row, 1));
   const x = columns.map((column, n) => column + read(column, (top[n] + bottom[n]) / 2, 0));
-  const line = lineOf(crop, size, x, upper, lower, distance);
+  // A line is sought column by column.
+  const some = columns.flatMap((_, n) => (n % Math.round(1 / (columns[1] - columns[0])) === 0 ? [n] : []));
+  const found = lineOf(crop, size, ...[x, upper, lower].map((values) => some.map((n) => values[n])), distance);
+  const line = columns.map((column) => interpolated(column, some.map((n) => columns[n]), found));
   const open = Array.from({length: size}, (_, column) => {
     let sum = 0;
     for (let row = 0; row < size; row++) sum += between(slit[row * size + column], SLIT);
