@@ -49,7 +49,8 @@ export function parted(displacement, alpha, {crop, slit}, {size, goals}) {
   // A line is sought column by column.
   const some = columns.flatMap((_, n) => (n % Math.round(1 / (columns[1] - columns[0])) === 0 ? [n] : []));
   const found = lineOf(crop, size, ...[x, upper, lower].map((values) => some.map((n) => values[n])), distance);
-  const line = columns.map((column) => interpolated(column, some.map((n) => columns[n]), found));
+  const there = some.map((n) => columns[n]);
+  const line = columns.map((column) => interpolated(column, there, found));
   const open = Array.from({length: size}, (_, column) => {
     let sum = 0;
     for (let row = 0; row < size; row++) sum += between(slit[row * size + column], SLIT);
