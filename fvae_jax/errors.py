@@ -13,8 +13,9 @@ def meant(word: str, known: Iterable[str]) -> str:
     """What a misspelled word may have been, to stand behind it: ' (did you mean smile?)', or nothing."""
     import difflib
 
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f' (did you mean {close[0]}?)' if close else ''
+    bare = {name.lstrip('-'): name for name in known}  # dashes alone make no two options alike
+    close = difflib.get_close_matches(word.lower().lstrip('-'), bare, n=1, cutoff=0.6)
+    return f' (did you mean {bare[close[0]]}?)' if close else ''
 
 
 class InputError(ValueError):

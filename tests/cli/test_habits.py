@@ -37,6 +37,7 @@ def start(*arguments, cwd, **more):
     [
         (edit('--smile 1 --output o.png'), 'unknown expression or option --output (did you mean --out?); this model'),
         (edit('--smle 1 --out o.png'), 'unknown expression or option --smle (did you mean --smile?); this model has'),
+        (edit('--happy 1 --out o.png'), 'unknown expression or option --happy; this model has'),
         (edit('--to smlie --out o.png'), "unknown expression 'smlie' (did you mean smile?); this model has"),
         ('interpolate @me.png @me.jpg --frame 3 --out o', 'unknown argument --frame (did you mean --frames?)'),
         ('edti @me.png', "unknown command 'edti' (did you mean edit?); use fvae edit"),
