@@ -17,7 +17,7 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.export import demo, folder
 from fvae_jax.photo import output
 
-PICTURE = pathlib.Path(__file__).resolve().parents[1] / 'docs' / 'page.jpg'
+PICTURE = pathlib.Path(__file__).resolve().parents[1] / 'docs' / 'composite_page.jpg'
 WINDOWS = ((1280, 800), (390, 800))
 EDIT = {'Smile': '1', 'Raised brows': '0.6'}
 _WAIT = 600_000  # ms, for a busy machine

@@ -68,7 +68,7 @@ def outline(alpha: np.ndarray) -> Opening | None:
     columns = np.arange(first, first + width)
     top, bottom = _edges(alpha, patch, columns)
     inner = max(1, round(_ENDS * width))
-    flat = _between(_TALL, _FLAT, (bottom - top).max() / width)
+    flat = float(np.interp((bottom - top).max() / width, (_FLAT, _TALL), (1, 0)))
     left, right = _end(top, bottom, inner, flat), _end(top[::-1], bottom[::-1], inner, flat)
     x = np.concatenate([[columns[0] - left[0]], columns, [columns[-1] + right[0]]])
     fine = np.arange(x[0], x[-1] + _STEP / 2, _STEP)
@@ -77,10 +77,6 @@ def outline(alpha: np.ndarray) -> Opening | None:
         line = np.interp(fine, x, np.concatenate([[first_row], edge, [last_row]]))
         lines.append(ndimage.gaussian_filter1d(line, _SMOOTH / _STEP, mode='nearest'))
     return Opening(fine, *lines)
-
-
-def _between(none: float, all_: float, value: float) -> float:
-    return min(max((value - none) / (all_ - none), 0.0), 1.0)
 
 
 def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[float, float, float]:
@@ -94,7 +90,7 @@ def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[
     """
     height, before = bottom[0] - top[0], bottom[inner] - top[inner]
     closing = (before - height) / inner  # px a column
-    sharp = flat * _between(_ROUND, _SHARP, height)
+    sharp = flat * np.interp(height, (_SHARP, _ROUND), (1, 0))
     farthest = _FARTHEST if closing <= 0 else min(height / closing, _FARTHEST)
     far = 0.5 + sharp * max(farthest - 0.5, 0)
     middle = (top + bottom) / 2

@@ -52,8 +52,8 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
         return displacement
     columns, top, bottom = lips
     surest = float(alpha[opening.largest(alpha)[0]].max())
-    share = _between((bottom - top).max() / distance, _OPENS) * _between(surest, _SURE)
-    share *= 1 - _between(np.count_nonzero(slit > _SLIT[1]) / distance**2, _APART)
+    share = np.interp((bottom - top).max() / distance, _OPENS, (0, 1)) * np.interp(surest, _SURE, (0, 1))
+    share *= np.interp(np.count_nonzero(slit > _SLIT[1]) / distance**2, _APART, (1, 0))
     if not share:
         return displacement
     took = lambda rows: [
@@ -64,7 +64,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     some = np.arange(0, len(x), round(1 / (columns[1] - columns[0])))  # a line is sought column by column
     line = np.interp(columns, columns[some], _line(crop, x[some], upper[some], lower[some], distance))
     gap = _LINE * distance
-    apart = np.interp(x, np.arange(size), np.clip((slit - _SLIT[0]) / (_SLIT[1] - _SLIT[0]), 0, 1).sum(0))
+    apart = np.interp(x, np.arange(size), np.interp(slit, _SLIT, (0, 1)).sum(0))
     gap = gap + apart / 2
     soft = _SOFT * distance / (columns[1] - columns[0])
     down, up = (
@@ -82,11 +82,6 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     parted = displacement.copy()
     parted[..., 1] += cv2.GaussianBlur(np.float32(pull), (0, 0), _SMOOTHER)
     return parted
-
-
-def _between(value: float, limits: tuple[float, float]) -> float:
-    low, high = limits
-    return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 def _smooth(share: np.ndarray) -> np.ndarray:
