@@ -81,7 +81,7 @@ def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> Non
     x, y = np.meshgrid(*(np.arange(side.start, side.start + n) for side, n in zip((columns, rows), part.shape[::-1])))
     places = align.transform_points(to_crop, np.stack([x, y], -1).astype(np.float64))
     drawn = mouth.alpha(places[..., 0], places[..., 1], portrait.scale_of(to_crop))
-    part[:] = np.maximum(part, 0.5 + (drawn - 0.5) / _STEEPER)
+    part[:] = np.maximum(part, np.where(drawn > 0, 0.5 + (drawn - 0.5) / _STEEPER, 0))
 
 
 def _extent(first: int, count: int, side: int) -> slice:

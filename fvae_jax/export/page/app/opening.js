@@ -110,9 +110,10 @@ export function drawn(map, channel, side, size, {x, top, bottom}, steeper) {
     const aside = Math.min(at - x[0], x.at(-1) - at);
     for (let row = Math.max(firstRow, 0); row <= Math.min(lastRow, side - 1); row++) {
       const y = (row + 0.5) * pixel - 0.5;
-      const within = Math.min((y - upper) / one, (lower - y) / other, aside);
+      const within = Math.min((y - upper) / one, (lower - y) / other, aside) / Math.max(SOFT, pixel);
+      if (within <= -0.5) continue;
       const i = 4 * (row * side + column) + channel;
-      map[i] = Math.max(map[i], 0.5 + clip(within / Math.max(SOFT, pixel), -0.5, 0.5) / steeper);
+      map[i] = Math.max(map[i], 0.5 + Math.min(within, 0.5) / steeper);
     }
   }
 }
