@@ -52,6 +52,8 @@ def get_config(arg=None):
     config.model.latent_channels = 64
     config.model.content = True
     config.model.shading = True
+    # Of the people who show most expressions all are from two studios, of the neutral faces a fifth.
+    config.latent.direction = 'within_identity'
     # The sums of reconstruction and flow terms are four times those of 64 px, squared pixels sixteen times.
     config.loss.prior_weight = 0.012
     config.loss.content_price = 0.02

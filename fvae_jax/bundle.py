@@ -40,11 +40,14 @@ class LatentStatistics(NamedTuple):
       class_means: Mean of Z(I) over the images of each expression, {name: (4, 4, C)}.
       within_identity: Mean over people of (their mean Z of an expression − their mean Z of neutral).
       counts: Images of each expression.
+      spread: How people differ who show the same, for `editing.latent.whiten`: (k, 4, 4, C), orthogonal; None where it
+        was not measured.
     """
 
     class_means: Mapping[str, np.ndarray]
     within_identity: Mapping[str, np.ndarray]
     counts: Mapping[str, int]
+    spread: np.ndarray | None = None
 
 
 class Exemplars(NamedTuple):
@@ -125,6 +128,7 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         **_flatten('mask', bundle.mask or {}),
         **_flatten('class_means', bundle.statistics.class_means),
         **_flatten('within_identity', bundle.statistics.within_identity),
+        **({} if bundle.statistics.spread is None else {'spread': np.ascontiguousarray(bundle.statistics.spread)}),
     }
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
@@ -187,7 +191,9 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
     try:
         shown, folds = (_part(tensors, prefix) for prefix in ('exemplars/', 'folds/'))
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
-        stats = LatentStatistics(tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']))
+        stats = LatentStatistics(
+            tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']), tree.get('spread')
+        )
         bundle = Bundle(
             config_lib.from_json(facts['config']),
             tree['fvae'],
@@ -260,7 +266,9 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
             raise ValueError(f'{name!r} is not the name of an expression')
         if len(shape) != 3 or np.shape(latent) != shape:
             raise ValueError(f'the latent of {name} has the shape {np.shape(latent)}')
-    counts = bundle.statistics.counts
+    counts, spread = bundle.statistics.counts, bundle.statistics.spread
+    if spread is not None and np.shape(spread)[1:] != shape:
+        raise ValueError(f'the spread of people has the shape {np.shape(spread)}')
     for name in bundle.statistics.class_means:
         if type(counts.get(name)) is not int or counts[name] < 1:
             raise ValueError(f'{counts.get(name)!r} images of {name!r} are counted')

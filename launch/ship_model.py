@@ -65,10 +65,9 @@ def without(bundle: bundle_lib.Bundle, expressions: Collection[str]) -> bundle_l
     """
     for name in sorted(set(expressions) - set(bundle.statistics.counts)):
         raise InputError(f'--without {name}: the model has {", ".join(sorted(bundle.statistics.counts))}')
-    kept = (
-        ({name: value for name, value in by_name.items() if name not in expressions}) for by_name in bundle.statistics
-    )
-    return bundle._replace(statistics=bundle_lib.LatentStatistics(*kept))
+    *tables, spread = bundle.statistics
+    kept = ({name: value for name, value in table.items() if name not in expressions} for table in tables)
+    return bundle._replace(statistics=bundle_lib.LatentStatistics(*kept, spread))
 
 
 def stronger(bundle: bundle_lib.Bundle, factors: Mapping[str, float]) -> bundle_lib.Bundle:

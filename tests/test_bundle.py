@@ -25,12 +25,17 @@ def test_round_trip(tmp_path, mask):
     bundle_lib.save(tmp_path / 'model.safetensors', bundle)
     again = bundle_lib.load(tmp_path / 'model.safetensors')
     assert again.config == bundle.config and again.info == bundle.info
-    assert again.statistics.counts == bundle.statistics.counts
+    assert again.statistics.counts == bundle.statistics.counts and again.statistics.spread is None
     for name in ('fvae', 'mask'):
         a, b = getattr(bundle, name), getattr(again, name)
         assert jax.tree.structure(a) == jax.tree.structure(b)
         jax.tree.map(np.testing.assert_array_equal, a, b)
     jax.tree.map(np.testing.assert_array_equal, dict(bundle.statistics.class_means), dict(again.statistics.class_means))
+    spread = np.linspace(-1, 1, 2 * 4 * 4 * 8, dtype=np.float32).reshape(2, 4, 4, 8)
+    bundle_lib.save(
+        tmp_path / 'model.safetensors', bundle._replace(statistics=bundle.statistics._replace(spread=spread))
+    )
+    np.testing.assert_array_equal(bundle_lib.load(tmp_path / 'model.safetensors').statistics.spread, spread)
     assert [p.name for p in tmp_path.iterdir()] == ['model.safetensors']
 
 
@@ -219,6 +224,10 @@ def test_an_installation_without_the_built_in_model(tmp_path, monkeypatch):
                 )
             ),
             'has the shape',
+        ),
+        (
+            lambda b: b._replace(statistics=b.statistics._replace(spread=np.ones((2, 4, 4, 7), np.float32))),
+            'the spread of people has the shape',
         ),
         (lambda b: b._replace(statistics=b.statistics._replace(counts={'smile': 'many'})), 'are counted'),
         (lambda b: b._replace(fvae={**b.fvae, 'params': {'x': np.full(3, np.nan, np.float32)}}), 'is not finite'),

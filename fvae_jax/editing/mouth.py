@@ -26,9 +26,10 @@ _ROUNDS = 3  # of GrabCut
 _ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
 _CLOSED = 0.6  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
+_MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _EDGE = 0.03  # the same of their edges
-_FULLER = 0.8  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
+_FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
 _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
@@ -269,7 +270,7 @@ def _seam(
     at = lambda row: from_y[np.clip(row, 0, len(from_y) - 1), columns]
     opens = inside[:, columns].any(0)
     top, bottom = _ends(inside[:, columns])
-    middle = (first + last + 1) // 2
+    middle = np.rint(first + _MEET * (last + 1 - first)).astype(int)
     upper, lower = np.where(opens, np.maximum(top, first), middle), np.where(opens, np.minimum(bottom, last), middle)
     soft, everywhere = _SOFT * distance, np.arange(from_y.shape[1])
     along = lambda line: ndimage.gaussian_filter1d(line, soft, mode='nearest')

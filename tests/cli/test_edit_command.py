@@ -251,7 +251,7 @@ def test_overwriting_the_photo_when_it_is_allowed(run, tmp_path):
 def with_names(things, path, **names):
     """Writes the small model with other names of its expressions."""
     model = bundle_lib.load(things / 'model.safetensors')
-    renamed = [{names.get(name, name): value for name, value in table.items()} for table in model.statistics]
+    renamed = [{names.get(name, name): value for name, value in table.items()} for table in model.statistics[:3]]
     bundle_lib.save(path, model._replace(statistics=bundle_lib.LatentStatistics(*renamed)))
 
 

@@ -90,6 +90,28 @@ def test_shares_are_those_of_scipy(rank):
             np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_a_studio_where_all_look_alike_is_no_expression():
+    """People of one studio differ from the others by what resembles a pucker, and smile no less for it."""
+    rng = np.random.default_rng(1)
+    studio, smile, other = rng.normal(size=(3, *SHAPE))
+    pucker = 0.4 * other + 0.2 * studio
+    images, latents = [], []
+    for number in range(100):
+        face = rng.normal(0, 0.15, SHAPE) + rng.normal() * studio
+        for name, change in (('neutral', 0), ('smile', smile), ('pucker', pucker)):
+            images.append((f'person {number}', name, 1.0))
+            latents.append(face + change)
+    stats = latent.statistics(np.asarray(latents), *zip(*images))
+    plain = stats._replace(spread=None)
+    assert stats.spread.shape == (24, *SHAPE) and _statistics().spread is None  # too few images tell nothing
+    stranger = stats.class_means['neutral'] + studio + 0.8 * smile
+    assert latent.shown(stranger, plain)['pucker'] > 0.6
+    found = latent.shown(stranger, stats)
+    assert found['pucker'] < 0.3 and 0.7 < found['smile'] < 1.1
+    # What is no one's studio is an expression.
+    assert latent.shown(stats.class_means['neutral'] + pucker, stats)['pucker'] > 0.7
+
+
 def test_neutralize_where_directions_overlap():
     """A smile with a little of everything else in its direction is found as a smile alone."""
     smile, noise = RNG.normal(size=(2, *SHAPE))

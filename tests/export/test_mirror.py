@@ -133,7 +133,8 @@ def test_a_face_is_edited_and_held_steady(mirror, frames, check_layout):
 
 FOLLOW = """async (pictures) => {
   const {followed} = await import('/app/folds.js');
-  const model = {neutral: [0, 0, 0], directions: {smile: [2, 0, 0], sad: [0, 1, 1]}};
+  const directions = {smile: [2, 0, 0], sad: [0, 1, 1]};
+  const model = {neutral: [0, 0, 0], directions, readings: directions};
   let folds = {maps: {}, side: 4, shown: {smile: 0, sad: 0}};
   return pictures.map((latent) => (folds = followed(folds, model, latent)).shown);
 }"""

@@ -33,7 +33,7 @@ def bundle(form, loudness=0.3):
     It is the caller's to change.
     """
     made = _bundle(form, loudness)
-    statistics = bundle_lib.LatentStatistics(*(dict(table) for table in made.statistics))
+    statistics = bundle_lib.LatentStatistics(*(dict(table) for table in made.statistics[:3]))
     config = made.config.copy_and_resolve_references()
     fvae_weights, mask = jax.tree.map(np.copy, (made.fvae, made.mask))
     return made._replace(config=config, fvae=fvae_weights, mask=mask, statistics=statistics, info=dict(made.info))

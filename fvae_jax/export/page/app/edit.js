@@ -13,10 +13,10 @@ const TILE = 1024; // px of a saved photo that are made at once
 const FLOW_MAXIMUM = 0.1; // of the distance between the eyes: the length of a fully saturated color
 
 /** The latent of an edit; for strengths see `decode`. */
-export function wanted(latent, {neutral: mean, directions}, {neutral = 0, ...strengths}) {
-  const sum = edited(latent, directions, strengths);
+export function wanted(latent, model, {neutral = 0, ...strengths}) {
+  const sum = edited(latent, model.directions, strengths);
   if (neutral !== 0) {
-    const change = neutralizing(latent, mean, directions);
+    const change = neutralizing(latent, model);
     for (let i = 0; i < sum.length; i++) sum[i] += neutral * change[i];
   }
   return sum;

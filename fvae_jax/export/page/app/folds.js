@@ -25,7 +25,7 @@ const clip = (value, low, high) => Math.min(Math.max(value, low), high);
  *   null where nothing is known
  */
 export async function foldsOf(model, {latent, own, light}, decode) {
-  const {folds, exemplars, directions, neutral, size, goals} = model;
+  const {folds, exemplars, directions, size, goals} = model;
   if (!folds || !own.shading || !own.alpha_logit || !exemplars || !(exemplars.expression in directions)) return null;
   const smiling = anchored(await decode(edited(latent, directions, {[exemplars.expression]: 1})), own);
   const mouth = corners(smiling, size);
@@ -43,7 +43,7 @@ export async function foldsOf(model, {latent, own, light}, decode) {
     const number = numbers.reduce((best, other) => (unlike(other) < unlike(best) ? other : best));
     maps[expression] = fitted(folds, number, mine, eyes);
   }
-  const shown = shares(latent, neutral, directions);
+  const shown = shares(latent, model);
   return {maps, side: folds.side, shown};
 }
 
@@ -51,12 +51,12 @@ export async function foldsOf(model, {latent, own, light}, decode) {
  * Follows what a face shows, slowly, from picture to picture: folds that it has itself do not become deeper.
  *
  * @param folds of `foldsOf`
- * @param model {neutral, directions}
+ * @param model {neutral, directions, readings}
  * @param latent of the face now
  * @returns the folds with what is shown by now
  */
-export function followed(folds, {neutral, directions}, latent) {
-  const now = shares(latent, neutral, directions);
+export function followed(folds, model, latent) {
+  const now = shares(latent, model);
   const shown = Object.fromEntries(Object.entries(folds.shown).map(([name, before]) => [name, before + FOLLOWS * (now[name] - before)]));
   return {...folds, shown};
 }

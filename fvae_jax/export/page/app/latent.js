@@ -16,14 +16,14 @@ export function mixed(first, second, t) {
 
 /**
  * How much of each expression a face shows: its distance from the mean neutral latent, written by non-negative least squares
- * as a sum of the known directions.
+ * as a sum of the known directions, weighed by how much neutral faces differ.
  */
-export function shares(latent, neutral, directions) {
-  const basis = Object.values(directions);
+export function shares(latent, {neutral, directions, readings}) {
+  const [basis, read] = [Object.values(directions), Object.values(readings)];
   const offset = latent.map((value, i) => value - neutral[i]);
   const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
-  const gram = basis.map((u) => basis.map((v) => dot(u, v)));
-  const goal = basis.map((u) => dot(u, offset));
+  const gram = read.map((u) => basis.map((v) => dot(u, v)));
+  const goal = read.map((u) => dot(u, offset));
   const found = basis.map(() => 0);
   // One coordinate after the other: the problem is convex and small.
   for (let round = 0; round < 2000; round++) {
@@ -40,10 +40,10 @@ export function shares(latent, neutral, directions) {
 }
 
 /** The direction that takes the expression out of a face: what it shows, none counted more than once, subtracted. */
-export function neutralizing(latent, neutral, directions) {
+export function neutralizing(latent, model) {
   const change = new Float32Array(latent.length);
-  for (const [name, share] of Object.entries(shares(latent, neutral, directions))) {
-    const direction = directions[name];
+  for (const [name, share] of Object.entries(shares(latent, model))) {
+    const direction = model.directions[name];
     for (let i = 0; i < change.length; i++) change[i] -= Math.min(share, 1) * direction[i];
   }
   return change;
