@@ -23,10 +23,10 @@ from fvae_jax.ops.frame import Frame
 _SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
 _OPEN = 0.5  # alpha from which a pixel belongs to the opening
 _LEAST = 0.004  # squared eye distances: what is smaller shows no teeth
-_ZOOMS = (1.0, 0.93)
+_ZOOMS = (1.0, 0.93, 1.08, 1.16)
 # The part of an opening in which teeth are missed: from its middle towards both sides, and from the upper lip down. One
 # that is full of teeth to its corners and to the lower lip looks painted.
-_ACROSS, _DOWN = 0.72, 0.6
+_ACROSS, _DOWN = 0.9, 0.6
 _BEYOND = np.float32([0.40, 0.30, 0.28])  # of the light of painted teeth, where there are none
 # Eye distances below the eyes: from the first on what is new may be in a mouth, from the second on it is.
 _MOUTH = (0.45, 0.6)
@@ -43,7 +43,7 @@ _UNLIKE = 0.05  # uncovered share of the opening that a light twice as different
 _SHADE = 0.04  # eye distances from the edge of the opening over which lips shade teeth
 _DARKEST = 0.87  # what is left of the light at that edge
 # Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
-_ASIDE, _CORNER = 0.4, 0.75
+_ASIDE, _CORNER = 0.4, 0.9
 _FLASH = np.float32(1.5)  # times as light is a tongue in a photo as in the rendered cavities
 _WIDE = (0.12, 0.24)  # eye distances: openings less high than the first show no cavity, higher ones more and more of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared

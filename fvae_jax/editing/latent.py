@@ -183,15 +183,26 @@ def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means'
     `whiten`), and as little of them as explains it. Unweighted, people of one studio without any expression showed half
     a pucker. (Least squares with negative shares cut off distorts faces: the directions overlap.)
     """
-    names, basis = _basis(stats, kind)
-    if not names:
+    rows, gram = readings(stats, kind)
+    if not rows:
         return {}
-    offset = (latent - _known(NEUTRAL, stats.class_means)).reshape(1, -1)
-    basis, offset, unread = whiten(basis.T, stats).T, whiten(offset, stats)[0], 1.0
+    offset = latent.astype(np.float64) - _known(NEUTRAL, stats.class_means)
+    return dict(zip(rows, _shares(gram, np.array([(row * offset).sum() for row in rows.values()])).tolist()))
+
+
+def readings(stats: LatentStatistics, kind: str = 'class_means') -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The numbers by which `shown` reads a face: its shares are the x ≥ 0 with the least ½ xᵀ gram x − xᵀ goal.
+
+    Returns:
+      By expression, (4, 4, C) float64, whose product with Z(S) − Z_neutral, summed, is the goal; and gram, (n, n).
+    """
+    names, basis = _basis(stats, kind)
+    white = whiten(basis.T, stats)
+    gram, rows = white @ white.T, whiten(white, stats)
     if stats.spread is not None:
-        cost = np.sqrt(_COST * np.mean(np.sum(basis**2, axis=0)))
-        basis, offset, unread = np.vstack([basis, cost * np.eye(len(names))]), np.pad(offset, (0, len(names))), _UNREAD
-    return dict(zip(names, (unread * _shares(basis, offset)).tolist()))
+        gram, rows = gram + _COST * np.diag(gram).mean() * np.eye(len(names)), _UNREAD * rows
+    shape = next(iter(stats.class_means.values())).shape
+    return {name: row.reshape(shape) for name, row in zip(names, rows)}, gram
 
 
 def gauge(stats: LatentStatistics, kind: str = 'class_means') -> dict[str, np.ndarray]:
@@ -213,21 +224,21 @@ def _basis(stats: LatentStatistics, kind: str) -> tuple[list[str], np.ndarray]:
     return names, np.stack(columns, axis=1) if names else np.zeros((0, 0), np.float32)
 
 
-def _shares(basis: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """The x ≥ 0 with the least ‖basis x − offset‖, (n,), by Lawson and Hanson's active sets (1974).
+def _shares(gram: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """The x ≥ 0 with the least ½ xᵀ gram x − xᵀ goal, (n,), by Lawson and Hanson's active sets (1974).
 
     As `scipy.optimize.nnls`, whose package takes 0.15 s to import, a twelfth of a whole edit from a new process.
     """
-    x, free = np.zeros(basis.shape[1]), np.zeros(basis.shape[1], bool)
-    least = 10 * max(basis.shape) * np.finfo(np.float64).eps * np.abs(basis).sum(axis=0).max()
+    x, free = np.zeros(len(goal)), np.zeros(len(goal), bool)
+    least = 100 * len(goal) * np.finfo(np.float64).eps * np.abs(goal).max()
     for _ in range(3 * len(x)):
-        pull = np.where(free, -np.inf, basis.T @ (offset - basis @ x))
+        pull = np.where(free, -np.inf, goal - gram @ x)
         if pull.max() <= least:
             break
         free[pull.argmax()] = True
         while True:
             aim = np.zeros_like(x)
-            aim[free] = np.linalg.lstsq(basis[:, free], offset)[0]
+            aim[free] = np.linalg.lstsq(gram[np.ix_(free, free)], goal[free])[0]
             if not (ends := free & (aim <= 0)).any():
                 x = aim
                 break

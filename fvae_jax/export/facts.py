@@ -41,14 +41,6 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     return {latent.NEUTRAL: stats.class_means[latent.NEUTRAL], **directions}
 
 
-def readings(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
-    """Returns by name what tells how much of each expression a face shows: its direction, twice `latent.whiten`ed."""
-    directions = latents(bundle)
-    del directions[latent.NEUTRAL]
-    whiten = lambda value: latent.whiten(value.reshape(1, -1), bundle.statistics)
-    return {name: whiten(whiten(value)).reshape(value.shape) for name, value in directions.items()}
-
-
 def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
     if exemplars is None:
         return None
@@ -99,7 +91,8 @@ def write(
     """
     exemplars, skin = _write_exemplars(folder, bundle.exemplars), _write_folds(folder, bundle.folds)
     arrays, config, info, size = latents(bundle), bundle.config, bundle.info, bundle.config.data.image_size
-    stored = [*arrays.values(), *readings(bundle).values()]
+    rows, gram = latent.readings(bundle.statistics, config.latent.direction)
+    stored = [*arrays.values(), *rows.values()]
     (folder / LATENTS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in stored))
     if card is not None:
         shutil.copyfile(card, folder / card.name)
@@ -115,7 +108,8 @@ def write(
             'file': LATENTS,
             'type': 'float32, little endian',
             'order': list(arrays),
-            'then': 'for each expression, in the same order, what measures how much of it a face shows',
+            'then': [f'reading of {name}' for name in rows],
+            'gram': gram.tolist(),
             'shape': list(functions.shapes(bundle)['latent']),
             'direction': config.latent.direction,
         },

@@ -84,7 +84,7 @@ def test_shares_are_those_of_scipy(rank):
         basis = rng.normal(size=(40, rank)) @ rng.normal(size=(rank, 9))  # of rank 3 many answers are as good
         offset = basis @ rng.normal(size=9) + 0.3 * rng.normal(size=40)
         expected, distance = optimize.nnls(basis, offset)
-        found = latent._shares(basis, offset)
+        found = latent._shares(basis.T @ basis, basis.T @ offset)
         assert (found >= 0).all() and np.linalg.norm(basis @ found - offset) <= distance + 1e-9
         if rank == 9:
             np.testing.assert_allclose(found, expected, atol=1e-9)

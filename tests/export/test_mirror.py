@@ -134,7 +134,7 @@ def test_a_face_is_edited_and_held_steady(mirror, frames, check_layout):
 FOLLOW = """async (pictures) => {
   const {followed} = await import('/app/folds.js');
   const directions = {smile: [2, 0, 0], sad: [0, 1, 1]};
-  const model = {neutral: [0, 0, 0], directions, readings: directions};
+  const model = {neutral: [0, 0, 0], directions, readings: {rows: [[2, 0, 0], [0, 1, 1]], gram: [[4, 0], [0, 2]]}};
   let folds = {maps: {}, side: 4, shown: {smile: 0, sad: 0}};
   return pictures.map((latent) => (folds = followed(folds, model, latent)).shown);
 }"""

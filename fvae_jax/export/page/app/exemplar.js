@@ -9,8 +9,8 @@ import {enlarge} from './spline.js';
 const OPEN = 0.5; // alpha from which a pixel belongs to the opening
 const SURE_INSIDE = 4; // slope of coverage over alpha at the edge of an exemplar that a network has found
 const LEAST = 0.004; // squared eye distances: what is smaller shows no teeth
-const ZOOMS = [1, 0.93];
-const [ACROSS, DOWN] = [0.72, 0.6]; // the part of an opening in which teeth are missed: to both sides, and from the upper lip down
+const ZOOMS = [1, 0.93, 1.08, 1.16];
+const [ACROSS, DOWN] = [0.9, 0.6]; // the part of an opening in which teeth are missed: to both sides, and from the upper lip down
 const BEYOND = [0.40, 0.30, 0.28]; // of the light of painted teeth, where there are none
 const MOUTH = [0.45, 0.6]; // eye distances below the eyes: what is new beyond the second is in the mouth, before the first not
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
@@ -27,7 +27,7 @@ const UNLIKE = 0.05; // uncovered share of the opening that a light twice as dif
 const SHADE = 0.04; // eye distances from the edge of the opening over which lips shade teeth
 const DARKEST = 0.87; // what is left of the light at that edge
 // Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
-const [ASIDE, CORNER] = [0.4, 0.75];
+const [ASIDE, CORNER] = [0.4, 0.9];
 const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 

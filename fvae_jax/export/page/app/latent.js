@@ -18,13 +18,11 @@ export function mixed(first, second, t) {
  * How much of each expression a face shows: its distance from the mean neutral latent, written by non-negative least squares
  * as a sum of the known directions, weighed by how much neutral faces differ.
  */
-export function shares(latent, {neutral, directions, readings}) {
-  const [basis, read] = [Object.values(directions), Object.values(readings)];
+export function shares(latent, {neutral, directions, readings: {rows, gram}}) {
   const offset = latent.map((value, i) => value - neutral[i]);
   const dot = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
-  const gram = read.map((u) => basis.map((v) => dot(u, v)));
-  const goal = read.map((u) => dot(u, offset));
-  const found = basis.map(() => 0);
+  const goal = rows.map((row) => dot(row, offset));
+  const found = rows.map(() => 0);
   // One coordinate after the other: the problem is convex and small.
   for (let round = 0; round < 2000; round++) {
     let moved = 0;

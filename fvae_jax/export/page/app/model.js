@@ -27,15 +27,15 @@ function withMaps(told, packed) {
  * Reads model.json, latents.bin, exemplars.bin and folds.bin.
  *
  * @param described {told, latents, teeth, folds}: their contents
- * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, readings: by expression, what measures how
- *   much of it a face shows, expressions: their names,
+ * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, readings: {rows, gram}, what measures how much
+ *   of each expression a face shows, expressions: their names,
  *   mask: whether two photos can be mixed, exemplars: of teeth, or null, folds: of skin, or null, told: all of model.json}
  */
 export function read({told, latents, teeth, folds}) {
   const count = told.latents.shape.reduce((product, side) => product * side, 1);
-  const {order} = told.latents;
+  const {order, gram} = told.latents;
   const array = (n) => latents.subarray(n * count, (n + 1) * count);
   const {neutral, ...directions} = Object.fromEntries(order.map((name, n) => [name, array(n)]));
-  const readings = Object.fromEntries(Object.keys(directions).map((name, n) => [name, array(order.length + n)]));
+  const readings = {rows: Object.keys(directions).map((_, n) => array(order.length + n)), gram};
   return {size: told.size, goals: told.eyes, neutral, directions, readings, expressions: Object.keys(directions), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), folds: withMaps(told.folds, folds), told};
 }
