@@ -22,7 +22,7 @@ _NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
 _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
 # Of one's own folds, where others have theirs: how much of their depth goes with the expression, up to which depth, and
 # the eye distances over which light varies without them, and below which it is texture.
-_SOFTER, _DEEPEST = 0.75, 0.35
+_SOFTER, _DEEPEST = 0.9, 0.45
 _BROAD, _FINE = 0.105, 0.011
 _SPREAD, _USUAL = 0.04, 0.985  # eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth

@@ -30,6 +30,7 @@ _MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _EDGE = 0.03  # the same of their edges
 _FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
+_GROW = 0.015  # eye distances by which each of them becomes higher than the flow has it
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
 _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
@@ -195,8 +196,9 @@ class Seam(NamedTuple):
         """
         upper, lower, upper_from, lower_from, down, up = self._lines(x)
         # A flow closes a mouth by narrowing what is between the lips, and their edges too. These get their width back.
-        above = np.clip(from_y - upper_from + _FULLER * (upper - y), 0, down)
-        below = np.clip(lower_from - from_y + _FULLER * (y - lower), 0, up)
+        upward, downward = (np.minimum(shift, _GROW * self.reach / _REACH) for shift in (down, up))
+        above = np.clip(from_y - upper_from + _FULLER * (upper - y), -upward, down)
+        below = np.clip(lower_from - from_y + _FULLER * (y - lower), -downward, up)
         pull = np.where(y < (upper + lower) / 2, -above * (y <= upper), below * (y >= lower))
         near = 1 - np.clip(np.maximum(upper - y, y - lower) / self.reach, 0, 1)
         return pull * near * near * (3 - 2 * near)
