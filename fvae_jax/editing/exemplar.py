@@ -33,7 +33,7 @@ _MOUTH = (0.45, 0.6)
 _TUCK = 0.02  # eye distances by which an exemplar is pushed under the upper lip
 # A face darker or lighter than the exemplar's owner changes teeth by this power of the ratio, within bounds, and one of
 # another tint by the second: 0.45 and 0.5 over 316 smiles in all light, 0.15 and 0 over those of one studio.
-_LIGHT, _TINT = 0.35, 0.3
+_LIGHT, _TINT = 0.35, 0.5
 _LEAST_GAIN, _LARGEST_GAIN = 0.75, 1.25
 # A lower lip ends so many eye distances below the teeth, where these fill more than the second share of an opening;
 # where they fill less than the first it stays where it is.

@@ -28,6 +28,7 @@ _CLOSED = 0.6  # by how much less open a place must be than where its pixel come
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
+_TIPS = 0.05  # by which an opening is longer than it is seen: its ends are thinner than a px
 _EDGE = 0.03  # the same of their edges
 _FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 _GROW = 0.015  # eye distances by which each of them becomes higher than the flow has it
@@ -239,6 +240,7 @@ def seam(openings: Openings, opening: np.ndarray, displacement: np.ndarray, fram
     side, size = len(opening), len(displacement)
     unit = side / size
     distance = frame.eye_distance * side
+    opening = cv2.dilate(opening, np.ones((1, 2 * round(_TIPS * distance) + 1), np.uint8))
     rows, columns = (_extent(opening.max(axis) > _OPEN, round(distance / 2)) for axis in (1, 0))
     part = np.s_[rows, columns]
     fine = portrait.enlarge(np.dstack([displacement * unit, openings.wanted]), side)[part]

@@ -19,6 +19,9 @@ from fvae_jax.photo import read
 _SIDE = 512  # px of the crop that they are cut from
 _BOX = (0.62, 0.12, 0.48)  # eye distances from the middle of the upper inner lip: to both sides, up, down
 _CRISP, _FINE = 0.9, 1.0  # how much of what is finer, px, is added to teeth: crops and placing have made them softer
+# Sharp and clean teeth, whose owners are chosen by hand, are whiter than most: by so much, RGB, than those of 38 smiles
+# of the same studio.
+_IVORY = np.float32([0.99, 0.96, 0.94])
 _LIP = 5  # the middle of the upper inner lip among the points of a contour
 # Teeth are at least as light as this share of the lighter ones, and no redder than those by more than this, a*.
 _LIGHT, _RED = 0.62, 7
@@ -47,7 +50,7 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
         across, up, down = (round(length * distance) for length in _BOX)
         x, y = np.rint(contour[_LIP]).astype(int)
         box = np.s_[max(y - up, 0) : y + down, max(x - across, 0) : x + across]
-        masked = _without_lower_lip(_inside(_crisper(image), contour)[box])
+        masked = _without_lower_lip(_inside(_IVORY * _crisper(image), contour)[box])
         pixels = np.zeros((up + down, 2 * across, 4), np.uint8)
         pixels[: masked.shape[0], : masked.shape[1]] = masked
         found.append((pixels, contour[_LIP] - [box[1].start, box[0].start], _light(image, frame), expression))

@@ -15,7 +15,7 @@ const BEYOND = [0.40, 0.30, 0.28]; // of the light of painted teeth, where there
 const MOUTH = [0.45, 0.6]; // eye distances below the eyes: what is new beyond the second is in the mouth, before the first not
 const TUCK = 0.02; // eye distances by which an exemplar is pushed under the upper lip
 const LIGHT = 0.35; // a face darker or lighter than the exemplar's owner changes teeth by this power of the ratio
-const TINT = 0.3;
+const TINT = 0.5;
 const [LEAST_GAIN, LARGEST_GAIN] = [0.75, 1.25];
 // A lower lip ends so many eye distances below the teeth, where these fill more than the second share of an opening; where they
 // fill less than the first it stays where it is.
