@@ -18,7 +18,6 @@ from fvae_jax.photo import read
 
 _SIDE = 512  # px of the crop that they are cut from
 _BOX = (0.62, 0.12, 0.48)  # eye distances from the middle of the upper inner lip: to both sides, up, down
-_CRISP, _FINE = 0.9, 1.0  # how much of what is finer, px, is added to teeth: crops and placing have made them softer
 # Sharp and clean teeth, whose owners are chosen by hand, are whiter than most: by so much, RGB, than those of 38 smiles
 # of the same studio.
 _IVORY = np.float32([0.99, 0.96, 0.94])
@@ -50,7 +49,7 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
         across, up, down = (round(length * distance) for length in _BOX)
         x, y = np.rint(contour[_LIP]).astype(int)
         box = np.s_[max(y - up, 0) : y + down, max(x - across, 0) : x + across]
-        masked = _without_lower_lip(_inside(_IVORY * _crisper(image), contour)[box])
+        masked = _without_lower_lip(_inside(_IVORY * image, contour)[box])
         pixels = np.zeros((up + down, 2 * across, 4), np.uint8)
         pixels[: masked.shape[0], : masked.shape[1]] = masked
         found.append((pixels, contour[_LIP] - [box[1].start, box[0].start], _light(image, frame), expression))
@@ -64,11 +63,6 @@ def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None
     rows, columns = (np.flatnonzero(cavity[..., 3].any(axis)) for axis in (1, 0))
     cavity = cavity[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return shown._replace(cavity=_without_teeth(cavity), cavity_light=np.float32(_light(image, frame)))
-
-
-def _crisper(image: np.ndarray) -> np.ndarray:
-    image = image.astype(np.float32)
-    return np.clip(image + _CRISP * (image - cv2.GaussianBlur(image, (0, 0), _FINE)), 0, 255)
 
 
 def _light(image: np.ndarray, frame: frame_lib.Frame) -> np.ndarray:
