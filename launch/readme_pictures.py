@@ -21,7 +21,7 @@ from fvae_jax.photo import output
 DOCS = pathlib.Path(__file__).parents[1] / 'docs'
 SMILES = [{'smile': strength} for strength in (0.0, 0.5, 1.0, 1.3)]
 OTHERS = [{'smile_closed': 1.0}, {'surprise': 1.0}, {'scream': 0.8}, {'squint': 1.0}]
-PORTRAIT = [{'smile': -0.7}, {'smile': 0.0}, {'brow_raise': 1.0}, {'sad': 1.0}]
+PORTRAIT = [{'smile': -1.0}, {'smile': 0.0}, {'brow_raise': 1.0}, {'sad': 1.0}]
 SIDE = 250  # px
 
 
