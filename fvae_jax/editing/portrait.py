@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
@@ -321,10 +320,12 @@ def _fine_side(size: int) -> int:
 @functools.lru_cache(maxsize=8)
 def _spline(times: int) -> np.ndarray:
     """(times, 2 `_TAPS` + 1) float32: what finer samples of a cubic spline take of those around, by place."""
-    side = 4 * _TAPS  # so many samples that their ends are far away
-    rows = ndimage.zoom(np.eye(side), (times, 1), order=3, mode='nearest', grid_mode=True)
-    middle = side // 2
-    kernels = rows[times * middle : times * (middle + 1), middle - _TAPS : middle + _TAPS + 1]
+    places, nodes, taps = (np.arange(times) + 0.5) / times - 0.5, np.arange(-2, 3), np.arange(-_TAPS, _TAPS + 1)
+    away = np.abs(places[:, None] - nodes)
+    pieces = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.maximum(2 - away, 0) ** 3 / 6)
+    # Samples are what pieces weighed so add up to: a piece reaches its neighbors (Unser et al. 1993).
+    weights = np.sqrt(3) * (np.sqrt(3) - 2) ** np.abs(nodes[:, None] - taps)
+    kernels = pieces @ weights
     return (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
