@@ -62,7 +62,8 @@ def prepare() -> None:
                 least = sys.float_info.max  # what is there is read; JAX would warn of each program that it cannot write
         except OSError:
             return
-        cache.trim(programs.glob('*-cache'), cache.limit() // 10)
+        kept = [path for pattern in ('*-cache', '*.program*') for path in programs.glob(pattern)]
+        cache.trim(kept, cache.limit() // 10)
         jax.config.update('jax_compilation_cache_dir', str(programs))
         jax.config.update('jax_persistent_cache_min_compile_time_secs', least)
 
