@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
@@ -49,26 +50,26 @@ class Program:
     """A function of arrays of fixed shapes, compiled or read from the cache when it is first needed.
 
     Args:
-      name: Of its file in the cache.
+      path: Gives its file in the cache; None where there is none.
       function: What is compiled.
       shapes: Gives its arguments' shapes and types.
       given: Its first arguments, the same in every call.
-      made_by: Gives what it is made of; see `kept.key`.
       devices: On which it runs.
     """
 
     def __init__(
         self,
-        name: str,
+        path: Callable[[], pathlib.Path | None],
         function: Callable[..., Any],
         shapes: Callable[[], Sequence[Any]],
         given: Sequence[Any],
-        made_by: Callable[[], bytes],
         devices: Sequence[jax.Device],
     ):
         def made() -> jax.stages.Compiled:
-            key = made_by()
-            return kept.load(name, key, devices) or kept.make(name, key, devices, lambda: self.traced().lower())
+            file = path()
+            if file is None:
+                return self.traced().lower().compile()
+            return kept.load(file, devices) or kept.make(file, devices, self.traced().lower())
 
         self.traced = _once(lambda: _traced(function, *given, *shapes()))
         self.compiled = _once(made)
@@ -166,11 +167,13 @@ def programs(config: ml_collections.ConfigDict, weights: Mapping[str, Any], mask
         for shape in ((size, size, 3), (size, size, 2), (1, size, size, 3), (4, 4, channels))
     )
     variables, mask_variables = jax.device_put((weights, mask))
-    program = functools.partial(
-        Program,
-        made_by=_once(lambda: kept.key(config_lib.to_json(config), str(LARGEST_CONSTANTS), weights, mask)),
-        devices=list(jax.tree.leaves(variables)[0].devices()),
-    )
+    devices = list(jax.tree.leaves(variables)[0].devices())
+    folder = kept.folder(devices)
+    key = _once(lambda: kept.key(config_lib.to_json(config), str(LARGEST_CONSTANTS), weights, mask))
+
+    def program(name, *what):
+        return Program(lambda: folder and folder / f'{name}-{key()}{kept.SUFFIX}', *what, devices)
+
     small = sum(leaf.nbytes for leaf in jax.tree.leaves(weights)) <= LARGEST_CONSTANTS
     encoder = program('encode', encode, lambda: (batch,), [variables])
     decoder = program(

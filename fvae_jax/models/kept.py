@@ -13,7 +13,7 @@ import os
 import pathlib
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,16 +31,21 @@ _DIGEST = 16  # bytes
 _PROCESSOR = ('model name', 'flags', 'Features', 'CPU implementer', 'CPU part')
 
 
-def folder() -> pathlib.Path | None:
-    """Where programs are kept: where JAX has its compilation cache; None where it has none that is a folder."""
+def folder(devices: Sequence[jax.Device]) -> pathlib.Path | None:
+    """Where programs for devices are kept: where JAX has its compilation cache.
+
+    None where that is no folder, and for other devices than a CPU that is known.
+    """
     place = jax.config.jax_compilation_cache_dir
     if not place or '://' in place or not jax.config.jax_enable_compilation_cache:
+        return None
+    if _processor() is None or any(device.platform != 'cpu' for device in devices):
         return None
     return pathlib.Path(place)
 
 
-def key(*parts: str | Mapping[str, Any] | None) -> bytes:
-    """Says by what a program is made, in a few bytes.
+def key(*parts: str | Mapping[str, Any] | None) -> str:
+    """Says by what a program is made, in a few letters.
 
     Args:
       *parts: Texts, and trees of arrays.
@@ -53,20 +58,16 @@ def key(*parts: str | Mapping[str, Any] | None) -> bytes:
             digest.update(repr((path, leaf.shape, leaf.dtype) if is_array else (path, leaf)).encode())
             if is_array:
                 digest.update(np.ascontiguousarray(leaf))
-    return digest.digest()
+    return digest.hexdigest()
 
 
-def load(name: str, made_by: bytes, devices: Sequence[jax.Device]) -> jax.stages.Compiled | None:
+def load(path: pathlib.Path, devices: Sequence[jax.Device]) -> jax.stages.Compiled | None:
     """Returns a program that was kept; None where there is none, or it is damaged.
 
     Args:
-      name: That it was kept by.
-      made_by: Its `key`.
-      devices: On which it runs; programs are kept for the CPU alone.
+      path: Its file, which is named by its `key`.
+      devices: On which it runs.
     """
-    path = _path(name, made_by, devices)
-    if path is None:
-        return None
     with contextlib.suppress(Exception):  # whatever a library says of bytes that it does not take
         content = memoryview(path.read_bytes())
         if _digest(path.name.encode(), content[_DIGEST:]).digest() == content[:_DIGEST]:
@@ -74,21 +75,16 @@ def load(name: str, made_by: bytes, devices: Sequence[jax.Device]) -> jax.stages
     return None
 
 
-def make(
-    name: str, made_by: bytes, devices: Sequence[jax.Device], lower: Callable[[], jax.stages.Lowered]
-) -> jax.stages.Compiled:
-    """Compiles a program and keeps it, where programs can be kept.
+def make(path: pathlib.Path, devices: Sequence[jax.Device], lowered: jax.stages.Lowered) -> jax.stages.Compiled:
+    """Compiles a program and keeps it, where that can be written.
 
     Args:
-      name: As for `load`.
-      made_by: As for `load`.
+      path: As for `load`.
       devices: As for `load`.
-      lower: Makes what is compiled.
+      lowered: What is compiled.
     """
-    path = _path(name, made_by, devices)
-    if path is None or not os.access(path.parent, os.W_OK | os.X_OK):
-        return lower().compile()
-    lowered = lower()
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return lowered.compile()
     with _ANEW:
         program = lowered.compile()
     with contextlib.suppress(Exception):  # a full disk, or a JAX that cannot do this: it is made again the next time
@@ -96,13 +92,6 @@ def make(
         if _alike(program, _loaded(content, devices)):
             _write(path, _digest(path.name.encode(), content).digest() + content)
     return program
-
-
-def _path(name: str, made_by: bytes, devices: Sequence[jax.Device]) -> pathlib.Path | None:
-    place = folder()
-    if place is None or _processor() is None or any(device.platform != 'cpu' for device in devices):
-        return None
-    return place / f'{name}-{made_by.hex()}{SUFFIX}'
 
 
 def _digest(*parts: bytes | memoryview) -> Any:

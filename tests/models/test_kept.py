@@ -4,6 +4,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
+from concurrent import futures
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,6 @@ from fvae_jax.models import kept
 
 ROOT = pathlib.Path(__file__).parents[2]
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
-KEY = b'made by'
 
 
 def wave(x):
@@ -31,34 +32,32 @@ def devices():
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, 'folder', lambda: tmp_path)
-    return tmp_path
+def path(tmp_path):
+    return tmp_path / f'wave-abc{kept.SUFFIX}'
 
 
-def made(devices):
-    return np.asarray(kept.make('wave', KEY, devices, lower)(X)['out'])
+def made(path, devices):
+    return np.asarray(kept.make(path, devices, lower())(X)['out'])
 
 
-def found(devices, key=KEY, name='wave'):
-    program = kept.load(name, key, devices)
+def found(path, devices):
+    program = kept.load(path, devices)
     return None if program is None else np.asarray(program(X)['out'])
 
 
-def test_a_program_is_read_again_and_gives_the_same_bits(place, devices):
-    assert found(devices) is None
-    np.testing.assert_array_equal(made(devices), jax.jit(wave)(X)['out'])
-    np.testing.assert_array_equal(found(devices), jax.jit(wave)(X)['out'])
-    assert [path.suffix for path in place.iterdir()] == ['.program']
-    assert found(devices, b'other') is None and found(devices, name='other') is None
+def test_a_program_is_read_again_and_gives_the_same_bits(path, devices):
+    assert found(path, devices) is None
+    np.testing.assert_array_equal(made(path, devices), jax.jit(wave)(X)['out'])
+    np.testing.assert_array_equal(found(path, devices), jax.jit(wave)(X)['out'])
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_program_of_jaxs_cache_is_compiled_anew(place, devices):
+def test_a_program_of_jaxs_cache_is_compiled_anew(path, devices):
     """One that comes from there cannot be written: its code lacks what it calls."""
     jax.jit(wave)(X)  # it is in the tests' cache now
     jax.clear_caches()
-    expected = made(devices)
-    np.testing.assert_array_equal(found(devices), expected)
+    expected = made(path, devices)
+    np.testing.assert_array_equal(found(path, devices), expected)
     assert jax.config.jax_enable_compilation_cache
 
 
@@ -72,51 +71,58 @@ def test_a_program_of_jaxs_cache_is_compiled_anew(place, devices):
     ],
     ids=['empty', 'cut by a byte', 'cut short', 'another byte'],
 )
-def test_a_damaged_program_is_made_again(place, devices, damage):
-    expected = made(devices)
-    (path,) = place.iterdir()
+def test_a_damaged_program_is_made_again(path, devices, damage):
+    expected = made(path, devices)
     whole = path.read_bytes()
     assert damage(whole) != whole
     path.write_bytes(damage(whole))
-    assert found(devices) is None
-    np.testing.assert_array_equal(made(devices), expected)
-    np.testing.assert_array_equal(found(devices), expected)
+    assert found(path, devices) is None
+    np.testing.assert_array_equal(made(path, devices), expected)
+    np.testing.assert_array_equal(found(path, devices), expected)
 
 
-def test_a_program_under_the_name_of_another_is_none(place, devices):
-    made(devices)
-    (path,) = place.iterdir()
-    path.rename(place / path.name.replace(KEY.hex(), b'other'.hex()))
-    assert found(devices, b'other') is None
+def test_a_program_under_the_name_of_another_is_none(path, devices):
+    made(path, devices)
+    other = path.with_name(path.name.replace('abc', 'abd'))
+    path.rename(other)
+    assert found(other, devices) is None
 
 
-def test_bytes_that_jax_does_not_take_are_none(place, devices):
-    name = f'wave-{KEY.hex()}{kept.SUFFIX}'
+def test_bytes_that_jax_does_not_take_are_none(path, devices):
     content = b'no pickle'
-    (place / name).write_bytes(kept._digest(name.encode(), content).digest() + content)
-    assert found(devices) is None
+    path.write_bytes(kept._digest(path.name.encode(), content).digest() + content)
+    assert found(path, devices) is None
 
 
-def test_what_does_not_come_back_as_it_was_is_not_kept(place, devices, monkeypatch):
+def test_what_does_not_come_back_as_it_was_is_not_kept(path, devices, monkeypatch):
     other = jax.jit(lambda x: {'out': jnp.cos(x) @ x.T}).lower(X).compile()
     monkeypatch.setattr(kept, '_loaded', lambda content, devices: other)
-    np.testing.assert_array_equal(made(devices), jax.jit(wave)(X)['out'])
-    assert list(place.iterdir()) == []
+    np.testing.assert_array_equal(made(path, devices), jax.jit(wave)(X)['out'])
+    assert not path.exists()
 
 
-@pytest.mark.parametrize('folder', [None, '/proc', '/proc/no'])
-def test_without_a_folder_that_can_be_written_it_is_compiled(monkeypatch, devices, folder):
-    monkeypatch.setattr(kept, 'folder', lambda: folder and pathlib.Path(folder))
-    np.testing.assert_array_equal(made(devices), jax.jit(wave)(X)['out'])
-    assert found(devices) is None
+@pytest.mark.parametrize('folder', ['/proc', '/proc/no'])
+def test_where_nothing_can_be_written_it_is_compiled(devices, folder):
+    path = pathlib.Path(folder, f'wave{kept.SUFFIX}')
+    np.testing.assert_array_equal(made(path, devices), jax.jit(wave)(X)['out'])
+    assert found(path, devices) is None
 
 
-def test_a_folder_that_may_only_be_read_serves_what_it_has(place, devices, monkeypatch):
-    expected = made(devices)
+def test_a_folder_that_may_only_be_read_serves_what_it_has(path, devices, monkeypatch):
+    expected = made(path, devices)
     monkeypatch.setattr(os, 'access', lambda path, mode: not mode & os.W_OK)
-    np.testing.assert_array_equal(found(devices), expected)
-    kept.make('wave', b'another', devices, lower)
-    assert len(list(place.iterdir())) == 1
+    np.testing.assert_array_equal(found(path, devices), expected)
+    made(path.with_name('another.program'), devices)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_several_threads_keep_what_they_compile_and_jaxs_cache_comes_back(path, devices):
+    names = [path.with_name(f'{n}{kept.SUFFIX}') for n in range(4)]
+    lowered = [lower() for _ in names]
+    with futures.ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name, program: kept.make(name, devices, program), names, lowered))
+    assert all((found(name, devices) == jax.jit(wave)(X)['out']).all() for name in names)
+    assert jax.config.jax_enable_compilation_cache
 
 
 @pytest.fixture
@@ -137,10 +143,17 @@ def options():
     'place, enabled, expected',
     [(None, True, None), ('gs://bucket/x', True, None), ('/x', False, None), ('/x', True, pathlib.Path('/x'))],
 )
-def test_programs_lie_where_jax_has_its_cache(options, place, enabled, expected):
+def test_programs_lie_where_jax_has_its_cache(options, devices, place, enabled, expected):
     options('jax_compilation_cache_dir', place)
     options('jax_enable_compilation_cache', enabled)
-    assert kept.folder() == expected
+    assert kept.folder(devices) == expected
+
+
+def test_programs_of_other_devices_and_unknown_processors_are_not_kept(devices, monkeypatch):
+    assert kept.folder(devices) is not None
+    assert kept.folder([types.SimpleNamespace(platform='gpu')]) is None
+    monkeypatch.setattr(kept, '_processor', lambda: None)
+    assert kept.folder(devices) is None
 
 
 def test_a_key_tells_what_a_program_is_made_of(monkeypatch):
