@@ -12,7 +12,7 @@ import hashlib
 import os
 import pathlib
 import pickle
-import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -114,14 +114,12 @@ def _alike(program: jax.stages.Compiled, again: jax.stages.Compiled) -> bool:
 
 def _write(path: pathlib.Path, content: bytes) -> None:
     """Writes a file whole or not at all."""
-    file, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'{path.name}.')
+    temporary = path.with_name(f'{path.name}.{os.getpid()}-{threading.get_ident()}')
     try:
-        with open(file, 'wb') as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
