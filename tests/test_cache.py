@@ -135,11 +135,11 @@ def test_compiled_programs_are_trimmed_and_made_again(tmp_path):
     made = {path.name for path in programs.glob('*-cache')}
     for path in programs.iterdir():
         _age(path, HOUR)
-    big = file(programs / 'old-cache', 10_000, 2 * HOUR)
-    assert made and run('1') == first and big.exists()
-    total = sum(path.stat().st_size for path in programs.glob('*-cache')) - 10_000
-    assert run(f'{10 * (total + 5000) / 1e9:.9f}') == first
-    assert {path.name for path in programs.glob('*-cache')} == made  # the old one went
+    old = [file(programs / name, 5000, 2 * HOUR) for name in ('old-cache', 'old.program')]
+    assert made and run('1') == first and all(path.exists() for path in old)
+    total = sum((programs / name).stat().st_size for name in made)
+    assert run(f'{10 * (total + 4000) / 1e9:.9f}') == first
+    assert {path.name for path in programs.glob('*-cache')} == made and not any(path.exists() for path in old)
     for path in programs.iterdir():
         _age(path, HOUR)
     assert run('1e-9') == first and {path.name for path in programs.glob('*-cache')} == made  # all went, and came back

@@ -75,5 +75,6 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """The command: errors of the user become one line and exit status 2; a signal leaves nothing half-written."""
+    leave = runtime.leave_at_once()
     runtime.end_on_signals(output.abandon)
-    runtime.exit_on_error(lambda: sys.exit(main(sys.argv[1:])))
+    runtime.exit_on_error(lambda: leave(main(sys.argv[1:])))

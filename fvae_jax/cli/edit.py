@@ -2,14 +2,17 @@
 
 import argparse
 import collections
+import contextlib
+import contextvars
 import functools
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from typing import Any, NamedTuple
 
-from fvae_jax import bundle as bundle_lib
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.cli import arguments, batch, film
 from fvae_jax.errors import InputError, meant
 from fvae_jax.photo import footage, output, write
@@ -41,19 +44,24 @@ def run(argv: Sequence[str]) -> int:
     jobs = _jobs(args, _kinds(args, bundle))
     if args.skip_existing and not (jobs := _unfinished(jobs, args)):
         return 0
-    if len(args.photos) == 1:
-        _check(jobs[0], args)
-    editor = arguments.open_editor(bundle, args)
-    asked = {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, 'anchor': args.anchor}
-    if args.source is not None:
-        asked['source'] = args.source
-    if args.like:
-        asked['like'] = editor.example(*(arguments.open_photo(editor, path) for path in args.like))
-    if args.teeth is not None:
-        asked['teeth'] = arguments.open_photo(editor, args.teeth)
-    if len(args.photos) == 1:
-        _edit(editor, jobs[0], strengths, asked, args, arguments.progress((args.steps or 0) + 1))
-        return 0
+    job = jobs[0] if len(args.photos) == 1 else None
+    if job is not None:
+        _check(job, args)
+    with _reading(job, args) as found:
+        editor = arguments.open_editor(bundle, args)
+        if found is not None:
+            editor.make_ready()
+        asked = {'face': args.face, 'strength': args.strength, 'pixels_only': args.pixels_only, 'anchor': args.anchor}
+        if args.source is not None:
+            asked['source'] = args.source
+        if args.like:
+            asked['like'] = editor.example(*(arguments.open_photo(editor, path) for path in args.like))
+        if args.teeth is not None:
+            asked['teeth'] = arguments.open_photo(editor, args.teeth)
+        if job is not None:
+            progress = arguments.progress((args.steps or 0) + 1)
+            _edit(editor, job, strengths, asked, args, progress, found)
+            return 0
 
     def work(job: _Job) -> None:
         _check(job, args)
@@ -281,6 +289,23 @@ def _check(job: _Job, args: argparse.Namespace) -> None:
         output.check_output(path, ('.png',), overwrite=args.overwrite or args.skip_existing)
 
 
+@contextlib.contextmanager
+def _reading(job: _Job | None, args: argparse.Namespace) -> Iterator[Callable[[], Any] | None]:
+    """Reads a photo and finds its faces in a thread, while JAX is imported and programs are made ready.
+
+    Gives what waits for that, and raises what was wrong with the photo; None where there is no photo, or not one alone.
+    """
+    if job is None or job.is_film:
+        yield None
+        return
+    from fvae_jax.data import found
+
+    runtime.keep_memory()  # before a thread takes memory of its own
+    find = lambda: found.find(arguments.picture(job.photo), args.max_pixels)
+    with futures.ThreadPoolExecutor(1) as thread, runtime.screen_of_its_own():
+        yield thread.submit(contextvars.copy_context().run, find).result
+
+
 def _edit(
     editor,
     job: _Job,
@@ -288,11 +313,12 @@ def _edit(
     asked: Mapping[str, Any],
     args: argparse.Namespace,
     progress: Callable[[Iterable], Iterable] = iter,
+    found: Callable[[], Any] | None = None,
 ) -> None:
     """Edits a photo and writes all that is asked for, or a film."""
     if job.is_film:
         return film.edit(editor, job.photo, job.target, strengths, asked, args)
-    opened = editor.open(arguments.picture(job.photo))
+    opened = editor.open(arguments.picture(job.photo)) if found is None else editor.opened(found())
     edited = opened.edit(strengths, **asked)
     arguments.warn(opened.doubts(args.face))
     draw = {'flow': edited.flow_picture, 'mask': edited.mask_picture, 'content': edited.content_picture}

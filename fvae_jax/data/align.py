@@ -38,9 +38,9 @@ _BOX_PLACES = tuple(itertools.product((-0.04, 0.0, 0.04), repeat=2))
 _BOX_SIDE = 2.45
 _BOX_DROP = 0.49
 _READINGS = 3  # each on the face that the one before it has made upright
-# A face whose eyes are twice this far apart, px, or more is read on the photo reduced by a whole number, where they are
-# at least so far: still twice as fine as the patch, and three readings no longer go over millions of pixels each.
-_FINE_ENOUGH = 240
+# A face whose eyes are at least so far apart, px, is read on the photo reduced by a whole number, where they are at
+# least as far apart as on the patch: three readings do not go over millions of pixels each.
+_LARGE, _FINE_ENOUGH = 480, 120
 _REACH = 4.0  # of that distance from the eyes, all that the patch shows
 # From the detector's eyes to dlib's (the middle of the corners), and half of an eye, in distances between the eyes:
 # means of 60 portraits, of which single ones are 0.04 off.
@@ -239,12 +239,12 @@ def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _reduced(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The photo as a face is read in it, its first pixel (2,), and by how much it is reduced; see `_FINE_ENOUGH`."""
+    """The photo as a face is read in it, its first pixel (2,), and by how much it is reduced; see `_LARGE`."""
     left, right = eye_centers(points)
     distance = float(np.hypot(*(right - left)))
-    factor = max(1, int(distance / _FINE_ENOUGH))
-    if factor == 1:
+    if distance < _LARGE:
         return image, np.zeros(2), 1
+    factor = int(distance / _FINE_ENOUGH)
     limits = np.array(image.shape[1::-1])
     middle, reach = (left + right) / 2, _REACH * distance
     start = np.clip(middle - reach, 0, limits - factor).astype(int)

@@ -72,11 +72,13 @@ def _search(image: np.ndarray, turns: int) -> list[Face]:
     """The faces that are upright once the photo is turned to the left by so many quarters, some of them twice."""
     height, width = image.shape[:2]
     faces: list[Face] = []
-    longest = max(height, width)
+    longest, source = max(height, width), image
     for side in _SIDES if longest > _SIDES[1] and not turns else _SIDES[1:]:
         ratio = min(side, longest) / longest if side == _SIDES[0] else side / longest
         size = max(1, round(ratio * width)), max(1, round(ratio * height))
-        reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+        reduced = cv2.resize(source, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+        if side == _SIDES[0] < longest:
+            source = reduced  # of a large photo, whose pixels are read once; the next is half of this
         scale = np.array([width / size[0], height / size[1]])
         turned = np.ascontiguousarray(np.rot90(reduced, turns))
         room = _ROOM if side == _SIDES[-1] else 0

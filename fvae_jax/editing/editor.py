@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.data import align
+from fvae_jax.data import found as found_lib
 from fvae_jax.editing import clip, course, edit, model, morph, still
-from fvae_jax.errors import InputError
 from fvae_jax.models import compiled
 from fvae_jax.photo import footage, read
 
@@ -43,14 +42,11 @@ class Editor(model.Model):
           InputError: The photo cannot be read, or shows no face.
         """
         compiled.check_process()
-        photo = read.read_photo(picture, self.max_pixels, unit_range=unit_range)
-        faces = align.detect_faces(photo.eight_bit().pixels)
-        if not faces:
-            raise InputError(
-                f'{photo.name} shows no face that can be found; take one in which a face with both eyes is seen '
-                'whole, at least 20 px wide: enlarge a smaller one, and leave some room around one that is cut tightly'
-            )
-        return still.EditablePhoto(self, photo, faces)
+        return self.opened(found_lib.find(picture, self.max_pixels, unit_range=unit_range))
+
+    def opened(self, found: found_lib.Found) -> still.EditablePhoto:
+        """What `open` returns, for a photo whose faces are found already."""
+        return still.EditablePhoto(self, *found)
 
     def open_film(self, path: str | os.PathLike) -> clip.EditableFilm:
         """Opens a film: MP4, MOV, WebM, MKV, GIF and others; its frames are read when they are needed.

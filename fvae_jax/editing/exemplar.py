@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from fvae_jax.bundle import Exemplars
 from fvae_jax.data import align
 from fvae_jax.editing import opening as opening_lib
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import image as image_ops, lines
 from fvae_jax.ops.frame import Frame
 
 _SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
@@ -222,7 +221,7 @@ def fitted(alpha: np.ndarray, placed: Placed, frame: Frame) -> tuple[np.ndarray,
     if not columns.size:
         return alpha, placed
     lowest = size - 1 - shown[::-1, columns].argmax(0)
-    lowest = ndimage.gaussian_filter1d(lowest.astype(np.float64), _EVEN * distance, mode='nearest')
+    lowest = lines.smooth(lowest.astype(np.float64), _EVEN * distance)
     filled = (shown & patch)[:, columns].sum() / patch[:, columns].sum()
     share = np.clip((filled - _FILLED[0]) / (_FILLED[1] - _FILLED[0]), 0, 1)
     farther = _GAP * distance + (1 - share) * patch.sum(0).max()

@@ -6,14 +6,16 @@ and the teeth between them are those that its edits show.
 
 import functools
 
+import cv2
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import exemplar, mouth, portrait, tone as tone_lib
+from fvae_jax.editing import crop as crop_lib, exemplar, mouth, portrait, tone as tone_lib
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.records import Change, EncodedFace
 from fvae_jax.photo import color
+from fvae_jax.photo.frame import Picture
 from fvae_jax.photo.photo import Photo
 
 _FINE_MOUTH = 512  # px: side of the largest crop that the edge of lips is sought in
@@ -53,7 +55,7 @@ class PhotoFace:
         if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame):
             return None
         expression = others.expression if others else _TOOTHY
-        return exemplar.cut(self._opening, self._fine_crop(_FINEST_TEETH), frame, expression, others)
+        return exemplar.cut(self._opening, self._eight_bit(self._read(_FINEST_TEETH)), frame, expression, others)
 
     @functools.cached_property
     def tone(self) -> tone_lib.Tone | None:
@@ -82,19 +84,42 @@ class PhotoFace:
 
     @functools.cached_property
     def _crop(self) -> np.ndarray:
-        return align.align_crop(self._photo.pixels, self.matrix, self._model.size)
+        """As the network sees it; of a large face the finer crop is averaged, so that its pixels are read once."""
+        size = self._model.size
+        if self._is_large:
+            return cv2.resize(self._finer, (size, size), interpolation=cv2.INTER_AREA)
+        return align.align_crop(self._photo.pixels, self.matrix, size)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether the photo has more than twice the pixels, along a side, of the crop for the edge of lips."""
+        size = self._model.size
+        return size < _FINE_MOUTH and 2 * _FINE_MOUTH * portrait.scale_of(self.matrix) <= size
+
+    @functools.cached_property
+    def _finer(self) -> np.ndarray:
+        return self._read(_FINE_MOUTH)
+
+    def _read(self, finest: int) -> np.ndarray:
+        """The crop as fine as the photo is, or `finest` px a side, as the photo is stored; see `_is_large`."""
+        size = self._model.size
+        side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
+        matrix = portrait.scale_transform(self.matrix, side / size)
+        if self._is_large:
+            return crop_lib.aligned(Picture(self._photo.pixels), matrix, side)
+        return align.align_crop(self._photo.pixels, matrix, side)
 
     @functools.cached_property
     def _seen(self) -> EncodedFace:
         """Without teeth."""
         crop = color.to_srgb(self._crop, self._photo.icc_profile)
         face = self._model.with_mouth(self._model.encode(crop, teeth=False))
-        return self._model.with_folds(face, self._fine_crop(_FINE_MOUTH))
+        return self._model.with_folds(face, self._fine_mouth)
 
     @functools.cached_property
     def _opening(self) -> np.ndarray:
         """Of an open mouth, with the edge of the lips that the photo shows."""
-        return mouth.refine(self._seen.mouth.opening, self._fine_crop(_FINE_MOUTH), self._model.frame)
+        return mouth.refine(self._seen.mouth.opening, self._fine_mouth, self._model.frame)
 
     @functools.cached_property
     def _closing(self) -> np.ndarray:
@@ -110,11 +135,12 @@ class PhotoFace:
             return box, field, np.zeros(field.shape[:2], np.float32)
         return box, mouth.close(box, field, line, self.matrix), mouth.crease(box, line, self.matrix)
 
-    def _fine_crop(self, finest: int) -> np.ndarray:
-        """The crop as fine as the photo is, or `finest` px a side, uint8."""
-        size = self._model.size
-        side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
-        crop = align.align_crop(self._photo.pixels, portrait.scale_transform(self.matrix, side / size), side)
+    @functools.cached_property
+    def _fine_mouth(self) -> np.ndarray:
+        return self._eight_bit(self._finer)
+
+    def _eight_bit(self, crop: np.ndarray) -> np.ndarray:
+        """In sRGB, uint8."""
         return color.to_srgb(Photo(crop).eight_bit().pixels, self._photo.icc_profile)
 
 

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import flax.errors
 import jax
 import numpy as np
 
@@ -19,7 +18,7 @@ from fvae_jax.editing import (
 )
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
-from fvae_jax.models import compiled, fvae
+from fvae_jax.models import compiled, interface
 from fvae_jax.ops import frame, image as image_ops, warp
 
 # An edit that leaves no mouth open, as seen by the network.
@@ -55,8 +54,7 @@ class Model:
         self.bundle = bundle
         self.size: int = bundle.config.data.image_size
         self.frame = frame.of(bundle.config)
-        network = fvae.from_config(bundle.config)
-        shape = (4, 4, network.latent_channels)
+        shape = (4, 4, interface.latent_channels(bundle.config))
         for name, latent in (*bundle.statistics.class_means.items(), *bundle.statistics.within_identity.items()):
             if np.shape(latent) != shape:
                 raise InputError(
@@ -73,6 +71,10 @@ class Model:
         """The programs, where they can run: made at their first use, since a process may be forked before that."""
         compiled.enter_process()
         return self._programs
+
+    def make_ready(self) -> None:
+        """Compiles what edits of photos need, or reads it from the cache, at once; else each when it is first used."""
+        compiled.make_ready([self._run.encode, self._run.decode, self._run.move])
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -101,22 +103,14 @@ class Model:
         if crop.dtype == np.uint16:
             crop = crop.astype(np.float32) / 32767.5 - 1
         crop = image_ops.to_float(crop) if crop.dtype == np.uint8 else np.asarray(crop, np.float32)
-        try:
-            latent, features = self._run.encode(crop[None])
-            mask_features = self._run.mask_encode(crop[None]) if self.has_mask else []
-            own = jax.device_get(self._run.decode(latent, features))
-        except (flax.errors.FlaxError, KeyError, TypeError, ValueError) as error:
-            # A file may hold other tensors than its config asks for.
-            raise InputError(
-                'the weights of this model do not fit its config '
-                f'({" ".join(str(error).split())[:200]}); take another copy of the model file'
-            ) from error
+        latent, features = self._run.encode(crop[None])
+        own = jax.device_get(self._run.decode(latent, features))
         if not all(np.isfinite(values).all() for values in jax.tree.leaves((latent, own))):
             raise InputError(
                 'the weights of this model lead to numbers that are not finite; take another copy of the model '
                 'file, or train again'
             )
-        face = EncodedFace(crop, np.asarray(latent), features, mask_features, own)
+        face = EncodedFace(crop, np.asarray(latent), features, own)
         return face if self.bundle.exemplars is None or not teeth else self.with_teeth(face, self.bundle.exemplars)
 
     def with_teeth(self, face: EncodedFace, exemplars: bundle_lib.Exemplars) -> EncodedFace:
@@ -171,11 +165,11 @@ class Model:
             return face._replace(mouth=OpenMouth(closed._replace(slit=np.zeros_like(opening)), opening))
         return face._replace(slit=opening)
 
-    def decode(self, face: EncodedFace, latent: np.ndarray) -> fvae.Decoded:
+    def decode(self, face: EncodedFace, latent: np.ndarray) -> interface.Decoded:
         """F(S, Z) of a latent (4, 4, C), (size, size, 2) normalized, and with these layers alpha, C and r."""
         if np.array_equal(latent, face.latent):
             return face.own
-        return jax.device_get(self._run.decode(latent, face.features))
+        return jax.device_get(self._run.decode(np.asarray(latent, np.float32), face.features))
 
     def edited_latent(
         self,
@@ -259,7 +253,7 @@ class Model:
         another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
         return mouth_lib.Openings(mouth.opening, wanted, change.displacement, another)
 
-    def _content(self, face: EncodedFace, decoded: fvae.Decoded, anchor: bool) -> Content:
+    def _content(self, face: EncodedFace, decoded: interface.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
         kept = -np.logaddexp(0, decoded.alpha_logit)
         if anchor:
@@ -285,7 +279,8 @@ class Model:
         """
         if self.bundle.mask is None:
             raise InputError('this model has no confidence mask; train it with --mode=mask')
-        return np.asarray(self._run.mask_decode(latent, face.mask_features))
+        features = self._run.mask_encode(face.crop[None])
+        return np.asarray(self._run.mask_decode(np.asarray(latent, np.float32), features))
 
     def between(
         self,
@@ -335,7 +330,7 @@ class Model:
     ) -> np.ndarray:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
         change = self.change(face, self.edited_latent(face, strengths, **options), anchor)
-        warped = np.asarray(warp.warp_by_displacement(face.crop, change.displacement))
+        warped = np.asarray(self._run.move(face.crop, change.displacement))
         warped, content = image_ops.shade(warped, change.shading_of(self.size)), change.content
         if content is None:
             return warped

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.editing import portrait
+from fvae_jax.ops import lines
 from fvae_jax.ops.frame import Frame
 
 _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
@@ -277,20 +277,14 @@ def _seam(
     middle = np.rint(first + _MEET * (last + 1 - first)).astype(int)
     upper, lower = np.where(opens, np.maximum(top, first), middle), np.where(opens, np.minimum(bottom, last), middle)
     soft, everywhere = _SOFT * distance, np.arange(from_y.shape[1])
-    along = lambda line: ndimage.gaussian_filter1d(line, soft, mode='nearest')
-    rows = [along(np.interp(everywhere, columns, line)) for line in (upper, lower)]
+    rows = [lines.smooth(np.interp(everywhere, columns, line), soft) for line in (upper, lower)]
     shifts = np.maximum(at(upper) - at(first - 1), 0), np.maximum(at(last + 1) - at(lower), 0)
     # Smoothed, they shall nowhere be less, nor much more: an upper lip is thin in a smile.
     shifts = [np.interp(everywhere, columns, shift, 0, 0) for shift in shifts]
     near = _EDGE * distance
-    down, up = (
-        ndimage.gaussian_filter1d(ndimage.maximum_filter1d(shift, 2 * round(1.5 * near) + 1), near, mode='nearest')
-        for shift in shifts
-    )
-    edges = [
-        ndimage.map_coordinates(from_y, [row, everywhere], order=1, mode='nearest') + shift
-        for row, shift in zip(rows, (-down, up))
-    ]
+    reach = round(1.5 * near)
+    down, up = (lines.smooth(lines.highest(shift, reach, reach), near) for shift in shifts)
+    edges = [lines.read(from_y, row, everywhere) + shift for row, shift in zip(rows, (-down, up))]
     start = (part[0].start + 0.5) / unit - 0.5
     return Seam(
         *(start + row / unit for row in rows),

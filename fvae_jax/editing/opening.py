@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy import ndimage
+
+from fvae_jax.ops import lines as lines_lib
 
 _OPEN = 0.5  # alpha from which a pixel belongs to an opening
 _ENDS = 0.15  # of the width of an opening: over which its edges are taken for straight on their way to a corner
@@ -75,7 +76,7 @@ def outline(alpha: np.ndarray) -> Opening | None:
     lines = []
     for edge, first_row, last_row in zip((top, bottom), left[1:], right[1:]):
         line = np.interp(fine, x, np.concatenate([[first_row], edge, [last_row]]))
-        lines.append(ndimage.gaussian_filter1d(line, _SMOOTH / _STEP, mode='nearest'))
+        lines.append(lines_lib.smooth(line, _SMOOTH / _STEP))
     return Opening(fine, *lines)
 
 

@@ -7,9 +7,9 @@ is led to it on both sides of the opening, so that all of the lips stays to be s
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from fvae_jax.editing import opening
+from fvae_jax.ops import lines
 from fvae_jax.ops.frame import Frame
 
 _MOUTH = 0.45  # eye distances below the eyes: what opens above is none
@@ -57,8 +57,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     if not share:
         return displacement
     took = lambda rows: [
-        at + ndimage.map_coordinates(displacement[..., axis], [rows, columns], order=1, mode='nearest')
-        for axis, at in enumerate((columns, rows))
+        at + lines.read(displacement[..., axis], rows, columns) for axis, at in enumerate((columns, rows))
     ]
     (_, upper), (x, _), (_, lower) = map(took, (top, (top + bottom) / 2, bottom))
     some = np.arange(0, len(x), round(1 / (columns[1] - columns[0])))  # a line is sought column by column
@@ -67,9 +66,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     apart = np.interp(x, np.arange(size), np.interp(slit, _SLIT, (0, 1)).sum(0))
     gap = gap + apart / 2
     soft = _SOFT * distance / (columns[1] - columns[0])
-    down, up = (
-        ndimage.gaussian_filter1d(shift, soft, mode='nearest') for shift in (line - gap - upper, line + gap - lower)
-    )
+    down, up = (lines.smooth(shift, soft) for shift in (line - gap - upper, line + gap - lower))
     everywhere = np.arange(size)
     down, up, top, bottom = (np.interp(everywhere, columns, values) for values in (down, up, top, bottom))
     ends = _smooth(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
@@ -105,10 +102,7 @@ def _line(crop: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray,
     places = (np.float32(place) for place in np.meshgrid(x, rows))
     values = cv2.remap(light, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     reach = round(around / _STEP)
-    above, below = (
-        ndimage.maximum_filter1d(values, reach + 1, axis=0, origin=origin, mode='nearest')
-        for origin in (reach // 2, -(reach // 2))
-    )
+    above, below = lines.highest(values, reach, 0), lines.highest(values, 0, reach)
     aside = np.abs(rows - ((upper + lower) / 2)[:, None]) / (_DOUBT * distance + (lower - upper) / 2)[:, None]
     costs = (values - np.minimum(above, below)).T + _ASIDE * aside + _OUTSIDE * (aside > 1)
     steps = np.arange(-_STEEPEST, _STEEPEST + 1)

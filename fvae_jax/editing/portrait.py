@@ -7,11 +7,11 @@ photo's own pixels are resampled once. A *box* is (y0, y1, x0, x1), photo pixels
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent import futures
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
@@ -30,6 +30,7 @@ FADE = 0.10  # of the crop's side, at each edge, over which an edit comes in
 _FINE_SIDE = 256
 _TAPS = 12  # samples on each side that count in a spline; those beyond by less than 1e-6
 _TILE = 256  # px
+_MANY_TILES = 16  # fewer are done one after another: a frame of a film, which has its threads already
 
 
 def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> Box:
@@ -128,15 +129,19 @@ def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = Tru
       shading: r, (h, w).
       colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
     """
-    rows, columns = (np.flatnonzero(shading.any(axis)) for axis in (1, 0))
-    if not rows.size:
+    if not shading.any():
         return photo
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # of a large photo most is not shaded
-    r, pixels, largest = np.float32(shading[part]), photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
-    shaded = pixels[box[0] : box[1], box[2] : box[3]][part]
-    for channel, factor in enumerate(SKIN if colored else np.ones(3, np.float32)):
-        lit = cv2.multiply(shaded[..., channel], cv2.exp(factor * r), dtype=cv2.CV_32F)
-        shaded[..., channel] = np.rint(np.minimum(lit, largest))
+    pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
+
+    def shade(part: tuple[slice, slice]) -> None:
+        r, shaded = np.float32(shading[_within(part, box)]), pixels[part]
+        if not r.any():
+            return
+        for channel, factor in enumerate(SKIN if colored else np.ones(3, np.float32)):
+            lit = cv2.multiply(shaded[..., channel], cv2.exp(factor * r), dtype=cv2.CV_32F)
+            shaded[..., channel] = np.rint(np.minimum(lit, largest))
+
+    _for_tiles(box, shade)
     return dataclasses.replace(photo, pixels=pixels)
 
 
@@ -182,16 +187,19 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray) -> np.ndarray:
             f'{y1 - y0}x{x1 - x0} pixels; give one (h, w, 2) of the size of its box'
         )
     warped = pixels.copy()
-    for part in tiles(box):
+
+    def move(part: tuple[slice, slice]) -> None:
         rows, columns = part
-        moves = field[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
+        moves = field[_within(part, box)]
         if not moves.any():
-            continue
+            return
         if not np.isfinite(moves).all():
             raise InputError('field holds NaN or infinite displacements; check the model and the strength')
         x = moves[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None, :]
         y = moves[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
         warped[part] = resample.sample(pixels, x, y)
+
+    _for_tiles(box, move)
     return warped
 
 
@@ -237,6 +245,24 @@ def tiles(box: Box) -> Iterator[tuple[slice, slice]]:
     for top in range(y0, y1, _TILE):
         for left in range(x0, x1, _TILE):
             yield slice(top, min(top + _TILE, y1)), slice(left, min(left + _TILE, x1))
+
+
+def _within(part: tuple[slice, slice], box: Box) -> tuple[slice, slice]:
+    """Rows and columns of a part of a photo, counted from those of a box."""
+    rows, columns = part
+    return slice(rows.start - box[0], rows.stop - box[0]), slice(columns.start - box[2], columns.stop - box[2])
+
+
+def _for_tiles(box: Box, work: Callable[[tuple[slice, slice]], None]) -> None:
+    """Does some work on every tile of a box; of a large one on as many at a time as OpenCV has threads."""
+    parts = list(tiles(box))
+    threads = cv2.getNumThreads() if len(parts) >= _MANY_TILES else 1
+    if threads == 1:
+        for part in parts:
+            work(part)
+        return
+    with futures.ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))  # and raises what they raise
 
 
 def scale_of(matrix: np.ndarray) -> float:
@@ -321,10 +347,12 @@ def _fine_side(size: int) -> int:
 @functools.lru_cache(maxsize=8)
 def _spline(times: int) -> np.ndarray:
     """(times, 2 `_TAPS` + 1) float32: what finer samples of a cubic spline take of those around, by place."""
-    side = 4 * _TAPS  # so many samples that their ends are far away
-    rows = ndimage.zoom(np.eye(side), (times, 1), order=3, mode='nearest', grid_mode=True)
-    middle = side // 2
-    kernels = rows[times * middle : times * (middle + 1), middle - _TAPS : middle + _TAPS + 1]
+    places, nodes, taps = (np.arange(times) + 0.5) / times - 0.5, np.arange(-2, 3), np.arange(-_TAPS, _TAPS + 1)
+    away = np.abs(places[:, None] - nodes)
+    pieces = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.maximum(2 - away, 0) ** 3 / 6)
+    # Samples are what pieces weighed so add up to: a piece reaches its neighbors (Unser et al. 1993).
+    weights = np.sqrt(3) * (np.sqrt(3) - 2) ** np.abs(nodes[:, None] - taps)
+    kernels = pieces @ weights
     return (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from fvae_jax.editing import exemplar as exemplar_lib, folds as folds_lib, mouth as mouth_lib
-from fvae_jax.models import fvae
+from fvae_jax.models.interface import Decoded
 
 
 class OpenMouth(NamedTuple):
@@ -29,7 +29,6 @@ class EncodedFace(NamedTuple):
       crop: S, (size, size, 3) float32 in [-1, 1].
       latent: Z(S) = μ(S), (4, 4, C).
       features: The source pyramid of S.
-      mask_features: The mask's pyramid of S; empty without a mask.
       own: F(Z(S)) and, with these layers, alpha, C and r: what the decoder says of the photo unchanged, the anchor of
         edits.
       donor: Whose teeth it gets; None from a model without exemplars.
@@ -42,8 +41,7 @@ class EncodedFace(NamedTuple):
     crop: np.ndarray
     latent: np.ndarray
     features: list[jax.Array]
-    mask_features: list[jax.Array]
-    own: fvae.Decoded
+    own: Decoded
     donor: exemplar_lib.Donor | None = None
     folds: folds_lib.Placed | None = None
     mouth: OpenMouth | None = None

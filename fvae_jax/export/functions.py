@@ -18,7 +18,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import blocks, confidence, fvae
+from fvae_jax.models import confidence, fvae, interface
 from fvae_jax.ops import warp
 
 Arrays = Mapping[str, jax.Array]
@@ -73,10 +73,10 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
 def shapes(bundle: bundle_lib.Bundle) -> dict[str, tuple[int, ...]]:
     """The shapes, without the batch, of the inputs of all networks; features as in JAX, channels last."""
     config, size = bundle.config, bundle.config.data.image_size
-    stages = {'feature': blocks.stage_widths(size, config.model.width)}
+    stages = {'feature': interface.stage_widths(size, config.model.width)}
     if bundle.mask is not None:
-        stages['mask_feature'] = blocks.stage_widths(size, config.confidence.width or config.model.width)
-    result = {'image': (size, size, 3), 'latent': (4, 4, config.model.latent_channels or stages['feature'][-1])}
+        stages['mask_feature'] = interface.stage_widths(size, config.confidence.width or config.model.width)
+    result = {'image': (size, size, 3), 'latent': (4, 4, interface.latent_channels(config))}
     for name, widths in stages.items():
         # The features that the decoder looks at.
         first = 0 if config.model.source_concat == 'pyramid' else len(widths) - 1

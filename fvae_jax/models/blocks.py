@@ -136,14 +136,3 @@ class ConvNormRelu(nn.Module):
             name='norm',
         )(x)
         return nn.relu(x)
-
-
-def stage_widths(image_size: int, width: int) -> tuple[int, ...]:
-    """Channels of the encoder's stages: w, 2w, 4w, … until the side is 4 px.
-
-    Args:
-      image_size: Side of the image, a power of two from 16 on, px.
-      width: w.
-    """
-    stages = (image_size // 4).bit_length() - 1
-    return tuple(width * 2**i for i in range(stages))

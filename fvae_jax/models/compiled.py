@@ -2,14 +2,20 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import pathlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import ml_collections
+import numpy as np
 
+from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import interface, kept
+from fvae_jax.ops import warp
 
 # The FVAE's weights up to this size, bytes, are constants of the decoder's program: what is made of them alone is made
 # once, and a decode takes a sixth less time. Beyond it they are arguments, since a program with constants takes longer
@@ -19,21 +25,85 @@ LARGEST_CONSTANTS = 8 << 20
 # The process that has run a program of JAX for us.
 _process: int | None = None
 
+T = TypeVar('T')
+
 
 class Programs(NamedTuple):
-    """What is compiled, each at its first use, for a batch of one.
+    """What is compiled, for a batch of one.
 
     Attributes:
       encode: S (1, size, size, 3) → Z(S) (4, 4, C) and the source pyramid.
-      decode: Z (4, 4, C) and the source pyramid → `fvae.Decoded`, without the axis of the batch.
-      mask_encode: S → the mask's pyramid; None without a mask.
+      decode: Z (4, 4, C) and the source pyramid → `interface.Decoded`, without the axis of the batch.
+      move: S (size, size, 3) and a displacement (size, size, 2) → `warp.warp_by_displacement`.
+      mask_encode: S (1, size, size, 3) → the mask's pyramid; None without a mask.
       mask_decode: Z and the mask's pyramid → logits of the confidence, (size, size); None without a mask.
     """
 
     encode: Callable[..., Any]
-    decode: Callable[..., fvae.Decoded]
+    decode: Callable[..., interface.Decoded]
+    move: Callable[..., jax.Array]
     mask_encode: Callable[..., Any] | None = None
     mask_decode: Callable[..., Any] | None = None
+
+
+class Program:
+    """A function of arrays of fixed shapes, compiled or read from the cache when it is first needed.
+
+    Args:
+      path: Gives its file in the cache; None where there is none.
+      function: What is compiled.
+      shapes: Gives its arguments' shapes and types.
+      given: Its first arguments, the same in every call.
+      devices: On which it runs.
+    """
+
+    def __init__(
+        self,
+        path: Callable[[], pathlib.Path | None],
+        function: Callable[..., Any],
+        shapes: Callable[[], Sequence[Any]],
+        given: Sequence[Any],
+        devices: Sequence[jax.Device],
+    ):
+        def made() -> jax.stages.Compiled:
+            file = path()
+            if file is None:
+                return self.traced().lower().compile()
+            return kept.load(file, devices) or kept.make(file, devices, self.traced().lower())
+
+        self.traced = _once(lambda: _traced(function, *given, *shapes()))
+        self.compiled = _once(made)
+        self._given = tuple(given)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs it."""
+        return self.compiled()(*self._given, *arguments)
+
+
+def _traced(function: Callable[..., Any], *shapes: Any) -> jax.stages.Traced:
+    """Raises `InputError` where weights do not fit the networks: a file may hold other tensors than its config says."""
+    from flax import errors
+
+    try:
+        return jax.jit(function).trace(*shapes)
+    except (errors.FlaxError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            'the weights of this model do not fit its config '
+            f'({" ".join(str(error).split())[:200]}); take another copy of the model file'
+        ) from error
+
+
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """What makes something at its first call and returns that at every one, of any thread."""
+    lock, made = threading.Lock(), []
+
+    def get() -> T:
+        with lock:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return get
 
 
 def check_process() -> None:
@@ -52,6 +122,12 @@ def enter_process() -> None:
     _process = os.getpid()
 
 
+def make_ready(needed: Sequence[Program]) -> None:
+    """Compiles programs, several at a time, or reads them: XLA works beside Python."""
+    with futures.ThreadPoolExecutor(len(needed)) as pool:
+        list(pool.map(lambda program: program.compiled(), needed))
+
+
 def programs(config: ml_collections.ConfigDict, weights: Mapping[str, Any], mask: Mapping[str, Any] | None) -> Programs:
     """Returns the programs of a model.
 
@@ -60,28 +136,55 @@ def programs(config: ml_collections.ConfigDict, weights: Mapping[str, Any], mask
       weights: Of the FVAE, the variables of its Flax module.
       mask: Of the confidence mask, likewise; None where there is none.
     """
-    network = fvae.from_config(config)
+    # Flax is imported where a network is traced: it is not needed for programs that are there.
 
     def encode(variables, crop):
+        from fvae_jax.models import fvae
+
+        network = fvae.from_config(config)
         posterior = network.apply(variables, crop, method='encode')
         return posterior.mean[0], network.apply(variables, crop, method='features')
 
     def decode(variables, latent, features):
-        decoded = network.apply(variables, latent[None], features, method='decode')
+        from fvae_jax.models import fvae
+
+        decoded = fvae.from_config(config).apply(variables, latent[None], features, method='decode')
         return jax.tree.map(lambda x: x[0], decoded)
 
-    variables = jax.device_put(weights)
-    small = sum(leaf.nbytes for leaf in jax.tree.leaves(weights)) <= LARGEST_CONSTANTS
-    made = Programs(
-        functools.partial(jax.jit(encode), variables),
-        jax.jit(functools.partial(decode, weights)) if small else functools.partial(jax.jit(decode), variables),
+    def mask_encode(variables, crop):
+        from fvae_jax.models import confidence
+
+        return confidence.from_config(config).apply(variables, crop, method='features')
+
+    def mask_decode(variables, latent, features):
+        from fvae_jax.models import confidence
+
+        return confidence.from_config(config).apply(variables, latent[None], features, method='decode')[0]
+
+    size, channels = config.data.image_size, interface.latent_channels(config)
+    crop, displacement, batch, latent = (
+        jax.ShapeDtypeStruct(shape, np.float32)
+        for shape in ((size, size, 3), (size, size, 2), (1, size, size, 3), (4, 4, channels))
     )
+    variables, mask_variables = jax.device_put((weights, mask))
+    devices = list(jax.tree.leaves(variables)[0].devices())
+    folder = kept.folder(devices)
+    key = _once(lambda: kept.key(config_lib.to_json(config), str(LARGEST_CONSTANTS), weights, mask))
+
+    def program(name, *what):
+        return Program(lambda: folder and folder / f'{name}-{key()}{kept.SUFFIX}', *what, devices)
+
+    small = sum(leaf.nbytes for leaf in jax.tree.leaves(weights)) <= LARGEST_CONSTANTS
+    encoder = program('encode', encode, lambda: (batch,), [variables])
+    decoder = program(
+        'decode',
+        functools.partial(decode, weights) if small else decode,
+        lambda: (latent, encoder.traced().out_info[1]),
+        [] if small else [variables],
+    )
+    made = Programs(encoder, decoder, program('move', warp.warp_by_displacement, lambda: (crop, displacement), []))
     if mask is None:
         return made
-    judge = confidence.from_config(config)
-    variables = jax.device_put(mask)
-    mask_encode = jax.jit(lambda v, crop: judge.apply(v, crop, method='features'))
-    mask_decode = jax.jit(lambda v, latent, features: judge.apply(v, latent[None], features, method='decode')[0])
-    return made._replace(
-        mask_encode=functools.partial(mask_encode, variables), mask_decode=functools.partial(mask_decode, variables)
-    )
+    judge = program('mask_encode', mask_encode, lambda: (batch,), [mask_variables])
+    shapes = lambda: (latent, judge.traced().out_info)
+    return made._replace(mask_encode=judge, mask_decode=program('mask_decode', mask_decode, shapes, [mask_variables]))

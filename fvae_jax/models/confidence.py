@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import ml_collections
 
-from fvae_jax.models import blocks, fvae
+from fvae_jax.models import blocks, fvae, interface
 
 
 class ConfidenceMask(nn.Module):
@@ -49,7 +49,7 @@ def from_config(config: ml_collections.ConfigDict) -> ConfidenceMask:
     """Builds the mask network of an experiment's config."""
     width = config.confidence.width or config.model.width
     return ConfidenceMask(
-        widths=blocks.stage_widths(config.data.image_size, width),
+        widths=interface.stage_widths(config.data.image_size, width),
         source_concat=config.model.source_concat,
         style=blocks.Style.from_config(config),
     )

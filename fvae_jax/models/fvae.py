@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fvae_jax.models import blocks
+from fvae_jax.models import blocks, interface
+from fvae_jax.models.interface import Decoded
 from fvae_jax.ops import convolution, image as image_ops, warp
 
 
@@ -21,24 +22,6 @@ class Latent(NamedTuple):
     def sample(self, noise: jax.Array | None) -> jax.Array:
         """Z = μ + σ ⊙ ε (Eq. 2) for noise ε of the same shape; μ for None."""
         return self.mean if noise is None else self.mean + jnp.exp(0.5 * self.log_variance) * noise
-
-
-class Decoded(NamedTuple):
-    """What the decoder predicts.
-
-    Attributes:
-      flow: F, (B, H, W, 2), normalised; where each output pixel comes from in S.
-      alpha_logit: Of the content layer: how much of a pixel is new, (B, H, W), alpha before its sigmoid. None without
-        the layer.
-      color: C, what is new, (B, H, W, 3) in [-1, 1]; None without the layer.
-      shading: r, log of the ratio by which moved pixels become lighter or darker, (B, H, W), ± `DARKEST` at most; None
-        from a network without it.
-    """
-
-    flow: jax.Array
-    alpha_logit: jax.Array | None = None
-    color: jax.Array | None = None
-    shading: jax.Array | None = None
 
 
 class Output(NamedTuple):
@@ -247,10 +230,9 @@ def compose(warped: jax.Array, decoded: Decoded) -> jax.Array:
 
 def from_config(config: ml_collections.ConfigDict) -> FVAE:
     """Builds the FVAE of an experiment's config."""
-    widths = blocks.stage_widths(config.data.image_size, config.model.width)
     return FVAE(
-        widths=widths,
-        latent_channels=config.model.latent_channels or widths[-1],
+        widths=interface.stage_widths(config.data.image_size, config.model.width),
+        latent_channels=interface.latent_channels(config),
         parameterization=config.flow.parameterization,
         flow_scale=config.flow.scale,
         source_concat=config.model.source_concat,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from fvae_jax.models import blocks, fvae
+from fvae_jax.models import blocks, fvae, interface
 
 
 class PixelVAE(nn.Module):
@@ -55,10 +55,9 @@ class PixelVAE(nn.Module):
 
 def from_config(config: ml_collections.ConfigDict) -> PixelVAE:
     """Builds the pixel VAE of an experiment's config."""
-    widths = blocks.stage_widths(config.data.image_size, config.model.width)
     return PixelVAE(
-        widths=widths,
-        latent_channels=config.model.latent_channels or widths[-1],
+        widths=interface.stage_widths(config.data.image_size, config.model.width),
+        latent_channels=interface.latent_channels(config),
         source_concat=config.model.source_concat,
         style=blocks.Style.from_config(config),
     )

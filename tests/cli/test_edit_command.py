@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -300,6 +301,7 @@ WAY = {
     'cli/film.py',
     'cli/arguments.py',
     'bundle.py',
+    'data/found.py',
     'editing/editor.py',
     'editing/still.py',
     'editing/model.py',
@@ -339,11 +341,13 @@ def test_the_way_from_the_arguments_to_the_file_is_short(run):
         if frame.f_code.co_filename.startswith(package) and is_function:
             files.add(frame.f_code.co_filename.removeprefix(package))
 
-    sys.setprofile(note)
+    for profiled in (sys, threading):
+        profiled.setprofile(note)
     try:
         run('edit @me.png --smile 1 --out out.png')
     finally:
-        sys.setprofile(None)
+        for profiled in (sys, threading):
+            profiled.setprofile(None)
     assert {file for file in files if not file.startswith(PURE)} == WAY
     text = (pathlib.Path(__file__).parents[2] / 'docs' / 'design.md').read_text()
     steps = re.search(r'## The way of a photo\n.*?\n\n(1\..*?)\n\n', text, re.DOTALL)[1]

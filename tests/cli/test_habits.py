@@ -20,11 +20,12 @@ from fvae_jax.cli import completion
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def start(*arguments, cwd, **more):
+def start(*arguments, cwd, stdin=None, **more):
     return subprocess.Popen(
         [sys.executable, '-m', 'fvae_jax', *map(str, arguments)],
         cwd=cwd,
         env=os.environ | {'PYTHONPATH': str(ROOT)} | more,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
@@ -102,6 +103,23 @@ def test_a_signal_in_the_middle_of_a_film_leaves_nothing(things, tmp_path, numbe
     errors = process.communicate(timeout=60)[1].decode()
     assert process.returncode == status and errors.strip().startswith('error: ') and 'Traceback' not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_a_photo_is_read(things, tmp_path):
+    """A thread reads it; what is given to standard input does not end."""
+    line = ['edit', '-', '--smile', '1', '--model', things / 'model.safetensors', '--out', 'out.png']
+    process = start(*line, cwd=tmp_path, stdin=subprocess.PIPE)
+    process.stdin.write((things / 'me.png').read_bytes().ljust(1_000_000, b'\0'))  # more than a pipe holds: it is read
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=120)[1].decode()
+    assert (process.returncode, errors.strip()) == (130, 'error: interrupted')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_other_photos_is_told_first(run, tmp_path):
+    for option in ('--like', '--teeth'):
+        line = edit(f'--smile 1 {option} @text.jpg --out out.png').replace('@me.png', '@suit.png')
+        fails(run, tmp_path, line, 'text.jpg', 'not of a known format')
 
 
 @pytest.mark.parametrize('module', ['fvae_jax.cli', 'fvae_jax.runtime', 'ml_collections'])

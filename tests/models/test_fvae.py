@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.models import blocks, fvae
+from fvae_jax.models import fvae, interface
 from fvae_jax.ops import warp
 
 
@@ -72,7 +72,7 @@ def test_no_bias_before_a_norm_and_no_norm_in_the_last_two_layers():
 
 @pytest.mark.parametrize('size, stages', [(64, 4), (128, 5), (256, 6)])
 def test_stages_end_at_four_pixels(size, stages):
-    assert blocks.stage_widths(size, 2) == tuple(2 * 2**i for i in range(stages))
+    assert interface.stage_widths(size, 2) == tuple(2 * 2**i for i in range(stages))
 
 
 @pytest.mark.parametrize('parameterization', ['absolute', 'near_identity', 'residual'])
