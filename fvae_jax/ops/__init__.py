@@ -1,41 +1,4 @@
 """Pure image maths on arrays: no parameters, no state, nothing of the model.
 
-The conventions for images, flows and displacements stand in `fvae_jax.ops.warp`.
+The conventions for images, flows and displacements stand in `warp`.
 """
-
-from fvae_jax.ops.color import lab_to_rgb, rgb_to_lab, transfer_color
-from fvae_jax.ops.flow_color import color_wheel, flow_to_color
-from fvae_jax.ops.frame import FRAMES, Frame
-from fvae_jax.ops.grid import image_grid
-from fvae_jax.ops.image import crop_region, laplacian_variance, psnr, ssim, to_float, to_uint8
-from fvae_jax.ops.warp import (
-    bilinear_sample,
-    displacement_to_flow,
-    flow_to_displacement,
-    identity_grid,
-    upsample_flow,
-    warp_by_displacement,
-)
-
-__all__ = [
-    'FRAMES',
-    'Frame',
-    'bilinear_sample',
-    'color_wheel',
-    'crop_region',
-    'displacement_to_flow',
-    'flow_to_color',
-    'flow_to_displacement',
-    'identity_grid',
-    'image_grid',
-    'lab_to_rgb',
-    'laplacian_variance',
-    'psnr',
-    'rgb_to_lab',
-    'ssim',
-    'to_float',
-    'to_uint8',
-    'transfer_color',
-    'upsample_flow',
-    'warp_by_displacement',
-]
