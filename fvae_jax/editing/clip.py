@@ -32,12 +32,7 @@ _AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
 
 
 class EditableFilm:
-    """A film, whose frames are read when they are asked for; iterate for them, (H, W, 3) uint8 RGB.
-
-    Args:
-      model: The model.
-      footage: The film.
-    """
+    """A film, whose frames are read when they are asked for; iterate for them, (H, W, 3) uint8 RGB."""
 
     def __init__(self, model: Model, footage: footage_lib.Footage):
         self.model, self.footage = model, footage
@@ -87,13 +82,9 @@ class EditableFilm:
 
 
 class EditedFilm:
-    """An edit of a film; iterate for its frames, (H, W, 3) uint8 RGB, or `save` it.
+    """An edit of a film, or of its part from `start` to `end`, seconds.
 
-    Args:
-      original: What is edited.
-      edit: What is asked.
-      start: Of the part, seconds.
-      end: The same.
+    Iterate for its frames, (H, W, 3) uint8 RGB, or `save` it.
     """
 
     def __init__(self, original: EditableFilm, edit: FilmEdit, start: float = 0.0, end: float | None = None):
@@ -143,12 +134,7 @@ class EditedFilm:
 
 
 def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[Any]:
-    """Edits frames as they come, a dozen frames late.
-
-    Args:
-      model: The model.
-      items: Objects with a `frame` and a `time`.
-      edit: What is asked.
+    """Edits frames as they come, a dozen frames late: of objects with a `frame` and a `time`.
 
     Returns:
       The same with other frames, those in which nothing changes as they were.

@@ -35,13 +35,7 @@ from fvae_jax.errors import InputError
 def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """The flow that samples every pixel from its own place.
 
-    Args:
-      height: rows of the grid.
-      width: columns of the grid.
-      dtype: floating dtype of the result.
-
-    Returns:
-      (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
+    (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
     """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
     shape = (height, width)

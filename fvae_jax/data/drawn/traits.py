@@ -129,14 +129,9 @@ def _choose(rng, weights):
 
 
 def draw_traits(rng: np.random.Generator) -> Traits:
-    """Draws one person.
+    """Draws one person, in whom what goes together in people goes together.
 
-    Args:
-      rng: Random generator.
-
-    Returns:
-      Traits in which what goes together in people goes together: beards, brows and jaws; age, gray
-      hair and wrinkles; the colors of skin, hair and eyes.
+    Beards, brows and jaws; age, gray hair and wrinkles; the colors of skin, hair and eyes.
     """
 
     def u(low, high):
