@@ -30,11 +30,9 @@ def colors(pixels):
 
 
 @pytest.mark.parametrize('paper', PAPERS)
-def test_a_photo_of_one_color_stays_so(paper, address, editor, open_page, tmp_path):
+def test_a_photo_of_one_color_stays_so(paper, editor, page, tmp_path):
     path = printed(tmp_path / 'printed.jpg', *PAPERS[paper])
     opened = editor.open(path)
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', path)
     told(page, 'Face found')
     call(page, 'main.placeEyes(argument)', eyes_of(opened))
