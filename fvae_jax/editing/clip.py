@@ -1,7 +1,6 @@
 """Films, edited frame by frame as they come: what is asked, where the faces are, what changes, and the pixels."""
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -25,7 +24,7 @@ from fvae_jax.editing import (
 from fvae_jax.editing.course import Course, FilmEdit
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
-from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
+from fvae_jax.photo import ffmpeg, film, footage as footage_lib, frame as frame_lib, recode
 
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
@@ -226,14 +225,5 @@ class _Moment:
 
 def edit_frames(model: Model, frames: Iterable[np.ndarray], edit: FilmEdit, fps: float) -> Iterator[np.ndarray]:
     """`edit_stream` for arrays, (H, W, 3) uint8 RGB of one size, of which `fps` make a second."""
-    moments = (_Moment(frame_lib.Picture(rgb), n / fps) for n, rgb in zip(itertools.count(), _checked(frames)))
+    moments = (_Moment(frame_lib.Picture(rgb), n / fps) for n, rgb in enumerate(film.checked(frames)))
     return (moment.frame.rgb for moment in edit_stream(model, moments, edit))
-
-
-def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    shape = None
-    for number, rgb in enumerate(frames):
-        shape = shape or np.shape(rgb)
-        if np.shape(rgb) != shape or len(shape) != 3 or shape[2] != 3 or rgb.dtype != np.uint8:
-            raise InputError(f'frame {number} is {rgb.dtype} {np.shape(rgb)}; give uint8 (H, W, 3), all of one size')
-        yield rgb

@@ -36,7 +36,6 @@ class Traits:
     """One person; lengths in face units, colors linear light, the rest about 0 to 1 unless said."""
 
     masculinity: float
-    age: float
     melanin: float
     skin: np.ndarray
     lip_color: np.ndarray
@@ -152,7 +151,6 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     lips = lips * (1 - (1 - masculinity) * u(0, 0.25) * np.float32([0.2, 1.0, 0.8]))
     return Traits(
         masculinity=masculinity,
-        age=age,
         melanin=melanin,
         skin=skin,
         lip_color=lips,
