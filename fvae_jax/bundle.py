@@ -218,12 +218,10 @@ def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> E
         fits = picture.dtype == np.uint8 and picture.ndim == axes and picture.shape[-1] == 4 and picture.size
         if not fits or not picture[..., 3].any():
             raise ValueError(f'exemplars of shape {picture.shape} and type {picture.dtype}')
-    numbers = [('lip', lip, (len(pixels), 2)), ('light', light, (len(pixels), 3))]
+    _check_numbers('exemplars/lip', lip, (len(pixels), 2))
+    _check_numbers('exemplars/light', light, (len(pixels), 3))
     if cavity is not None:
-        numbers.append(('cavity_light', cavity_light, (3,)))
-    for name, value, shape in numbers:
-        if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
-            raise ValueError(f'exemplars/{name} of shape {np.shape(value)}')
+        _check_numbers('exemplars/cavity_light', cavity_light, (3,))
     distance, expression = float(facts['eye_distance']), str(facts['expression'])
     if not 0 < distance < np.inf or not _EXPRESSION.fullmatch(expression):
         raise ValueError(f'exemplars of {expression!r} with eyes {distance} px apart')
@@ -241,13 +239,17 @@ def _folds(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Folds
     expressions = tuple(map(str, facts['expressions']))
     if maps.dtype != np.int8 or maps.ndim != 3 or maps.shape[1] != maps.shape[2] or not maps.size:
         raise ValueError(f'folds of shape {maps.shape} and type {maps.dtype}')
-    for name, value, shape in (('corners', corners, (len(maps), 2, 2)), ('light', light, (len(maps),))):
-        if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
-            raise ValueError(f'folds/{name} of shape {np.shape(value)}')
+    _check_numbers('folds/corners', corners, (len(maps), 2, 2))
+    _check_numbers('folds/light', light, (len(maps),))
     wide = corners[:, 1, 0] > corners[:, 0, 0]
     if len(expressions) != len(maps) or not all(map(_EXPRESSION.fullmatch, expressions)) or not wide.all():
         raise ValueError(f'folds of {len(expressions)} expressions')
     return Folds(maps, corners, light, expressions)
+
+
+def _check_numbers(name: str, value: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+        raise ValueError(f'{name} of shape {np.shape(value)}')
 
 
 def _one_line(error: Exception) -> str:

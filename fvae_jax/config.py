@@ -55,17 +55,10 @@ def default_config() -> ml_collections.ConfigDict:
 
 
 def parse_arg(arg: str | None, variants: Iterable[str]) -> frozenset[str]:
-    """Splits the part after the colon of `--config=configs/x.py:a,b`.
-
-    Args:
-      arg: That part, or None when there is no colon.
-      variants: The names that the config knows.
-
-    Returns:
-      The names given.
+    """The names after the colon of `--config=configs/x.py:a,b`; None stands for no colon.
 
     Raises:
-      InputError: A name is unknown.
+      InputError: A name is not among `variants`.
     """
     known = tuple(variants)
     given = frozenset(part for part in (arg or '').split(',') if part)

@@ -62,6 +62,19 @@ def open_page(chromium):
     console or asked for anything but files and what they hold themselves: `open_page.complaints` is empty. A page may
     also be the address of a server's folder; it may ask for what lies under it.
     """
+    with _opening(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture(scope='module')
+def open_shared_page(chromium):
+    """`open_page` for pages that the tests of a module share."""
+    with _opening(chromium) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _opening(chromium):
     contexts, complaints = [], []
 
     def opened(path: pathlib.Path | str, width: int = 1280, height: int = 800, script: str = '', **options):

@@ -169,9 +169,15 @@ def test_configs_import_the_config_module_only():
 
 def test_importing_the_package_is_light():
     heavy = ['tensorflow_datasets', 'orbax', 'grain', 'matplotlib', 'dlib', 'tensorboardX', 'imageio', 'torch']
-    code = f'import sys, fvae_jax, fvae_jax.ops; print([m for m in {heavy} if m in sys.modules])'
+    code = f'import sys, fvae_jax, fvae_jax.ops.warp; print([m for m in {heavy} if m in sys.modules])'
     found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == '[]'
+
+
+def test_reading_photos_and_finding_faces_do_without_jax():
+    code = 'import sys; from fvae_jax.data import align; from fvae_jax.photo import read; print("jax" in sys.modules)'
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == 'False'
 
 
 def test_an_installation_has_every_file_that_is_no_code():

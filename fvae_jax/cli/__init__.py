@@ -46,10 +46,7 @@ example:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a command.
-
-    Args:
-      argv: What follows `fvae`.
+    """Runs a command, given what follows `fvae`.
 
     Returns:
       The exit status: 0, or 1 if some of several photos failed or a run is damaged.

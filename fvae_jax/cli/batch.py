@@ -51,12 +51,7 @@ def tell(line: str) -> None:
 
 
 def carry_out(tasks: Sequence[Task], threads: int) -> int:
-    """Does all tasks, shows on a terminal how far they are, and returns how many were left out.
-
-    Args:
-      tasks: In the order in which they are told of.
-      threads: How many are done at a time.
-    """
+    """Does all tasks, told of in their order; shows on a terminal how far they are. Returns how many were left out."""
     failures = 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(_logging_told())

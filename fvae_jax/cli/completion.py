@@ -37,11 +37,7 @@ def run(argv: Sequence[str]) -> None:
 
 
 def asked_of(commands: Mapping[str, Sequence[str]]) -> list[str]:
-    """The command that is begun in the line that a shell asks about; answers itself where it is not yet whole.
-
-    Args:
-      commands: The commands, with those of their own.
-    """
+    """The command, or that of its own, which the line of a shell has; answers itself where it is not yet whole."""
     line = os.environ['COMP_LINE'][: int(os.environ['COMP_POINT'])]
     whole = line.split()[1:] if line[-1:].isspace() else line.split()[1:-1]
     if not whole or whole[0] not in commands:

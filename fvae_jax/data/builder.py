@@ -128,13 +128,9 @@ class FaceData:
 
 
 def build(source: Source, cache: str | os.PathLike) -> FaceData:
-    """Opens a set, after building it unless it is there already.
+    """Opens a set in the folder of built sets, `cache`, after building it unless it is there already.
 
     The set gets its final name only when it is complete, and one process builds at a time.
-
-    Args:
-      source: What it is built from.
-      cache: Folder that holds the built sets.
 
     Raises:
       InputError: No example is usable, or the cache cannot be written.

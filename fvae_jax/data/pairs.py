@@ -207,11 +207,7 @@ class TrueFlow(NamedTuple):
 
 
 class PairFlows:
-    """The true flow of the pairs of a set, each composed once: that takes longer than all else about a pair.
-
-    Args:
-      faces: A set, as `sets.open_set` returns it.
-    """
+    """The true flow of the pairs of a set, each composed once: that takes longer than all else about a pair."""
 
     def __init__(self, faces: FaceSource):
         self._faces = faces

@@ -15,13 +15,7 @@ _OWN = {'photos': ('root', 'aligned', 'exclude', 'exemplars', 'cavity', 'folds')
 
 
 def open_set(settings: ml_collections.ConfigDict) -> builder.FaceData:
-    """Opens a set of faces, after building it if it is new or its files have changed.
-
-    Args:
-      settings: `config.data`.
-
-    Returns:
-      Random access to the examples, with `records` and `report`.
+    """Opens the set of faces of `config.data`, after building it if it is new or its files have changed.
 
     Raises:
       InputError: The set is unknown, an option is not one of its own, or its input cannot be used.

@@ -17,12 +17,7 @@ _NAMED = 3  # examples in a message
 
 
 def table(data: FaceData, parts: dict[str, Sequence[str]]) -> str:
-    """Counts images and people by expression.
-
-    Args:
-      data: The set.
-      parts: The people of each part.
-    """
+    """Counts images and people by expression, and the images of the people of each part."""
     part_of = {name: part for part, names in parts.items() for name in names}
     images: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     people = collections.defaultdict(set)

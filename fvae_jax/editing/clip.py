@@ -1,7 +1,6 @@
 """Films, edited frame by frame as they come: what is asked, where the faces are, what changes, and the pixels."""
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -25,19 +24,14 @@ from fvae_jax.editing import (
 from fvae_jax.editing.course import Course, FilmEdit
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.errors import InputError
-from fvae_jax.photo import ffmpeg, footage as footage_lib, frame as frame_lib, recode
+from fvae_jax.photo import ffmpeg, film, footage as footage_lib, frame as frame_lib, recode
 
 _SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
 
 
 class EditableFilm:
-    """A film, whose frames are read when they are asked for; iterate for them, (H, W, 3) uint8 RGB.
-
-    Args:
-      model: The model.
-      footage: The film.
-    """
+    """A film, whose frames are read when they are asked for; iterate for them, (H, W, 3) uint8 RGB."""
 
     def __init__(self, model: Model, footage: footage_lib.Footage):
         self.model, self.footage = model, footage
@@ -87,13 +81,9 @@ class EditableFilm:
 
 
 class EditedFilm:
-    """An edit of a film; iterate for its frames, (H, W, 3) uint8 RGB, or `save` it.
+    """An edit of a film, or of its part from `start` to `end`, seconds.
 
-    Args:
-      original: What is edited.
-      edit: What is asked.
-      start: Of the part, seconds.
-      end: The same.
+    Iterate for its frames, (H, W, 3) uint8 RGB, or `save` it.
     """
 
     def __init__(self, original: EditableFilm, edit: FilmEdit, start: float = 0.0, end: float | None = None):
@@ -143,12 +133,7 @@ class EditedFilm:
 
 
 def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[Any]:
-    """Edits frames as they come, a dozen frames late.
-
-    Args:
-      model: The model.
-      items: Objects with a `frame` and a `time`.
-      edit: What is asked.
+    """Edits frames as they come, a dozen frames late: of objects with a `frame` and a `time`.
 
     Returns:
       The same with other frames, those in which nothing changes as they were.
@@ -240,14 +225,5 @@ class _Moment:
 
 def edit_frames(model: Model, frames: Iterable[np.ndarray], edit: FilmEdit, fps: float) -> Iterator[np.ndarray]:
     """`edit_stream` for arrays, (H, W, 3) uint8 RGB of one size, of which `fps` make a second."""
-    moments = (_Moment(frame_lib.Picture(rgb), n / fps) for n, rgb in zip(itertools.count(), _checked(frames)))
+    moments = (_Moment(frame_lib.Picture(rgb), n / fps) for n, rgb in enumerate(film.checked(frames)))
     return (moment.frame.rgb for moment in edit_stream(model, moments, edit))
-
-
-def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    shape = None
-    for number, rgb in enumerate(frames):
-        shape = shape or np.shape(rgb)
-        if np.shape(rgb) != shape or len(shape) != 3 or shape[2] != 3 or rgb.dtype != np.uint8:
-            raise InputError(f'frame {number} is {rgb.dtype} {np.shape(rgb)}; give uint8 (H, W, 3), all of one size')
-        yield rgb

@@ -35,13 +35,7 @@ class FilmEdit:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def at(self, number: int, time: float, share: float = 1.0) -> edit_lib.Edit:
-        """What is asked of a frame.
-
-        Args:
-          number: Of the frame, from 0.
-          time: Seconds.
-          share: Of the strength.
-        """
+        """What is asked of a frame by its number, from 0, and its time, seconds; `share` of the strength."""
         value = functools.partial(_value, number=number, time=time)
         strengths = {name: value(course) for name, course in self.strengths.items()}
         return edit_lib.Edit(strengths, strength=share * value(self.strength), **self.options)
@@ -67,12 +61,8 @@ def film_edit(
     Raises:
       InputError: Something is given twice, or is no strength.
     """
-    if len(strengths) > 1 or not all(isinstance(values, Mapping) for values in strengths):
-        raise InputError("give strengths by expression, as edit({'smile': 1.0}) or edit(smile=1.0)")
-    given = dict(strengths[0]) if strengths else {}
-    if twice := set(given) & set(named):
-        raise InputError(f'the strength of {", ".join(sorted(twice))} is given twice; give it once')
-    for name, course in {**given, **named, 'strength': strength}.items():
+    given = edit_lib.given(strengths, named)
+    for name, course in {**given, 'strength': strength}.items():
         if callable(course):
             continue
         if np.ndim(course) and not len(course):
@@ -83,4 +73,4 @@ def film_edit(
         raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
     if options.get('teeth') is not None:
         options = {**options, 'teeth': options['teeth'].teeth()}
-    return FilmEdit({**given, **named}, strength, face, options)
+    return FilmEdit(given, strength, face, options)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from fvae_jax.editing.model import Model
 from fvae_jax.editing.records import EncodedFace
 from fvae_jax.errors import InputError
 from fvae_jax.version import __version__
+
+T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,22 +88,22 @@ def provenance(model: Model, what: str) -> dict[str, str]:
     return {'Software': f'fvae_jax {__version__}', 'Model': name, 'Edit': what}
 
 
-def asked(strengths: Sequence[Mapping[str, float]], named: Mapping[str, float]) -> dict[str, float]:
-    """Strengths by expression, of a mapping and keywords.
-
-    Raises:
-      InputError: One is given twice, or is no number.
-    """
-    given = [*strengths, named]
-    if len(given) > 2 or not all(isinstance(values, Mapping) for values in given):
+def given(strengths: Sequence[Mapping[str, T]], named: Mapping[str, T]) -> dict[str, T]:
+    """Strengths by expression, of a mapping and keywords; raises `InputError` where one is given twice."""
+    if len(strengths) > 1 or not all(isinstance(values, Mapping) for values in strengths):
         raise InputError(
             f'edit({", ".join(map(repr, strengths))}): give strengths by expression, '
             "as edit({'smile': 1.0}) or edit(smile=1.0)"
         )
-    both = set(given[0]) & set(named) if strengths else ()
-    if both:
+    first = strengths[0] if strengths else {}
+    if both := set(first) & set(named):
         raise InputError(f'the strength of {", ".join(sorted(both))} is given twice; give it once')
-    return {name: number(name, value) for name, value in {**given[0], **named}.items()}
+    return {**first, **named}
+
+
+def asked(strengths: Sequence[Mapping[str, float]], named: Mapping[str, float]) -> dict[str, float]:
+    """As `given`, of a photo: each a number."""
+    return {name: number(name, value) for name, value in given(strengths, named).items()}
 
 
 def number(name: str, value: Any) -> float:

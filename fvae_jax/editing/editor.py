@@ -16,9 +16,6 @@ from fvae_jax.photo import footage, read
 class Editor(model.Model):
     """A model that opens photos; see `Model` for its work on aligned crops.
 
-    Args:
-      bundle: The trained model.
-
     Attributes:
       max_pixels: The largest photo to read, pixels; may be set.
     """

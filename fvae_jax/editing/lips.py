@@ -70,11 +70,7 @@ class Hold:
         self._share = self._lines = None
 
     def share(self, around: Sequence[Lips | None]) -> float:
-        """How far those of the next frame are, from 0 to 1.
-
-        Args:
-          around: Of a few frames before and after it; None of those whose lips touch.
-        """
+        """How far those of the next frame are, from 0 to 1, by some before and after it; None of lips that touch."""
         openings = [0.0 if one is None else one.opening for one in around]
         steadiness = min(openings) / max(max(openings), 1e-6)
         self._calm.append(float(np.clip((steadiness - _SPEAKS) / (_HOLDS - _SPEAKS), 0, 1)))
@@ -85,12 +81,7 @@ class Hold:
         return self._share
 
     def seam(self, around: Sequence[Lips | None], weights: np.ndarray) -> mouth.Seam | None:
-        """Where those of the next frame meet; None where they are left alone.
-
-        Args:
-          around: See `share`.
-          weights: Of the frames, of sum 1.
-        """
+        """Where those of the next frame meet, by those around it, of weights of sum 1; None leaves them alone."""
         share = self.share(around)
         known = [(one.seam, weight) for one, weight in zip(around, weights) if one is not None and one.seam is not None]
         whole = sum(weight for _, weight in known)

@@ -16,12 +16,7 @@ LARGEST_FILM = 2048
 
 
 class Steps:
-    """Edited photos of growing strength, made one at a time; iterate, or `save`.
-
-    Args:
-      step: Returns the `still.EditedPhoto` of a number.
-      count: How many there are.
-    """
+    """Edited photos of growing strength, `count` times `step` of a number, made one at a time; iterate, or `save`."""
 
     def __init__(self, step: Callable[[int], object], count: int):
         self._step = step

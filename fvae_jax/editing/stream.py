@@ -13,10 +13,6 @@ T = TypeVar('T')
 def windows(items: Iterable[T], reach: int) -> Iterator[tuple[Sequence[T], int]]:
     """Gives each item with those around it, `reach` before and after, fewer at both ends.
 
-    Args:
-      items: A stream.
-      reach: How many on each side.
-
     Returns:
       Pairs of a window, which is only valid until the next one, and the place of the item in it.
     """
@@ -42,10 +38,6 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
     """Gives the items of a stream that a thread goes through meanwhile, at most so many ahead.
 
     The thread ends when the stream does, or soon after the generator is closed; its exceptions are raised here.
-
-    Args:
-      items: A stream.
-      most: How many may wait.
     """
     waiting, left = queue.Queue(most), threading.Event()
     end = object()

@@ -117,14 +117,7 @@ class Movement(NamedTuple):
 
 
 def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float], frame: Frame) -> dict[str, Movement]:
-    """Measures how far faces move, by the names of `landmarks.Measures`.
-
-    Args:
-      method: Makes the edits.
-      edits: All to one expression.
-      strengths: Of each edit.
-      frame: Where the eyes lie in the crops.
-    """
+    """Measures how far faces move in edits to one expression, by the names of `landmarks.Measures`."""
     of = lambda crop: np.asarray(landmarks.measure(landmarks.landmarks(crop, frame)))
     found = []
     for (edit,) in edits.batches(1, f'landmarks of {edits.heads[0].target}'):

@@ -20,10 +20,7 @@ _PAGE = pathlib.Path(__file__).with_name('page')
 
 
 def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
-    """Returns the page of a model, and what keeps it in the cache; makes it if it is not there.
-
-    Args:
-      model: A model file; None for the built-in one.
+    """Returns the page of a model file, or of the built-in one, and what keeps it in the cache; makes a new one.
 
     Raises:
       InputError: The file is missing or no model, what exports it is not installed, or the cache cannot be written.
@@ -49,11 +46,7 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
 
 
 def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer:
-    """Opens a server for a folder on this computer's own address.
-
-    Args:
-      page: The folder.
-      port: Its port; 0 for any free one.
+    """Opens a server for a folder on this computer's own address; port 0 is any free one.
 
     Raises:
       InputError: The port cannot be had.

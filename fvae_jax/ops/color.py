@@ -106,7 +106,7 @@ def _namespace(image, name: str):
     if image.ndim < 3 or image.shape[-1] != 3 or not xp.isdtype(image.dtype, 'real floating'):
         raise InputError(
             f'{name} is {image.dtype} {image.shape}; expected floats (..., H, W, 3) '
-            f'in [-1, 1] (fvae_jax.ops.to_float converts 8-bit images)'
+            f'in [-1, 1] (fvae_jax.ops.image.to_float converts 8-bit images)'
         )
     return xp
 

@@ -14,13 +14,7 @@ _SSIM_TAPS /= _SSIM_TAPS.sum()
 
 
 def to_float(image: Array) -> Array:
-    """Converts an 8-bit image to the range of the network.
-
-    Args:
-      image: uint8 of any shape, NumPy or JAX.
-
-    Returns:
-      float32 in [-1, 1], the same kind of array; `to_uint8` gives the image back exactly.
+    """Converts uint8 of any shape, NumPy or JAX, to float32 in [-1, 1]; `to_uint8` gives the image back exactly.
 
     Raises:
       InputError: the image is not uint8.
@@ -32,14 +26,7 @@ def to_float(image: Array) -> Array:
 
 
 def to_uint8(image: Array) -> Array:
-    """Converts an image in [-1, 1] to 8 bits, rounding to the nearest value.
-
-    Args:
-      image: floats of any shape, NumPy or JAX; values outside [-1, 1] are clipped.
-
-    Returns:
-      uint8, the same kind of array.
-    """
+    """Converts floats of any shape, NumPy or JAX, clipped to [-1, 1], to the nearest uint8."""
     xp = image.__array_namespace__()
     return xp.round((xp.clip(image, -1, 1) + 1) * 127.5).astype(xp.uint8)
 

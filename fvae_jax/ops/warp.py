@@ -35,13 +35,7 @@ from fvae_jax.errors import InputError
 def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """The flow that samples every pixel from its own place.
 
-    Args:
-      height: rows of the grid.
-      width: columns of the grid.
-      dtype: floating dtype of the result.
-
-    Returns:
-      (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
+    (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
     """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
     shape = (height, width)
@@ -94,7 +88,7 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array) -> jax.Arra
     if displacement.shape[-3:-1] != (height, width):
         raise InputError(
             f'displacement {displacement.shape} is not of the size of the source, {height}x{width};'
-            f' resize it with fvae_jax.ops.upsample_flow first'
+            f' resize it with `upsample_flow` first'
         )
     return _sample(_positions_of_displacement, source, displacement)
 
@@ -112,23 +106,6 @@ def flow_to_displacement(flow: jax.Array) -> jax.Array:
     height, width = flow.shape[-3:-1]
     offset = flow - jnp.broadcast_to(identity_grid(height, width, flow.dtype), flow.shape)
     return _scaled(offset, 0.5 * (width - 1), 0.5 * (height - 1))
-
-
-def displacement_to_flow(displacement: jax.Array) -> jax.Array:
-    """Turns pixels of displacement into a normalised flow, for a source of the same size.
-
-    Args:
-      displacement: (..., H, W, 2), pixels.
-
-    Returns:
-      (..., H, W, 2), normalised; along an axis of a single pixel every displacement means that
-      pixel, and the flow is 0.
-    """
-    displacement = _as_positions(displacement)
-    height, width = displacement.shape[-3:-1]
-    scales = (2 / (size - 1) if size > 1 else 0.0 for size in (width, height))
-    offset = _scaled(displacement, *scales)
-    return offset + jnp.broadcast_to(identity_grid(height, width, offset.dtype), offset.shape)
 
 
 @functools.partial(jax.jit, static_argnames=('height', 'width'))
@@ -180,7 +157,7 @@ def _checked(source: jax.Array, field: jax.Array, name: str) -> tuple[jax.Array,
     """Both arguments as arrays whose shapes fit."""
     source, field = jnp.asarray(source), _as_positions(field)
     if not jnp.issubdtype(source.dtype, jnp.floating):
-        raise InputError(f'source has dtype {source.dtype}; convert it with fvae_jax.ops.to_float')
+        raise InputError(f'source has dtype {source.dtype}; convert it with fvae_jax.ops.image.to_float')
     if (
         min(source.ndim, field.ndim) < 3
         or source.shape[:-3] != field.shape[:-3]

@@ -20,12 +20,7 @@ _MOST_CHUNKS = 10_000
 
 
 def of(file: BinaryIO, image: Image.Image) -> Carried:
-    """Returns what a file carries; call it when the pixels are read, behind which a PNG keeps text.
-
-    Args:
-      file: The file.
-      image: The same, opened.
-    """
+    """Returns what an opened file carries; call it when the pixels are read, behind which a PNG keeps text."""
     info = image.info
     xmp, comment = info.get('xmp'), info.get('comment')
     if isinstance(xmp, str):
@@ -43,13 +38,7 @@ def of(file: BinaryIO, image: Image.Image) -> Carried:
 
 
 def stored(file: BinaryIO, image: Image.Image, content: bytes | None) -> Stored:
-    """Returns how a file stores its pixels.
-
-    Args:
-      file: The file.
-      image: The same, opened.
-      content: All of it, unless it is a file on the disk.
-    """
+    """Returns how an opened file stores its pixels; `content` is all of it, unless it is a file on the disk."""
     kind = 'JPEG' if image.format == 'MPO' else image.format
     stamp = stamp_of(os.fstat(file.fileno())) if content is None else None
     if kind == 'JPEG':

@@ -59,9 +59,6 @@ def running(arguments: Sequence[str], **pipes: int) -> Iterator[subprocess.Popen
 def feeding(arguments: Sequence[str]) -> Iterator[Callable[[bytes | memoryview], None]]:
     """Starts the program and gives a function that writes to its input; at the end of the block it has ended well.
 
-    Args:
-      arguments: As `command` returns them.
-
     Raises:
       OSError: It gave up, with its first words.
     """

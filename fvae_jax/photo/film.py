@@ -74,11 +74,11 @@ def write_animation(
     path = check_frames_output(path, overwrite=overwrite)
     if is_folder(path):
         with filling(path) as folder:
-            for number, frame in enumerate(_checked(frames)):
+            for number, frame in enumerate(checked(frames)):
                 output.write(folder / f'{number:04d}.png', write.encode(Photo(frame), '.png', metadata=metadata))
         return
     with output.replacing(path) as temporary:
-        height, width = _encode(temporary, _checked(frames), fps)
+        height, width = _encode(temporary, checked(frames), fps)
         if packet := xmp.updated(None, (width, height), metadata):
             xmp.mark_film(temporary, packet)
 
@@ -116,8 +116,8 @@ def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int =
     return image_grid([list(map(reduced, frames))], labels)
 
 
-def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The frames, of which the first is there and the others are like it."""
+def checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames, of which the first is there, uint8 (H, W, 3), and the others are like it; else `InputError`."""
     shape = None
     for number, frame in enumerate(frames):
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
@@ -127,7 +127,7 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             raise InputError(f'frame {number} has shape {frame.shape} and the first {shape}; make them of one size')
         yield frame
     if shape is None:
-        raise InputError('no frames to write; give at least one')
+        raise InputError('there are no frames; give at least one')
 
 
 def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> tuple[int, int]:

@@ -93,11 +93,7 @@ class Footage:
         return [*limits, '-i', _name(self.path)]
 
     def frames(self, start: float = 0.0, end: float | None = None) -> Iterator[Shown]:
-        """Decodes the film, one frame at a time.
-
-        Args:
-          start: Of the part, seconds.
-          end: The same; the film's own end when None.
+        """Decodes the film from `start` to `end`, seconds, or to its own end, one frame at a time.
 
         Raises:
           InputError: Nothing can be decoded.

@@ -186,14 +186,7 @@ class Checkpoints:
         mark.unlink()
 
     def restore(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
-        """Restores a step.
-
-        Args:
-          step: One of `steps`.
-          template: Shapes, types and shardings of the state.
-
-        Returns:
-          State and progress.
+        """Restores state and progress of one of `steps`, by a template: shapes, types and shardings of the state.
 
         Raises:
           InputError: The checkpoint does not fit the template.

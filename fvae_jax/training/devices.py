@@ -4,11 +4,11 @@
 program with one global batch. 'pmap' runs one program per device and averages over the axis. States are
 handed in and out un-replicated, so checkpoints do not depend on the choice.
 """
-# ruff: noqa: D102 (the methods of a strategy are told by `Strategy`)
+# ruff: noqa: D102 (the methods of `Pmapped` are told by `Strategy`)
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,42 +19,17 @@ from fvae_jax.training import parallel
 AXIS = 'data'
 
 
-class Strategy(Protocol):
-    """What training needs to know of the devices."""
-
-    def compile(self, step: Callable) -> Callable:
-        """Compiles `step(state, batch, *, axis_name)`; the state is donated."""
-
-    def place(self, state: Any) -> Any:
-        """Puts a state on the devices."""
-
-    def fetch(self, state: Any) -> Any:
-        """Returns the state as one copy on a device of this process, to look at."""
-
-    def save_form(self, state: Any) -> Any:
-        """Returns the state as all processes together save it."""
-
-    def template(self, shapes: Any) -> Any:
-        """Adds to the shapes of a state where a checkpoint is to be restored to."""
-
-    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Spreads this host's part of the global batch over its devices."""
-
-    def first(self, metrics: Any) -> Any:
-        """Returns metrics as one copy on the host."""
-
-
-class JitStrategy(Strategy):
-    """jit over Mesh(('data',)): one program, one global batch."""
+class Strategy:
+    """What training needs to know of the devices; by jit over Mesh(('data',)): one program, one global batch."""
 
     def __init__(self, devices: list[jax.Device] | None = None):
-        devices = devices or jax.devices()
-        # Explicit axes, make_mesh's default, would put shardings into the types of the models.
-        mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+        self._devices = devices or jax.devices()
+        mesh = _mesh(self._devices)
         self._replicated = NamedSharding(mesh, PartitionSpec())
         self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
 
     def compile(self, step: Callable) -> Callable:
+        """Compiles `step(state, batch, *, axis_name)`; the state is donated."""
         return _compiled_together(
             jax.jit(
                 step,
@@ -65,6 +40,8 @@ class JitStrategy(Strategy):
         )
 
     def place(self, state: Any) -> Any:
+        """Puts a state on the devices."""
+
         # By way of the host, a copy for each device: the compiled step donates what it is given, the caller keeps its
         # own. device_put would ask all processes whether they give the same, array by array.
         def replicate(x):
@@ -74,27 +51,32 @@ class JitStrategy(Strategy):
         return jax.tree.map(replicate, state)
 
     def fetch(self, state: Any) -> Any:
+        """Returns the state as one copy on a device of this process, to look at."""
         return jax.tree.map(lambda x: x.addressable_data(0), state)
 
     def save_form(self, state: Any) -> Any:
+        """Returns the state as all processes together save it."""
         return state
 
     def template(self, shapes: Any) -> Any:
-        return _with_sharding(shapes, self._replicated)
+        """Adds to the shapes of a state where a checkpoint is to be restored to."""
+        sharding = self._replicated
+        return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Spreads this host's part of the global batch over its devices."""
         return {name: jax.make_array_from_process_local_data(self._sharded, value) for name, value in batch.items()}
 
     def first(self, metrics: Any) -> Any:
+        """Returns metrics as one copy on the host."""
         return jax.device_get(metrics)
 
 
-class PmapStrategy(Strategy):
+class Pmapped(Strategy):
     """pmap over the local devices of every host, averages over the axis 'data'."""
 
     def __init__(self, devices: list[jax.Device] | None = None):
-        self._devices = devices or jax.devices()
-        self._whole = JitStrategy(self._devices)
+        super().__init__(devices)
         self._local = [d for d in self._devices if d.process_index == jax.process_index()]
 
     def compile(self, step: Callable) -> Callable:
@@ -108,18 +90,14 @@ class PmapStrategy(Strategy):
             x = np.asarray(x)
             return np.broadcast_to(x, (len(self._local), *x.shape))
 
-        mesh = jax.make_mesh((len(self._local),), (AXIS,), axis_types=(AxisType.Auto,), devices=self._local)
-        return jax.device_put(jax.tree.map(replicate, state), NamedSharding(mesh, PartitionSpec(AXIS)))
+        return jax.device_put(jax.tree.map(replicate, state), NamedSharding(_mesh(self._local), PartitionSpec(AXIS)))
 
     def fetch(self, state: Any) -> Any:
         # Not x[0], which is a computation that all processes would have to take part in.
         return jax.tree.map(lambda x: x.addressable_data(0).reshape(x.shape[1:]), state)
 
     def save_form(self, state: Any) -> Any:
-        return self._whole.place(self.fetch(state))
-
-    def template(self, shapes: Any) -> Any:
-        return self._whole.template(shapes)
+        return super().place(self.fetch(state))
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         count = len(self._local)
@@ -127,6 +105,11 @@ class PmapStrategy(Strategy):
 
     def first(self, metrics: Any) -> Any:
         return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), metrics)
+
+
+def _mesh(devices: list[jax.Device]) -> jax.sharding.Mesh:
+    # Explicit axes, make_mesh's default, would put shardings into the types of the models.
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def _compiled_together(step: Callable) -> Callable:
@@ -146,24 +129,20 @@ def _compiled_together(step: Callable) -> Callable:
     return call
 
 
-def _with_sharding(shapes: Any, sharding: jax.sharding.Sharding) -> Any:
-    return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), shapes)
-
-
 def make_strategy(kind: str, devices: list[jax.Device] | None = None) -> Strategy:
     """Returns the strategy named by `config.parallel`, over all devices unless some are given."""
-    return {'jit': JitStrategy, 'pmap': PmapStrategy}[kind](devices)
+    return {'jit': Strategy, 'pmap': Pmapped}[kind](devices)
 
 
 def single_device() -> Strategy:
     """Returns a strategy for work after training, on one device of this host."""
-    return JitStrategy(jax.local_devices()[:1])
+    return Strategy(jax.local_devices()[:1])
 
 
 def own_devices(batch_size: int) -> Strategy:
     """Returns a strategy for work that each process does by itself, on as many of its devices as divide a batch."""
     devices = jax.local_devices()
-    return JitStrategy(devices[: math.gcd(batch_size, len(devices))])
+    return Strategy(devices[: math.gcd(batch_size, len(devices))])
 
 
 def describe_devices() -> dict[str, Any]:

@@ -32,9 +32,6 @@ class Finding(NamedTuple):
 def examine(workdir: pathlib.Path) -> list[Finding]:
     """Examines a run directory.
 
-    Args:
-      workdir: The run directory.
-
     Raises:
       InputError: It is none.
     """

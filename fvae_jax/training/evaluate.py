@@ -13,20 +13,15 @@ import numpy as np
 
 from fvae_jax import losses
 from fvae_jax.data import pairs as pairs_lib, pipeline
-from fvae_jax.ops import frame as frame_lib, image as image_ops
+from fvae_jax.ops import flow_color, frame as frame_lib, grid, image as image_ops, warp
 from fvae_jax.photo import output
-from fvae_jax.training import devices, parallel, samples, steps
+from fvae_jax.training import devices, parallel, steps
 
 _ROWS_SHOWN = 8
 
 
 class Evaluator(abc.ABC):
-    """Scores a network on pairs of people it was not trained on, and draws samples.
-
-    Args:
-      faces: A set, as `sets.open_set` returns it.
-      config: The experiment.
-    """
+    """Scores a network on pairs of people it was not trained on, and draws samples."""
 
     def __init__(self, faces: pairs_lib.FaceSource, config: ml_collections.ConfigDict):
         self._faces = faces
@@ -55,12 +50,7 @@ class Evaluator(abc.ABC):
         return len({self._faces.records[int(source)].identity for source, _ in pairs})
 
     def score(self, state: Any, pairs: np.ndarray) -> dict[str, float]:
-        """Returns the scores of a state, means over the pairs.
-
-        Args:
-          state: A training state, on one device or replicated.
-          pairs: (pairs, 2) indices into the set.
-        """
+        """Returns the scores of a state, on one device or replicated: means over (pairs, 2) indices into the set."""
         scores = over_pairs(lambda *given: self._judge(*given)[0], state, self._faces, pairs, self._config)
         return self._finish({name: float(np.mean(values, dtype=np.float64)) for name, values in scores.items()})
 
@@ -127,7 +117,22 @@ class FVAEEvaluator(Evaluator):
         return judge
 
     def _draw(self, source, target, pictures, labels):
-        return samples.sample_grid(source, target, pictures, labels)
+        """Source, what g makes of it, target, flow and content, a row for each pair."""
+        decoded = pictures.decoded
+        moved = 'warped' if decoded is None or decoded.alpha_logit is None else 'warped, content added'
+        made = 'decoded' if decoded is None else moved
+        columns = {'source': source, made: pictures.image, 'target': target}
+        columns = {name: [image_ops.to_uint8(np.asarray(x)) for x in images] for name, images in columns.items()}
+        if decoded is not None:
+            displacement = np.asarray(warp.flow_to_displacement(decoded.flow))
+            # One scale for all rows, from the data, so that rows can be compared.
+            reach = max(1.0, float(np.quantile(np.linalg.norm(displacement, axis=-1), 0.999)))
+            columns[f'flow, 0 to {reach:.1f} px'] = [flow_color.flow_to_color(f, reach) for f in displacement]
+            if decoded.alpha_logit is not None:
+                alpha = np.asarray(jax.nn.sigmoid(decoded.alpha_logit))[..., None]
+                content = -1 + alpha * (1 + np.asarray(decoded.color))
+                columns['content, where it is new'] = [image_ops.to_uint8(x) for x in content]
+        return grid.image_grid([list(row) for row in zip(*columns.values())], list(columns), labels)
 
     def summary(self, scores: dict[str, float]) -> str:
         return (

@@ -221,11 +221,6 @@ def local_rows(batch_size: int) -> slice:
     return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
 
 
-def process_count() -> int:
-    """How many processes train together."""
-    return jax.process_count()
-
-
 def is_main_process() -> bool:
     """Whether this process writes logs and pictures."""
     return jax.process_index() == 0

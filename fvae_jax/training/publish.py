@@ -70,11 +70,6 @@ def training_latents(config: ml_collections.ConfigDict, faces: Faces, variables:
 
     With `latent.mirror` each image counts with its mirror image, which training shows as often: directions have no
     side.
-
-    Args:
-      config: The experiment.
-      faces: The set and who trains.
-      variables: The FVAE's.
     """
     model = networks.from_config(config)
     # Weights are an argument: closed over, they would become part of the compiled program.

@@ -60,12 +60,7 @@ def example_noise(key: jax.Array, index: jax.Array, shape: tuple[int, ...], dtyp
 
 
 def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.GradientTransformation:
-    """Adam with gradients clipped by value (5.4).
-
-    Args:
-      config: The experiment.
-      steps: Where a cosine schedule ends.
-    """
+    """Adam with gradients clipped by value (5.4); a cosine schedule ends after so many steps."""
     rate = config.train.learning_rate
     if config.train.schedule == 'cosine':
         rate = optax.cosine_decay_schedule(rate, steps)

@@ -15,6 +15,7 @@ import time
 
 _SIZES = {'640x360': (0.5, 1), '1280x720': (1.0, 1), '1920x1080': (1.5, 1), '1280x720, four times as long': (1.0, 4)}
 _START_UP = 10  # frames of a film whose time is taken away
+_REPEATED = 9  # times that a stage is timed
 
 
 def _film(folder: pathlib.Path, size: tuple[int, int], scale: float, count: int) -> pathlib.Path:
@@ -68,7 +69,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     for name, run in work.items():
         run()
         measured = []
-        for _ in range(9):
+        for _ in range(_REPEATED):
             started = time.process_time()
             run()
             measured.append(time.process_time() - started)

@@ -6,11 +6,10 @@ import pytest
 from scipy import ndimage
 from skimage import data
 
-from fvae_jax import ops
 from fvae_jax.data import align
 from fvae_jax.editing import morph, portrait
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
+from fvae_jax.ops import image as image_ops, warp
 
 SIZE = 128
 LARGE = cv2.resize(data.astronaut()[:256, 96:352], (1024, 1024), interpolation=cv2.INTER_CUBIC)
@@ -29,7 +28,7 @@ def test_the_crop_has_the_resolution_of_the_photo():
     crop, matrix = morph.native_crop(LARGE, MATRIX, SIZE)
     assert crop.shape == (640, 640, 3) and crop.dtype == np.float32  # 128 / 0.2
     # It shows what the model's crop shows.
-    small = ops.to_float(align.align_crop(LARGE, MATRIX, SIZE))
+    small = image_ops.to_float(align.align_crop(LARGE, MATRIX, SIZE))
     reduced = cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     assert np.abs(reduced - small).mean() < 0.01
     assert np.abs(np.roll(reduced, 1, axis=1) - small).mean() > 0.02  # the control
@@ -73,7 +72,7 @@ def test_a_blend_is_two_warps_and_their_mean():
     blended = morph.mix_warps(crop, other, first, second, weight, 1 - weight)
     # The same through the project's own bilinear operations.
     warps = [
-        ops.warp_by_displacement(image, ops.upsample_flow(field, 640, 640))
+        warp.warp_by_displacement(image, warp.upsample_flow(field, 640, 640))
         for image, field in ((crop, first), (other, second))
     ]
     share = cv2.resize(weight, (640, 640), interpolation=cv2.INTER_LINEAR)[..., None]

@@ -1,7 +1,7 @@
 """The page of the built-in model, made once, and an editor to compare it with."""
 
 import pytest
-from export.using import served
+from export.using import call, served
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib
@@ -22,6 +22,25 @@ def address(site):
     """Where it is served."""
     with served(site) as address:
         yield address
+
+
+@pytest.fixture(scope='module')
+def _shared(address, open_shared_page):
+    page = open_shared_page(address)
+    page.wait_for_selector('#sample:visible')
+    return page, open_shared_page.complaints
+
+
+@pytest.fixture
+def page(_shared):
+    """The page at its start, for tests that need none of their own: loading it takes longer than most of them do."""
+    page, complaints = _shared
+    yield page
+    call(page, "import('/app/unsaved.js').then((unsaved) => unsaved.forget())")
+    if page.locator('#work').is_visible():
+        page.click('#another')
+    call(page, "import('/app/page.js').then((page) => page.tell(''))")
+    assert complaints == []
 
 
 @pytest.fixture(scope='session')

@@ -4,6 +4,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import morph, still
-from fvae_jax.export import folder as folder_lib
+from fvae_jax.export import facts as facts_lib, folder as folder_lib
 from fvae_jax.photo import xmp
 
 FACE = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'  # with closed lips
@@ -33,16 +34,7 @@ def sample(site, editor):
     return editor.open(site / 'composite_face.jpg')
 
 
-@pytest.fixture(scope='module')
-def smiling(sample, tmp_path_factory):
-    """The sample with another expression, as a second photo."""
-    path = tmp_path_factory.mktemp('second') / 'smiling.png'
-    sample.edit(smile=-1.0, brow_raise=0.7).save(path)
-    return path
-
-
-def test_edits_as_fvae_edit_does(address, sample, open_page):
-    page = open_page(address)
+def test_edits_as_fvae_edit_does(sample, page):
     take_sample(page)
     found = np.array(call(page, 'main.state.sitter.eyes'))
     eyes = np.array(eyes_of(sample))
@@ -76,7 +68,7 @@ def test_edits_as_fvae_edit_does(address, sample, open_page):
     assert (np.array(saved(page).convert('RGB')) == source).all()
 
 
-def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
+def test_the_networks_say_what_onnxruntime_says(site, page):
     facts = json.loads((site / 'model' / 'model.json').read_text())
     crop = variants.crops(facts['size'])[:1]
     sessions = {name: onnxruntime.InferenceSession(site / 'model' / f'{name}.onnx') for name in facts['networks']}
@@ -84,8 +76,6 @@ def test_the_networks_say_what_onnxruntime_says(address, site, open_page):
     encoded = dict(zip(names, sessions['encode'].run(names, {'image': crop})))
     latents = np.fromfile(site / 'model' / 'latents.bin', '<f4').reshape(-1, *facts['latents']['shape'])
     edited = encoded['latent'] + latents[facts['latents']['order'].index('smile')]
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     got = page.evaluate(
         """async ([crop, change]) => {
         const {ask} = await import('/app/networks.js');
@@ -154,9 +144,7 @@ def test_nothing_can_be_sent(address, open_page):
     open_page.complaints.clear()
 
 
-def test_refuses_what_is_no_photo_of_a_face(address, open_page):
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
+def test_refuses_what_is_no_photo_of_a_face(page):
     page.set_input_files('#file', {'name': 'coffee.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.coffee())})
     told(page, 'No face was found in this photo. Take one in which a face with both eyes')
     assert page.locator('#start').is_visible() and page.locator('#work').is_hidden()
@@ -177,13 +165,11 @@ def test_refuses_what_is_no_photo_of_a_face(address, open_page):
     assert (shown(page) == before).all()  # the photo that was open stays
 
 
-def test_several_faces(address, open_page):
+def test_several_faces(page):
     face = skimage.data.astronaut()[:300, 60:360]
     small = np.array(Image.fromarray(face).resize((200, 200), Image.Resampling.LANCZOS))
     both = np.full((300, 520, 3), 90, np.uint8)
     both[50:250, :200], both[:, 220:] = small, face
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', {'name': 'two.png', 'mimeType': 'image/png', 'buffer': png(both)})
     told(page, '2 faces found; the largest is taken')
     largest = np.array(call(page, 'main.state.sitter.eyes'))
@@ -208,11 +194,9 @@ def far_and_near():
 
 
 @pytest.mark.parametrize('make', [far_and_near, lambda: np.rot90(skimage.data.astronaut())], ids=['group', 'side'])
-def test_finds_the_faces_that_the_command_finds(make, address, open_page):
+def test_finds_the_faces_that_the_command_finds(make, page):
     photo = make()
     faces = align.detect_faces(photo)
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(photo)})
     told(page, 'faces found' if len(faces) > 1 else 'Face found')
     found = call(page, 'main.state.sitter.faces.map(({eyes}) => eyes)')
@@ -223,24 +207,20 @@ def test_finds_the_faces_that_the_command_finds(make, address, open_page):
         assert apart < 0.15
 
 
-def test_a_small_face_is_told(address, open_page):
+def test_a_small_face_is_told(page):
     head = Image.fromarray(skimage.data.astronaut()).crop((110, 20, 334, 244))
     picture = Image.new('RGB', (700, 300), (150, 160, 170))
     for side, left in ((224, 40), (61, 450)):
         picture.paste(head.resize((side, side), Image.Resampling.LANCZOS), (left, 40))
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(picture))})
     told(page, '2 faces found; the largest is taken. Move a slider')
     page.get_by_role('button', name='Face 2', exact=True).click()
     told(page, r'Face 2 of 2\. The face is 2\d px wide, and under 40 px an edit is coarse')
 
 
-def test_a_face_that_the_photo_cuts_off_is_told(address, open_page):
+def test_a_face_that_the_photo_cuts_off_is_told(page):
     part = Image.fromarray(skimage.data.astronaut()).crop((188, 98, 256, 160))
     part = part.resize((680, 620), Image.Resampling.LANCZOS)
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(np.asarray(part))})
     told(page, 'Face found. The face is cut off by the edge')
 
@@ -254,9 +234,7 @@ def camera(gives):
     return f'if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {gives}'
 
 
-def test_a_face_in_profile(address, open_page):
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
+def test_a_face_in_profile(page):
     page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.camera())})
     told(page, 'Face found. The face is turned')
     page.click('#another')
@@ -360,16 +338,13 @@ def test_leaving_frees_and_coming_back_restores(address, open_page):
     assert (np.array(saved(page)) == before).all()
 
 
-def test_the_sample_is_nobody_and_credited(site, address, open_page):
+def test_the_sample_is_nobody_and_credited(site, page):
     assert (site / 'composite_face.jpg').read_bytes() == FACE.read_bytes()
-    page = open_page(address)
     sync_api.expect(page.locator('#sample-credit')).to_have_text('The average of many women (DeBruine 2016, CC BY 4.0)')
     sync_api.expect(page.locator('#sample-attribution')).to_have_text(re.compile('DeBruine, L.*figshare.*CC BY 4.0'))
 
 
-def test_it_shows_the_face_from_near(address, open_page):
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
+def test_it_shows_the_face_from_near(page):
     page.set_input_files('#file', {'name': 'a.png', 'mimeType': 'image/png', 'buffer': png(skimage.data.astronaut())})
     told(page, 'Face found')
     near = shown(page)
@@ -381,9 +356,7 @@ def test_it_shows_the_face_from_near(address, open_page):
     assert (shown(page) == near).all()
 
 
-def test_expressions_in_the_order_of_use_with_pictures(address, open_page):
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
+def test_expressions_in_the_order_of_use_with_pictures(page):
     take_sample(page)
     names = page.locator('#expressions label').all_inner_texts()
     assert names[:3] == ['Smile', 'Closed smile', 'Surprise'] and names[-1] == 'Toward neutral' and len(names) == 10
@@ -531,18 +504,23 @@ def test_the_layout_and_the_keyboard(width, height, scheme, address, open_page, 
     check_layout(page)
 
 
-def test_between_two_photos(address, sample, smiling, editor, open_page):
+def test_between_two_photos(editor, page, tmp_path):
+    """At half the size of the sample, still larger than the network: mixing takes the page long."""
+    neutral, smiling = tmp_path / 'neutral.png', tmp_path / 'smiling.png'
+    with Image.open(FACE) as picture:
+        picture.reduce(2).save(neutral)
+    first = editor.open(neutral)
+    first.edit(smile=-1.0, brow_raise=0.7).save(smiling)
     other = editor.open(smiling)
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
-    take_sample(page)
+    page.set_input_files('#file', neutral)
+    told(page, 'Face found')
     page.click('#mode-blend')
     page.set_input_files('#file-second', smiling)
     told(page, 'from one photo to the other')
-    call(page, 'main.placeEyes(argument)', eyes_of(sample))
+    call(page, 'main.placeEyes(argument)', eyes_of(first))
     call(page, 'main.placeEyes(argument, true)', eyes_of(other))
-    film = morph.Morph(sample, other, frames=3)
-    source, face = sample.photo.pixels, face_of(sample)
+    film = morph.Morph(first, other, frames=3)
+    source, face = first.photo.pixels, face_of(first)
 
     def frame(t):
         page.locator('#slider-from-the-first-to-the-second').fill(str(t))
@@ -604,13 +582,16 @@ def test_a_plain_model(tmp_path, open_page, form):
 
 
 @pytest.mark.parametrize('eye_distance', [30.0, 160.0])
-def test_teeth_of_exemplars(tmp_path, open_page, eye_distance):
+def test_teeth_of_exemplars(site, tmp_path, open_page, eye_distance):
     """The page chooses, places and lights them as `fvae edit` does, whether they are finer than the photo or not."""
     mouths = models.mouths(eye_distance=eye_distance)
     mouths = mouths._replace(cavity=mouths.pixels[1], cavity_light=mouths.light[1])
     bundle = bundle_lib.load()._replace(exemplars=mouths)
     folder = tmp_path / 'site'
-    folder_lib.write(bundle, 'web', folder)
+    shutil.copytree(site, folder)
+    networks = json.loads((folder / 'model' / 'model.json').read_text())['networks']
+    outputs = {name: told['outputs'] for name, told in networks.items()}
+    facts_lib.write(folder / 'model', bundle, '.onnx', outputs, None)
     editor = fvae_jax.Editor(bundle)
     opened = editor.open(FACE)
     with served(folder) as address:

@@ -39,10 +39,8 @@ def laughing(sample, tmp_path_factory):
 
 
 @pytest.fixture
-def page(address, sample, open_page):
+def page(page, sample):
     """The page with the sample, smiling."""
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     take_sample(page)
     call(page, 'main.placeEyes(argument)', eyes_of(sample))
     call(page, 'main.setStrengths({smile: 0.9})')

@@ -13,13 +13,19 @@ from export.using import call, difference, eyes_of, saved, told
 from PIL import Image
 
 FACE = pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'
-MOUTH = np.s_[370:540, 230:370]
+MOUTH = np.s_[185:270, 115:185]
 PAPERS = {'gray': ((0, 0, 0), (255, 255, 255)), 'sepia': ((40, 22, 8), (255, 240, 205))}
+
+
+def face():
+    """At half its size, still larger than the network: mixing two photos takes the page long."""
+    with Image.open(FACE) as picture:
+        return picture.reduce(2)
 
 
 def printed(path, dark, light):
     """The face in one color, as a JPEG."""
-    share = np.asarray(Image.open(FACE).convert('L'))[..., None] / 255
+    share = np.asarray(face().convert('L'))[..., None] / 255
     picture = Image.fromarray(np.rint((1 - share) * dark + share * light).astype(np.uint8))
     (picture.convert('L') if dark == (0, 0, 0) else picture).save(path, quality=90)
     return path
@@ -30,11 +36,9 @@ def colors(pixels):
 
 
 @pytest.mark.parametrize('paper', PAPERS)
-def test_a_photo_of_one_color_stays_so(paper, address, editor, open_page, tmp_path):
+def test_a_photo_of_one_color_stays_so(paper, editor, page, tmp_path):
     path = printed(tmp_path / 'printed.jpg', *PAPERS[paper])
     opened = editor.open(path)
-    page = open_page(address)
-    page.wait_for_selector('#sample:visible')
     page.set_input_files('#file', path)
     told(page, 'Face found')
     call(page, 'main.placeEyes(argument)', eyes_of(opened))
@@ -44,8 +48,8 @@ def test_a_photo_of_one_color_stays_so(paper, address, editor, open_page, tmp_pa
     wanted = edited.to_array()
     wanted = (np.repeat(wanted[..., None], 3, axis=2) if wanted.ndim == 2 else wanted).astype(float)
     (layer,) = edited._layers
-    assert (layer.alpha > 0.9).sum() > 500  # the mouth is open
-    red = difference(colors(editor.open(FACE).edit(surprise=1.0).photo.pixels), colors(wanted), MOUTH)
+    assert (layer.alpha > 0.9).sum() > 125  # the mouth is open
+    red = difference(colors(editor.open(face()).edit(surprise=1.0).photo.pixels), colors(wanted), MOUTH)
     assert difference(colors(got), colors(wanted), MOUTH) < 1 and red > 4
     assert difference(got, wanted, MOUTH) < 2
     if paper == 'gray':

@@ -7,7 +7,8 @@ import pytest
 import skimage.data
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import lab_to_rgb, rgb_to_lab, to_float, transfer_color
+from fvae_jax.ops.color import lab_to_rgb, rgb_to_lab, transfer_color
+from fvae_jax.ops.image import to_float
 
 
 @pytest.fixture(scope='module')

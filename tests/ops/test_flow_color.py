@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import color_wheel, flow_to_color
+from fvae_jax.ops.flow_color import color_wheel, flow_to_color
 
 
 def test_colors_follow_hue_and_saturation():

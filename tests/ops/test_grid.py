@@ -7,7 +7,8 @@ import skimage.data
 from PIL import Image, ImageDraw
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import grid as grid_lib, image_grid
+from fvae_jax.ops import grid as grid_lib
+from fvae_jax.ops.grid import image_grid
 
 PHOTO = skimage.data.astronaut()[20:148, 160:280]
 

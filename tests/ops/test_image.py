@@ -9,7 +9,7 @@ import skimage.data
 import skimage.metrics
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import crop_region, laplacian_variance, psnr, ssim, to_float, to_uint8
+from fvae_jax.ops.image import crop_region, laplacian_variance, psnr, ssim, to_float, to_uint8
 
 
 @pytest.fixture(scope='module')

@@ -65,14 +65,7 @@ def _pulls(t):
 
 
 def draw_gains(rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """Draws how strongly one person moves: expression → gain in 0.85 to 1.15 of either side.
-
-    Args:
-      rng: Random generator.
-
-    Returns:
-      (gain of the left half of the image, gain of the right half) of every expression.
-    """
+    """Draws how strongly one person moves: expression → gains, 0.85 to 1.15, of the left and right half of the face."""
     gains = {}
     for expression in EXPRESSIONS:
         middle, skew = rng.uniform(0.91, 1.09), rng.uniform(-0.055, 0.055)

@@ -72,15 +72,7 @@ class DrawnFace:
         return np.stack([qx, qy], -1), mouth, self.traits.eye_opening(qx, qy)
 
     def image(self, expression: str, strength: float) -> np.ndarray:
-        """Draws the face.
-
-        Args:
-          expression: One of `expressions.EXPRESSIONS`.
-          strength: 0 is neutral, 1 the full expression.
-
-        Returns:
-          (size, size, 3) uint8 RGB.
-        """
+        """Draws the face, (size, size, 3) uint8 RGB; strength 0 is neutral, 1 the full expression."""
         x, y = grid(_SUPERSAMPLING * self.size)
         q, mouth, eye = self._skin_positions(expression, strength, x, y)
         q = q * np.float32(len(x) / UNITS) - 0.5
@@ -100,11 +92,7 @@ class DrawnFace:
         return np.rint(255 * picture ** (1 / 2.2)).astype(np.uint8)
 
     def displacement(self, expression: str, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        """The true backward motion of the picture.
-
-        Args:
-          expression: One of `expressions.EXPRESSIONS`.
-          strength: 0 is neutral, 1 the full expression.
+        """The true backward motion of the picture that `image` draws.
 
         Returns:
           displacement (size, size, 2) float32, px (x, y), from pixel centers to what the neutral

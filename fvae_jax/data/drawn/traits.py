@@ -36,7 +36,6 @@ class Traits:
     """One person; lengths in face units, colors linear light, the rest about 0 to 1 unless said."""
 
     masculinity: float
-    age: float
     melanin: float
     skin: np.ndarray
     lip_color: np.ndarray
@@ -129,14 +128,9 @@ def _choose(rng, weights):
 
 
 def draw_traits(rng: np.random.Generator) -> Traits:
-    """Draws one person.
+    """Draws one person, in whom what goes together in people goes together.
 
-    Args:
-      rng: Random generator.
-
-    Returns:
-      Traits in which what goes together in people goes together: beards, brows and jaws; age, gray
-      hair and wrinkles; the colors of skin, hair and eyes.
+    Beards, brows and jaws; age, gray hair and wrinkles; the colors of skin, hair and eyes.
     """
 
     def u(low, high):
@@ -157,7 +151,6 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     lips = lips * (1 - (1 - masculinity) * u(0, 0.25) * np.float32([0.2, 1.0, 0.8]))
     return Traits(
         masculinity=masculinity,
-        age=age,
         melanin=melanin,
         skin=skin,
         lip_color=lips,

@@ -16,10 +16,7 @@ from fvae_jax.evaluation.tables import Cell, Column, Row, Table
 def reconstruction_table(scores: Mapping[str, Mapping[str, np.ndarray]], people: Sequence[str], what: str) -> Table:
     """PSNR, the share of the way from copying to optical flow, and LPIPS, of the crop and of its mouth region.
 
-    Args:
-      scores: Of the pairs, as of `scoring.score`.
-      people: Whose each pair is.
-      what: What the pairs are, for the caption.
+    By the scores of `scoring.score`; the caption tells what the pairs are.
     """
     (_, copy), *_, (_, answer) = scores.items()
     rows = []

@@ -16,14 +16,7 @@ _FACES, _CHANGES = 16, 8
 
 
 class Network:
-    """The trained model. What was last asked of it is kept: several methods ask the same of the same images.
-
-    Args:
-      editor: The model.
-
-    Attributes:
-      editor: Likewise.
-    """
+    """The trained model. What was last asked of it is kept: several methods ask the same of the same images."""
 
     def __init__(self, editor: editor_lib.Editor):
         self.editor = editor
@@ -125,9 +118,6 @@ class Confident(Method):
     """Table 1's "Ours w/ Confidence": g(S1, Z(T)) and g(S2, Z(T)) mixed by the softmax of their masks.
 
     Beside S it needs another image of the person, so it has no answer for people with fewer than three.
-
-    Args:
-      network: The trained model.
     """
 
     name = 'FVAE with confidence'

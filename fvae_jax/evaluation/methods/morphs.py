@@ -14,11 +14,7 @@ _FRAME = _FRAME[np.any((_FRAME == 0) | (_FRAME == 1), axis=1)]  # 16 points that
 
 
 class MeshMorph(base.Method):
-    """Both faces are warped to the mesh between theirs, piecewise affine, and faded.
-
-    Args:
-      frame: Where the eyes lie in the crops.
-    """
+    """Both faces are warped to the mesh between theirs, piecewise affine, and faded."""
 
     name = 'mesh morphing'
 

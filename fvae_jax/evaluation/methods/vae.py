@@ -12,11 +12,7 @@ from fvae_jax.models import networks
 
 
 class VAE(Method):
-    """The pixel decoder of 6.1: Z in, colors out; Algorithms 1 and 2 are walks in its own latent space.
-
-    Args:
-      bundle: The trained model.
-    """
+    """The pixel decoder of 6.1: Z in, colors out; Algorithms 1 and 2 are walks in its own latent space."""
 
     def __init__(self, bundle: bundle_lib.Bundle):
         network = networks.from_config(bundle.config)

@@ -71,11 +71,7 @@ def read_key(path: str | os.PathLike) -> Key:
 
 
 def read_answers(path: str | os.PathLike, key: Key) -> Answers:
-    """Reads and checks the file that a participant saved.
-
-    Args:
-      path: The file.
-      key: The study that it must belong to.
+    """Reads and checks the file that a participant of the key's study saved.
 
     Returns:
       The answers; images without any are absent.

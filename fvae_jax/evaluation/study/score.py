@@ -41,14 +41,7 @@ class StudyResult(NamedTuple):
 
 
 def score(files: Iterable[str | os.PathLike], key: str | os.PathLike) -> StudyResult:
-    """Scores the files that participants saved.
-
-    Args:
-      files: One per participant; of several by the same one, the last finished counts.
-      key: The study's key.json.
-
-    Returns:
-      Table 2 and who was dropped.
+    """Scores the files that participants saved, by the study's key.json; of several by one, the last finished counts.
 
     Raises:
       InputError: No files, or one that is not of this study.
