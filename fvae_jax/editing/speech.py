@@ -10,7 +10,7 @@ import numpy as np
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
-_SOME, _ALL = 0.15, 0.4
+_SOME, _ALL = 0.08, 0.22
 _OPEN, _NOTHING = 0.5, 0.001  # where a mouth is open; share of the crop that no opening is
 
 

@@ -142,7 +142,7 @@ def with_names(*names):
     """A model whose expressions have other names."""
     bundle = models.random_bundle()
     table = dict(zip(('smile', 'surprise'), names))
-    renamed = [{table.get(name, name): value for name, value in part.items()} for part in bundle.statistics]
+    renamed = [{table.get(name, name): value for name, value in part.items()} for part in bundle.statistics[:3]]
     return editor_lib.Editor(bundle._replace(statistics=type(bundle.statistics)(*renamed)))
 
 

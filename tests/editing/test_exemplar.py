@@ -62,7 +62,9 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
     assert exemplar.choose(alike, GRAY, wide, TIGHT).number == 1
     assert exemplar.choose(alike, GRAY - 0.6, wide, TIGHT).number == 0
     # Corners of the mouth may be dark, and so may be what is above the lower lip.
-    assert exemplar.choose(models.mouths(widths=(0.75, 1.0)), GRAY, wide, TIGHT).number == 0
+    assert exemplar.choose(models.mouths(widths=(0.92, 1.0)), GRAY, wide, TIGHT).number == 0
+    # Teeth that are too narrow are enlarged, where nobody else's are wide enough.
+    assert exemplar.choose(models.mouths(widths=(0.7, 0.3)), GRAY, wide, TIGHT).zoom == 1.16
 
 
 def test_teeth_are_darker_towards_the_corners_of_the_mouth():
@@ -70,7 +72,7 @@ def test_teeth_are_darker_towards_the_corners_of_the_mouth():
     shading = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT).shading[49]
     assert (
         shading[31] > 0.97
-        and 0.7 < shading[40] / shading[31] < 0.9
+        and 0.8 < shading[40] / shading[31] < 0.95
         and shading[40] == pytest.approx(shading[23], abs=2e-3)
     )
     assert (np.diff(shading[32:41]) <= 1e-6).all()
@@ -95,7 +97,7 @@ def test_teeth_follow_the_light_of_the_face_a_little():
     np.testing.assert_allclose(lighter, 1.8**0.35, rtol=1e-5)
     np.testing.assert_allclose(darkest, 0.75, rtol=1e-5)  # bounded: teeth are light in dark faces too
     reddish = exemplar.place(donor, GRAY + np.float32([0.3, 0, -0.3]), alpha, TIGHT).teeth.gain
-    assert 1.1 > reddish[0] > reddish[1] > reddish[2] > 0.85
+    assert 1.15 > reddish[0] > reddish[1] > reddish[2] > 0.8
 
 
 @pytest.mark.parametrize('side', [64, 100, 512])

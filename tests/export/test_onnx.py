@@ -9,7 +9,7 @@ from export import variants
 from scipy import special
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import editor as editor_lib
+from fvae_jax.editing import editor as editor_lib, latent
 from fvae_jax.errors import InputError
 from fvae_jax.export import check, functions, onnx as onnx_lib
 
@@ -26,8 +26,7 @@ def run_all(run, bundle, crops, change):
 
 
 def smile(bundle):
-    means = bundle.statistics.class_means
-    return means['smile'] - means['neutral']
+    return latent.direction(bundle.statistics, 'smile', kind=bundle.config.latent.direction)
 
 
 @pytest.fixture(scope='module')
