@@ -147,7 +147,8 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
     mine, costs = float(skin_light(crop, frame).mean()), {}
     for number in range(len(exemplars.pixels)):
         unlike = abs(np.log2(max(mine, 0.02) / max(float(exemplars.light[number].mean()), 0.02)))
-        for order, zoom in enumerate(_ZOOMS):
+        # A single one is the face's own, and as large as that has it.
+        for order, zoom in enumerate(_ZOOMS if len(exemplars.pixels) > 1 else (1.0,)):
             placed = place(Donor(exemplars, number, zoom, lip), crop, alpha, frame)
             uncovered = 0.0 if placed is None else _uncovered(placed, alpha)
             costs[number, zoom] = uncovered + _UNLIKE * unlike + 0.005 * order

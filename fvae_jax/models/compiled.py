@@ -74,9 +74,13 @@ class Program:
         self.traced = _once(lambda: _traced(function, *given, *shapes()))
         self.compiled = _once(made)
         self._given = tuple(given)
+        self._function = function
 
     def __call__(self, *arguments: Any) -> Any:
-        """Runs it."""
+        """Runs it; in `jax.disable_jit()`, operation by operation."""
+        if jax.config.jax_disable_jit:
+            self.traced()  # tells of weights that do not fit
+            return self._function(*self._given, *arguments)
         return self.compiled()(*self._given, *arguments)
 
 

@@ -65,6 +65,8 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
     assert exemplar.choose(models.mouths(widths=(0.92, 1.0)), GRAY, wide, TIGHT).number == 0
     # Teeth that are too narrow are enlarged, where nobody else's are wide enough.
     assert exemplar.choose(models.mouths(widths=(0.7, 0.3)), GRAY, wide, TIGHT).zoom == 1.16
+    own = models.mouths(widths=(0.7,), light=(0.5,))
+    assert exemplar.choose(own, GRAY, wide, TIGHT).zoom == 1  # one's own are as large as they are
 
 
 def test_teeth_are_darker_towards_the_corners_of_the_mouth():

@@ -59,7 +59,7 @@ export function choose(model, light, alpha) {
   let best = null;
   for (let number = 0; number < exemplars.count; number++) {
     const unlike = Math.abs(Math.log2(Math.max(mean(light), 0.02) / Math.max(mean(exemplars.light[number]), 0.02)));
-    ZOOMS.forEach((zoom, order) => {
+    (exemplars.count > 1 ? ZOOMS : [1]).forEach((zoom, order) => { // a single one is the face's own, and as large as that has it
       const placed = place(model, {number, zoom, lip}, light, alpha);
       const cost = (placed ? uncovered(placed, alpha, size) : 0) + UNLIKE * unlike + 0.005 * order;
       if (best === null || cost < best.cost) best = {number, zoom, lip, cost};
