@@ -193,7 +193,7 @@ def _changed(
     if person not in known:
         known[person] = shot_lib.Known.of(model, face, asked)
     mine = known[person]
-    face, latent = mine.given_to(model, face), asked.latent(model, face)
+    face, latent = mine.given_to(model, face), speech.spared(asked).latent(model, face)
     own = lips = None
     if mine.lips_closed is not None:
         mine.see(model, face)

@@ -28,10 +28,10 @@ _CLOSED = 0.6  # by how much less open a place must be than where its pixel come
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
 _MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
-_TIPS = 0.05  # by which an opening is longer than it is seen: its ends are thinner than a px
+_TIPS = 0.02  # by which an opening is longer than it is seen: its ends are thinner than a px
 _EDGE = 0.03  # the same of their edges
 _FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
-_GROW = 0.015  # eye distances by which each of them becomes higher than the flow has it
+_GROW = 0.004  # eye distances by which each of them becomes higher than the flow has it
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
 _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2

@@ -4,14 +4,25 @@ An edit is decoded from what distinguishes it from its own source, so a network 
 stays open. It can if it is asked what the same face shows that it would not with its lips closed.
 """
 
+import dataclasses
+
 import cv2
 import numpy as np
 
+from fvae_jax.editing import edit
+from fvae_jax.editing.latent import NEUTRAL
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
 _SOME, _ALL = 0.08, 0.22
+_SPARED = 0.68  # of what a face shows: so much is taken away in a film
 _OPEN, _NOTHING = 0.5, 0.001  # where a mouth is open; share of the crop that no opening is
+
+
+def spared(asked: edit.Edit) -> edit.Edit:
+    """An edit that takes away less of what a face shows: a vowel looks like surprise, and shall be spoken."""
+    amounts = {name: value * (_SPARED if name == NEUTRAL else 1) for name, value in asked.strengths.items()}
+    return dataclasses.replace(asked, strengths=amounts)
 
 
 def closed(model: Model, face: EncodedFace) -> EncodedFace:
