@@ -16,7 +16,7 @@ export function mixed(first, second, t) {
 
 /**
  * How much of each expression a face shows: its distance from the mean neutral latent, written by non-negative least squares
- * as a sum of the known directions, weighed by how much neutral faces differ.
+ * as a sum of the known directions, weighed by how people differ who show the same.
  */
 export function shares(latent, {neutral, directions, readings: {rows, gram}}) {
   const offset = latent.map((value, i) => value - neutral[i]);
