@@ -21,8 +21,10 @@ FULL_STRENGTH = 0.8
 # Directions in which faces are known to differ: at most, images to each of them, and images that tell anything.
 _SPREADS, _IMAGES, _FEWEST = 256, 5, 100
 # What a share costs, of what it explains: of two explanations the one with fewer expressions is the likelier. And by
-# how much less than of training people is read of strangers: 96 of them, 250 images, the built-in model.
+# how much less than of training people is read of strangers: 96 of them, 286 images, the built-in model.
 _COST, _UNREAD = 0.15, 1.3
+# Rows by expression, and gram; see `readings`.
+Readings = tuple[dict[str, np.ndarray], np.ndarray]
 STRONGEST = 50  # beyond it faces are torn, and far beyond numbers overflow
 
 
@@ -154,7 +156,9 @@ def combine(
     return functools.reduce(np.add, terms, np.zeros_like(shape)).astype(np.float32)
 
 
-def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> np.ndarray:
+def neutralize(
+    latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means', read: Readings | None = None
+) -> np.ndarray:
     """The direction that takes the expression out of a photo.
 
     The photo's distance from the mean neutral latent is written as a sum of the known directions, see `shown`, which
@@ -164,6 +168,7 @@ def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_m
       latent: Z(S), (4, 4, C).
       stats: Of the training people.
       kind: See `direction`.
+      read: The `readings` of both, which take longer than all the rest; made if not given.
 
     Returns:
       (4, 4, C), to be added to Z(S).
@@ -171,11 +176,13 @@ def neutralize(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_m
     names, basis = _basis(stats, kind)
     if not names:
         return np.zeros_like(latent)
-    shares = list(shown(latent, stats, kind).values())
+    shares = list(shown(latent, stats, kind, read).values())
     return -(basis @ np.minimum(shares, 1)).reshape(latent.shape).astype(np.float32)
 
 
-def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means') -> dict[str, float]:
+def shown(
+    latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means', read: Readings | None = None
+) -> dict[str, float]:
     """How much of each expression a photo shows.
 
     Its distance from the mean neutral latent is mostly the person. So shares of the known directions are sought, none
@@ -183,14 +190,14 @@ def shown(latent: np.ndarray, stats: LatentStatistics, kind: str = 'class_means'
     `whiten`), and as little of them as explains it. Unweighted, people of one studio without any expression showed half
     a pucker. (Least squares with negative shares cut off distorts faces: the directions overlap.)
     """
-    rows, gram = readings(stats, kind)
+    rows, gram = read or readings(stats, kind)
     if not rows:
         return {}
     offset = latent.astype(np.float64) - _known(NEUTRAL, stats.class_means)
     return dict(zip(rows, _shares(gram, np.array([(row * offset).sum() for row in rows.values()])).tolist()))
 
 
-def readings(stats: LatentStatistics, kind: str = 'class_means') -> tuple[dict[str, np.ndarray], np.ndarray]:
+def readings(stats: LatentStatistics, kind: str = 'class_means') -> Readings:
     """The numbers by which `shown` reads a face: its shares are the x ≥ 0 with the least ½ xᵀ gram x − xᵀ goal.
 
     Returns:

@@ -141,7 +141,8 @@ class Model:
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
         """How much of each expression a face shows; see `latent.shown`."""
-        return latent_lib.shown(face.latent, self.bundle.statistics, self.bundle.config.latent.direction)
+        direction = self.bundle.config.latent.direction
+        return latent_lib.shown(face.latent, self.bundle.statistics, direction, self._readings)
 
     def mouth_corners(self, face: EncodedFace) -> np.ndarray | None:
         """The corners of a mouth; a closed one has them where the exemplars' expression opens it; see `folds.corners`.
@@ -199,7 +200,8 @@ class Model:
         if source == latent_lib.NEUTRAL and latent_lib.NEUTRAL in strengths:
             relax = strengths.pop(latent_lib.NEUTRAL)
             latent_lib.check_strength('strength of neutral', relax)
-            change += np.float32(relax) * latent_lib.neutralize(face.latent, stats, kind)
+            read = self._readings if kind == self.bundle.config.latent.direction else None
+            change += np.float32(relax) * latent_lib.neutralize(face.latent, stats, kind, read)
         return face.latent + change + latent_lib.combine(stats, strengths, source, kind)
 
     def displacement(self, face: EncodedFace, latent: np.ndarray, anchor: bool = True) -> np.ndarray:
@@ -235,6 +237,10 @@ class Model:
             placed = self._placed(face, openings.wanted)
             content = Content(openings.reopened * openings.wanted, content.color, placed)
         return Change(displacement, content, shading, openings)
+
+    @functools.cached_property
+    def _readings(self) -> latent_lib.Readings:
+        return latent_lib.readings(self.bundle.statistics, self.bundle.config.latent.direction)
 
     @functools.cached_property
     def _gauge(self) -> dict[str, np.ndarray]:
