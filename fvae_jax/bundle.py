@@ -19,6 +19,7 @@ import safetensors
 import safetensors.numpy
 
 from fvae_jax import config as config_lib
+from fvae_jax.data import lips as lips_lib
 from fvae_jax.errors import InputError
 from fvae_jax.photo import output
 
@@ -89,6 +90,18 @@ class Folds(NamedTuple):
     expressions: tuple[str, ...]
 
 
+class Lips(NamedTuple):
+    """How the inner contour of the lips is found in a face, for `editing.contour`: regressions, one after another.
+
+    Attributes:
+      start: (1 + 4 · 4 · C, 2n) float32: a first guess, from the latent of a face.
+      steps: (k, 1 + features, 2n) float32: what is added to it, from what is seen around it.
+    """
+
+    start: np.ndarray
+    steps: np.ndarray
+
+
 class Bundle(NamedTuple):
     """A trained model.
 
@@ -100,6 +113,7 @@ class Bundle(NamedTuple):
       info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.
       exemplars: Of the insides of mouths, or None.
       folds: Of skin, or None.
+      lips: How they are found, or None.
     """
 
     config: ml_collections.ConfigDict
@@ -109,6 +123,7 @@ class Bundle(NamedTuple):
     info: dict[str, Any]
     exemplars: Exemplars | None = None
     folds: Folds | None = None
+    lips: Lips | None = None
 
 
 def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None:
@@ -129,6 +144,7 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         **_flatten('class_means', bundle.statistics.class_means),
         **_flatten('within_identity', bundle.statistics.within_identity),
         **({} if bundle.statistics.spread is None else {'spread': np.ascontiguousarray(bundle.statistics.spread)}),
+        **_flatten('lips', bundle.lips._asdict() if bundle.lips else {}),
     }
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
@@ -202,6 +218,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             dict(facts['info']),
             _exemplars(shown, facts['exemplars']) if shown else None,
             _folds(folds, facts['folds']) if folds else None,
+            Lips(**tree['lips']) if 'lips' in tree else None,
         )
         config_lib.check_fields(bundle.config)
         _check(tensors, bundle)
@@ -271,6 +288,11 @@ def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
     counts, spread = bundle.statistics.counts, bundle.statistics.spread
     if spread is not None and np.shape(spread)[1:] != shape:
         raise ValueError(f'the spread of people has the shape {np.shape(spread)}')
+    if bundle.lips is not None:
+        shapes = np.shape(bundle.lips.start), np.shape(bundle.lips.steps)
+        points = 2 * lips_lib.POINTS
+        if shapes[0] != (1 + np.prod(shape, dtype=int), points) or len(shapes[1]) != 3 or shapes[1][2] != points:
+            raise ValueError(f'lips are found by arrays of the shapes {shapes[0]} and {shapes[1]}')
     for name in bundle.statistics.class_means:
         if type(counts.get(name)) is not int or counts[name] < 1:
             raise ValueError(f'{counts.get(name)!r} images of {name!r} are counted')

@@ -291,3 +291,42 @@ def test_folds_that_do_not_fit_together_are_a_damaged_file(tmp_path, changes):
     bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(folds=_folds(**changes)))
     with pytest.raises(InputError, match='is damaged .*folds'):
         bundle_lib.load(tmp_path / 'model')
+
+
+def _lips(**changes):
+    rng = np.random.default_rng(0)
+    latent = models.random_bundle().statistics.class_means['neutral'].size
+    lips = bundle_lib.Lips(np.float32(rng.normal(size=(1 + latent, 40))), np.float32(rng.normal(size=(3, 1801, 40))))
+    return lips._replace(**changes)
+
+
+def test_how_lips_are_found_is_kept(tmp_path):
+    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(lips=_lips()))
+    again = bundle_lib.load(tmp_path / 'model').lips
+    for stored, read in zip(_lips(), again):
+        np.testing.assert_array_equal(stored, read)
+    bundle_lib.save(tmp_path / 'model', models.random_bundle())
+    assert bundle_lib.load(tmp_path / 'model').lips is None
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'start': np.zeros((7, 40), np.float32)},
+        {'steps': np.zeros((3, 1801, 38), np.float32)},
+        {'steps': np.zeros((1801, 40), np.float32)},
+        {'steps': np.full((3, 1801, 40), np.nan, np.float32)},
+    ],
+)
+def test_lips_that_do_not_fit_are_a_damaged_file(tmp_path, changes):
+    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(lips=_lips(**changes)))
+    with pytest.raises(InputError, match='is damaged .*lips'):
+        bundle_lib.load(tmp_path / 'model')
+
+
+def test_lips_found_by_looking_elsewhere_are_refused(tmp_path):
+    bundle_lib.save(
+        tmp_path / 'model', models.random_bundle()._replace(lips=_lips(steps=np.zeros((3, 901, 40), np.float32)))
+    )
+    with pytest.raises(InputError, match='lips of this model are found by 901 numbers and here by 1801'):
+        editor_lib.load(tmp_path / 'model')

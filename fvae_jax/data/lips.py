@@ -12,6 +12,8 @@ from fvae_jax.errors import InputError
 FILE = 'lips.csv'  # beside index.csv
 POINTS = 20  # along the upper lip to the right and back along the lower
 COLUMNS = tuple(f'{axis}{i}' for i in range(POINTS) for axis in 'xy')
+# The points of a mirrored contour, in the same order.
+MIRRORED = (*range(POINTS // 2, -1, -1), *range(POINTS - 1, POINTS // 2, -1))
 _FINER = 16  # rasterized so many times finer, then averaged: OpenCV counts every pixel that the outline touches
 
 

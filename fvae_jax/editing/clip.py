@@ -201,7 +201,7 @@ def _changed(
         face = face._replace(slit=own)  # lips that are apart already are not parted
     change = model.change(face, latent, asked.anchor)
     if own is not None:
-        lips = mine.lips(model, frame, matrix, face._replace(latent=latent), own, change)
+        lips = mine.lips(model, frame, matrix, face.latent, face._replace(latent=latent), own, change)
         if change.content.alpha.max() > _SHOWS:
             change = speech.uncovered(change, own)
     return steady.Changed(matrix, face, change, mine.tone, lips)

@@ -5,14 +5,16 @@ and the teeth between them are those that its edits show.
 """
 
 import functools
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import crop as crop_lib, exemplar, mouth, portrait, tone as tone_lib
+from fvae_jax.editing import contour, crop as crop_lib, exemplar, mouth, portrait, tone as tone_lib
 from fvae_jax.editing.model import CLOSING, Model
+from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
 from fvae_jax.photo import color
 from fvae_jax.photo.frame import Picture
@@ -21,6 +23,27 @@ from fvae_jax.photo.photo import Photo
 _FINE_MOUTH = 512  # px: side of the largest crop that the edge of lips is sought in
 _FINEST_TEETH = 1024  # px: side of the largest crop that teeth are taken from
 _TOOTHY = 'smile'  # the expression whose upper lip tells where teeth are, if the model does not say
+
+
+class Moves(NamedTuple):
+    """What an edit does to the pixels of a face in a photo.
+
+    Attributes:
+      box: The region of the face.
+      field: Where its pixels come from, (h, w, 2) float32, photo px.
+      crease: The shading of lips that it brings together, (h, w).
+      beyond: How much of each pixel is on the other side of the line on which they meet; see `portrait.mixed`.
+    """
+
+    box: portrait.Box
+    field: np.ndarray
+    crease: np.ndarray
+    beyond: np.ndarray
+
+
+def _unlined(box: portrait.Box, field: np.ndarray) -> Moves:
+    nothing = np.zeros(field.shape[:2], np.float32)
+    return Moves(box, field, nothing, nothing)
 
 
 class PhotoFace:
@@ -55,7 +78,10 @@ class PhotoFace:
         if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame):
             return None
         expression = others.expression if others else _TOOTHY
-        return exemplar.cut(self._opening, self._eight_bit(self._read(_FINEST_TEETH)), frame, expression, others)
+        if self._lips is None:
+            return None
+        opening = self._lips.mask(len(self._fine_mouth))
+        return exemplar.cut(opening, self._eight_bit(self._read(_FINEST_TEETH)), frame, expression, others)
 
     @functools.cached_property
     def tone(self) -> tone_lib.Tone | None:
@@ -67,20 +93,21 @@ class PhotoFace:
         colors = color.from_srgb(colors, self._photo.icc_profile)
         return colors if self.tone is None else self.tone.follow(colors)
 
-    def field(self, change: Change) -> tuple[portrait.Box, np.ndarray, np.ndarray]:
-        """A change's displacement in the photo, and the shading of lips that it brings together.
+    def moves(self, change: Change) -> Moves:
+        """What a change does to the pixels of the photo.
 
-        See `portrait.photo_displacement`, `mouth.close` and `mouth.crease`.
+        See `portrait.photo_displacement`, `mouth.close`, `mouth.crease` and `mouth.beyond`.
         """
         shape = self._photo.pixels.shape
         if change.openings is None:
-            box, field = portrait.photo_displacement(change.displacement, self.matrix, shape)
-            return box, field, np.zeros(field.shape[:2], np.float32)
-        box, field, crease = self._closed(change)
+            return _unlined(*portrait.photo_displacement(change.displacement, self.matrix, shape))
+        closed = self._closed(change)
         if not (share := np.float32(change.openings.reopened)):
-            return box, field, crease
+            return closed
         _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
-        return box, (1 - share) * field + share * mouth.reopen(self._closing, opening), (1 - share) * crease
+        rest = 1 - share
+        field = rest * closed.field + share * mouth.reopen(self._closing, opening)
+        return Moves(closed.box, field, rest * closed.crease, rest * closed.beyond)
 
     @functools.cached_property
     def _crop(self) -> np.ndarray:
@@ -117,23 +144,27 @@ class PhotoFace:
         return self._model.with_folds(face, self._fine_mouth)
 
     @functools.cached_property
-    def _opening(self) -> np.ndarray:
-        """Of an open mouth, with the edge of the lips that the photo shows."""
-        return mouth.refine(self._seen.mouth.opening, self._fine_mouth, self._model.frame)
+    def _lips(self) -> Opening | None:
+        """The edges of the lips of an open mouth, px of `_fine_mouth`."""
+        finder, face = self._model.bundle.lips, self._seen
+        return contour.of(finder, face.latent, face.mouth.opening, self._fine_mouth, self._model.frame)
 
     @functools.cached_property
     def _closing(self) -> np.ndarray:
         """The field that closes an open mouth."""
         face = self._seen
-        return self._closed(self._model.change(face, self._model.edited_latent(face, CLOSING)))[1]
+        return self._closed(self._model.change(face, self._model.edited_latent(face, CLOSING))).field
 
-    def _closed(self, change: Change) -> tuple[portrait.Box, np.ndarray, np.ndarray]:
-        """As `field`, of a mouth that does not open anew."""
+    def _closed(self, change: Change) -> Moves:
+        """As `moves`, of a mouth that does not open anew."""
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
-        line = mouth.seam(change.openings, self._opening, change.displacement, self._model.frame)
+        line, side = None, len(self._fine_mouth)
+        if self._lips is not None:
+            line = mouth.seam(change.openings, self._lips, side, change.displacement, self._model.frame)
         if line is None:
-            return box, field, np.zeros(field.shape[:2], np.float32)
-        return box, mouth.close(box, field, line, self.matrix), mouth.crease(box, line, self.matrix)
+            return _unlined(box, field)
+        shading, share = (of(box, line, self.matrix) for of in (mouth.crease, mouth.beyond))
+        return Moves(box, mouth.close(box, field, line, self.matrix), shading, share)
 
     @functools.cached_property
     def _fine_mouth(self) -> np.ndarray:

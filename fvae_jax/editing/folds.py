@@ -25,6 +25,10 @@ _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as differe
 _SOFTER, _DEEPEST = 0.9, 0.45
 _BROAD, _FINE = 0.105, 0.011
 _SPREAD, _USUAL = 0.04, 0.985  # eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold
+_MOUTH, _MOUTH_ENDS = (
+    (0.66, 0.3),
+    0.3,
+)  # half axes of a mouth, whose dark corners are no folds, in widths; its soft edge
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
 
 
@@ -105,7 +109,11 @@ def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.
     gray = cv2.cvtColor(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     light = np.log(gray.astype(np.float32) + _BLACK)
     broad, fine = (cv2.GaussianBlur(light, (0, 0), deviation * distance) for deviation in (_BROAD, _FINE))
-    return _SOFTER * usual * np.clip(broad - fine, 0, _DEEPEST)
+    y, x = (np.indices((side, side), np.float32) + 0.5) / side
+    width, (middle_x, middle_y) = mouth[1, 0] - mouth[0, 0], mouth.mean(0)
+    away = np.hypot((x - middle_x) / (_MOUTH[0] * width), (y - middle_y) / (_MOUTH[1] * width))
+    outside = np.clip((away - 1) / _MOUTH_ENDS + 0.5, 0, 1)
+    return _SOFTER * usual * outside * np.clip(broad - fine, 0, _DEEPEST)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:

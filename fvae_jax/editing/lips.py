@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fvae_jax.editing import mouth
+from fvae_jax.editing.opening import Opening
 from fvae_jax.ops.frame import Frame
 
 _CALM = 25  # frames of a steady opening after which lips that have spoken meet again
@@ -35,7 +36,12 @@ class Lips(NamedTuple):
 
 
 def of(
-    own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, crop: Callable[[], np.ndarray], frame: Frame
+    own: np.ndarray,
+    wanted: np.ndarray,
+    displacement: np.ndarray,
+    edges: Callable[[], Opening | None],
+    side: int,
+    frame: Frame,
 ) -> Lips:
     """The lips of an open mouth.
 
@@ -43,14 +49,16 @@ def of(
       own: Its opening, (size, size) in [0, 1].
       wanted: That of the edit.
       displacement: Of the edit, (size, size, 2), px of the crop.
-      crop: Gives the face, finer, (S, S, 3) uint8.
+      edges: Finds the edges of the lips in a finer crop; see `contour.of`.
+      side: Of that crop, px.
       frame: Where the eyes lie in all of them.
     """
     area = float(own.sum()) / (frame.eye_distance * len(own)) ** 2
     if wanted.sum() > _LESS * own.sum():
         return Lips(area, None)
-    openings = mouth.Openings(own, wanted, displacement, 0.0)
-    seam = mouth.seam(openings, mouth.refine(own, crop(), frame), displacement, frame)
+    if (lines := edges()) is None:
+        return Lips(area, None)
+    seam = mouth.seam(mouth.Openings(own, wanted, displacement, 0.0), lines, side, displacement, frame)
     return Lips(area, None if seam is None else _over_the_crop(seam, len(own)))
 
 
@@ -58,7 +66,7 @@ def _over_the_crop(seam: mouth.Seam, size: int) -> mouth.Seam:
     """The same lines over all columns of the crop, so that those of several frames can be averaged."""
     columns = (np.arange(_FINER * size) + 0.5) * seam.unit / _FINER - 0.5 - seam.columns[0]
     lines = [np.interp(columns, np.arange(len(line)), line) for line in seam[:4]]
-    shifts = [np.interp(columns, np.arange(len(line)), line, 0, 0) for line in (seam.down, seam.up)]
+    shifts = [np.interp(columns, np.arange(len(line)), line, 0, 0) for line in seam[4:8]]
     return mouth.Seam(*lines, *shifts, (0, _FINER * size), _FINER, seam.reach)
 
 
@@ -88,9 +96,9 @@ class Hold:
         if not share or not whole:
             self._lines = None
             return None
-        lines = [sum(weight * seam[n] for seam, weight in known) for n in range(6)]
+        lines = [sum(weight * seam[n] for seam, weight in known) for n in range(8)]
         lines[:4] = [line / whole for line in lines[:4]]  # where nothing is to be done has no rows, and shifts of 0
         if self._lines is not None:
             lines = [before + _FOLLOWS * (line - before) for line, before in zip(lines, self._lines)]
         self._lines = lines
-        return mouth.Seam(*lines[:4], *(share * shift for shift in lines[4:]), *known[0][0][6:])
+        return mouth.Seam(*lines[:4], *(share * shift for shift in lines[4:]), *known[0][0][8:])

@@ -9,6 +9,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import (
+    contour,
     exemplar as exemplar_lib,
     folds as folds_lib,
     latent as latent_lib,
@@ -61,6 +62,8 @@ class Model:
                     f'the latent of {name} has the shape {np.shape(latent)} and the network of this model '
                     f'{shape}; take another copy of the model file'
                 )
+        if bundle.lips is not None:
+            contour.check(bundle.lips)
 
     @functools.cached_property
     def _programs(self) -> compiled.Programs:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.editing import portrait
+from fvae_jax.editing.opening import Opening
 from fvae_jax.ops import lines
 from fvae_jax.ops.frame import Frame
 
@@ -20,26 +21,34 @@ _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
 _LEAST = 0.012  # squared eye distances: what is smaller is a closed mouth
 _TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
 _DOUBT = 0.07  # eye distances by which an opening may be wrong
-_ROUNDS = 3  # of GrabCut
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
 # photo's own does not reach, and by how much it is larger.
 _ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
 _CLOSED = 0.6  # by how much less open a place must be than where its pixel comes from, in a mouth that stays as it is
 _CLOSING = 1.0  # how much sooner a place counts as closed in a mouth that closes
+# Lips at rest do not meet in a straight line: by how much it is higher than between the corners, eye distances, from
+# the middle to a corner (35 neutral faces of the London set).
+_ARCH = (0.018, 0.022, 0.024, 0.010, 0.0)
 _MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
-_TIPS = 0.02  # by which an opening is longer than it is seen: its ends are thinner than a px
-_EDGE = 0.03  # the same of their edges
+_TIPS, _BEYOND = 0.05, 0.02  # by which an opening is longer and higher than it is seen: teeth are lighter than lips
+# In a smile the outer thirds of the lips are drawn thin. Where lips meet they take what is nearer to the middle, by
+# this share of half the mouth, the upper and the lower one, between these shares of it; and the mouth is this much
+# wider than the flow has it.
+_ASIDE, _THIN, _WIDER = (0.13, 0.04), (0.25, 1.05), 0.02
+_STRAIGHT, _SEEN = (
+    0.15,
+    0.85,
+)  # of the width that tells where a mouth goes on at its ends; of its half: where its line is seen
+_WIDENED = (0.9, 1.7)  # shares of half the mouth: up to the first it is, beyond the second nothing
 _FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
-_GROW = 0.004  # eye distances by which each of them becomes higher than the flow has it
+_THREAD = 0.1  # the same where nothing else is left of them
+_GROW = 0.02, 0.004  # eye distances by which the upper and the lower one become higher than the flow has them
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
-_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.014, 0.02, 0.2
+_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.4, 0.012, 0.02, 0.06
 _NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is none, one larger than the second stays
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
-_DARK = 0.5  # of the light around a mouth: what is darker lies between the lips
-_RED, _SHADED = 9, 0.3  # a lip has more of a* by the first, and more than this of the light around
-_PALE = 4  # by which a* of teeth is less than that of lips and skin around them, where they are lighter
 
 
 class Openings(NamedTuple):
@@ -90,48 +99,6 @@ def closed(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return wanted * np.float32(_between(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
 
 
-def refine(opening: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
-    """Lets the edge of an opening follow the edge of the lips in a finer crop (GrabCut: Rother et al. 2004).
-
-    Args:
-      opening: Of an open mouth, (size, size) in [0, 1].
-      crop: The face, (S, S, 3) uint8.
-      frame: Where the eyes lie in both.
-
-    Returns:
-      (S, S) float32 in [0, 1].
-    """
-    side = len(crop)
-    within = (portrait.enlarge(opening[..., None], side)[..., 0] > _OPEN).astype(np.uint8)
-    doubt = max(1, round(_DOUBT * frame.eye_distance * side))
-    disk = _disk(doubt)
-    widest = cv2.dilate(within, disk)
-    rows, columns = (_extent(widest.any(axis), 2 * doubt) for axis in (1, 0))
-    part = np.s_[rows, columns]
-    light, red, _ = np.moveaxis(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB).astype(np.float32), -1, 0)
-    usual_light, usual_red = (np.median(values[(widest > 0) & (within == 0)]) for values in (light, red))
-    dark = light < _DARK * usual_light
-    pale = (light > usual_light) & (red < usual_red - _PALE)
-    lip = (cv2.medianBlur(red.astype(np.uint8), 5) > usual_red + _RED) & (light > _SHADED * usual_light)
-    states = np.where(dark | pale | (within > 0), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-    states[(widest == 0) | lip], states[cv2.erode(within, disk) > 0] = cv2.GC_BGD, cv2.GC_FGD
-    states = np.ascontiguousarray(states[part], np.uint8)
-    cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
-    pixels = np.ascontiguousarray(crop[part])
-    cv2.grabCut(pixels, states, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(states, (cv2.GC_FGD, cv2.GC_PR_FGD)) | (dark & ~lip & (widest > 0))[part]
-    if np.count_nonzero(found) < np.count_nonzero(within) / 2:  # teeth of the color of lips
-        found |= within[part] > 0
-    # Along the lips alone: highlights on them look like teeth.
-    found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 2 * doubt + 1), np.uint8))
-    count, patches, about, _ = cv2.connectedComponentsWithStats(found)
-    fine = np.zeros((side, side), np.float32)
-    if count > 1:
-        fine[part] = patches == 1 + np.argmax(about[1:, cv2.CC_STAT_AREA])
-    fine = cv2.GaussianBlur(fine, (0, 0), 1.0)
-    return fine if (fine > _OPEN).any() else within.astype(np.float32)  # a thread vanishes
-
-
 def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame: Frame) -> float:
     """How far an opening is another one than the photo's own, which the edit moves: from 0, the same, to 1.
 
@@ -169,6 +136,7 @@ class Seam(NamedTuple):
       upper, lower: Rows at which the upper lip ends and the lower one begins, (w,).
       upper_from, lower_from: Rows where the edges of the lips come from, (w,).
       down, up: By how much farther the one comes down and the other one up than the flow has it, (w,).
+      upper_aside, lower_aside: By how much farther to the right they come from, (w,).
       columns: First and last but one column of the part, of a crop that is `unit` times as fine.
       unit: See columns.
       reach: Over how many px of the crop what is around follows, at most.
@@ -180,12 +148,14 @@ class Seam(NamedTuple):
     lower_from: np.ndarray
     down: np.ndarray
     up: np.ndarray
+    upper_aside: np.ndarray
+    lower_aside: np.ndarray
     columns: tuple[int, int]
     unit: float
     reach: float
 
-    def pull(self, x: np.ndarray, y: np.ndarray, from_y: np.ndarray) -> np.ndarray:
-        """How much farther down in the crop pixels come from.
+    def pull(self, x: np.ndarray, y: np.ndarray, from_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How much farther to the right and down in the crop pixels come from.
 
         Args:
           x: Columns of places in the crop, px.
@@ -193,54 +163,76 @@ class Seam(NamedTuple):
           from_y: Rows where the flow says that they come from, likewise.
 
         Returns:
-          px, of the same shape.
+          px, of the same shape, each.
         """
-        upper, lower, upper_from, lower_from, down, up = self._lines(x)
+        upper, lower, upper_from, lower_from, down, up, *asides = self._lines(x)
         # A flow closes a mouth by narrowing what is between the lips, and their edges too. These get their width back.
-        upward, downward = (np.minimum(shift, _GROW * self.reach / _REACH) for shift in (down, up))
-        above = np.clip(from_y - upper_from + _FULLER * (upper - y), -upward, down)
-        below = np.clip(lower_from - from_y + _FULLER * (y - lower), -downward, up)
-        pull = np.where(y < (upper + lower) / 2, -above * (y <= upper), below * (y >= lower))
+        upward, downward = (np.minimum(shift, grow * self.reach / _REACH) for shift, grow in zip((down, up), _GROW))
         near = 1 - np.clip(np.maximum(upper - y, y - lower) / self.reach, 0, 1)
-        return pull * near * near * (3 - 2 * near)
+        near = near * near * (3 - 2 * near)
+        above, below = from_y - upper_from, lower_from - from_y  # by how much it is inside of the mouth
+        high, low = upper - y, y - lower
+        # However far away lips come from, what was between them is never seen.
+        above = np.maximum(
+            near * np.clip(above + _FULLER * high, -upward, down), np.clip(above + _THREAD * high, 0, down)
+        )
+        below = np.maximum(near * np.clip(below + _FULLER * low, -downward, up), np.clip(below + _THREAD * low, 0, up))
+        pull = np.where(low < high, -above * (high >= 0), below * (low >= 0))
+        return near * np.where(low < high, asides[0] * (high >= 0), asides[1] * (low >= 0)), pull
 
     def crease(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The shading r of lips where they touch, which are dark there, at places as of `pull`."""
-        upper, lower, _, _, down, up = self._lines(x)
-        met = np.flatnonzero(np.minimum(self.down, self.up) > 0)
+        upper, lower = self._lines(x)[:2]
+        met = np.flatnonzero(np.maximum(self.down, self.up) > 0)
         if not met.size:
             return np.zeros_like(x)
         distance = self.reach / _REACH
         along = ((x + 0.5) * self.unit - 0.5 - self.columns[0] - met[0]) / max(met[-1] - met[0], 1)
         ends = np.clip(np.minimum(along, 1 - along) / _CREASE_END, 0, 1)
-        pulled = np.clip(np.minimum(down, up) / (_TOUCH * distance), 0, 1)
+        pulled = np.clip(np.minimum(self.down, self.up).max() / (_TOUCH * distance), 0, 1)
         touching = np.clip(1 - (lower - upper) / (_TOUCH * distance), 0, 1)
         across = (y - (upper + lower) / 2) / (_CREASE_WIDE * distance)
-        return _CREASE * ends * pulled * touching * np.exp(-0.5 * across * across)
+        return _CREASE * pulled * ends * touching * np.exp(-0.5 * across * across)
+
+    def beyond(self, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
+        """How much of a pixel is on the other side of the line on which lips meet, at places as of `pull`.
+
+        Args:
+          x: Columns.
+          y: Rows.
+          pixel: The pixel's side, px of the crop.
+
+        Returns:
+          Of the same shape: up to a half where its middle is below the line, down to minus a half where it is above.
+        """
+        upper, lower, _, _, down, up = self._lines(x)[:6]
+        away = (y - (upper + lower) / 2) / pixel
+        met = (lower - upper < pixel) & (np.minimum(down, up) > 0)
+        return np.float32(np.where(away > 0, 1, -1) * np.clip(0.5 - np.abs(away), 0, 0.5) * met)
 
     def _lines(self, x: np.ndarray) -> list[np.ndarray]:
-        """The first six at the columns x."""
+        """The first eight at the columns x."""
         column = (x.ravel() + 0.5) * self.unit - 0.5 - self.columns[0]
         numbers = np.arange(len(self.upper))
-        return [np.interp(column, numbers, line).reshape(x.shape) for line in self[:6]]
+        return [np.interp(column, numbers, line).reshape(x.shape) for line in self[:8]]
 
 
-def seam(openings: Openings, opening: np.ndarray, displacement: np.ndarray, frame: Frame) -> Seam | None:
+def seam(openings: Openings, lips: Opening, side: int, displacement: np.ndarray, frame: Frame) -> Seam | None:
     """Finds how lips must come nearer, so that no place outside of the wanted opening shows the inside of the mouth.
 
     Args:
       openings: Of the edit.
-      opening: That of the photo as `refine` returns it, (S, S).
+      lips: The edges of the lips in a finer crop, px of it; see `contour.of`.
+      side: Of that crop, px.
       displacement: Of the edit, (size, size, 2), px of the crop.
       frame: Where the eyes lie.
 
     Returns:
       None where nothing has to be done.
     """
-    side, size = len(opening), len(displacement)
-    unit = side / size
-    distance = frame.eye_distance * side
-    opening = cv2.dilate(opening, np.ones((1, 2 * round(_TIPS * distance) + 1), np.uint8))
+    unit, distance = side / len(displacement), frame.eye_distance * side
+    edges = _edges(lips, distance)
+    opening = lips.mask(side)
     rows, columns = (_extent(opening.max(axis) > _OPEN, round(distance / 2)) for axis in (1, 0))
     part = np.s_[rows, columns]
     fine = portrait.enlarge(np.dstack([displacement * unit, openings.wanted]), side)[part]
@@ -248,53 +240,91 @@ def seam(openings: Openings, opening: np.ndarray, displacement: np.ndarray, fram
     from_x, from_y = x + columns.start + fine[..., 0], y + rows.start + fine[..., 1]
     took = lambda values: cv2.remap(np.float32(values), from_x, from_y, cv2.INTER_LINEAR)
     own, wanted = took(portrait.enlarge(openings.own[..., None], side)[..., 0]), fine[..., 2]
-    closing = 1 - np.clip(openings.wanted.sum() / max(float(openings.own.sum()), 1e-6), 0, 1)
+    closing = float(1 - np.clip(openings.wanted.sum() / max(float(openings.own.sum()), 1e-6), 0, 1))
     shut = (wanted < _OPEN) & (own - wanted > _CLOSED - _CLOSING * closing)
     behind = shut & (took(opening) > _OPEN)
     if not behind.any():
         return None
-    return _seam(behind, wanted > _OPEN, from_y, part, unit, distance)
+    corners = edges.x[[0, -1]]
+    tips = [_where(from_x + closing * _aside(from_x, corners, 0.0), from_y, edges.x[n], edges.top[n]) for n in (0, -1)]
+    upper, lower = _meeting(behind, wanted > _OPEN, tips, distance, closing)
+    everywhere = np.arange(len(upper))
+    came = lines.read(from_x, (upper + lower) / 2, everywhere)
+    upper_aside, lower_aside = (closing * _aside(came, corners, thin) for thin in _ASIDE)
+    upper_from = np.interp(came + upper_aside, edges.x, edges.top)
+    lower_from = np.interp(came + lower_aside, edges.x, edges.bottom)
+    within = (everywhere > tips[0][0]) & (everywhere < tips[1][0])
+    down = within * np.maximum(lines.read(from_y, upper, everywhere) - upper_from, 0)
+    up = within * np.maximum(lower_from - lines.read(from_y, lower, everywhere), 0)
+    rows_of = [(row + 0.5) / unit - 0.5 for row in (rows.start + upper, rows.start + lower, upper_from, lower_from)]
+    shifts = [shift / unit for shift in (down, up, upper_aside, lower_aside)]
+    return Seam(*rows_of, *shifts, (columns.start, columns.stop), unit, _REACH * distance / unit)
 
 
-def _seam(
-    behind: np.ndarray, inside: np.ndarray, from_y: np.ndarray, part: tuple[slice, slice], unit: float, distance: float
-) -> Seam:
-    """Makes lines of what is found in a part of the fine crop.
+def _edges(lips: Opening, distance: float) -> Opening:
+    """An opening a little longer and higher than it is seen, px of the fine crop."""
+    middle, inner = (lips.top + lips.bottom) / 2, max(1, round(_STRAIGHT * len(lips.x)))
+    far = np.array([-_TIPS, _TIPS]) * distance
+    steep = [
+        (middle[end] - middle[other]) / (lips.x[end] - lips.x[other]) for end, other in ((0, inner), (-1, -1 - inner))
+    ]
+    x = np.concatenate([lips.x[:1] + far[0], lips.x, lips.x[-1:] + far[1]])
+    tips = middle[[0, -1]] + far * steep
+    edges = lips.top - _BEYOND * distance, lips.bottom + _BEYOND * distance
+    return Opening(x, *(np.concatenate([tips[:1], edge, tips[1:]]) for edge in edges))
+
+
+def _where(from_x: np.ndarray, from_y: np.ndarray, x: float, y: float) -> tuple[int, int]:
+    """The place, column and row, of what comes from (x, y), px of the fine crop."""
+    row, column = np.unravel_index(np.argmin((from_x - x) ** 2 + (from_y - y) ** 2), from_x.shape)
+    return int(column), int(row)
+
+
+def _meeting(
+    behind: np.ndarray, inside: np.ndarray, tips: list[tuple[int, int]], distance: float, closing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows at which the upper lip ends and the lower one begins, (w,) each, in a part of the fine crop.
 
     Args:
       behind: (h, w) bool, places that would show the inside of the mouth and may not.
       inside: (h, w) bool, places that may.
-      from_y: (h, w), rows where they come from, fine px.
-      part: Rows and columns of the part in the fine crop.
-      unit: Fine px of a px of the crop.
+      tips: The ends of the mouth, column and row.
       distance: That of the eyes, fine px.
+      closing: How far the mouth closes, from 0 to 1.
     """
-    columns = np.flatnonzero(behind.any(0))
+    (left, left_row), (right, right_row) = tips
+    everywhere = np.arange(behind.shape[1])
+    place = np.clip(2 * (everywhere - left) / max(right - left, 1) - 1, -1, 1)
+    columns = np.flatnonzero(behind.any(0) & (np.abs(place) < _SEEN))
+    if not columns.size:
+        columns = np.flatnonzero(behind.any(0))
     first, last = _ends(behind[:, columns])
-    at = lambda row: from_y[np.clip(row, 0, len(from_y) - 1), columns]
     opens = inside[:, columns].any(0)
     top, bottom = _ends(inside[:, columns])
-    middle = np.rint(first + _MEET * (last + 1 - first)).astype(int)
-    upper, lower = np.where(opens, np.maximum(top, first), middle), np.where(opens, np.minimum(bottom, last), middle)
-    soft, everywhere = _SOFT * distance, np.arange(from_y.shape[1])
-    rows = [lines.smooth(np.interp(everywhere, columns, line), soft) for line in (upper, lower)]
-    shifts = np.maximum(at(upper) - at(first - 1), 0), np.maximum(at(last + 1) - at(lower), 0)
-    # Smoothed, they shall nowhere be less, nor much more: an upper lip is thin in a smile.
-    shifts = [np.interp(everywhere, columns, shift, 0, 0) for shift in shifts]
-    near = _EDGE * distance
-    reach = round(1.5 * near)
-    down, up = (lines.smooth(lines.highest(shift, reach, reach), near) for shift in shifts)
-    edges = [lines.read(from_y, row, everywhere) + shift for row, shift in zip(rows, (-down, up))]
-    start = (part[0].start + 0.5) / unit - 0.5
-    return Seam(
-        *(start + row / unit for row in rows),
-        *((edge + 0.5) / unit - 0.5 for edge in edges),
-        down / unit,
-        up / unit,
-        (part[1].start, part[1].stop),
-        unit,
-        _REACH * distance / unit,
-    )
+    middle = first + _MEET * (last + 1 - first)
+    arch = closing * distance * np.interp(np.abs(place), np.linspace(0, 1, len(_ARCH)), _ARCH)
+    met = []
+    for edge in (np.maximum(top, first), np.minimum(bottom, last)):
+        row = np.where(opens, edge, middle - arch[columns])
+        known = np.concatenate([[left], columns, [right]]), np.concatenate([[left_row], row, [right_row]])
+        met.append(lines.smooth(np.interp(everywhere, *known), _SOFT * distance))
+    return met[0], met[1]
+
+
+def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
+    """How much farther to the right lips that meet come from, at columns of the face.
+
+    Args:
+      x: The columns, of any shape.
+      corners: Those of both ends of the mouth.
+      thin: How far outer thirds take what is nearer to the middle, of half the mouth.
+    """
+    half = (corners[1] - corners[0]) / 2
+    away = (x - corners.mean()) / half
+    share = np.clip((np.abs(away) - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
+    far = np.clip((np.abs(away) - _WIDENED[0]) / (_WIDENED[1] - _WIDENED[0]), 0, 1)
+    wider = _WIDER * np.abs(away) * (1 - far * far * (3 - 2 * far))
+    return -half * np.sign(away) * (thin * np.sin(np.pi * share) ** 2 + wider)
 
 
 def _ends(shows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -316,9 +346,9 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
     """
     part, places = _around(box, line, matrix)
     in_crop, come_from = (align.transform_points(matrix, at) for at in (places, places + field[part]))
-    pull = line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1])
+    pull = np.stack(line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1]), -1)
     closed = field.copy()
-    closed[part] += (pull[..., None] * align.invert(matrix)[:, 1]).astype(np.float32)
+    closed[part] += (pull @ align.invert(matrix)[:, :2].T).astype(np.float32)
     return closed
 
 
@@ -329,6 +359,15 @@ def crease(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
     r = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
     r[part] = line.crease(in_crop[..., 0], in_crop[..., 1])
     return r
+
+
+def beyond(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
+    """How much of pixels is beyond the line of the lips, (h, w) float32; see `Seam.beyond` and `close`."""
+    part, places = _around(box, line, matrix)
+    in_crop = align.transform_points(matrix, places)
+    share = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
+    share[part] = line.beyond(in_crop[..., 0], in_crop[..., 1], portrait.scale_of(matrix))
+    return share
 
 
 def _around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:

@@ -51,6 +51,15 @@ class Opening(NamedTuple):
         within = np.minimum.reduce([(y - rows[0]) / steep[0], (rows[1] - y) / steep[1], x - self.x[0], self.x[-1] - x])
         return np.float32(np.clip(within / max(_SOFT, pixel) + 0.5, 0, 1))
 
+    def mask(self, side: int) -> np.ndarray:
+        """How much of each pixel of the crop is in the opening, (side, side) float32 in [0, 1]."""
+        drawn = np.zeros((side, side), np.float32)
+        low, high = np.floor([self.x[0], self.top.min()]) - 2, np.ceil([self.x[-1], self.bottom.max()]) + 3
+        (x0, y0), (x1, y1) = (np.clip(corner, 0, side).astype(int) for corner in (low, high))
+        y, x = np.mgrid[y0:y1, x0:x1]
+        drawn[y0:y1, x0:x1] = self.alpha(x, y, 1.0)
+        return drawn
+
 
 def largest(alpha: np.ndarray) -> tuple[np.ndarray, int, int]:
     """The largest patch of an opening, (size, size) bool, its first column, and how many columns it has."""

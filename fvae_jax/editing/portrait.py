@@ -239,6 +239,26 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray) -> Photo:
     return dataclasses.replace(photo, pixels=pixels, alpha=alpha)
 
 
+def mixed(photo: Photo, box: Box, beyond: np.ndarray) -> Photo:
+    """Mixes pixels on both sides of a line in which a field is torn, as a camera does, so that it has no stairs.
+
+    Args:
+      photo: the photo, its pixels moved.
+      box: the box of the field.
+      beyond: how much of a pixel shows what is above it, or below it where negative, (h, w) in [-1/2, 1/2].
+    """
+    rows, columns = np.nonzero(beyond)
+    rows_from = rows + box[0] - np.sign(beyond[rows, columns]).astype(int)
+    inside = (rows_from >= 0) & (rows_from < len(photo.pixels))
+    rows, columns, rows_from = rows[inside], columns[inside], rows_from[inside]
+    if not rows.size:
+        return photo
+    pixels, share = photo.pixels.copy(), np.abs(beyond[rows, columns])[:, None]
+    own, other = (photo.pixels[at, columns + box[2]].astype(np.float32) for at in (rows + box[0], rows_from))
+    pixels[rows + box[0], columns + box[2]] = np.rint((1 - share) * own + share * other)
+    return dataclasses.replace(photo, pixels=pixels)
+
+
 def tiles(box: Box) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of the tiles of a box, each small enough for the cache."""
     y0, y1, x0, x1 = box

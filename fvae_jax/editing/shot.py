@@ -1,11 +1,11 @@
 """What stays the same of a face in a shot: its teeth, folds and tone, and what it is like with its lips closed."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
 from fvae_jax.editing import (
+    contour,
     crop as crop_lib,
     edit as edit_lib,
     exemplar,
@@ -17,6 +17,7 @@ from fvae_jax.editing import (
     tone as tone_lib,
 )
 from fvae_jax.editing.model import Change, EncodedFace, Model
+from fvae_jax.editing.opening import Opening
 from fvae_jax.photo.frame import Picture, Planes
 
 _LOOK = 4  # frames from one look for closed lips to the next
@@ -70,6 +71,7 @@ class Known:
         model: Model,
         frame: Planes | Picture,
         matrix: np.ndarray,
+        latent: np.ndarray,
         edited: EncodedFace,
         own: np.ndarray,
         change: Change,
@@ -80,6 +82,7 @@ class Known:
           model: The model.
           frame: The frame.
           matrix: 2×3 similarity, px of the frame to px of the crop.
+          latent: Z of the frame.
           edited: The face with the latent of its edit.
           own: Where its mouth is open; see `speech.inside`.
           change: What the edit does to the crop.
@@ -88,5 +91,9 @@ class Known:
             return None
         wanted = speech.inside(model, edited, self.lips_closed)
         finer = portrait.scale_transform(matrix, _FINE_MOUTH / model.size)
-        fine_crop = functools.partial(crop_lib.aligned, frame, finer, _FINE_MOUTH)
-        return lips.of(own, wanted, change.displacement, fine_crop, model.frame)
+
+        def edges() -> Opening | None:
+            crop = crop_lib.aligned(frame, finer, _FINE_MOUTH)
+            return contour.of(model.bundle.lips, latent, own, crop, model.frame)
+
+        return lips.of(own, wanted, change.displacement, edges, _FINE_MOUTH, model.frame)

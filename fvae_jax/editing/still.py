@@ -194,15 +194,16 @@ class EditedPhoto:
         self._numbers = numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, shadings, self._layers = [], [], []
+        fields, shadings, shares, self._layers = [], [], [], []
         for n, latent in self._latents.items():
             subject = original.face(n)
             face = subject.encoded
             if edit.teeth is not None:
                 face = model.with_teeth(face, edit.teeth)
             change = model.change(face, latent, edit.anchor)
-            box, field, shading = subject.field(change)
+            box, field, shading, beyond = subject.moves(change)
             fields.append((box, field))
+            shares.append((box, beyond))
             if change.shading is not None:
                 shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
             shadings.append((box, np.zeros_like(shading) if edit.pixels_only else shading))
@@ -211,11 +212,13 @@ class EditedPhoto:
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
         self.box, self.field = face_lib.join(fields)
         _, self._shading = face_lib.join(shadings)
+        _, self._beyond = face_lib.join(shares)
 
     @functools.cached_property
     def photo(self) -> Photo:
         """The edited photo: the original's pixels, resampled once where they move, shaded, and what is new on top."""
         moved = portrait.warp_photo(self.original.photo, self.box, self.field)
+        moved = portrait.mixed(moved, self.box, self._beyond)
         colored = all(self.original.face(n).tone is None for n in self._numbers)
         shaded = portrait.shade_photo(moved, self.box, self._shading, colored)
         return functools.reduce(content.lay, self._layers, shaded)

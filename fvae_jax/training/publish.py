@@ -14,7 +14,7 @@ from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent, model as model_lib
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import exemplars, folds, parallel
+from fvae_jax.training import exemplars, folds, lips, parallel
 
 _BATCH = 32
 
@@ -57,10 +57,13 @@ def publish(
     as_arrays = lambda tree: None if tree is None else jax.tree.map(np.asarray, tree)
     path = workdir / 'model.safetensors'
     bundle = bundle_lib.Bundle(config, as_arrays(variables), as_arrays(mask), statistics, info, shown)
+    model = model_lib.Model(bundle) if config.model.decoder == 'flow' else None
     if config.data.folds:
-        model = model_lib.Model(bundle)
         corners = lambda crop: model.mouth_corners(model.encode(crop, teeth=False))
         bundle = bundle._replace(folds=folds.collect(measured, faces, corners))
+    if config.model.content:
+        latent_of = lambda crop: model.encode(crop, teeth=False).latent
+        bundle = bundle._replace(lips=lips.collect(measured, faces, latent_of))
     bundle_lib.save(path, bundle)
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))
 

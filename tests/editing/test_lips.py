@@ -8,7 +8,7 @@ import skimage.data
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import lips, mouth, portrait, retouch
+from fvae_jax.editing import contour, lips, mouth, portrait, retouch
 from fvae_jax.editing.model import Change
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo.frame import Planes
@@ -61,26 +61,30 @@ def face():
     return np.uint8(np.clip((1 - teeth) * image + teeth * colors[2] + noise, 0, 255))
 
 
+def edges(face):
+    return contour.of(None, None, ellipse(6), face, WIDE)
+
+
 def held(face, left):
     """The lips of a mouth of which an edit leaves so much open."""
     still = np.zeros((SIZE, SIZE, 2), np.float32)
-    return lips.of(ellipse(6), left * ellipse(6), still, lambda: face, WIDE)
+    return lips.of(ellipse(6), left * ellipse(6), still, lambda: edges(face), 512, WIDE)
 
 
 def test_only_an_edit_that_closes_a_mouth_looks_for_its_lips(face):
     assert held(face, 0.0).seam is not None
-    assert lips.of(ellipse(6), ellipse(6), None, lambda: pytest.fail('looked'), WIDE).seam is None
+    assert lips.of(ellipse(6), ellipse(6), None, lambda: pytest.fail('looked'), 512, WIDE).seam is None
 
 
 def test_equal_seams_close_as_one_does_and_where_nothing_is_done_counts(face):
     one = held(face, 0.0)
     still = np.zeros((SIZE, SIZE, 2), np.float32)
-    fine = mouth.refine(ellipse(6), face, WIDE)
-    seam = mouth.seam(mouth.Openings(ellipse(6), 0 * ellipse(6), still, 0.0), fine, still, WIDE)
+    openings = mouth.Openings(ellipse(6), 0 * ellipse(6), still, 0.0)
+    seam = mouth.seam(openings, edges(face), 512, still, WIDE)
     y, x = np.indices((SIZE, SIZE), np.float32)
-    alone = seam.pull(x, y, y)
+    alone = np.stack(seam.pull(x, y, y))
     thirds = np.full(3, 1 / 3)
-    together = lips.Hold().seam([one] * 3, thirds).pull(x, y, y)
+    together = np.stack(lips.Hold().seam([one] * 3, thirds).pull(x, y, y))
     assert np.abs(alone).max() > 3
     np.testing.assert_allclose(together, alone, atol=0.1)
     nothing = lips.Lips(one.opening, None)

@@ -8,7 +8,7 @@ from editing import models
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, exemplar, mouth, portrait, still
+from fvae_jax.editing import editor as editor_lib, exemplar, mouth, opening, portrait, still
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo.photo import Photo
 
@@ -23,6 +23,12 @@ def ellipse(half_width, half_height, side=SIZE, middle=MIDDLE):
     return np.clip((1 - far) * half_height * side / SIZE + 0.5, 0, 1).astype(np.float32)
 
 
+def lines(half_width, half_height):
+    """The edges of such an opening in a crop of 512 px."""
+    seen = opening.outline(ellipse(half_width, half_height, 512))
+    return opening.Opening(*seen)
+
+
 def narrowing(share):
     """A displacement that makes what is near the line of the lips `share` less high."""
     y, x = np.indices((SIZE, SIZE), np.float32)
@@ -34,51 +40,20 @@ def openings(wanted, reopened=0.0):
     return mouth.Openings(ellipse(16, 6), wanted, np.zeros((SIZE, SIZE, 2), np.float32), reopened)
 
 
-@pytest.fixture(scope='module')
-def picture():
-    """Lips, teeth and a highlight on the lower lip, (512, 512, 3) uint8, and where the teeth are."""
-    rng = np.random.default_rng(0)
-    lips, teeth = ellipse(22, 13, 512)[..., None], ellipse(17, 5, 512)[..., None]
-    shine = ellipse(2.5, 1.5, 512, MIDDLE + [1, 8.5])[..., None]
-    colors = [np.array(color, np.float64) for color in ((205, 165, 145), (170, 90, 95), (225, 220, 205))]
-    image = (1 - lips) * colors[0] + lips * colors[1]
-    image = (1 - np.maximum(teeth, shine)) * image + np.maximum(teeth, shine) * colors[2]
-    noise = cv2.GaussianBlur(rng.normal(0, 12, image.shape), (0, 0), 1.5)
-    return np.uint8(np.clip(image + noise, 0, 255)), teeth[..., 0] > 0.5
-
-
-def test_the_edge_of_the_lips_is_found_in_the_photo(picture):
-    image, teeth = picture
-    coarse = ellipse(16, 5, middle=MIDDLE + [1, 1.5])  # beside it, by two px of the network's crop
-    before = portrait.enlarge(coarse[..., None], 512)[..., 0] > 0.5
-    found = mouth.refine(coarse, image, WIDE) > 0.5
-    overlap = lambda part: (part & teeth).sum() / (part | teeth).sum()
-    assert overlap(before) < 0.7 and overlap(found) > 0.9
-
-
-def test_a_thread_of_teeth_is_an_opening_too():
-    rng = np.random.default_rng(0)
-    for side in (90, 128, 180):
-        crop = np.uint8(np.clip(rng.normal((180, 120, 110), 3, (side, side, 3)), 0, 255))
-        crop[round(MIDDLE[1] * side / SIZE), side // 2 - 14 : side // 2 + 14] = (230, 228, 220)
-        coarse = ellipse(14, 1.2)
-        assert (mouth.refine(coarse, crop, WIDE) > 0.5).any()
-
-
 @pytest.mark.parametrize('degrees, scale', [(0, 1.0), (25, 3.0)])
 @pytest.mark.parametrize('left', [0.0, 0.4])
 def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(degrees, scale, left):
     wanted = ellipse(16, 6 * left) if left else np.zeros((SIZE, SIZE), np.float32)
-    displacement, fine = narrowing(0.4), ellipse(16, 6, 512)
+    displacement, fine = narrowing(0.4), lines(16, 6)
     to_photo = cv2.getRotationMatrix2D((63.5, 63.5), degrees, scale)
     to_photo[:, 2] += 150 * scale
     matrix, shape = align.invert(to_photo), (round(420 * scale), round(420 * scale), 3)
     box, field = portrait.photo_displacement(displacement, matrix, shape)
-    line = mouth.seam(openings(wanted), fine, displacement, WIDE)
+    line = mouth.seam(openings(wanted), fine, 512, displacement, WIDE)
     closed = mouth.close(box, field, line, matrix)
 
     carry = lambda values: portrait.photo_map(values, matrix, shape)[1]
-    inside, may_show = carry(fine[::4, ::4]), carry(wanted)
+    inside, may_show = carry(ellipse(16, 6)), carry(wanted)
     y, x = np.indices(inside.shape, np.float32)
     shows = lambda moves: cv2.remap(inside, x + moves[..., 0], y + moves[..., 1], cv2.INTER_LINEAR) > 0.6
     wrong = lambda moves: np.count_nonzero(shows(moves) & (may_show < 0.4)) / np.count_nonzero(inside > 0.5)
@@ -93,7 +68,7 @@ def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(deg
 
 @pytest.mark.parametrize('degrees, scale', [(0, 1.0), (25, 3.0)])
 def test_lips_that_meet_are_dark_where_they_touch_and_nowhere_else(degrees, scale):
-    displacement, fine = narrowing(0.4), ellipse(16, 6, 512)
+    displacement, fine = narrowing(0.4), lines(16, 6)
     to_photo = cv2.getRotationMatrix2D((63.5, 63.5), degrees, scale)
     to_photo[:, 2] += 150 * scale
     matrix, shape = align.invert(to_photo), (round(420 * scale), round(420 * scale), 3)
@@ -101,7 +76,7 @@ def test_lips_that_meet_are_dark_where_they_touch_and_nowhere_else(degrees, scal
 
     def seam(left):
         wanted = ellipse(16, 6 * left) if left else np.zeros((SIZE, SIZE), np.float32)
-        return mouth.seam(openings(wanted), fine, displacement, WIDE)
+        return mouth.seam(openings(wanted), fine, 512, displacement, WIDE)
 
     crease = lambda line: mouth.crease(box, line, matrix)
     shut = crease(seam(0.0))
@@ -117,9 +92,34 @@ def test_lips_that_meet_are_dark_where_they_touch_and_nowhere_else(degrees, scal
     assert crease(seam(0.5))[at(*MIDDLE)] == 0
 
 
+@pytest.mark.parametrize('rotation', [0, 20])
+def test_the_line_on_which_lips_meet_has_no_stairs(rotation):
+    """Pixels of both sides are mixed by how much of them is on the other one."""
+    to_photo = cv2.getRotationMatrix2D((63.5, 63.5), rotation, 2.0)
+    to_photo[:, 2] += 100
+    matrix = align.invert(to_photo)
+    line = mouth.seam(openings(np.zeros((SIZE, SIZE), np.float32)), lines(16, 6), 512, narrowing(0.4), WIDE)
+    box = (0, 330, 0, 330)
+    share = mouth.beyond(box, line, matrix)
+    assert 0.3 < share.max() <= 0.5 and -0.5 <= share.min() < -0.3
+    y, x = np.indices((330, 330), np.float32)
+    at = align.transform_points(matrix, np.stack([x, y], -1))
+    row = line._lines(at[..., 0])[0]
+    above = at[..., 1] < row
+    pixels = np.where(above[..., None], 200, 100).astype(np.uint8).repeat(3, -1)
+    drawn = portrait.mixed(Photo(pixels), box, share).pixels[..., 0].astype(float)
+    seen = share != 0
+    # Seen from any column, the line lies where it is, not at the next whole pixel.
+    columns = np.flatnonzero(seen.any(0))[4:-4]
+    height = lambda values: ((values[:, columns] - 100) / 100).sum(0)
+    wobble = lambda values: np.abs(np.diff(height(values), 2)).mean()
+    assert len(columns) > 20 and wobble(drawn) < 0.5 * wobble(pixels[..., 0].astype(float))
+    np.testing.assert_array_equal(drawn[~seen], pixels[..., 0][~seen])
+
+
 def test_a_mouth_that_stays_as_it_is_is_left_alone():
     still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
-    assert mouth.seam(openings(own), ellipse(16, 6.5, 512), still, WIDE) is None
+    assert mouth.seam(openings(own), lines(16, 6.5), 512, still, WIDE) is None
     assert mouth.another(own, own, still, WIDE) == 0
 
 

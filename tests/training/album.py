@@ -6,15 +6,16 @@ import numpy as np
 from configs import synthetic
 
 
-def written(root, photos):
-    """Writes the photos of people 0 to 11: the tiny config of that folder.
+def written(root, photos, people=12):
+    """Writes the photos of so many people: the tiny config of that folder.
 
     Args:
       root: An empty folder.
-      photos: `photos(person)` gives {expression: (BGR image, origin)}.
+      photos: `photos(person)` gives {expression: (BGR image, origin)}, person from 0 on.
+      people: How many.
     """
     rows = ['path,identity,expression,origin']
-    for person in range(12):
+    for person in range(people):
         for expression, (image, origin) in photos(person).items():
             name = f'p{person}_{expression}.png'
             cv2.imwrite(str(root / name), np.clip(np.rint(image), 0, 255).astype(np.uint8))

@@ -1,0 +1,147 @@
+"""How lips are found in photos: learned from the contours of the training people's, for the model file.
+
+Supervised descent (Xiong and De la Torre 2013): a linear regression from the latent, then a few from what is seen
+around the last guess, each taught on the errors that those before it make with people whom they have not seen.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import cv2
+import ml_collections
+import numpy as np
+from tqdm import tqdm
+
+from fvae_jax.bundle import Lips
+from fvae_jax.data import lips as lips_lib
+from fvae_jax.data.people import Faces
+from fvae_jax.editing import contour
+from fvae_jax.ops import frame as frame_lib
+from fvae_jax.training import exemplars
+
+_FEWEST = 200  # images; of fewer a regression learns too little
+_TIMES = {'real': 3, 'synthetic': 1}  # how often an image is shown, each time a little elsewhere
+_TURN, _SCALE, _SHIFT = 1.5, 0.02, 0.012  # standard deviations of that: degrees, logarithm, shares of the crop's side
+_HALF = 0.5  # of a real one, what an image that was made counts
+_GROUPS = 5  # of people, each of whom is guessed by what the others taught
+_STARTS, _OFF = 4, 0.02  # guesses for each image, all but one of them moved about by this, eye distances
+# Of the mean square of what a regression looks at: what keeps it from learning people by heart.
+_RIDGE, _RIDGE_LATENT = 1.0, 0.03
+
+Encode = Callable[[np.ndarray], np.ndarray]
+
+
+def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Encode) -> Lips | None:
+    """Learns how the lips of the training people are found; None without contours of enough images.
+
+    Args:
+      config: The experiment.
+      faces: The set and who trains.
+      encode: Gives Z of a crop of the model, (size, size, 3) uint8.
+    """
+    frame, size = frame_lib.of(config), config.data.image_size
+    train = set(faces.split.train)
+    numbers = [
+        i
+        for i, record in enumerate(faces.data.records)
+        if record.identity in train and 'lips' in (example := faces.data[i]) and np.isfinite(example['lips']).all()
+    ]
+    if len(numbers) < _FEWEST:
+        return None
+    rng, seen, latents, contours, weights, groups = np.random.default_rng(config.seed), [], [], [], [], []
+    for i in _progress(numbers, 'lips'):
+        record, points = faces.data.records[i], faces.data[i]['lips']
+        crop = exemplars.crop(config, frame, record.file)
+        points = (points + 0.5) * (len(crop) / size) - 0.5
+        for shown, moved in _elsewhere(crop, points, _TIMES.get(record.origin, 1), rng):
+            seen.append(contour.look(shown, frame))
+            latents.append(encode(cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA)).ravel())
+            contours.append(seen[-1].in_eye_distances(moved))
+            weights.append(1.0 if record.origin == 'real' else _HALF)
+            groups.append(zlib.crc32(record.identity.encode()) % _GROUPS)
+    return _descent(seen, np.array(latents), np.array(contours), np.array(weights), np.array(groups), rng)
+
+
+def _progress(what: Sequence, name: str) -> tqdm:
+    return tqdm(what, desc=name, delay=2, leave=False, disable=None)
+
+
+def _elsewhere(
+    crop: np.ndarray, points: np.ndarray, times: int, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A crop and its contour as they would be with the eyes found a little elsewhere; every other one mirrored."""
+    side, found = len(crop), []
+    for n in range(times):
+        middle = (side - 1) / 2
+        matrix = cv2.getRotationMatrix2D((middle, middle), rng.normal(0, _TURN), np.exp(rng.normal(0, _SCALE)))
+        matrix[:, 2] += rng.normal(0, _SHIFT * side, 2)
+        shown = cv2.warpAffine(crop, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+        moved = points @ matrix[:, :2].T + matrix[:, 2]
+        if rng.random() < 0.5 if times == 1 else n % 2:
+            shown = np.ascontiguousarray(shown[:, ::-1])
+            moved = np.stack([side - 1 - moved[:, 0], moved[:, 1]], -1)[list(lips_lib.MIRRORED)]
+        found.append((shown, moved))
+    return found
+
+
+def _descent(
+    seen: Sequence[contour.Seen],
+    latents: np.ndarray,
+    contours: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    rng: np.random.Generator,
+) -> Lips:
+    """Fits one regression after another.
+
+    Args:
+      seen: N crops.
+      latents: (N, 4 · 4 · C).
+      contours: The truth, (N, 2n), eye distances.
+      weights: (N,).
+      groups: (N,), numbers below `_GROUPS`.
+      rng: For where guesses start.
+    """
+    start, guesses = _taught(latents, contours, weights, groups, _RIDGE_LATENT)
+    images = np.tile(np.arange(len(seen)), _STARTS)
+    guesses = np.concatenate([guesses, *(_about(guesses, rng) for _ in range(_STARTS - 1))])
+    steps = []
+    for reach in _progress(contour.LOOKS, 'regressions'):
+        features = np.stack([contour.around(seen[i], guess, reach) for i, guess in zip(images, guesses)])
+        missing = contours[images] - guesses
+        step, corrections = _taught(features, missing, weights[images], groups[images], _RIDGE)
+        steps.append(step)
+        guesses = guesses + corrections
+    return Lips(np.float32(start), np.float32(steps))
+
+
+def _about(guesses: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Guesses (N, 2n) moved about and made larger or smaller."""
+    points = guesses.reshape(len(guesses), -1, 2)
+    middle = points.mean(1, keepdims=True)
+    shape = len(guesses), 1, 2
+    moved = (points - middle) * np.exp(rng.normal(0, 2 * _OFF, shape)) + middle + rng.normal(0, _OFF, shape)
+    return moved.reshape(guesses.shape)
+
+
+def _taught(
+    values: np.ndarray, truth: np.ndarray, weights: np.ndarray, groups: np.ndarray, ridge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A regression from values (N, F), (1 + F, 2n), and what those of the other groups say of each, (N, 2n)."""
+    everyone = _regression(values, truth, weights, ridge)
+    said = np.zeros_like(truth)
+    for group in np.unique(groups):
+        others, own = groups != group, groups == group
+        theirs = _regression(values[others], truth[others], weights[others], ridge) if others.any() else everyone
+        said[own] = theirs[0] + values[own] @ theirs[1:]
+    return everyone, said
+
+
+def _regression(values: np.ndarray, truth: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
+    """Least squares with a ridge of so much of the mean square: constants, and what each value adds, (1 + F, 2n)."""
+    middle, target = (np.average(table, 0, weights=weights) for table in (values, truth))
+    rows = (values - middle) * np.sqrt(weights)[:, None]
+    squares = rows.T @ rows
+    squares[np.diag_indices(len(squares))] += ridge * np.trace(squares) / len(squares)
+    slopes = np.linalg.solve(squares, rows.T @ ((truth - target) * np.sqrt(weights)[:, None]))
+    return np.concatenate([target[None] - middle @ slopes, slopes])
