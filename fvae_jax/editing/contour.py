@@ -223,14 +223,16 @@ class _Colors(NamedTuple):
 
     @classmethod
     def of(cls, colors: np.ndarray) -> '_Colors':
-        """Of colors (n, 3) float32."""
-        cv2.setRNGSeed(0)  # of this thread alone; the same photo gives the same bytes
-        stop = (cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, 0)
-        colors = np.ascontiguousarray(colors)
-        _, labels, centers = cv2.kmeans(colors, _COLORS, None, stop, 1, cv2.KMEANS_PP_CENTERS)
-        groups = [colors[labels[:, 0] == n] for n in range(_COLORS)]
-        deviations = [group.std(0) if len(group) else np.zeros(3) for group in groups]
-        return cls(centers, deviations + _MARGIN, np.log([(len(group) + 1) / len(colors) for group in groups]))
+        """Of colors (n, 3) float32, by the means of groups that begin as the dark, the middle and the light ones."""
+        order = np.argsort(colors[:, 0], kind='stable')
+        groups = np.array_split(order, _COLORS)
+        centers = np.stack([colors[group].mean(0) for group in groups])
+        for _ in range(_ROUNDS):
+            nearest = ((colors[:, None] - centers) ** 2).sum(-1).argmin(1)
+            found = [colors[nearest == n] for n in range(_COLORS)]
+            centers = np.stack([group.mean(0) if len(group) else center for group, center in zip(found, centers)])
+        deviations = np.stack([group.std(0) if len(group) else np.zeros(3, np.float32) for group in found])
+        return cls(centers, deviations + _MARGIN, np.log([(len(group) + 1) / len(colors) for group in found]))
 
     def likelihood(self, colors: np.ndarray) -> np.ndarray:
         """The logarithm of how likely colors (…, 3) are, up to a constant."""

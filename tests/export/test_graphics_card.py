@@ -106,7 +106,8 @@ def test_networks_move_to_the_card_and_back_when_it_is_lost(small, expected, tmp
         worker.evaluate("async () => (await (await import('/vendor/ort.webgpu.js')).env.webgpu.device).destroy()")
         call(page, 'main.setStrengths({smile: 0.5})')
         assert place(page) == 'processor'
-        assert np.abs(smiling(page) - expected).max() == 0
+        # What the face is moved from may have come from the card before it was lost.
+        assert np.abs(smiling(page) - expected).max() <= 1
         assert fetched == before
 
 
