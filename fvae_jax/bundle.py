@@ -144,10 +144,11 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
         **_flatten('class_means', bundle.statistics.class_means),
         **_flatten('within_identity', bundle.statistics.within_identity),
         **({} if bundle.statistics.spread is None else {'spread': np.ascontiguousarray(bundle.statistics.spread)}),
-        **_flatten('lips', bundle.lips._asdict() if bundle.lips else {}),
     }
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
+    # Whole, since lines of lips cut: a rounding of theirs is seen.
+    tensors |= _flatten('lips', bundle.lips._asdict() if bundle.lips else {})
     if bundle.exemplars:
         shown = {name: getattr(bundle.exemplars, name) for name in (*_EXEMPLARS, *_CAVITY)}
         tensors |= {

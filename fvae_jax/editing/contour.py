@@ -38,6 +38,7 @@ _COLORS, _ROUNDS = 3, 10  # colors of a part of a picture, and rounds in which t
 _MARGIN = np.float32([4, 2, 2])  # what is added to their deviations, Lab
 _SURE = 3.0  # of the logarithm of a ratio of likelihoods: more is no surer
 _WEIGHT = 50.0  # of such ratios, per eye distance
+_SHARP = 0.05  # by how much more a bow costs that counts e times less
 _FEWEST = 30  # places inside of a mouth that tell its colors
 
 
@@ -203,7 +204,8 @@ def follow(lips: Opening, crop: np.ndarray, frame: Frame) -> Opening:
         moves = _BOWS * distance @ shape
         rows = np.clip((moves - far[0]) / step, 0, len(costs) - 1)
         paid = lines.read(costs, rows, np.broadcast_to(np.arange(len(x)), rows.shape)).mean(-1)
-        edges.append(line + outwards * moves[paid.argmin()])
+        likely = np.exp((paid.min() - paid) / _SHARP)  # not the best bow alone, lest lines jump from one to the next
+        edges.append(line + outwards * (likely / likely.sum() @ moves))
     among = (edges[0] + edges[1]) / 2
     return Opening(x, np.minimum(edges[0], among), np.maximum(edges[1], among))
 

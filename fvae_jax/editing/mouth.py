@@ -242,12 +242,13 @@ def seam(openings: Openings, lips: Opening, side: int, displacement: np.ndarray,
     own, wanted = took(portrait.enlarge(openings.own[..., None], side)[..., 0]), fine[..., 2]
     closing = float(1 - np.clip(openings.wanted.sum() / max(float(openings.own.sum()), 1e-6), 0, 1))
     shut = (wanted < _OPEN) & (own - wanted > _CLOSED - _CLOSING * closing)
-    behind = shut & (took(opening) > _OPEN)
+    shown = took(opening)
+    behind = shut & (shown > _OPEN)
     if not behind.any():
         return None
     corners = edges.x[[0, -1]]
     tips = [_where(from_x + closing * _aside(from_x, corners, 0.0), from_y, edges.x[n], edges.top[n]) for n in (0, -1)]
-    upper, lower = _meeting(behind, wanted > _OPEN, tips, distance, closing)
+    upper, lower = _meeting(behind * shown, wanted, tips, distance, closing)
     everywhere = np.arange(len(upper))
     came = lines.read(from_x, (upper + lower) / 2, everywhere)
     upper_aside, lower_aside = (closing * _aside(came, corners, thin) for thin in _ASIDE)
@@ -274,20 +275,30 @@ def _edges(lips: Opening, distance: float) -> Opening:
     return Opening(x, *(np.concatenate([tips[:1], edge, tips[1:]]) for edge in edges))
 
 
-def _where(from_x: np.ndarray, from_y: np.ndarray, x: float, y: float) -> tuple[int, int]:
-    """The place, column and row, of what comes from (x, y), px of the fine crop."""
+def _where(from_x: np.ndarray, from_y: np.ndarray, x: float, y: float) -> tuple[float, float]:
+    """The place, column and row, of what comes from (x, y), px of the fine crop; the nearest whole one would jump."""
     row, column = np.unravel_index(np.argmin((from_x - x) ** 2 + (from_y - y) ** 2), from_x.shape)
-    return int(column), int(row)
+    row, column = (int(np.clip(n, 1, side - 2)) for n, side in zip((row, column), from_x.shape))
+    slopes = np.array(
+        [
+            [(come[row, column + 1] - come[row, column - 1]) / 2, (come[row + 1, column] - come[row - 1, column]) / 2]
+            for come in (from_x, from_y)
+        ]
+    )
+    missing = np.array([x - from_x[row, column], y - from_y[row, column]])
+    # Where a flow nearly stands still a small step of what comes is a large one of the place.
+    step = np.linalg.lstsq(slopes, missing, rcond=0.1)[0]
+    return column + float(np.clip(step[0], -1, 1)), row + float(np.clip(step[1], -1, 1))
 
 
 def _meeting(
-    behind: np.ndarray, inside: np.ndarray, tips: list[tuple[int, int]], distance: float, closing: float
+    behind: np.ndarray, inside: np.ndarray, tips: list[tuple[float, float]], distance: float, closing: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows at which the upper lip ends and the lower one begins, (w,) each, in a part of the fine crop.
 
     Args:
-      behind: (h, w) bool, places that would show the inside of the mouth and may not.
-      inside: (h, w) bool, places that may.
+      behind: How much places would show of the inside of the mouth and may not, (h, w) in [0, 1].
+      inside: How much of it they may, likewise.
       tips: The ends of the mouth, column and row.
       distance: That of the eyes, fine px.
       closing: How far the mouth closes, from 0 to 1.
@@ -295,11 +306,12 @@ def _meeting(
     (left, left_row), (right, right_row) = tips
     everywhere = np.arange(behind.shape[1])
     place = np.clip(2 * (everywhere - left) / max(right - left, 1) - 1, -1, 1)
-    columns = np.flatnonzero(behind.any(0) & (np.abs(place) < _SEEN))
+    some = (behind > _OPEN).any(0)
+    columns = np.flatnonzero(some & (np.abs(place) < _SEEN))
     if not columns.size:
-        columns = np.flatnonzero(behind.any(0))
+        columns = np.flatnonzero(some)
     first, last = _ends(behind[:, columns])
-    opens = inside[:, columns].any(0)
+    opens = (inside[:, columns] > _OPEN).any(0)
     top, bottom = _ends(inside[:, columns])
     middle = first + _MEET * (last + 1 - first)
     arch = closing * distance * np.interp(np.abs(place), np.linspace(0, 1, len(_ARCH)), _ARCH)
@@ -327,9 +339,14 @@ def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
     return -half * np.sign(away) * (thin * np.sin(np.pi * share) ** 2 + wider)
 
 
-def _ends(shows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last row of what every column shows."""
-    return shows.argmax(0), len(shows) - 1 - shows[::-1].argmax(0)
+def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of what every column of (h, w) shows by more than a half, between rows where it ends."""
+    shows, columns, ends = values > _OPEN, np.arange(values.shape[1]), []
+    for seen, value in ((shows, values), (shows[::-1], values[::-1])):
+        row = seen.argmax(0)
+        inside, outside = value[row, columns], value[np.maximum(row - 1, 0), columns]
+        ends.append(row - np.clip((inside - _OPEN) / np.maximum(inside - outside, 1e-6), 0, 1))
+    return ends[0], len(values) - 1 - ends[1]
 
 
 def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) -> np.ndarray:
