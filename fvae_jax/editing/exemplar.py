@@ -43,7 +43,7 @@ _SHADE = 0.04  # eye distances from the edge of the opening over which lips shad
 _DARKEST = 0.87  # what is left of the light at that edge
 # Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 _ASIDE, _CORNER = 0.4, 0.9
-_FLASH = np.float32(1.5)  # times as light is a tongue in a photo as in the rendered cavities
+_FLASH = np.float32(1.7)  # times as light is a tongue in a photo as in the rendered cavities
 _WIDE = (0.12, 0.24)  # eye distances: openings less high than the first show no cavity, higher ones more and more of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
 
