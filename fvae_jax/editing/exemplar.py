@@ -43,6 +43,9 @@ _SHADE = 0.04  # eye distances from the edge of the opening over which lips shad
 _DARKEST = 0.87  # what is left of the light at that edge
 # Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 _ASIDE, _CORNER = 0.4, 0.9
+# Eye distances: an opening less high than the first is that of a smile, one higher than the second a deep one; over how
+# many the upper lip shades what is below it then, and what it leaves of the light at its edge.
+_DEEP, _SHADOW, _UNDER = (0.14, 0.24), 0.16, 0.55
 _FLASH = np.float32(1.7)  # times as light is a tongue in a photo as in the rendered cavities
 _WIDE = (0.12, 0.24)  # eye distances: openings less high than the first show no cavity, higher ones more and more of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared
@@ -239,13 +242,22 @@ def _shown(placed: Placed, size: int) -> np.ndarray:
 
 
 def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
-    """What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners."""
+    """What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners.
+
+    In a mouth that opens wide teeth lie deep, and the upper lip shades them.
+    """
     inner = cv2.GaussianBlur(np.float32(alpha), (0, 0), _SHADE * distance)
     lips = _DARKEST + (1 - _DARKEST) * np.clip(2 * inner - 1, 0, 1)
     _, first, width = opening_lib.largest(alpha)
-    aside = np.abs((np.arange(len(alpha)) - first) / ((width - 1) / 2) - 1)
+    columns, rows = np.arange(len(alpha)), np.arange(len(alpha))[:, None]
+    aside = np.abs((columns - first) / ((width - 1) / 2) - 1)
     cheeks = 1 - (1 - _CORNER) * np.clip((aside - _ASIDE) / (1 - _ASIDE), 0, 1)
-    return np.float32(lips * cheeks)
+    if (mouth := opening_lib.outline(alpha)) is None:
+        return np.float32(lips * cheeks)
+    deep = np.clip(((mouth.bottom - mouth.top).max() / distance - _DEEP[0]) / (_DEEP[1] - _DEEP[0]), 0, 1)
+    below = np.clip((rows - np.interp(columns, mouth.x, mouth.top)) / (_SHADOW * distance), 0, 1)
+    upper_lip = 1 - deep * (1 - _UNDER) * (1 - below * below * (3 - 2 * below))
+    return np.float32(lips * cheeks * upper_lip)
 
 
 def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:

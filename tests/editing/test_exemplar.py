@@ -71,13 +71,20 @@ def test_the_one_that_covers_the_opening_is_chosen_and_of_two_the_one_lit_alike(
 
 def test_teeth_are_darker_towards_the_corners_of_the_mouth():
     alpha = opening(20, 10)
-    shading = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT).shading[49]
+    shading = exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT).shading[50]
     assert (
         shading[31] > 0.97
-        and 0.8 < shading[40] / shading[31] < 0.95
-        and shading[40] == pytest.approx(shading[23], abs=2e-3)
+        and 0.7 < shading[40] / shading[31] < 0.95
+        and shading[40] == pytest.approx(shading[23], abs=5e-3)
     )
     assert (np.diff(shading[32:41]) <= 1e-6).all()
+
+
+def test_the_upper_lip_shades_the_teeth_of_a_mouth_that_opens_wide_and_of_no_smile():
+    shaded = lambda alpha: exemplar.place(exemplar.Donor(models.mouths(), 0, 1.0), GRAY, alpha, TIGHT).shading[:, 31]
+    wide, smile = shaded(opening(20, 12)), shaded(opening(20, 0.13 * DISTANCE))
+    assert wide[46] < 0.85 * wide[52] and (np.diff(wide[45:52]) > 0).all()
+    assert smile[45] > 0.8
 
 
 def test_what_a_network_paints_in_a_mouth_is_the_dark_around_teeth():
@@ -145,7 +152,7 @@ def test_a_cavity_is_stretched_to_a_wide_opening_and_teeth_lie_over_it():
     made = placed.over(GRAY, np.eye(2, 3), placed.shading)
     low = np.rint([31.5, 40 + 0.4 * DISTANCE]).astype(int)
     np.testing.assert_allclose(made[low[1], low[0]], [204 / 127.5 - 1, 34 / 127.5 - 1, 34 / 127.5 - 1], atol=0.02)
-    assert made[43, 33, 2] > 0.2  # a tooth
+    assert made[43, 33, 2] > 0.1  # a tooth, in the shadow of the upper lip
     less = exemplar.place(donor, GRAY, opening(0.6 * DISTANCE, 0.18 * DISTANCE), TIGHT).cavity
     assert 0.2 < less.share < 0.8
 

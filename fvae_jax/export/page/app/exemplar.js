@@ -2,7 +2,7 @@
 
 import {blurred} from './blur.js';
 import {apply} from './geometry.js';
-import {interpolated, smoothed} from './opening.js';
+import {interpolated, outline, smoothed} from './opening.js';
 import {largestPatch} from './patches.js';
 import {enlarge} from './spline.js';
 
@@ -28,6 +28,9 @@ const SHADE = 0.04; // eye distances from the edge of the opening over which lip
 const DARKEST = 0.87; // what is left of the light at that edge
 // Cheeks shade teeth from this share of the way to a corner of the mouth on, and there leave this much of the light.
 const [ASIDE, CORNER] = [0.4, 0.9];
+// Eye distances: an opening less high than the first is that of a smile, one higher than the second a deep one; over how
+// many the upper lip shades what is below it then, and what it leaves of the light at its edge.
+const [DEEP, SHADOW, UNDER] = [[0.14, 0.24], 0.16, 0.55];
 const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
@@ -224,14 +227,26 @@ function covers({pixels, width, height, matrix}) {
   };
 }
 
-/** What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners. */
+/**
+ * What lips and cheeks leave of the light on teeth: less at the edge of the opening and towards its corners. In a mouth
+ * that opens wide teeth lie deep, and the upper lip shades them.
+ */
 function shaded(alpha, size, distance) {
-  const columns = largestPatch(alpha, size, OPEN).map((i) => i % size);
+  const patch = largestPatch(alpha, size, OPEN);
+  const columns = patch.map((i) => i % size);
   const [first, last] = [Math.min(...columns), Math.max(...columns)];
+  const mouth = outline(alpha, size);
+  const share = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
+  const highest = mouth === null ? 0 : Math.max(...mouth.top.map((row, n) => mouth.bottom[n] - row));
+  const deep = share(highest / distance, DEEP);
+  const tops = Array.from({length: size}, (_, x) => (mouth === null ? 0 : interpolated(x, mouth.x, mouth.top)));
   return blurred(alpha, size, size, SHADE * distance).map((inner, i) => {
-    const lips = DARKEST + (1 - DARKEST) * Math.min(Math.max(2 * inner - 1, 0), 1);
-    const aside = Math.abs((i % size - first) / ((last - first) / 2) - 1);
-    return lips * (1 - (1 - CORNER) * Math.min(Math.max((aside - ASIDE) / (1 - ASIDE), 0), 1));
+    const [x, y] = [i % size, Math.floor(i / size)];
+    const lips = DARKEST + (1 - DARKEST) * share(2 * inner - 1, [0, 1]);
+    const aside = Math.abs((x - first) / ((last - first) / 2) - 1);
+    const below = share((y - tops[x]) / distance, [0, SHADOW]);
+    const upperLip = 1 - deep * (1 - UNDER) * (1 - below * below * (3 - 2 * below));
+    return lips * (1 - (1 - CORNER) * share(aside, [ASIDE, 1])) * upperLip;
   });
 }
 
