@@ -46,7 +46,7 @@ _THREAD = 0.1  # the same where nothing else is left of them
 _GROW = 0.02, 0.004  # eye distances by which the upper and the lower one become higher than the flow has them
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
-_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.4, 0.012, 0.02, 0.06
+_CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.012, 0.02, 0.06
 _NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is none, one larger than the second stays
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 
