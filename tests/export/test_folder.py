@@ -58,6 +58,7 @@ def test_the_built_in_model_in_one_line(tmp_path, capsys):
         'exemplars.bin',
         'folds.bin',
         'latents.bin',
+        'lips.bin',
         'mask.onnx',
         'model.json',
     ]
@@ -84,10 +85,24 @@ def test_facts(model, tmp_path, capsys):
     np.testing.assert_allclose(values[3:], list(rows.values()), rtol=1e-6)
     np.testing.assert_allclose(told['latents']['gram'], gram)
     assert told['expressions'] == [{'name': 'smile', 'images': 5}, {'name': 'surprise', 'images': 5}]
+    assert told['lips'] is None
     np.testing.assert_allclose(told['eyes'], TIGHT.eye_centers(64))
     features = [f'mask_feature_{i}' for i in range(4)]
     assert told['networks']['mask'] == {'file': 'mask.onnx', 'inputs': ['latent', *features], 'outputs': ['mask_logit']}
     assert told['data'] == 'dice' and told['licence'] == 'none' and told['card'] == {'step': 12}
+
+
+def test_how_lips_are_found(tmp_path):
+    rng = np.random.default_rng(0)
+    lips = bundle_lib.Lips(*(np.float32(rng.normal(0, 0.01, shape)) for shape in ((129, 40), (2, 31, 40))))
+    outputs = dict.fromkeys(('encode', 'decode', 'mask'), [])
+    facts.write(tmp_path, variants.bundle('all')._replace(lips=lips), '.onnx', outputs, None)
+    told = json.loads((tmp_path / 'model.json').read_text())['lips']
+    assert told['file'] == 'lips.bin' and told['order'] == ['start', 'steps']
+    values = np.fromfile(tmp_path / told['file'], '<f2')
+    start, steps = np.split(values, [np.prod(told['start'])])
+    np.testing.assert_allclose(start.reshape(told['start']), lips.start, atol=2e-5)
+    np.testing.assert_allclose(steps.reshape(told['steps']), lips.steps, atol=2e-5)
 
 
 def test_the_directions_are_those_that_the_model_edits_with():

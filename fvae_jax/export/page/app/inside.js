@@ -1,5 +1,6 @@
-// The inside of the mouth in another photo of the same person, as editing/edit.py takes it.
+// The inside of the mouth in another photo of the same person, as editing/face.py takes it.
 
+import {lipsOf} from './contour.js';
 import {alignedCrop} from './crop.js';
 import {wanted} from './edit.js';
 import {cut} from './exemplar.js';
@@ -7,6 +8,7 @@ import {compose, grown, invert, scaled, scaleOf} from './geometry.js';
 import {anchored} from './latent.js';
 import {mayShowTeeth} from './mouth.js';
 import {ask} from './networks.js';
+import {maskOf} from './opening.js';
 
 const CLOSING = {neutral: 1.5}; // an edit that leaves no mouth open, as seen by the network
 const FINE_MOUTH = 512; // px: side of the largest crop that the edge of lips is sought in
@@ -29,10 +31,11 @@ export async function teethOf(sitter) {
   const sideOf = (finest) => Math.floor(Math.min(Math.max(size / scaleOf(toCrop), size), finest));
   const cropOf = (side) => alignedCrop(part.pixels, scaled(compose(toCrop, invert(part.fromPhoto)), side / size), side);
   const [coarse, side] = [FINE_MOUTH, FINEST].map(sideOf);
-  const alpha = await ask('refine', {opening, crop: cropOf(coarse), side: coarse});
+  const lips = lipsOf(sitter.latent, opening, cropOf(coarse), coarse, model);
+  if (lips === null) return null;
   const there = goals.map((goal) => goal.map((value) => (value + 0.5) * coarse / size - 0.5));
   const {expression = TOOTHY, cavity = null} = exemplars ?? {};
-  return cut(alpha, cropOf(side), side, {size: coarse, goals: there}, expression, cavity);
+  return cut(maskOf(lips, coarse), cropOf(side), side, {size: coarse, goals: there}, expression, cavity);
 }
 
 /** How much of each pixel of the crop lies between lips: what is new in the face that begins with closed ones. */

@@ -23,19 +23,50 @@ function withMaps(told, packed) {
   return {side, corners, light, expressions, step, maps};
 }
 
+/** How lips are found, of model.json and with its numbers, or null: tables of a row of constants and one for each number that is seen. */
+function withTables(told, packed) {
+  if (!told) return null;
+  const numbers = halves(packed);
+  const start = told.start[0] * told.start[1];
+  const [count, rows, columns] = told.steps;
+  const step = rows * columns;
+  const steps = Array.from({length: count}, (_, n) => numbers.subarray(start + n * step, start + (n + 1) * step));
+  return {start: numbers.subarray(0, start), steps};
+}
+
+/** Numbers in half precision, which not every browser reads itself. */
+function halves({buffer, byteOffset, byteLength}) {
+  return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), (bits) => {
+    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+    return (bits >> 15 ? -1 : 1) * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
+  });
+}
+
 /**
- * Reads model.json, latents.bin, exemplars.bin and folds.bin.
+ * Reads model.json, latents.bin, exemplars.bin, folds.bin and lips.bin.
  *
- * @param described {told, latents, teeth, folds}: their contents
+ * @param described {told, latents, teeth, folds, lips}: their contents
  * @returns {size, goals: where eyes belong in a crop, neutral, directions: by expression, readings: {rows, gram}, what measures how much
  *   of each expression a face shows, expressions: their names,
- *   mask: whether two photos can be mixed, exemplars: of teeth, or null, folds: of skin, or null, told: all of model.json}
+ *   mask: whether two photos can be mixed, exemplars: of teeth, or null, folds: of skin, or null, lips: how they are found, or null, told: all of model.json}
  */
-export function read({told, latents, teeth, folds}) {
+export function read({told, latents, teeth, folds, lips}) {
   const count = told.latents.shape.reduce((product, side) => product * side, 1);
   const {order, gram} = told.latents;
   const array = (n) => latents.subarray(n * count, (n + 1) * count);
   const {neutral, ...directions} = Object.fromEntries(order.map((name, n) => [name, array(n)]));
   const readings = {rows: Object.keys(directions).map((_, n) => array(order.length + n)), gram};
-  return {size: told.size, goals: told.eyes, neutral, directions, readings, expressions: Object.keys(directions), mask: told.mask, exemplars: withPixels(told.exemplars, teeth), folds: withMaps(told.folds, folds), told};
+  return {
+    size: told.size,
+    goals: told.eyes,
+    neutral,
+    directions,
+    readings,
+    expressions: Object.keys(directions),
+    mask: told.mask,
+    exemplars: withPixels(told.exemplars, teeth),
+    folds: withMaps(told.folds, folds),
+    lips: withTables(told.lips, lips),
+    told,
+  };
 }

@@ -89,31 +89,53 @@ function end(top, bottom, inner, flat) {
   return {far, top: row - half, bottom: row + half};
 }
 
-/**
- * Draws an outline into a finer map, over what is there.
- *
- * @param map side × side × 4, of which `channel` is an alpha that is made steeper when it is shown
- * @param steeper by how much
- */
-export function drawn(map, channel, side, size, {x, top, bottom}, steeper) {
-  const pixel = size / side;
+/** How far inside of an outline a place is, px: a function of its column that gives one of its row. */
+function depths({x, top, bottom}) {
   const slope = (edge) => edge.map((_, n) => {
     const [low, high] = [Math.max(n - 1, 0), Math.min(n + 1, edge.length - 1)];
     return Math.hypot(1, (edge[high] - edge[low]) / (x[high] - x[low]));
   });
-  const [steepTop, steepBottom] = [slope(top), slope(bottom)];
+  const lines = [top, bottom, slope(top), slope(bottom)];
+  return (column) => {
+    const [upper, lower, one, other] = lines.map((line) => interpolated(column, x, line));
+    const aside = Math.min(column - x[0], x.at(-1) - column);
+    return (row) => Math.min((row - upper) / one, (lower - row) / other, aside);
+  };
+}
+
+/**
+ * Draws an outline into a finer map, over what is there.
+ *
+ * @param map side × side × 4, of which `channel` is an alpha that is made steeper when it is shown
+ * @param lips as `outline` gives them
+ * @param steeper by how much
+ */
+export function drawn(map, channel, side, size, lips, steeper) {
+  const {x, top, bottom} = lips;
+  const pixel = size / side;
+  const inside = depths(lips);
   const fine = (place) => (place + 0.5) / pixel - 0.5;
   const [firstRow, lastRow] = [Math.floor(fine(Math.min(...top))) - 1, Math.ceil(fine(Math.max(...bottom))) + 1];
   for (let column = Math.max(Math.floor(fine(x[0])), 0); column <= Math.min(Math.ceil(fine(x.at(-1))), side - 1); column++) {
-    const at = (column + 0.5) * pixel - 0.5;
-    const [upper, lower, one, other] = [top, bottom, steepTop, steepBottom].map((line) => interpolated(at, x, line));
-    const aside = Math.min(at - x[0], x.at(-1) - at);
+    const depth = inside((column + 0.5) * pixel - 0.5);
     for (let row = Math.max(firstRow, 0); row <= Math.min(lastRow, side - 1); row++) {
-      const y = (row + 0.5) * pixel - 0.5;
-      const within = Math.min((y - upper) / one, (lower - y) / other, aside) / Math.max(SOFT, pixel);
+      const within = depth((row + 0.5) * pixel - 0.5) / Math.max(SOFT, pixel);
       if (within <= -0.5) continue;
       const i = 4 * (row * side + column) + channel;
       map[i] = Math.max(map[i], 0.5 + Math.min(within, 0.5) / steeper);
     }
   }
+}
+
+/** How much of each pixel of a crop lies within an outline of its px, Float32Array of side × side in [0, 1]. */
+export function maskOf(lips, side) {
+  const mask = new Float32Array(side * side);
+  const inside = depths(lips);
+  const {x, top, bottom} = lips;
+  const [first, last] = [Math.floor(Math.min(...top)) - 2, Math.ceil(Math.max(...bottom)) + 2];
+  for (let column = Math.max(Math.floor(x[0]) - 2, 0); column < Math.min(Math.ceil(x.at(-1)) + 3, side); column++) {
+    const depth = inside(column);
+    for (let row = Math.max(first, 0); row <= Math.min(last, side - 1); row++) mask[row * side + column] = clip(depth(row) + 0.5, 0, 1);
+  }
+  return mask;
 }

@@ -4,7 +4,6 @@ import * as detector from './detector.js';
 import {bytes} from './files.js';
 import {Follower} from './follower.js';
 import * as modelFile from './model.js';
-import {refined} from './mouth.js';
 import {load, Network} from './runtime.js';
 
 const FOLLOWED = 'camera'; // the key of the face in its pictures
@@ -53,7 +52,8 @@ const tasks = {
       const packed = await bytes(`model/${told.latents.file}`);
       const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
       const folds = told.folds && new Int8Array(await bytes(`model/${told.folds.file}`));
-      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth, folds};
+      const lips = told.lips && await bytes(`model/${told.lips.file}`);
+      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth, folds, lips};
     })();
     return described;
   },
@@ -76,11 +76,6 @@ const tasks = {
     const outputs = await run('encode', {image: {data: crop, dims: [1, size, size, 3]}});
     faces.set(key, outputs);
     return outputs.latent.data;
-  },
-  /** Lets the edge of an open mouth follow the lips in a finer crop, as `mouth.refined`; here, since it takes a second. */
-  async refine({opening, crop, side}) {
-    const {size, eyes: goals} = await description;
-    return refined(opening, crop, side, {size, goals});
   },
   /** Edits a picture of the camera; gives the picture back with what belongs over it, as `Follower.edit`. */
   async follow({frame, time, strengths}) {
