@@ -311,13 +311,14 @@ def _meeting(
     if not columns.size:
         columns = np.flatnonzero(some)
     first, last = _ends(behind[:, columns])
-    opens = (inside[:, columns] > _OPEN).any(0)
     top, bottom = _ends(inside[:, columns])
+    # From lips that touch to lips that do not a line goes over, and does not jump.
+    opens = (inside[:, columns] > _OPEN).any(0) * np.clip((bottom - top) / (_TOUCH * distance), 0, 1)
     middle = first + _MEET * (last + 1 - first)
     arch = closing * distance * np.interp(np.abs(place), np.linspace(0, 1, len(_ARCH)), _ARCH)
     met = []
     for edge in (np.maximum(top, first), np.minimum(bottom, last)):
-        row = np.where(opens, edge, middle - arch[columns])
+        row = opens * edge + (1 - opens) * (middle - arch[columns])
         known = np.concatenate([[left], columns, [right]]), np.concatenate([[left_row], row, [right_row]])
         met.append(lines.smooth(np.interp(everywhere, *known), _SOFT * distance))
     return met[0], met[1]
