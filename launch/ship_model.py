@@ -25,8 +25,8 @@ from fvae_jax.photo import write
 
 MAX_MEGABYTES = 20
 # Of a channel, in steps of 1/255: what nearly all pixels of the face may differ by, and what all but one in two
-# thousand. Lips that part or meet have edges, which rounded weights move by a fiftieth of a pixel, and in the corners of
-# a mouth one may begin a pixel sooner.
+# thousand. Lips that part or meet have edges, which rounded weights move by a fiftieth of a pixel, and in the corners
+# of a mouth one may begin a pixel sooner.
 ROUNDING, SHARE, MAX_DIFFERENCE, ALL = 1, 0.997, 4, 0.9995
 
 
