@@ -76,11 +76,10 @@ def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds | None) -> dict[s
 def _write_lips(folder: pathlib.Path, known: bundle_lib.Lips | None) -> dict[str, Any] | None:
     if known is None:
         return None
-    # Half a megabyte in half precision, which moves a contour by hundredths of a pixel.
-    (folder / LIPS).write_bytes(b''.join(np.asarray(value, '<f2').tobytes() for value in known))
+    (folder / LIPS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in known))
     return {
         'file': LIPS,
-        'type': 'float16, little endian',
+        'type': 'float32, little endian',
         'order': list(known._fields),
         **{name: list(value.shape) for name, value in known._asdict().items()},
     }

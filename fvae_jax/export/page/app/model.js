@@ -24,22 +24,13 @@ function withMaps(told, packed) {
 }
 
 /** How lips are found, of model.json and with its numbers, or null: tables of a row of constants and one for each number that is seen. */
-function withTables(told, packed) {
+function withTables(told, numbers) {
   if (!told) return null;
-  const numbers = halves(packed);
   const start = told.start[0] * told.start[1];
   const [count, rows, columns] = told.steps;
   const step = rows * columns;
   const steps = Array.from({length: count}, (_, n) => numbers.subarray(start + n * step, start + (n + 1) * step));
   return {start: numbers.subarray(0, start), steps};
-}
-
-/** Numbers in half precision, which not every browser reads itself. */
-function halves({buffer, byteOffset, byteLength}) {
-  return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), (bits) => {
-    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-    return (bits >> 15 ? -1 : 1) * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
-  });
 }
 
 /**

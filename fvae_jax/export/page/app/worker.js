@@ -33,6 +33,8 @@ async function run(name, feeds) {
   return network.run(feeds);
 }
 
+const floats = ({buffer, byteOffset, byteLength}) => new Float32Array(buffer, byteOffset, byteLength / 4);
+
 function arrays(outputs, names) {
   return Object.fromEntries(names.filter((name) => name in outputs).map((name) => [name, outputs[name].data]));
 }
@@ -49,11 +51,11 @@ const tasks = {
   async describe() {
     described ??= (async () => {
       const told = await description;
-      const packed = await bytes(`model/${told.latents.file}`);
+      const latents = floats(await bytes(`model/${told.latents.file}`));
       const teeth = told.exemplars && await bytes(`model/${told.exemplars.file}`);
       const folds = told.folds && new Int8Array(await bytes(`model/${told.folds.file}`));
-      const lips = told.lips && await bytes(`model/${told.lips.file}`);
-      return {told, latents: new Float32Array(packed.buffer, packed.byteOffset, packed.byteLength / 4), teeth, folds, lips};
+      const lips = told.lips && floats(await bytes(`model/${told.lips.file}`));
+      return {told, latents, teeth, folds, lips};
     })();
     return described;
   },
