@@ -12,7 +12,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import contour, crop as crop_lib, exemplar, mouth, portrait, tone as tone_lib
+from fvae_jax.editing import contour, crop as crop_lib, exemplar, mouth, portrait, seam as seam_lib, tone as tone_lib
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
@@ -96,7 +96,7 @@ class PhotoFace:
     def moves(self, change: Change) -> Moves:
         """What a change does to the pixels of the photo.
 
-        See `portrait.photo_displacement`, `mouth.close`, `mouth.crease` and `mouth.beyond`.
+        See `portrait.photo_displacement`, `seam.close`, `seam.crease` and `seam.beyond`.
         """
         shape = self._photo.pixels.shape
         if change.openings is None:
@@ -160,11 +160,11 @@ class PhotoFace:
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
         line, side = None, len(self._fine_mouth)
         if self._lips is not None:
-            line = mouth.seam(change.openings, self._lips, side, change.displacement, self._model.frame)
+            line = seam_lib.find(change.openings, self._lips, side, change.displacement, self._model.frame)
         if line is None:
             return _unlined(box, field)
-        shading, share = (of(box, line, self.matrix) for of in (mouth.crease, mouth.beyond))
-        return Moves(box, mouth.close(box, field, line, self.matrix), shading, share)
+        shading, share = (of(box, line, self.matrix) for of in (seam_lib.crease, seam_lib.beyond))
+        return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share)
 
     @functools.cached_property
     def _fine_mouth(self) -> np.ndarray:

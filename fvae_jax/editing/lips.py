@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fvae_jax.editing import mouth
+from fvae_jax.editing import mouth, seam as seam_lib
 from fvae_jax.editing.opening import Opening
 from fvae_jax.ops.frame import Frame
 
@@ -32,7 +32,7 @@ class Lips(NamedTuple):
     """
 
     opening: float
-    seam: mouth.Seam | None
+    seam: seam_lib.Seam | None
 
 
 def of(
@@ -58,16 +58,16 @@ def of(
         return Lips(area, None)
     if (lines := edges()) is None:
         return Lips(area, None)
-    seam = mouth.seam(mouth.Openings(own, wanted, displacement, 0.0), lines, side, displacement, frame)
+    seam = seam_lib.find(mouth.Openings(own, wanted, displacement, 0.0), lines, side, displacement, frame)
     return Lips(area, None if seam is None else _over_the_crop(seam, len(own)))
 
 
-def _over_the_crop(seam: mouth.Seam, size: int) -> mouth.Seam:
+def _over_the_crop(seam: seam_lib.Seam, size: int) -> seam_lib.Seam:
     """The same lines over all columns of the crop, so that those of several frames can be averaged."""
     columns = (np.arange(_FINER * size) + 0.5) * seam.unit / _FINER - 0.5 - seam.columns[0]
     lines = [np.interp(columns, np.arange(len(line)), line) for line in seam[:4]]
     shifts = [np.interp(columns, np.arange(len(line)), line, 0, 0) for line in seam[4:8]]
-    return mouth.Seam(*lines, *shifts, (0, _FINER * size), _FINER, seam.reach)
+    return seam_lib.Seam(*lines, *shifts, (0, _FINER * size), _FINER, seam.reach)
 
 
 class Hold:
@@ -88,7 +88,7 @@ class Hold:
         self._share = float(np.clip(goal, before - _LETTING_GO, before + _MEETING))
         return self._share
 
-    def seam(self, around: Sequence[Lips | None], weights: np.ndarray) -> mouth.Seam | None:
+    def seam(self, around: Sequence[Lips | None], weights: np.ndarray) -> seam_lib.Seam | None:
         """Where those of the next frame meet, by those around it, of weights of sum 1; None leaves them alone."""
         share = self.share(around)
         known = [(one.seam, weight) for one, weight in zip(around, weights) if one is not None and one.seam is not None]
@@ -101,4 +101,4 @@ class Hold:
         if self._lines is not None:
             lines = [before + _FOLLOWS * (line - before) for line, before in zip(lines, self._lines)]
         self._lines = lines
-        return mouth.Seam(*lines[:4], *(share * shift for shift in lines[4:]), *known[0][0][8:])
+        return seam_lib.Seam(*lines[:4], *(share * shift for shift in lines[4:]), *known[0][0][8:])

@@ -70,7 +70,7 @@ class Change(NamedTuple):
       content: What is new; None from a model without that layer.
       shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
         where there are folds; None from a model without it.
-      openings: Of an open mouth, for `mouth.seam`; None where it was closed.
+      openings: Of an open mouth, for `seam.find`; None where it was closed.
     """
 
     displacement: np.ndarray

@@ -7,7 +7,7 @@ resolution: half the work, and what does not move keeps its bits.
 import cv2
 import numpy as np
 
-from fvae_jax.editing import content, mouth, portrait, tone as tone_lib
+from fvae_jax.editing import content, portrait, seam as seam_lib, tone as tone_lib
 from fvae_jax.editing.model import Change
 from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
@@ -23,7 +23,7 @@ def carried_out(
     change: Change,
     matrix: np.ndarray,
     tone: tone_lib.Tone | None = None,
-    seam: mouth.Seam | None = None,
+    seam: seam_lib.Seam | None = None,
     pixels_only: bool = False,
 ) -> Planes | Picture:
     """A frame with a change of one of its faces.
@@ -41,9 +41,9 @@ def carried_out(
     if change.shading is not None and not pixels_only:
         shading = portrait.photo_shading(change.shading, matrix, len(change.displacement), frame.shape)[1]
     if seam is not None and field.size:
-        field = mouth.close(box, field, seam, matrix)
+        field = seam_lib.close(box, field, seam, matrix)
         if not pixels_only:
-            shading = mouth.crease(box, seam, matrix) + (0 if shading is None else shading)
+            shading = seam_lib.crease(box, seam, matrix) + (0 if shading is None else shading)
     box, field, shading = _active(box, field, shading, frame.shape)
     if field.size:
         window = _window(box, field, frame.shape)

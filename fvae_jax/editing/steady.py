@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fvae_jax.editing import exemplar, lips as lips_lib, mouth, tone as tone_lib
+from fvae_jax.editing import exemplar, lips as lips_lib, seam as seam_lib, tone as tone_lib
 from fvae_jax.editing.model import Change, Content, EncodedFace, Model
 from fvae_jax.editing.stream import windows
 
@@ -41,7 +41,7 @@ class Changed:
     change: Change
     tone: tone_lib.Tone | None = None
     lips: lips_lib.Lips | None = None
-    seam: mouth.Seam | None = None
+    seam: seam_lib.Seam | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
 
 def _mean(
     model: Model, mine: Changed, around: list[tuple[Changed | None, int]], hold: lips_lib.Hold
-) -> tuple[Change, mouth.Seam | None]:
+) -> tuple[Change, seam_lib.Seam | None]:
     """The mean of changes by how many frames away they are; None, where nothing changes, makes it less."""
     near = [(other, step) for other, step in around if other is not None]
     nothing = sum(np.exp(-0.5 * (step / _SPREAD) ** 2) for other, step in around if other is None)

@@ -8,7 +8,7 @@ import skimage.data
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import contour, lips, mouth, portrait, retouch
+from fvae_jax.editing import contour, lips, mouth, portrait, retouch, seam as seam_lib
 from fvae_jax.editing.model import Change
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo.frame import Planes
@@ -80,7 +80,7 @@ def test_equal_seams_close_as_one_does_and_where_nothing_is_done_counts(face):
     one = held(face, 0.0)
     still = np.zeros((SIZE, SIZE, 2), np.float32)
     openings = mouth.Openings(ellipse(6), 0 * ellipse(6), still, 0.0)
-    seam = mouth.seam(openings, edges(face), 512, still, WIDE)
+    seam = seam_lib.find(openings, edges(face), 512, still, WIDE)
     y, x = np.indices((SIZE, SIZE), np.float32)
     alone = np.stack(seam.pull(x, y, y))
     thirds = np.full(3, 1 / 3)

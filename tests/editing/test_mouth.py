@@ -8,7 +8,7 @@ from editing import models
 
 import fvae_jax
 from fvae_jax.data import align
-from fvae_jax.editing import editor as editor_lib, exemplar, mouth, opening, portrait, still
+from fvae_jax.editing import editor as editor_lib, exemplar, mouth, opening, portrait, seam as seam_lib, still
 from fvae_jax.ops.frame import WIDE
 from fvae_jax.photo.photo import Photo
 
@@ -49,8 +49,8 @@ def test_nothing_outside_of_the_wanted_opening_shows_the_inside_of_the_mouth(deg
     to_photo[:, 2] += 150 * scale
     matrix, shape = align.invert(to_photo), (round(420 * scale), round(420 * scale), 3)
     box, field = portrait.photo_displacement(displacement, matrix, shape)
-    line = mouth.seam(openings(wanted), fine, 512, displacement, WIDE)
-    closed = mouth.close(box, field, line, matrix)
+    line = seam_lib.find(openings(wanted), fine, 512, displacement, WIDE)
+    closed = seam_lib.close(box, field, line, matrix)
 
     carry = lambda values: portrait.photo_map(values, matrix, shape)[1]
     inside, may_show = carry(ellipse(16, 6)), carry(wanted)
@@ -76,9 +76,9 @@ def test_lips_that_meet_are_dark_where_they_touch_and_nowhere_else(degrees, scal
 
     def seam(left):
         wanted = ellipse(16, 6 * left) if left else np.zeros((SIZE, SIZE), np.float32)
-        return mouth.seam(openings(wanted), fine, 512, displacement, WIDE)
+        return seam_lib.find(openings(wanted), fine, 512, displacement, WIDE)
 
-    crease = lambda line: mouth.crease(box, line, matrix)
+    crease = lambda line: seam_lib.crease(box, line, matrix)
     shut = crease(seam(0.0))
     at = lambda x, y: tuple(np.rint(align.transform_points(to_photo, (x, y)))[::-1].astype(int) - (box[0], box[2]))
     x, y = MIDDLE
@@ -98,9 +98,9 @@ def test_the_line_on_which_lips_meet_has_no_stairs(rotation):
     to_photo = cv2.getRotationMatrix2D((63.5, 63.5), rotation, 2.0)
     to_photo[:, 2] += 100
     matrix = align.invert(to_photo)
-    line = mouth.seam(openings(np.zeros((SIZE, SIZE), np.float32)), lines(16, 6), 512, narrowing(0.4), WIDE)
+    line = seam_lib.find(openings(np.zeros((SIZE, SIZE), np.float32)), lines(16, 6), 512, narrowing(0.4), WIDE)
     box = (0, 330, 0, 330)
-    share = mouth.beyond(box, line, matrix)
+    share = seam_lib.beyond(box, line, matrix)
     assert 0.3 < share.max() <= 0.5 and -0.5 <= share.min() < -0.3
     y, x = np.indices((330, 330), np.float32)
     at = align.transform_points(matrix, np.stack([x, y], -1))
@@ -119,7 +119,7 @@ def test_the_line_on_which_lips_meet_has_no_stairs(rotation):
 
 def test_a_mouth_that_stays_as_it_is_is_left_alone():
     still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
-    assert mouth.seam(openings(own), lines(16, 6.5), 512, still, WIDE) is None
+    assert seam_lib.find(openings(own), lines(16, 6.5), 512, still, WIDE) is None
     assert mouth.another(own, own, still, WIDE) == 0
 
 
