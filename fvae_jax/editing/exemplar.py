@@ -45,7 +45,7 @@ _DARKEST = 0.87  # what is left of the light at that edge
 _ASIDE, _CORNER = 0.4, 0.9
 # Eye distances: an opening less high than the first is that of a smile, one higher than the second a deep one; over how
 # many the upper lip shades what is below it then, and what it leaves of the light at its edge.
-_DEEP, _SHADOW, _UNDER = (0.14, 0.24), 0.16, 0.55
+_DEEP, _SHADOW, _UNDER = (0.18, 0.30), 0.16, 0.62
 _FLASH = np.float32(1.7)  # times as light is a tongue in a photo as in the rendered cavities
 _WIDE = (0.12, 0.24)  # eye distances: openings less high than the first show no cavity, higher ones more and more of it
 _SKIN = (-0.1, 0.9, 0.45)  # for `Frame.region`: the middle of the face, whose light is compared

@@ -30,7 +30,7 @@ const DARKEST = 0.87; // what is left of the light at that edge
 const [ASIDE, CORNER] = [0.4, 0.9];
 // Eye distances: an opening less high than the first is that of a smile, one higher than the second a deep one; over how
 // many the upper lip shades what is below it then, and what it leaves of the light at its edge.
-const [DEEP, SHADOW, UNDER] = [[0.14, 0.24], 0.16, 0.55];
+const [DEEP, SHADOW, UNDER] = [[0.18, 0.3], 0.16, 0.62];
 const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
 
