@@ -55,6 +55,7 @@ def mirror(address, tmp_path):
         page.goto(address)
         page.wait_for_selector('#sample:visible')
         page.evaluate("async () => (await import('/app/networks.js')).ask('ready')")
+        page.wait_for_load_state('networkidle')  # the model's files come beside the networks
         page.context.on('request', lambda request: complaints.append(request.url))
         page.click('#use-mirror')
         told(page, 'The mirror runs')
