@@ -33,6 +33,7 @@ _BAND, _USUAL = 0.06, 0.015
 _OUTSIDE = (0.04, 0.11)
 _STEP = 1 / 266  # eye distances between the places that are looked at, but no less than half a px
 _MIDDLE = 0.88  # of the half width of a mouth: where its colors are looked at
+_HIGH = 0.02  # eye distances: where a mouth is less high it does not tell its colors
 _BOWS = np.mgrid[-0.06:0.0601:0.004, -0.04:0.0401:0.01].reshape(2, -1).T  # eye distances, of both bows
 _COLORS, _ROUNDS = 3, 10  # colors of a part of a picture, and rounds in which they are found
 _MARGIN = np.float32([4, 2, 2])  # what is added to their deviations, Lab
@@ -186,7 +187,7 @@ def follow(lips: Opening, crop: np.ndarray, frame: Frame) -> Opening:
         places = np.float32(np.broadcast_to(x, rows.shape)), np.float32(rows - y0)
         return cv2.remap(colors, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    wide = middle & (bottom - top > 0.02 * distance)
+    wide = middle & (bottom - top > _HIGH * distance)
     inside = read(top + np.linspace(0.1, 0.9, 9)[:, None] * (bottom - top))[:, wide].reshape(-1, 3)
     if len(inside) < _FEWEST:
         return lips

@@ -76,7 +76,7 @@ def outline(alpha: np.ndarray) -> Opening | None:
     if width < 3:
         return None
     columns = np.arange(first, first + width)
-    top, bottom = _edges(alpha, patch, columns)
+    top, bottom = edges(alpha, patch, columns)
     inner = max(1, round(_ENDS * width))
     flat = float(np.interp((bottom - top).max() / width, (_FLAT, _TALL), (1, 0)))
     left, right = _end(top, bottom, inner, flat), _end(top[::-1], bottom[::-1], inner, flat)
@@ -109,11 +109,20 @@ def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[
     return float(far), float(row - half), float(row + half)
 
 
-def _edges(alpha: np.ndarray, patch: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of the upper and of the lower edge of a patch, where alpha is a half, (w,) each."""
-    edges = []
+def edges(alpha: np.ndarray, patch: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows, between whole ones, of the upper and of the lower edge of a patch, where alpha is a half.
+
+    Args:
+      alpha: (h, w) in [0, 1].
+      patch: Which of its pixels belong to the patch, (h, w) bool.
+      columns: Those that are asked for, (n,).
+
+    Returns:
+      (n,) each.
+    """
+    found = []
     for shows, values in ((patch, alpha), (patch[::-1], alpha[::-1])):
         row = shows[:, columns].argmax(0)
         inside, outside = values[row, columns], values[np.maximum(row - 1, 0), columns]
-        edges.append(row - np.clip((inside - _OPEN) / np.maximum(inside - outside, 1e-6), 0, 1))
-    return edges[0], len(alpha) - 1 - edges[1]
+        found.append(row - np.clip((inside - _OPEN) / np.maximum(inside - outside, 1e-6), 0, 1))
+    return found[0], len(alpha) - 1 - found[1]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import portrait
+from fvae_jax.editing import opening as opening_lib, portrait
 from fvae_jax.editing.mouth import Openings
 from fvae_jax.editing.opening import Opening
 from fvae_jax.ops import lines
@@ -223,8 +223,8 @@ def _meeting(
     columns = np.flatnonzero(some & (np.abs(place) < _SEEN))
     if not columns.size:
         columns = np.flatnonzero(some)
-    first, last = _ends(behind[:, columns])
-    top, bottom = _ends(inside[:, columns])
+    first, last = opening_lib.edges(behind, behind > _OPEN, columns)
+    top, bottom = opening_lib.edges(inside, inside > _OPEN, columns)
     # From lips that touch to lips that do not a line goes over, and does not jump.
     opens = (inside[:, columns] > _OPEN).any(0) * np.clip((bottom - top) / (_TOUCH * distance), 0, 1)
     middle = first + _MEET * (last + 1 - first)
@@ -251,16 +251,6 @@ def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
     far = np.clip((np.abs(away) - _WIDENED[0]) / (_WIDENED[1] - _WIDENED[0]), 0, 1)
     wider = _WIDER * np.abs(away) * (1 - far * far * (3 - 2 * far))
     return -half * np.sign(away) * (thin * np.sin(np.pi * share) ** 2 + wider)
-
-
-def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last row of what every column of (h, w) shows by more than a half, between rows where it ends."""
-    shows, columns, ends = values > _OPEN, np.arange(values.shape[1]), []
-    for seen, value in ((shows, values), (shows[::-1], values[::-1])):
-        row = seen.argmax(0)
-        inside, outside = value[row, columns], value[np.maximum(row - 1, 0), columns]
-        ends.append(row - np.clip((inside - _OPEN) / np.maximum(inside - outside, 1e-6), 0, 1))
-    return ends[0], len(values) - 1 - ends[1]
 
 
 def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) -> np.ndarray:
