@@ -36,6 +36,7 @@ def page(_shared):
     """The page at its start, for tests that need none of their own: loading it takes longer than most of them do."""
     page, complaints = _shared
     yield page
+    call(page, 'main.refresh()')  # or what is still to be drawn would count as an edit of the next test
     call(page, "import('/app/unsaved.js').then((unsaved) => unsaved.forget())")
     if page.locator('#work').is_visible():
         page.click('#another')

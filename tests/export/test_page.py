@@ -420,6 +420,16 @@ def test_unsaved_edits_are_asked_about(address, open_page):
     stay = False
     page.click('#another')
     assert asked == ['confirm', 'beforeunload', 'confirm'] and page.locator('#start').is_visible()
+    take_sample(page)
+    # Left while the edit is drawn: there is nothing more to be asked about.
+    page.evaluate("""async () => {
+        const main = await import('/app/main.js');
+        const drawn = main.setStrengths({smile: 1});
+        document.getElementById('another').click();
+        await drawn;
+    }""")
+    take_sample(page)
+    assert asked == ['confirm', 'beforeunload', 'confirm']
 
 
 def test_without_webgl_it_says_so_and_loads_nothing(address, open_page):

@@ -176,9 +176,9 @@ def test_hostile_packets_take_seconds_at_most(inside, attributes):
     packet = RATED.replace(b'rdf:about=""', f'rdf:about="" {names} {attributes}'.encode())
     packet = packet.replace(b'"6"/>', f'"6">{inside}</rdf:Description>'.encode())
     assert 500_000 < len(packet) < 1 << 20
-    begin = time.process_time()
+    begin = time.thread_time()
     assert len(_events(xmp.updated(packet, (1, 1), MADE).replace(b'<rdf:li/>', b''))) == 1
-    assert time.process_time() - begin < 5
+    assert time.thread_time() - begin < 5
 
 
 def test_what_is_too_large_for_a_jpeg_is_told(caplog):

@@ -253,10 +253,10 @@ def _tiff_of_pages(count):
 def test_pages_are_not_counted(tmp_path):
     # Counting took minutes: each page is looked for among those before.
     (tmp_path / 'pages.tif').write_bytes(_tiff_of_pages(20_000))
-    begin = time.process_time()
+    begin = time.thread_time()
     with pytest.raises(InputError, match="pages.tif' has several pages"):
         read_photo(tmp_path / 'pages.tif')
-    assert time.process_time() - begin < 2
+    assert time.thread_time() - begin < 2
 
 
 def test_a_jpeg_of_endless_scans_is_refused_at_once(tmp_path):

@@ -84,10 +84,12 @@ async function draw() {
   const face = sitter;
   if (!face) return;
   await begin();
+  if (sitter !== face) return; // it was left meanwhile
   if (moving) {
     const placed = moving;
     moving = null;
     await face.place(placed);
+    if (sitter !== face) return;
     drawn = null;
   }
   if (blending()) {
@@ -99,7 +101,7 @@ async function draw() {
   const key = JSON.stringify(wanted);
   if (drawn?.kind !== 'edit' || drawn.key !== key) {
     const decoded = await edit.decode(face, wanted);
-    if (sitter !== face) return; // another photo came in between
+    if (sitter !== face) return;
     drawn = {kind: 'edit', key, decoded};
   }
   const laid = await edit.draw(renderer, face, drawn.decoded, stage.part, {flow});
@@ -262,19 +264,20 @@ function adjustEyes(on) {
 }
 
 async function save() {
-  if (!sitter) return;
+  const face = sitter;
+  if (!face) return;
   element('save').disabled = true;
   tell('Making the picture at full size …');
   await refresh();
   await guarded(async () => {
+    if (sitter !== face) return;
     const asBlend = blending() && second;
-    const canvas = asBlend ? await blend.drawWhole(renderer, sitter, second, drawn.decoded)
-      : await edit.drawWhole(renderer, sitter, drawn.decoded);
-    const told = asBlend ? `between two photos, ${percent(between.value)}`
-      : note() || 'nothing';
-    const name = `${sitter.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
-    saveFile(await png.encoded(canvas, {Software: model.told.program, Model: model.told.name, Edit: told}), name);
-    unsaved.save();
+    const shown = asBlend ? `between two photos, ${percent(between.value)}` : note();
+    const canvas = asBlend ? await blend.drawWhole(renderer, face, second, drawn.decoded)
+      : await edit.drawWhole(renderer, face, drawn.decoded);
+    const name = `${face.photo.name.replace(/\.[^.]*$/, '') || 'photo'}-edited.png`;
+    saveFile(await png.encoded(canvas, {Software: model.told.program, Model: model.told.name, Edit: shown || 'nothing'}), name);
+    if (sitter === face) unsaved.save(shown);
     tell(`Saved as ${name}, ${canvas.width} × ${canvas.height} pixels, where your browser puts downloads.`);
   });
   element('save').disabled = false;

@@ -21,9 +21,9 @@ export function shows(wanted) {
   watch();
 }
 
-/** Tells that it was saved as it is. */
-export function save() {
-  saved = edit;
+/** Tells that an edit was saved, which need not be what the picture shows by now. */
+export function save(shown) {
+  saved = shown;
   watch();
 }
 
