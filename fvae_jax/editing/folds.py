@@ -22,13 +22,10 @@ _NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
 _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
 # Of one's own folds, where others have theirs: how much of their depth goes with the expression, up to which depth, and
 # the eye distances over which light varies without them, and below which it is texture.
-_SOFTER, _DEEPEST = 0.9, 0.45
+_SOFTER, _DEEPEST = 0.9, 0.9
 _BROAD, _FINE = 0.105, 0.011
 _SPREAD, _USUAL = 0.04, 0.985  # eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold
-_MOUTH, _MOUTH_ENDS = (
-    (0.66, 0.3),
-    0.3,
-)  # half axes of a mouth, whose dark corners are no folds, in widths; its soft edge
+_MOUTH, _MOUTH_ENDS = (0.66, 0.3), 0.3  # half axes of a mouth, whose corners are no folds, in widths; its soft edge
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
 
 
@@ -38,7 +35,8 @@ class Placed(NamedTuple):
     Attributes:
       maps: r where the unmoved face has its skin, (s, s) float32, by expression.
       shown: How much of each expression the face shows already.
-      own: r that softens the folds which the face has from these, (s, s) float32; None where nobody has looked.
+      own: r that softens the folds which the face has from these, of red, green and blue, (s, s, 3) float32: a deep
+        fold is redder than any rule for skin says. None where nobody has looked.
     """
 
     maps: dict[str, np.ndarray]
@@ -98,7 +96,7 @@ def place(
 
 
 def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.ndarray:
-    """Returns r that softens what is darker than its surroundings where people have folds, (s, s) float32."""
+    """Returns r that softens what is darker than its surroundings where people have folds, (s, s, 3) float32."""
     side = folds.maps.shape[1]
     distance = frame.eye_distance * side
     usual = np.mean(
@@ -106,14 +104,13 @@ def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.
     )
     usual = cv2.GaussianBlur(np.float32(usual), (0, 0), _SPREAD * distance)
     usual = np.clip(usual / max(float(np.quantile(usual, _USUAL)), 1e-6), 0, 1)
-    gray = cv2.cvtColor(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    light = np.log(gray.astype(np.float32) + _BLACK)
+    light = np.log(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) + _BLACK)
     broad, fine = (cv2.GaussianBlur(light, (0, 0), deviation * distance) for deviation in (_BROAD, _FINE))
     y, x = (np.indices((side, side), np.float32) + 0.5) / side
     width, (middle_x, middle_y) = mouth[1, 0] - mouth[0, 0], mouth.mean(0)
     away = np.hypot((x - middle_x) / (_MOUTH[0] * width), (y - middle_y) / (_MOUTH[1] * width))
     outside = np.clip((away - 1) / _MOUTH_ENDS + 0.5, 0, 1)
-    return _SOFTER * usual * outside * np.clip(broad - fine, 0, _DEEPEST)
+    return (_SOFTER * usual * outside)[..., None] * np.clip(broad - fine, 0, _DEEPEST)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
@@ -152,7 +149,7 @@ def deepened(shown: float, added: float) -> float:
 
 
 def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
-    """Folds that come, and own ones that go, carried along with the skin.
+    """Folds that come, carried along with the skin.
 
     Args:
       folds: Of the face.
@@ -164,9 +161,22 @@ def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -
     """
     amounts = {name: deepened(folds.shown.get(name, 0.0), added.get(name, 0.0)) for name in folds.maps}
     whole = sum(np.float32(amount) * folds.maps[name] for name, amount in amounts.items())
+    return _carried(whole, displacement)
+
+
+def softened(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray | None:
+    """Own folds that go with an expression; for the arguments see `moved`.
+
+    Returns:
+      r of the edit, of red, green and blue, (s, s, 3) float32; None where none go.
+    """
     taken = sum(min(max(folds.shown.get(name, 0.0), 0.0), max(-added.get(name, 0.0), 0.0)) for name in folds.maps)
-    if folds.own is not None:
-        whole = whole + np.float32(min(taken, 1.0)) * folds.own
+    if folds.own is None or taken <= 0:
+        return None
+    return _carried(np.float32(min(taken, 1.0)) * folds.own, displacement)
+
+
+def _carried(whole: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     if not whole.any():
         return whole
     side, size = len(whole), len(displacement)

@@ -226,7 +226,7 @@ class Model:
         decoded = self.decode(face, latent)
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
         displacement = (decoded.flow - start) * np.float32((self.size - 1) / 2)
-        shading = content = openings = None
+        shading = content = openings = softening = None
         if decoded.alpha_logit is not None:
             content = self._content(face, decoded, anchor)
             if anchor and face.slit is not None:
@@ -234,12 +234,12 @@ class Model:
         if decoded.shading is not None:
             shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
         if shading is not None and face.folds is not None:
-            shading = self._folded(shading, face, latent, displacement)
+            shading, softening = self._folded(shading, face, latent, displacement)
         if face.mouth is not None and anchor:
             openings = self._openings(face.mouth, latent, displacement)
             placed = self._placed(face, openings.wanted)
             content = Content(openings.reopened * openings.wanted, content.color, placed)
-        return Change(displacement, content, shading, openings)
+        return Change(displacement, content, shading, openings, softening)
 
     @functools.cached_property
     def _readings(self) -> latent_lib.Readings:
@@ -251,10 +251,12 @@ class Model:
 
     def _folded(
         self, shading: np.ndarray, face: EncodedFace, latent: np.ndarray, displacement: np.ndarray
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Adds folds that come; besides, the softening of those that go."""
         added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
         moved = folds_lib.moved(face.folds, added, displacement)
-        return moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
+        folded = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
+        return folded, folds_lib.softened(face.folds, added, displacement)
 
     def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
         change = self.change(mouth.closed, latent)
@@ -323,7 +325,7 @@ class Model:
         first, second = (face._replace(mouth=None, folds=None, donor=None, slit=None) for face in (first, second))
         alike = np.zeros((self.size, self.size), np.float32)
         logits = [self.mask_logits(face, latent) if masked else alike for face in (first, second)]
-        displacements, contents, shadings, _ = zip(*(self.change(face, latent, anchor) for face in (first, second)))
+        displacements, contents, shadings, *_ = zip(*(self.change(face, latent, anchor) for face in (first, second)))
         content, beyond = None, not pixels_only and blend != 'paper'
         if contents[0] is not None and beyond:
             # alpha 1 is no confidence at all: what a photo does not have, the other one may.
@@ -340,7 +342,7 @@ class Model:
         """The edited crop at the model's own size, (size, size, 3) float32 in [-1, 1]; see `edited_latent`."""
         change = self.change(face, self.edited_latent(face, strengths, **options), anchor)
         warped = np.asarray(self._run.move(face.crop, change.displacement))
-        warped, content = image_ops.shade(warped, change.shading_of(self.size)), change.content
+        warped, content = image_ops.shade(warped, change.light_of(self.size)), change.content
         if content is None:
             return warped
         alpha, color = content.alpha[..., None], content.color

@@ -104,23 +104,27 @@ def photo_shading(
     """Carries the shading r of the crop into the photo, with the fade of an edit; zero stays exactly zero.
 
     Args:
-      shading: (s, s), s at least `size`.
+      shading: (s, s), or (s, s, C), s at least `size`.
       matrix: 2×3 similarity, photo px to crop px.
       size: side of the crop, px.
       photo_shape: (H, W, ...) of the photo.
 
     Returns:
-      The box of the crop in the photo, and (h, w) float32 for its pixels.
+      The box of the crop in the photo, and (h, w) or (h, w, C) float32 for its pixels.
 
     Raises:
-      InputError: the shading is not finite or not (s, s).
+      InputError: the shading is not finite or not square.
     """
-    _check_square(shading, 'shading', channels=None)
+    channels = shading.shape[2:]
+    _check_square(shading, 'shading', *channels)
     box = face_region(matrix, size, photo_shape)
-    return box, _carry(shading[..., None], scale_transform(matrix, len(shading) / size), box)[..., 0]
+    carried = _carry(np.atleast_3d(shading), scale_transform(matrix, len(shading) / size), box)
+    return box, carried.reshape(*carried.shape[:2], *channels)
 
 
-def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = True) -> Photo:
+def shade_photo(
+    photo: Photo, box: Box, shading: np.ndarray, colored: bool = True, softening: np.ndarray | None = None
+) -> Photo:
     """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
 
     Args:
@@ -128,17 +132,20 @@ def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = Tru
       box: the box of the shading.
       shading: r, (h, w).
       colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
+      softening: r that red, green and blue have besides, (h, w, 3).
     """
-    if not shading.any():
+    if not shading.any() and softening is None:
         return photo
     pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
 
     def shade(part: tuple[slice, slice]) -> None:
-        r, shaded = np.float32(shading[_within(part, box)]), pixels[part]
-        if not r.any():
+        inside, shaded = _within(part, box), pixels[part]
+        r, own = np.float32(shading[inside]), None if softening is None else softening[inside]
+        if not r.any() and (own is None or not own.any()):
             return
         for channel, factor in enumerate(SKIN if colored else np.ones(3, np.float32)):
-            lit = cv2.multiply(shaded[..., channel], cv2.exp(factor * r), dtype=cv2.CV_32F)
+            whole = factor * r if own is None else factor * r + own[..., channel]
+            lit = cv2.multiply(shaded[..., channel], cv2.exp(whole), dtype=cv2.CV_32F)
             shaded[..., channel] = np.rint(np.minimum(lit, largest))
 
     _for_tiles(box, shade)
@@ -384,7 +391,7 @@ def _fade(side: int) -> np.ndarray:
     return (step * step * (3 - 2 * step)).astype(np.float32)
 
 
-def _check_square(values: np.ndarray, name: str, channels: int | None) -> None:
+def _check_square(values: np.ndarray, name: str, channels: int | None = None) -> None:
     tail = () if channels is None else (channels,)
     if values.ndim < 2 or values.shape != (len(values), len(values), *tail):
         wanted = ', '.join(['s', 's', *map(str, tail)])

@@ -71,18 +71,27 @@ class Change(NamedTuple):
       shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
         where there are folds; None from a model without it.
       openings: Of an open mouth, for `seam.find`; None where it was closed.
+      softening: r by which the face's own folds go besides, of red, green and blue, (s, s, 3) float32, s the side of
+        `shading`; None where none go.
     """
 
     displacement: np.ndarray
     content: Content | None
     shading: np.ndarray | None
     openings: mouth_lib.Openings | None = None
+    softening: np.ndarray | None = None
 
-    def shading_of(self, side: int) -> np.ndarray | None:
-        """The shading of a crop of `side` px."""
-        if self.shading is None or len(self.shading) == side:
-            return self.shading
-        return cv2.resize(self.shading, (side, side), interpolation=cv2.INTER_AREA)
+    @property
+    def light(self) -> np.ndarray | None:
+        """r of all that becomes lighter or darker, the mean of the colors, as `shading`."""
+        return self.shading if self.softening is None else self.shading + self.softening.mean(axis=2)
+
+    def light_of(self, side: int) -> np.ndarray | None:
+        """The light of a crop of `side` px."""
+        light = self.light
+        if light is None or len(light) == side:
+            return light
+        return cv2.resize(light, (side, side), interpolation=cv2.INTER_AREA)
 
 
 class Between(NamedTuple):

@@ -194,7 +194,7 @@ class EditedPhoto:
         self._numbers = numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, shadings, shares, self._layers = [], [], [], []
+        fields, shadings, softenings, shares, self._layers = [], [], [], [], []
         for n, latent in self._latents.items():
             subject = original.face(n)
             face = subject.encoded
@@ -206,6 +206,8 @@ class EditedPhoto:
             shares.append((box, beyond))
             if change.shading is not None:
                 shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
+            if change.softening is not None and not edit.pixels_only:
+                softenings.append(portrait.photo_shading(change.softening, subject.matrix, model.size, shape))
             shadings.append((box, np.zeros_like(shading) if edit.pixels_only else shading))
             if change.content is not None and not edit.pixels_only:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
@@ -213,6 +215,9 @@ class EditedPhoto:
         self.box, self.field = face_lib.join(fields)
         _, self._shading = face_lib.join(shadings)
         _, self._beyond = face_lib.join(shares)
+        self._softening = np.zeros((*self.field.shape[:2], 3), np.float32) if softenings else None
+        for box, part in softenings:
+            self._softening[face_lib.within(box, self.box)] += part
 
     @functools.cached_property
     def photo(self) -> Photo:
@@ -220,7 +225,7 @@ class EditedPhoto:
         moved = portrait.warp_photo(self.original.photo, self.box, self.field)
         moved = portrait.mixed(moved, self.box, self._beyond)
         colored = all(self.original.face(n).tone is None for n in self._numbers)
-        shaded = portrait.shade_photo(moved, self.box, self._shading, colored)
+        shaded = portrait.shade_photo(moved, self.box, self._shading, colored, self._softening)
         return functools.reduce(content.lay, self._layers, shaded)
 
     def close_up(self) -> np.ndarray:

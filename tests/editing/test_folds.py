@@ -106,17 +106,24 @@ def test_own_folds_are_softened_as_far_as_a_smile_goes_and_only_where_people_hav
     y, x = (np.indices((256, 256)) + 0.5) / 256
     fine = np.full((256, 256, 3), 150, np.uint8)
     for place in (0.3, 0.6), (0.7, 0.15):  # where people have folds, and a mole on the forehead
-        fine[np.hypot(x - place[0], y - place[1]) < 0.012] = 100
+        fine[np.hypot(x - place[0], y - place[1]) < 0.012] = 120, 100, 80
     placed = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {'smile': 0.8}, fine)
     row, column = round(0.6 * SIDE), round(0.3 * SIDE)
-    assert 0.1 < placed.own[row, column] < np.log(1.5) and placed.own[round(0.15 * SIDE), round(0.7 * SIDE)] < 1e-3
+    deep = placed.own[row, column]
+    # What is redder than the skin around it becomes as red, and no redder: each color by itself.
+    assert 0.05 < deep[0] < np.log(150 / 120) < deep[1] < np.log(150 / 100) < deep[2] < np.log(150 / 80)
+    assert (placed.own[round(0.15 * SIDE), round(0.7 * SIDE)] < 1e-3).all()
     assert np.all(placed.own >= 0) and np.all(
         folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {}).maps['smile'] <= 0
     )
     still_there = np.zeros((SIZE, SIZE, 2), np.float32)
     for added, share in ((-0.4, 0.4), (-1.0, 0.8), (0.3, 0.0)):  # no more goes than is shown
-        r = folds.moved(placed, {'smile': added}, still_there)
-        np.testing.assert_allclose(np.maximum(r, 0), share * placed.own, atol=1e-6)
+        assert not (folds.moved(placed, {'smile': added}, still_there) > 0).any()
+        r = folds.softened(placed, {'smile': added}, still_there)
+        if share:
+            np.testing.assert_allclose(r, share * placed.own, atol=1e-6)
+        else:
+            assert r is None
 
 
 @pytest.fixture(scope='module')

@@ -103,7 +103,7 @@ class FVAE(Method):
     def _apply(self, crop: np.ndarray, change: Change) -> np.ndarray:
         warped = self._warp(crop, change.displacement)
         return (
-            self._laid(image_ops.shade(warped, change.shading_of(len(warped))), change.content)
+            self._laid(image_ops.shade(warped, change.light_of(len(warped))), change.content)
             if self._content
             else warped
         )
