@@ -93,13 +93,17 @@ class Folds(NamedTuple):
 class Lips(NamedTuple):
     """How the inner contour of the lips is found in a face, for `editing.contour`: regressions, one after another.
 
+    And what lips are like that meet, for `editing.vermilion`.
+
     Attributes:
       start: (1 + 4 · 4 · C, 2n) float32: a first guess, from the latent of a face.
       steps: (k, 1 + features, 2n) float32: what is added to it, from what is seen around it.
+      rest: (h, w, 3) float32: log of the light of a mouth at rest, beside the skin around it; None where unknown.
     """
 
     start: np.ndarray
     steps: np.ndarray
+    rest: np.ndarray | None = None
 
 
 class Bundle(NamedTuple):
@@ -148,7 +152,8 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
     # Whole, since lines of lips cut: a rounding of theirs is seen.
-    tensors |= _flatten('lips', bundle.lips._asdict() if bundle.lips else {})
+    lips = bundle.lips._asdict() if bundle.lips else {}
+    tensors |= _flatten('lips', {name: value for name, value in lips.items() if value is not None})
     if bundle.exemplars:
         shown = {name: getattr(bundle.exemplars, name) for name in (*_EXEMPLARS, *_CAVITY)}
         tensors |= {

@@ -12,7 +12,16 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import contour, crop as crop_lib, exemplar, mouth, portrait, seam as seam_lib, tone as tone_lib
+from fvae_jax.editing import (
+    contour,
+    crop as crop_lib,
+    exemplar,
+    mouth,
+    portrait,
+    seam as seam_lib,
+    tone as tone_lib,
+    vermilion,
+)
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
@@ -33,12 +42,16 @@ class Moves(NamedTuple):
       field: Where its pixels come from, (h, w, 2) float32, photo px.
       crease: The shading of lips that it brings together, (h, w).
       beyond: How much of each pixel is on the other side of the line on which they meet; see `portrait.mixed`.
+      line: That line; None without.
+      met: How much of it is left, from 0 to 1: a mouth may open anew.
     """
 
     box: portrait.Box
     field: np.ndarray
     crease: np.ndarray
     beyond: np.ndarray
+    line: seam_lib.Seam | None = None
+    met: float = 1.0
 
 
 def _unlined(box: portrait.Box, field: np.ndarray) -> Moves:
@@ -88,6 +101,15 @@ class PhotoFace:
         """Its tone in a photo of one color; None in others."""
         return tone_lib.of(self._crop)
 
+    def lips(self, pixels: np.ndarray, moves: Moves) -> np.ndarray | None:
+        """What lips that meet in the edited photo lack of those at rest, r of the region; see `vermilion.missing`."""
+        known = self._model.bundle.lips
+        if moves.line is None or known is None or known.rest is None:
+            return None
+        distance = self._model.frame.eye_distance * self._model.size
+        r = moves.met * vermilion.missing(pixels, moves.box, moves.line, self.matrix, known.rest, distance)
+        return r if self.tone is None else np.repeat(r.mean(axis=2, keepdims=True), 3, axis=2)
+
     def own_colors(self, colors: np.ndarray) -> np.ndarray:
         """Brings colors of the network, (h, w, 3) in [-1, 1], into the photo's space and the tone of the face."""
         colors = color.from_srgb(colors, self._photo.icc_profile)
@@ -107,7 +129,7 @@ class PhotoFace:
         _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
         rest = 1 - share
         field = rest * closed.field + share * mouth.reopen(self._closing, opening)
-        return Moves(closed.box, field, rest * closed.crease, rest * closed.beyond)
+        return Moves(closed.box, field, rest * closed.crease, rest * closed.beyond, closed.line, float(rest))
 
     @functools.cached_property
     def _crop(self) -> np.ndarray:
@@ -164,7 +186,7 @@ class PhotoFace:
         if line is None:
             return _unlined(box, field)
         shading, share = (of(box, line, self.matrix) for of in (seam_lib.crease, seam_lib.beyond))
-        return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share)
+        return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share, line)
 
     @functools.cached_property
     def _fine_mouth(self) -> np.ndarray:

@@ -20,11 +20,14 @@ _BLACK = 4  # of 255, added to light so that noise in the dark is no fold
 _STRONGEST = 1.3  # folds do not become deeper than in an expression of this strength
 _NARROWEST = 0.05  # of the crop's side: what is narrower is no mouth
 _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as different is worth
-# Of one's own folds, where others have theirs: how much of their depth goes with the expression, up to which depth, and
-# the eye distances over which light varies without them, and below which it is texture.
-_SOFTER, _DEEPEST = 0.9, 0.9
-_BROAD, _FINE = 0.105, 0.011
-_SPREAD, _USUAL = 0.04, 0.985  # eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold
+# Of one's own folds, where others have theirs: a fold of the second depth keeps half of it when the expression goes, a
+# deeper one less, and beyond the first it is no fold; the eye distances over which light varies without folds, and
+# below which it is texture.
+_DEEPEST, _SHALLOW = 0.9, 0.1
+_BROAD, _FINE = 0.13, 0.006
+# Eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold, and the share of it that is one
+# for certain.
+_SPREAD, _USUAL, _CERTAIN = 0.04, 0.985, 1 / 3
 _MOUTH, _MOUTH_ENDS = (0.66, 0.3), 0.3  # half axes of a mouth, whose corners are no folds, in widths; its soft edge
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
 
@@ -35,8 +38,8 @@ class Placed(NamedTuple):
     Attributes:
       maps: r where the unmoved face has its skin, (s, s) float32, by expression.
       shown: How much of each expression the face shows already.
-      own: r that softens the folds which the face has from these, of red, green and blue, (s, s, 3) float32: a deep
-        fold is redder than any rule for skin says. None where nobody has looked.
+      own: r that softens the folds which the face has from these, of red, green and blue, (S, S, 3) float32: a deep
+        fold is redder than any rule for skin says, and may be thin. None where nobody has looked.
     """
 
     maps: dict[str, np.ndarray]
@@ -96,21 +99,23 @@ def place(
 
 
 def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.ndarray:
-    """Returns r that softens what is darker than its surroundings where people have folds, (s, s, 3) float32."""
-    side = folds.maps.shape[1]
+    """Returns r that softens what is darker than its surroundings where people have folds, (S, S, 3) float32."""
+    side = len(crop)
     distance = frame.eye_distance * side
     usual = np.mean(
         [np.maximum(-_fitted(r, theirs, mouth, frame), 0) for r, theirs in zip(folds.maps, folds.corners)], axis=0
     )
-    usual = cv2.GaussianBlur(np.float32(usual), (0, 0), _SPREAD * distance)
-    usual = np.clip(usual / max(float(np.quantile(usual, _USUAL)), 1e-6), 0, 1)
-    light = np.log(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) + _BLACK)
+    usual = cv2.GaussianBlur(np.float32(usual), (0, 0), _SPREAD * frame.eye_distance * len(usual))
+    usual = np.clip(usual / max(_CERTAIN * float(np.quantile(usual, _USUAL)), 1e-6), 0, 1)
+    usual = cv2.resize(usual, (side, side), interpolation=cv2.INTER_LINEAR)
+    light = cv2.log(crop.astype(np.float32) + _BLACK)
     broad, fine = (cv2.GaussianBlur(light, (0, 0), deviation * distance) for deviation in (_BROAD, _FINE))
     y, x = (np.indices((side, side), np.float32) + 0.5) / side
     width, (middle_x, middle_y) = mouth[1, 0] - mouth[0, 0], mouth.mean(0)
     away = np.hypot((x - middle_x) / (_MOUTH[0] * width), (y - middle_y) / (_MOUTH[1] * width))
     outside = np.clip((away - 1) / _MOUTH_ENDS + 0.5, 0, 1)
-    return (_SOFTER * usual * outside)[..., None] * np.clip(broad - fine, 0, _DEEPEST)
+    depth = np.clip(broad - fine, 0, _DEEPEST)
+    return (usual * outside)[..., None] * depth * depth / (depth + _SHALLOW)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
@@ -168,7 +173,7 @@ def softened(folds: Placed, added: Mapping[str, float], displacement: np.ndarray
     """Own folds that go with an expression; for the arguments see `moved`.
 
     Returns:
-      r of the edit, of red, green and blue, (s, s, 3) float32; None where none go.
+      r of the edit, of red, green and blue, (S, S, 3) float32; None where none go.
     """
     taken = sum(min(max(folds.shown.get(name, 0.0), 0.0), max(-added.get(name, 0.0), 0.0)) for name in folds.maps)
     if folds.own is None or taken <= 0:

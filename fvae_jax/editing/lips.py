@@ -67,7 +67,7 @@ def _over_the_crop(seam: seam_lib.Seam, size: int) -> seam_lib.Seam:
     columns = (np.arange(_FINER * size) + 0.5) * seam.unit / _FINER - 0.5 - seam.columns[0]
     lines = [np.interp(columns, np.arange(len(line)), line) for line in seam[:4]]
     shifts = [np.interp(columns, np.arange(len(line)), line, 0, 0) for line in seam[4:8]]
-    return seam_lib.Seam(*lines, *shifts, (0, _FINER * size), _FINER, seam.reach)
+    return seam_lib.Seam(*lines, *shifts, (0, _FINER * size), _FINER, seam.reach, seam.corners)
 
 
 class Hold:

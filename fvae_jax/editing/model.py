@@ -16,6 +16,7 @@ from fvae_jax.editing import (
     mouth as mouth_lib,
     parting,
     portrait,
+    vermilion,
 )
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
@@ -64,6 +65,7 @@ class Model:
                 )
         if bundle.lips is not None:
             contour.check(bundle.lips)
+            vermilion.check(bundle.lips)
 
     @functools.cached_property
     def _programs(self) -> compiled.Programs:

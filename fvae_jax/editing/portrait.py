@@ -7,7 +7,7 @@ photo's own pixels are resampled once. A *box* is (y0, y1, x0, x1), photo pixels
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 
 import cv2
@@ -122,9 +122,7 @@ def photo_shading(
     return box, carried.reshape(*carried.shape[:2], *channels)
 
 
-def shade_photo(
-    photo: Photo, box: Box, shading: np.ndarray, colored: bool = True, softening: np.ndarray | None = None
-) -> Photo:
+def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = True) -> Photo:
     """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
 
     Args:
@@ -132,20 +130,27 @@ def shade_photo(
       box: the box of the shading.
       shading: r, (h, w).
       colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
-      softening: r that red, green and blue have besides, (h, w, 3).
     """
-    if not shading.any() and softening is None:
+    factors = SKIN if colored else np.ones(3, np.float32)
+    return _lit(photo, box, shading, lambda r: (factor * r for factor in factors))
+
+
+def tint_photo(photo: Photo, box: Box, tints: np.ndarray) -> Photo:
+    """As `shade_photo`, with an r of its own for red, green and blue, (h, w, 3)."""
+    return _lit(photo, box, tints, cv2.split)
+
+
+def _lit(photo: Photo, box: Box, r: np.ndarray, by_color: Callable[[np.ndarray], Iterable[np.ndarray]]) -> Photo:
+    if not r.any():
         return photo
     pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
 
     def shade(part: tuple[slice, slice]) -> None:
-        inside, shaded = _within(part, box), pixels[part]
-        r, own = np.float32(shading[inside]), None if softening is None else softening[inside]
-        if not r.any() and (own is None or not own.any()):
+        here, shaded = np.float32(r[_within(part, box)]), pixels[part]
+        if not here.any():
             return
-        for channel, factor in enumerate(SKIN if colored else np.ones(3, np.float32)):
-            whole = factor * r if own is None else factor * r + own[..., channel]
-            lit = cv2.multiply(shaded[..., channel], cv2.exp(whole), dtype=cv2.CV_32F)
+        for channel, values in enumerate(by_color(here)):
+            lit = cv2.multiply(shaded[..., channel], cv2.exp(values), dtype=cv2.CV_32F)
             shaded[..., channel] = np.rint(np.minimum(lit, largest))
 
     _for_tiles(box, shade)

@@ -71,8 +71,8 @@ class Change(NamedTuple):
       shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
         where there are folds; None from a model without it.
       openings: Of an open mouth, for `seam.find`; None where it was closed.
-      softening: r by which the face's own folds go besides, of red, green and blue, (s, s, 3) float32, s the side of
-        `shading`; None where none go.
+      softening: r by which the face's own folds go besides, of red, green and blue, (S, S, 3) float32; None where none
+        go.
     """
 
     displacement: np.ndarray
@@ -83,8 +83,10 @@ class Change(NamedTuple):
 
     @property
     def light(self) -> np.ndarray | None:
-        """r of all that becomes lighter or darker, the mean of the colors, as `shading`."""
-        return self.shading if self.softening is None else self.shading + self.softening.mean(axis=2)
+        """R of all that becomes lighter or darker, the mean of the colors, as `shading`."""
+        if self.softening is None:
+            return self.shading
+        return self.shading + cv2.resize(self.softening.mean(axis=2), self.shading.shape, interpolation=cv2.INTER_AREA)
 
     def light_of(self, side: int) -> np.ndarray | None:
         """The light of a crop of `side` px."""

@@ -27,18 +27,19 @@ _MEET = 0.2  # of the way from the upper lip to the lower one, where they meet
 _SOFT = 0.05  # eye distances over which the line of the lips is smoothed along
 _TIPS, _BEYOND = 0.05, 0.02  # by which an opening is longer and higher than it is seen: teeth are lighter than lips
 # In a smile the outer thirds of the lips are drawn thin. Where lips meet they take what is nearer to the middle, by
-# this share of half the mouth, the upper and the lower one, between these shares of it; and the mouth is this much
-# wider than the flow has it.
-_ASIDE, _THIN, _WIDER = (0.13, 0.04), (0.25, 1.05), 0.02
+# this share of half the mouth, the upper and the lower one, between these shares of it; and the mouth is by this share
+# narrower than the flow has it.
+_ASIDE, _THIN, _NARROWER = (0.13, 0.04), (0.25, 1.05), 0.03
 _STRAIGHT = 0.15  # of the width of a mouth, which tells where it goes on at its ends
 _SEEN = 0.85  # of half of it: where the line on which lips meet is seen
-_WIDENED = (0.9, 1.7)  # shares of half the mouth: up to the first it is, beyond the second nothing
+_NARROWED = (0.9, 1.7)  # shares of half the mouth: up to the first it is, beyond the second nothing
 _FULLER = 0.65  # of a px of the photo to a px of lips that come nearer, at most: they are stretched, and soon end to be
 _THREAD = 0.1  # the same where nothing else is left of them
-_GROW = 0.02, 0.004  # eye distances by which the upper and the lower one become higher than the flow has them
 # Lips are darkest where they touch: r there; in eye distances, how wide it is, and the opening at which they no longer
 # touch, which is also the pull that makes them; over this share of the line's length it ends.
 _CREASE, _CREASE_WIDE, _TOUCH, _CREASE_END = -0.5, 0.012, 0.02, 0.06
+# Places at which lips are asked whether they meet; where fewer than this share of them do it is no mouth at rest.
+_LOOKS, _APART = 60, 0.7
 _REACH = 0.35  # eye distances over which what is around follows lips, at most
 
 
@@ -48,11 +49,13 @@ class Seam(NamedTuple):
     Attributes:
       upper, lower: Rows at which the upper lip ends and the lower one begins, (w,).
       upper_from, lower_from: Rows where the edges of the lips come from, (w,).
-      down, up: By how much farther the one comes down and the other one up than the flow has it, (w,).
+      down, up: By how much farther the one comes down and the other one up than the flow has it, (w,); less than 0
+        where the flow has brought it too far, and its edge would be lost.
       upper_aside, lower_aside: By how much farther to the right they come from, (w,).
       columns: First and last but one column of the part, of a crop that is `unit` times as fine.
       unit: See columns.
       reach: Over how many px of the crop what is around follows, at most.
+      corners: Columns at which the line ends.
     """
 
     upper: np.ndarray
@@ -66,6 +69,7 @@ class Seam(NamedTuple):
     columns: tuple[int, int]
     unit: float
     reach: float
+    corners: tuple[float, float]
 
     def pull(self, x: np.ndarray, y: np.ndarray, from_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How much farther to the right and down in the crop pixels come from.
@@ -79,30 +83,24 @@ class Seam(NamedTuple):
           px, of the same shape, each.
         """
         upper, lower, upper_from, lower_from, down, up, *asides = self._lines(x)
-        # A flow closes a mouth by narrowing what is between the lips, and their edges too. These get their width back.
-        upward, downward = (np.minimum(shift, grow * self.reach / _REACH) for shift, grow in zip((down, up), _GROW))
         near = 1 - np.clip(np.maximum(upper - y, y - lower) / self.reach, 0, 1)
         near = near * near * (3 - 2 * near)
         above, below = from_y - upper_from, lower_from - from_y  # by how much it is inside of the mouth
         high, low = upper - y, y - lower
-        # However far away lips come from, what was between them is never seen.
-        above = np.maximum(
-            near * np.clip(above + _FULLER * high, -upward, down), np.clip(above + _THREAD * high, 0, down)
-        )
-        below = np.maximum(near * np.clip(below + _FULLER * low, -downward, up), np.clip(below + _THREAD * low, 0, up))
+        above, below = (_brought(*lip, near) for lip in ((above, high, down), (below, low, up)))
         pull = np.where(low < high, -above * (high >= 0), below * (low >= 0))
         return near * np.where(low < high, asides[0] * (high >= 0), asides[1] * (low >= 0)), pull
 
     def crease(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The shading r of lips where they touch, which are dark there, at places as of `pull`."""
         upper, lower = self._lines(x)[:2]
-        met = np.flatnonzero(np.maximum(self.down, self.up) > 0)
+        met = np.flatnonzero((self.down != 0) | (self.up != 0))
         if not met.size:
             return np.zeros_like(x)
         distance = self.reach / _REACH
         along = ((x + 0.5) * self.unit - 0.5 - self.columns[0] - met[0]) / max(met[-1] - met[0], 1)
         ends = np.clip(np.minimum(along, 1 - along) / _CREASE_END, 0, 1)
-        pulled = np.clip(np.minimum(self.down, self.up).max() / (_TOUCH * distance), 0, 1)
+        pulled = np.clip(np.maximum(self.down, self.up).max() / (_TOUCH * distance), 0, 1)
         touching = np.clip(1 - (lower - upper) / (_TOUCH * distance), 0, 1)
         across = (y - (upper + lower) / 2) / (_CREASE_WIDE * distance)
         return _CREASE * pulled * ends * touching * np.exp(-0.5 * across * across)
@@ -120,14 +118,44 @@ class Seam(NamedTuple):
         """
         upper, lower, _, _, down, up = self._lines(x)[:6]
         away = (y - (upper + lower) / 2) / pixel
-        met = (lower - upper < pixel) & (np.minimum(down, up) > 0)
+        met = (lower - upper < pixel) & ((down != 0) | (up != 0))
         return np.float32(np.where(away > 0, 1, -1) * np.clip(0.5 - np.abs(away), 0, 0.5) * met)
+
+    def middle(self, x: np.ndarray) -> np.ndarray:
+        """The row between both lips at columns x."""
+        upper, lower = self._lines(x)[:2]
+        return (upper + lower) / 2
+
+    def met(self) -> float:
+        """How far lips meet along their line, from 0 to 1."""
+        left, right = self.corners
+        upper, lower, _, _, down, up = self._lines(np.linspace(left, right, _LOOKS)[_LOOKS // 10 : -_LOOKS // 10])[:6]
+        distance = self.reach / _REACH
+        touching = np.clip(1 - (lower - upper) / (_TOUCH * distance), 0, 1)
+        pulled = np.clip(np.maximum(down, up).max() / (_TOUCH * distance), 0, 1)
+        return float(pulled * np.clip((touching.mean() - _APART) / (1 - _APART), 0, 1))
 
     def _lines(self, x: np.ndarray) -> list[np.ndarray]:
         """The first eight at the columns x."""
         column = (x.ravel() + 0.5) * self.unit - 0.5 - self.columns[0]
         numbers = np.arange(len(self.upper))
         return [np.interp(column, numbers, line).reshape(x.shape) for line in self[:8]]
+
+
+def _brought(inside: np.ndarray, away: np.ndarray, shift: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """By how much a lip is moved towards the other one; backward, less than 0, where a flow has brought it too far.
+
+    Args:
+      inside: How far within the mouth a pixel comes from.
+      away: How far it is from the line on which lips meet.
+      shift: By how much the edge of the lip is to be moved there.
+      near: How much of that is done at such a distance.
+    """
+    forward = np.maximum(shift, 0)
+    moved = near * np.clip(inside + _FULLER * away, np.minimum(shift, 0), forward)
+    # However far away lips come from, what was between them is never seen.
+    kept = np.clip(inside + _THREAD * away, 0, forward)
+    return np.where(kept > 0, np.maximum(moved, kept), moved)
 
 
 def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray, frame: Frame) -> Seam | None:
@@ -168,11 +196,12 @@ def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray,
     upper_from = np.interp(came + upper_aside, edges.x, edges.top)
     lower_from = np.interp(came + lower_aside, edges.x, edges.bottom)
     within = (everywhere > tips[0][0]) & (everywhere < tips[1][0])
-    down = within * np.maximum(lines.read(from_y, upper, everywhere) - upper_from, 0)
-    up = within * np.maximum(lower_from - lines.read(from_y, lower, everywhere), 0)
+    down = within * (lines.read(from_y, upper, everywhere) - upper_from)
+    up = within * (lower_from - lines.read(from_y, lower, everywhere))
     rows_of = [(row + 0.5) / unit - 0.5 for row in (rows.start + upper, rows.start + lower, upper_from, lower_from)]
     shifts = [shift / unit for shift in (down, up, upper_aside, lower_aside)]
-    return Seam(*rows_of, *shifts, (columns.start, columns.stop), unit, _REACH * distance / unit)
+    ends = tuple(float((columns.start + column + 0.5) / unit - 0.5) for column, _ in tips)
+    return Seam(*rows_of, *shifts, (columns.start, columns.stop), unit, _REACH * distance / unit, ends)
 
 
 def _edges(lips: Opening, distance: float) -> Opening:
@@ -248,9 +277,9 @@ def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
     half = (corners[1] - corners[0]) / 2
     away = (x - corners.mean()) / half
     share = np.clip((np.abs(away) - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
-    far = np.clip((np.abs(away) - _WIDENED[0]) / (_WIDENED[1] - _WIDENED[0]), 0, 1)
-    wider = _WIDER * np.abs(away) * (1 - far * far * (3 - 2 * far))
-    return -half * np.sign(away) * (thin * np.sin(np.pi * share) ** 2 + wider)
+    far = np.clip((np.abs(away) - _NARROWED[0]) / (_NARROWED[1] - _NARROWED[0]), 0, 1)
+    narrower = _NARROWER * np.abs(away) * (1 - far * far * (3 - 2 * far))
+    return half * np.sign(away) * (narrower - thin * np.sin(np.pi * share) ** 2)
 
 
 def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) -> np.ndarray:
@@ -265,7 +294,7 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
     Returns:
       (h, w, 2) float32.
     """
-    part, places = _around(box, line, matrix)
+    part, places = around(box, line, matrix)
     in_crop, come_from = (align.transform_points(matrix, at) for at in (places, places + field[part]))
     pull = np.stack(line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1]), -1)
     closed = field.copy()
@@ -275,7 +304,7 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
 
 def crease(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
     """The shading r of lips that meet, (h, w) float32 for the pixels of a box; for the arguments see `close`."""
-    part, places = _around(box, line, matrix)
+    part, places = around(box, line, matrix)
     in_crop = align.transform_points(matrix, places)
     r = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
     r[part] = line.crease(in_crop[..., 0], in_crop[..., 1])
@@ -284,14 +313,14 @@ def crease(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
 
 def beyond(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
     """How much of pixels is beyond the line of the lips, (h, w) float32; see `Seam.beyond` and `close`."""
-    part, places = _around(box, line, matrix)
+    part, places = around(box, line, matrix)
     in_crop = align.transform_points(matrix, places)
     share = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
     share[part] = line.beyond(in_crop[..., 0], in_crop[..., 1], portrait.scale_of(matrix))
     return share
 
 
-def _around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+def around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
     """The part of a box near a seam, and the places of its pixels in the photo, (h, w, 2)."""
     y0, y1, x0, x1 = box
     sides = [(side + 0.5) / line.unit - 0.5 for side in line.columns]

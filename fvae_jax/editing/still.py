@@ -194,14 +194,15 @@ class EditedPhoto:
         self._numbers = numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, shadings, softenings, shares, self._layers = [], [], [], [], []
+        fields, shadings, softenings, shares, self._layers, self._moves = [], [], [], [], [], {}
         for n, latent in self._latents.items():
             subject = original.face(n)
             face = subject.encoded
             if edit.teeth is not None:
                 face = model.with_teeth(face, edit.teeth)
             change = model.change(face, latent, edit.anchor)
-            box, field, shading, beyond = subject.moves(change)
+            self._moves[n] = subject.moves(change)
+            box, field, shading, beyond, *_ = self._moves[n]
             fields.append((box, field))
             shares.append((box, beyond))
             if change.shading is not None:
@@ -215,9 +216,7 @@ class EditedPhoto:
         self.box, self.field = face_lib.join(fields)
         _, self._shading = face_lib.join(shadings)
         _, self._beyond = face_lib.join(shares)
-        self._softening = np.zeros((*self.field.shape[:2], 3), np.float32) if softenings else None
-        for box, part in softenings:
-            self._softening[face_lib.within(box, self.box)] += part
+        self._softenings = softenings
 
     @functools.cached_property
     def photo(self) -> Photo:
@@ -225,8 +224,18 @@ class EditedPhoto:
         moved = portrait.warp_photo(self.original.photo, self.box, self.field)
         moved = portrait.mixed(moved, self.box, self._beyond)
         colored = all(self.original.face(n).tone is None for n in self._numbers)
-        shaded = portrait.shade_photo(moved, self.box, self._shading, colored, self._softening)
-        return functools.reduce(content.lay, self._layers, shaded)
+        shaded = portrait.shade_photo(moved, self.box, self._shading, colored)
+        return functools.reduce(content.lay, self._layers, self._tinted(shaded))
+
+    def _tinted(self, photo: Photo) -> Photo:
+        """With own folds that go softened, and what lips that meet lack of those at rest."""
+        tints = list(self._softenings)
+        for n, moves in self._moves.items() if not self.edit.pixels_only else ():
+            lips = self.original.face(n).lips(photo.pixels, moves)
+            tints += [] if lips is None else [(moves.box, lips)]
+        for box, tint in tints:
+            photo = portrait.tint_photo(photo, box, tint)
+        return photo
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""

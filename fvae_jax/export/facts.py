@@ -76,12 +76,13 @@ def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds | None) -> dict[s
 def _write_lips(folder: pathlib.Path, known: bundle_lib.Lips | None) -> dict[str, Any] | None:
     if known is None:
         return None
-    (folder / LIPS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in known))
+    found_by = {'start': known.start, 'steps': known.steps}
+    (folder / LIPS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in found_by.values()))
     return {
         'file': LIPS,
         'type': 'float32, little endian',
-        'order': list(known._fields),
-        **{name: list(value.shape) for name, value in known._asdict().items()},
+        'order': list(found_by),
+        **{name: list(value.shape) for name, value in found_by.items()},
     }
 
 

@@ -14,7 +14,7 @@ from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent, model as model_lib
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import exemplars, folds, lips, parallel
+from fvae_jax.training import exemplars, folds, lips, parallel, vermilion
 
 _BATCH = 32
 
@@ -63,7 +63,10 @@ def publish(
         bundle = bundle._replace(folds=folds.collect(measured, faces, corners))
     if config.model.content:
         latent_of = lambda crop: model.encode(crop, teeth=False).latent
-        bundle = bundle._replace(lips=lips.collect(measured, faces, latent_of))
+        found = lips.collect(measured, faces, latent_of)
+        if found is not None:
+            found = found._replace(rest=vermilion.collect(measured, faces))
+        bundle = bundle._replace(lips=found)
     bundle_lib.save(path, bundle)
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))
 

@@ -108,11 +108,10 @@ def test_own_folds_are_softened_as_far_as_a_smile_goes_and_only_where_people_hav
     for place in (0.3, 0.6), (0.7, 0.15):  # where people have folds, and a mole on the forehead
         fine[np.hypot(x - place[0], y - place[1]) < 0.012] = 120, 100, 80
     placed = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {'smile': 0.8}, fine)
-    row, column = round(0.6 * SIDE), round(0.3 * SIDE)
-    deep = placed.own[row, column]
+    deep = placed.own[round(0.6 * 256), round(0.3 * 256)]
     # What is redder than the skin around it becomes as red, and no redder: each color by itself.
     assert 0.05 < deep[0] < np.log(150 / 120) < deep[1] < np.log(150 / 100) < deep[2] < np.log(150 / 80)
-    assert (placed.own[round(0.15 * SIDE), round(0.7 * SIDE)] < 1e-3).all()
+    assert (placed.own[round(0.15 * 256), round(0.7 * 256)] < 1e-3).all()
     assert np.all(placed.own >= 0) and np.all(
         folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {}).maps['smile'] <= 0
     )
