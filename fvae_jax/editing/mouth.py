@@ -18,8 +18,9 @@ _LEAST = 0.012  # squared eye distances: what is smaller is a closed mouth
 _TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
 _DOUBT = 0.07  # eye distances by which an opening may be wrong
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
-# photo's own does not reach, and by how much it is larger.
-_ELSEWHERE, _LARGER = (0.35, 0.45), (1.5, 1.8)
+# photo's own does not reach, and by how much its teeth would be stretched upright. What lies between shows bits of
+# both, and is therefore next to nothing.
+_ELSEWHERE, _STRETCHED = (0.39, 0.41), (1.44, 1.46)
 _NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is none, one larger than the second stays
 
 
@@ -85,9 +86,14 @@ def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame
     moved = cv2.dilate(moved, _disk(_DOUBT * frame.eye_distance * len(own)))  # both may be that far off
     area = max(float(wanted.sum()), 1e-6)
     elsewhere = _between(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
-    larger = _between(area / max(float(own.sum()), 1e-6), *_LARGER)
+    stretched = _between(_height(wanted) / max(_height(own), 1e-6), *_STRETCHED)
     opens = _between(_area(wanted, frame), _LEAST, 2 * _LEAST)
-    return opens * max(elsewhere, larger)
+    return opens * max(elsewhere, stretched)
+
+
+def _height(opening: np.ndarray) -> float:
+    """How high an opening is, on the mean, for its width."""
+    return float(opening.sum()) / max(np.count_nonzero((opening > _OPEN).any(axis=0)), 1) ** 2
 
 
 def _disk(radius: float) -> np.ndarray:

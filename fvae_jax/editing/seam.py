@@ -198,6 +198,10 @@ def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray,
     within = (everywhere > tips[0][0]) & (everywhere < tips[1][0])
     down = within * (lines.read(from_y, upper, everywhere) - upper_from)
     up = within * (lower_from - lines.read(from_y, lower, everywhere))
+    # Only where lips meet is it known how far they should be brought.
+    ends = np.minimum(everywhere - tips[0][0], tips[1][0] - everywhere) / (_CREASE_END * (tips[1][0] - tips[0][0]))
+    back = closing * np.clip(ends, 0, 1) * np.clip(1 - (lower - upper) / (_TOUCH * distance), 0, 1)
+    down, up = (np.where(shift < 0, back * shift, shift) for shift in (down, up))
     rows_of = [(row + 0.5) / unit - 0.5 for row in (rows.start + upper, rows.start + lower, upper_from, lower_from)]
     shifts = [shift / unit for shift in (down, up, upper_aside, lower_aside)]
     ends = tuple(float((columns.start + column + 0.5) / unit - 0.5) for column, _ in tips)
@@ -248,18 +252,20 @@ def _meeting(
     (left, left_row), (right, right_row) = tips
     everywhere = np.arange(behind.shape[1])
     place = np.clip(2 * (everywhere - left) / max(right - left, 1) - 1, -1, 1)
-    some = (behind > _OPEN).any(0)
-    columns = np.flatnonzero(some & (np.abs(place) < _SEEN))
+    some, stays = ((values > _OPEN).any(0) for values in (behind, inside))
+    columns = np.flatnonzero((some | stays) & (np.abs(place) < _SEEN))
     if not columns.size:
         columns = np.flatnonzero(some)
+    some, stays = some[columns], stays[columns]
     first, last = opening_lib.edges(behind, behind > _OPEN, columns)
     top, bottom = opening_lib.edges(inside, inside > _OPEN, columns)
+    first, last = np.where(some, first, top), np.where(some, last, bottom)
     # From lips that touch to lips that do not a line goes over, and does not jump.
-    opens = (inside[:, columns] > _OPEN).any(0) * np.clip((bottom - top) / (_TOUCH * distance), 0, 1)
+    opens = stays * np.clip((bottom - top) / (_TOUCH * distance), 0, 1)
     middle = first + _MEET * (last + 1 - first)
     arch = closing * distance * np.interp(np.abs(place), np.linspace(0, 1, len(_ARCH)), _ARCH)
     met = []
-    for edge in (np.maximum(top, first), np.minimum(bottom, last)):
+    for edge in (top, bottom):
         row = opens * edge + (1 - opens) * (middle - arch[columns])
         known = np.concatenate([[left], columns, [right]]), np.concatenate([[left_row], row, [right_row]])
         met.append(lines.smooth(np.interp(everywhere, *known), _SOFT * distance))

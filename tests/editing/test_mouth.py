@@ -123,11 +123,12 @@ def test_a_mouth_that_stays_as_it_is_is_left_alone():
     assert mouth.another(own, own, still, WIDE) == 0
 
 
-def test_an_opening_elsewhere_or_much_larger_is_another_one():
+def test_an_opening_elsewhere_or_much_higher_is_another_one():
     still, own = np.zeros((SIZE, SIZE, 2), np.float32), ellipse(16, 6)
     assert mouth.another(own, ellipse(16, 14), still, WIDE) == 1
     assert mouth.another(own, ellipse(8, 8, middle=MIDDLE + [0, 9]), still, WIDE) == 1
     assert mouth.another(own, ellipse(14, 4), still, WIDE) == 0  # less of the same
+    assert mouth.another(own, ellipse(23, 9.5), still, WIDE) == 0  # a wider smile shows more of the same teeth
     assert mouth.another(own, ellipse(1, 1, middle=MIDDLE + [0, 20]), still, WIDE) == 0  # too little to be an opening
 
 
@@ -148,17 +149,33 @@ def smiling():
     return still.EditablePhoto(fvae_jax.load(), Photo(pixels), align.detect_faces(pixels))
 
 
+def teeth(photo, pixels):
+    """How many pixels of the mouth of a photo's face are pale."""
+    crop = align.align_crop(pixels, portrait.scale_transform(photo.matrix(1), 4), 512)[310:440, 180:330]
+    light, red, yellow = np.moveaxis(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB).astype(int), -1, 0)
+    return np.count_nonzero((light > 190) & (red < 133) & (yellow < 142))
+
+
 def test_a_toothy_smile_ends_with_lips_that_touch(smiling):
-    """Teeth are the pale pixels of the mouth: there are many, and none with `neutral` 1."""
-
-    def teeth(pixels):
-        crop = align.align_crop(pixels, portrait.scale_transform(smiling.matrix(1), 4), 512)[310:440, 180:330]
-        light, red, yellow = np.moveaxis(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB).astype(int), -1, 0)
-        return np.count_nonzero((light > 190) & (red < 133) & (yellow < 142))
-
-    before = teeth(smiling.photo.pixels)
-    counts = [teeth(smiling.edit(neutral=strength).photo.pixels) for strength in (0.5, 1.0)]
+    before = teeth(smiling, smiling.photo.pixels)
+    counts = [teeth(smiling, smiling.edit(neutral=strength).photo.pixels) for strength in (0.5, 1.0)]
     assert before > 500 and before > 2 * counts[0] and counts[1] < 0.05 * before
+
+
+def test_a_toothy_smile_that_grows_shows_more_of_its_teeth(smiling):
+    """Some places of its corners close; the rest of the lips may not follow them."""
+    counts = [teeth(smiling, smiling.edit(smile=strength).photo.pixels) for strength in (0.0, 0.4, 0.8, 1.2)]
+    assert counts == sorted(counts) and counts[-1] > 1.2 * counts[0]
+
+
+def test_lips_follow_a_wanted_opening_where_only_some_of_it_would_show_more():
+    """An opening that the flow makes too low at one end only is closed at that end, and open elsewhere."""
+    wanted = ellipse(16, 6)
+    wanted[:, : round(MIDDLE[0]) - 6] = 0
+    line = seam_lib.find(openings(wanted), lines(16, 6), 512, np.zeros((SIZE, SIZE, 2), np.float32), WIDE)
+    columns = (np.arange(len(line.upper)) + line.columns[0] + 0.5) / line.unit - 0.5
+    upper, lower = (np.interp(MIDDLE[0] + 5, columns, rows) for rows in (line.upper, line.lower))
+    assert abs(upper - (MIDDLE[1] - 5.7)) < 0.7 and abs(lower - (MIDDLE[1] + 5.7)) < 0.7
 
 
 def test_an_open_mouth_is_the_photo_at_strength_0(smiling):
