@@ -28,7 +28,7 @@ _BROAD, _FINE = 0.13, 0.006
 # Eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold, and the share of it that is one
 # for certain.
 _SPREAD, _USUAL, _CERTAIN = 0.04, 0.985, 1 / 3
-_MOUTH, _MOUTH_ENDS = (0.66, 0.3), 0.3  # half axes of a mouth, whose corners are no folds, in widths; its soft edge
+_MOUTH, _MOUTH_ENDS = (0.6, 0.3), 0.2  # half axes of a mouth, whose corners are no folds, in widths; its soft edge
 _LOWER = 2.0  # how much more the distance from eyes to mouth counts than the width of the mouth
 
 
@@ -99,7 +99,7 @@ def place(
 
 
 def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.ndarray:
-    """Returns r that softens what is darker than its surroundings where people have folds, (S, S, 3) float32."""
+    """Returns r that softens folds, and the ridges beside them, where people have some, (S, S, 3) float32."""
     side = len(crop)
     distance = frame.eye_distance * side
     usual = np.mean(
@@ -114,8 +114,8 @@ def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.
     width, (middle_x, middle_y) = mouth[1, 0] - mouth[0, 0], mouth.mean(0)
     away = np.hypot((x - middle_x) / (_MOUTH[0] * width), (y - middle_y) / (_MOUTH[1] * width))
     outside = np.clip((away - 1) / _MOUTH_ENDS + 0.5, 0, 1)
-    depth = np.clip(broad - fine, 0, _DEEPEST)
-    return (usual * outside)[..., None] * depth * depth / (depth + _SHALLOW)
+    depth = np.clip(broad - fine, -_DEEPEST, _DEEPEST)
+    return (usual * outside)[..., None] * depth * np.abs(depth) / (np.abs(depth) + _SHALLOW)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:

@@ -20,7 +20,7 @@ _BROAD = 0.02  # eye distances over which light is compared
 _BLACK = 4 / 255  # added to light so that noise in the dark is nothing
 _SKIN_ABOVE, _SKIN_BELOW, _SKIN_ASIDE = -0.14, 0.2, 1.25  # what is farther from the lips is skin
 _SHARE = 0.75  # of what is missing
-_DARKER, _LIGHTER = -0.35, 0.12  # the least and the most r: a beard stays, and so does lipstick
+_DARKER, _HAIR = -0.35, 0.45  # the least r; what is darker than lips and skin by as much is hardly made lighter
 # Where that is done, and over how much it fades: across, above and below.
 _ENDS = (1.3, 0.25), (0.17, 0.06), (0.22, 0.07)
 
@@ -104,7 +104,9 @@ def missing(
         return r
     x = columns(*line.corners)
     at = align.transform_points(align.invert(matrix), places(*line.corners, line.middle(x), distance))
-    lack = np.clip(rest - seen(pixels, at, distance / portrait.scale_of(matrix)), _DARKER, _LIGHTER)
+    lack = rest - seen(pixels, at, distance / portrait.scale_of(matrix))
+    # What is far too dark is hair.
+    lack = np.where(lack > 0, lack * np.exp(-np.square(lack / _HAIR)), np.maximum(lack, _DARKER))
     part, positions = seam_lib.around(box, line, matrix)
     in_crop = align.transform_points(matrix, positions)
     half = (line.corners[1] - line.corners[0]) / 2

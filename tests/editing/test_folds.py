@@ -112,9 +112,11 @@ def test_own_folds_are_softened_as_far_as_a_smile_goes_and_only_where_people_hav
     # What is redder than the skin around it becomes as red, and no redder: each color by itself.
     assert 0.05 < deep[0] < np.log(150 / 120) < deep[1] < np.log(150 / 100) < deep[2] < np.log(150 / 80)
     assert (placed.own[round(0.15 * 256), round(0.7 * 256)] < 1e-3).all()
-    assert np.all(placed.own >= 0) and np.all(
-        folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {}).maps['smile'] <= 0
-    )
+    light = fine.copy()
+    light[np.hypot(x - 0.3, y - 0.6) < 0.012] = 220  # the ridge beside a fold
+    ridge = folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {'smile': 0.8}, light).own
+    assert (ridge[round(0.6 * 256), round(0.3 * 256)] < -0.1).all()
+    assert np.all(folds.place(bank(dot(0.3, 0.6)), GRAY, MOUTH, TIGHT, {}).maps['smile'] <= 0)
     still_there = np.zeros((SIZE, SIZE, 2), np.float32)
     for added, share in ((-0.4, 0.4), (-1.0, 0.8), (0.3, 0.0)):  # no more goes than is shown
         assert not (folds.moved(placed, {'smile': added}, still_there) > 0).any()
