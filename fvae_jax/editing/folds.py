@@ -25,6 +25,9 @@ _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as differe
 # below which it is texture.
 _DEEPEST, _SHALLOW = 0.9, 0.1
 _BROAD, _FINE = 0.13, 0.006
+# px of the crop in which the former is looked for, five of which are wider than a fold; and how much darker, in all three
+# colors, what is beside a face may be that has no part in its light.
+_COARSE, _EDGE = 128, 0.8
 # Eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold, and the share of it that is one
 # for certain.
 _SPREAD, _USUAL, _CERTAIN = 0.04, 0.985, 1 / 3
@@ -109,13 +112,20 @@ def _own(folds: Folds, crop: np.ndarray, mouth: np.ndarray, frame: Frame) -> np.
     usual = np.clip(usual / max(_CERTAIN * float(np.quantile(usual, _USUAL)), 1e-6), 0, 1)
     usual = cv2.resize(usual, (side, side), interpolation=cv2.INTER_LINEAR)
     light = cv2.log(crop.astype(np.float32) + _BLACK)
-    broad, fine = (cv2.GaussianBlur(light, (0, 0), deviation * distance) for deviation in (_BROAD, _FINE))
+    fine = cv2.GaussianBlur(light, (0, 0), _FINE * distance)
+    broad = cv2.resize(_without_folds(light, frame), (side, side), interpolation=cv2.INTER_CUBIC)
     y, x = (np.indices((side, side), np.float32) + 0.5) / side
     width, (middle_x, middle_y) = mouth[1, 0] - mouth[0, 0], mouth.mean(0)
     away = np.hypot((x - middle_x) / (_MOUTH[0] * width), (y - middle_y) / (_MOUTH[1] * width))
     outside = np.clip((away - 1) / _MOUTH_ENDS + 0.5, 0, 1)
     depth = np.clip(broad - fine, -_DEEPEST, _DEEPEST)
     return (usual * outside)[..., None] * depth * np.abs(depth) / (np.abs(depth) + _SHALLOW)
+
+
+def _without_folds(light: np.ndarray, frame: Frame) -> np.ndarray:
+    """Light as it is broadly, (s, s, 3), of which what is thin has no part, and which ends where the face does."""
+    coarse = cv2.medianBlur(cv2.resize(light, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA), 5)
+    return cv2.bilateralFilter(coarse, -1, _EDGE, _BROAD * frame.eye_distance * _COARSE)
 
 
 def _unlike(folds: Folds, number: int, light: float, mouth: np.ndarray, frame: Frame) -> float:
