@@ -25,8 +25,8 @@ _UNLIKE = 0.5  # of the mouth's place, relatively, that a light twice as differe
 # below which it is texture.
 _DEEPEST, _SHALLOW = 0.9, 0.1
 _BROAD, _FINE = 0.13, 0.006
-# px of the crop in which the former is looked for, five of which are wider than a fold; and how much darker, in all three
-# colors, what is beside a face may be that has no part in its light.
+# px of the crop in which the former is looked for, five of which are wider than a fold; and by how much what is beside
+# a face is darker or lighter, over all three colors, that has no part in its light.
 _COARSE, _EDGE = 128, 0.8
 # Eye distances by which a fold may lie elsewhere; the quantile of depth that is a fold, and the share of it that is one
 # for certain.
