@@ -15,7 +15,7 @@ from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
 _SOME, _ALL = 0.08, 0.22
-_SPARED = 0.68  # of what a face shows: so much is taken away in a film
+_SPARED = 0.64  # of what a face shows: so much is taken away in a film
 _OPEN, _NOTHING = 0.5, 0.001  # where a mouth is open; share of the crop that no opening is
 
 
