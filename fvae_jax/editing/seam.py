@@ -204,8 +204,8 @@ def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray,
     down, up = (np.where(shift < 0, back * shift, shift) for shift in (down, up))
     rows_of = [(row + 0.5) / unit - 0.5 for row in (rows.start + upper, rows.start + lower, upper_from, lower_from)]
     shifts = [shift / unit for shift in (down, up, upper_aside, lower_aside)]
-    ends = tuple(float((columns.start + column + 0.5) / unit - 0.5) for column, _ in tips)
-    return Seam(*rows_of, *shifts, (columns.start, columns.stop), unit, _REACH * distance / unit, ends)
+    reach, found = _REACH * distance / unit, (float((columns.start + column + 0.5) / unit - 0.5) for column, _ in tips)
+    return Seam(*rows_of, *shifts, (columns.start, columns.stop), unit, reach, tuple(found))
 
 
 def _edges(lips: Opening, distance: float) -> Opening:
