@@ -158,7 +158,9 @@ class Model:
             return folds_lib.corners(face.mouth.opening)
         if self.bundle.exemplars is None or self.bundle.exemplars.expression not in self.expressions:
             return None
-        change = self.change(face, self.edited_latent(face, {self.bundle.exemplars.expression: 1.0}))
+        # Led to the line between the lips, what is beside their ends would come from elsewhere.
+        whole = face._replace(slit=None)
+        change = self.change(whole, self.edited_latent(face, {self.bundle.exemplars.expression: 1.0}))
         return None if change.content is None else folds_lib.corners(change.content.alpha, change.displacement)
 
     def with_mouth(self, face: EncodedFace) -> EncodedFace:

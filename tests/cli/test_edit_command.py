@@ -327,6 +327,7 @@ PURE = (
     'editing/opening',
     'editing/parting',
     'editing/tone',
+    'editing/vermilion',
     'editing/edit.py',
     'editing/face',
     'editing/records',
