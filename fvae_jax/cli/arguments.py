@@ -45,6 +45,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuses the command line."""
+        message = message.replace('expected one argument', 'its value is missing')
         raise InputError(f'{message}; see {self.prog} --help')
 
     def add_expressions(self) -> argparse._ArgumentGroup:

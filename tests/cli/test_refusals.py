@@ -15,7 +15,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 BAD_COMMANDS = {
     '': 'no command; use fvae edit',
     'fly': "unknown command 'fly'",
-    'edit @me.png --smile 1 --out out.png --model': 'argument --model: expected one argument',
+    'edit @me.png --smile 1 --out out.png --model': 'argument --model: its value is missing',
+    'edit @me.png --smile --out out.png': 'argument --smile: its value is missing; see fvae edit --help',
     'edit @me.png --smile 1 --out out.png --model @none.safetensors': 'no model file',
     'edit @me.png --smile 1 --out out.png --model @newer.safetensors': 'is of model version 2',
     'edit @me.png --smile 1 --out out.png --model @me.png': 'is not a model file',
