@@ -104,7 +104,7 @@ class PhotoFace:
     def lips(self, pixels: np.ndarray, moves: Moves) -> np.ndarray | None:
         """What lips that meet in the edited photo lack of those at rest, r of the region; see `vermilion.missing`."""
         known = self._model.bundle.lips
-        if moves.line is None or known is None or known.rest is None:
+        if moves.line is None or not moves.met or known is None or known.rest is None:
             return None
         distance = self._model.frame.eye_distance * self._model.size
         r = moves.met * vermilion.missing(pixels, moves.box, moves.line, self.matrix, known.rest, distance)

@@ -81,16 +81,11 @@ class Change(NamedTuple):
     openings: mouth_lib.Openings | None = None
     softening: np.ndarray | None = None
 
-    @property
-    def light(self) -> np.ndarray | None:
-        """R of all that becomes lighter or darker, the mean of the colors, as `shading`."""
-        if self.softening is None:
-            return self.shading
-        return self.shading + cv2.resize(self.softening.mean(axis=2), self.shading.shape, interpolation=cv2.INTER_AREA)
-
     def light_of(self, side: int) -> np.ndarray | None:
-        """The light of a crop of `side` px."""
-        light = self.light
+        """The r of all that becomes lighter or darker, the mean of the colors, (side, side)."""
+        light = self.shading
+        if self.softening is not None:
+            light = light + cv2.resize(self.softening.mean(axis=2), light.shape, interpolation=cv2.INTER_AREA)
         if light is None or len(light) == side:
             return light
         return cv2.resize(light, (side, side), interpolation=cv2.INTER_AREA)
