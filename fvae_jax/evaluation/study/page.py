@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from fvae_jax.errors import InputError
-from fvae_jax.ops import image as image_ops
 from fvae_jax.photo import output
 
 REAL = 'real'
@@ -31,8 +30,7 @@ def build(
     smaller file).
 
     Args:
-      images: For every method its images, and under 'real' the real ones; (H, W, 3), uint8 or float32 in [-1, 1],
-        all of one size.
+      images: For every method its images, and under 'real' the real ones; (H, W, 3) uint8 RGB, all of one size.
       out: The folder to make, with index.html and key.json; its parent exists.
       seed: Draws which of a method's images are taken. The same images and seed give the same study.
       per_method: How many images of each method to take; 10 in the paper.
@@ -41,10 +39,19 @@ def build(
       The page.
 
     Raises:
-      InputError: Too few images, images of different sizes or of another kind, or the folder holds something.
+      InputError: Too few images, or the folder holds something.
     """
     out = check_folder(out)
-    chosen = _choose(images, seed, per_method)
+    rng = np.random.default_rng(seed)
+    chosen = {}
+    for method, candidates in images.items():
+        if len(candidates) < per_method:
+            raise InputError(
+                f"'{method}' has {len(candidates)} images, the study takes {per_method} per method; give "
+                'more images, or take fewer with --per-method'
+            )
+        taken = rng.choice(len(candidates), per_method, replace=False)
+        chosen[method] = [candidates[i] for i in taken]
     secret = _secret(chosen, seed)
     methods, data_uris = {}, {}
     for method, pictures in chosen.items():
@@ -72,41 +79,6 @@ def check_folder(out: pathlib.Path) -> pathlib.Path:
         )
     output.check_folder(out.resolve().parent)
     return out.resolve()
-
-
-def _choose(images: Mapping[str, Sequence[np.ndarray]], seed: int, count: int) -> dict[str, list[np.ndarray]]:
-    if REAL not in images or len(images) < 2:
-        raise InputError(f"a study of {', '.join(images) or 'nothing'}; give '{REAL}' images and those of a method")
-    if count < 1:
-        raise InputError(f'{count} images per method; a study needs at least 1')
-    rng = np.random.default_rng(seed)
-    chosen = {}
-    for method, candidates in images.items():
-        if len(candidates) < count:
-            raise InputError(
-                f"'{method}' has {len(candidates)} images, the study takes {count} per method; give "
-                'more images, or take fewer with --per-method'
-            )
-        taken = rng.choice(len(candidates), count, replace=False)
-        chosen[method] = [_as_uint8(candidates[i], method) for i in taken]
-    shapes = {method: {picture.shape for picture in pictures} for method, pictures in chosen.items()}
-    if len(set.union(*shapes.values())) > 1:
-        told = '; '.join(
-            f'{method} {" and ".join(f"{w}x{h}" for h, w, _ in sorted(sizes))}' for method, sizes in shapes.items()
-        )
-        raise InputError(f'images differ in size ({told}), which would tell methods apart; resize them to one size')
-    return chosen
-
-
-def _as_uint8(image: np.ndarray, method: str) -> np.ndarray:
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
-        found = f'that is {image.dtype} {image.shape}'
-    elif image.dtype == np.float32 and not np.abs(image).max() <= 2:  # resampling overshoots; not other ranges, not NaN
-        found = f'with values from {image.min():g} to {image.max():g}'
-    else:
-        return image if image.dtype == np.uint8 else image_ops.to_uint8(image)
-    raise InputError(f"'{method}' has an image {found}; give (H, W, 3) RGB, uint8 or float32 in [-1, 1]")
 
 
 def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:

@@ -11,7 +11,7 @@ from fvae_jax import cli, config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation.report import Context, build, table2, true_flow
 from fvae_jax.evaluation.runs import Run
-from fvae_jax.evaluation.study import answers, page as study
+from fvae_jax.evaluation.study import page as study, score
 
 
 def test_detection_of_exposed_pixels():
@@ -108,13 +108,13 @@ def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
     assert table2.section(context).tables[0].rows[0].cells == [None, None, None, 89.7]
     rng = np.random.default_rng(0)
     images = {
-        name: [rng.uniform(-1, 1, (64, 64, 3)).astype(np.float32) for _ in range(10)]
+        name: [rng.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(10)]
         for name in ('real', 'FVAE', 'FVAE with content')
     }
     study.build(images, tmp_path / 'study')
     key = json.loads((tmp_path / 'study' / 'key.json').read_text())
     (tmp_path / 'study' / 'answers').mkdir()
-    read = answers.read_key(tmp_path / 'study' / 'key.json')
+    read = score.read_key(tmp_path / 'study' / 'key.json')
     for number in range(4):
         given = {image: 'real' if method == 'real' or number == 0 else 'fake' for image, method in read.images.items()}
         text = json.dumps(

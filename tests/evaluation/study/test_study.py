@@ -12,7 +12,7 @@ from scipy import stats
 
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import statistics
-from fvae_jax.evaluation.study import answers as answers_lib, page as page_lib, score
+from fvae_jax.evaluation.study import page as page_lib, score
 
 METHODS = ('real', 'FVAE', 'VAE', 'average flow (DIS)')
 LATER = '2020-01-01T10:00:00.000Z'
@@ -91,37 +91,10 @@ def test_names_depend_on_what_the_participant_does_not_know(study, tmp_path):
         assert not set(other) & set(data['images'])
 
 
-def test_floats_are_the_same_pictures(study, tmp_path):
-    floats = {method: [np.float32(x) / 127.5 - 1 for x in given] for method, given in pictures().items()}
-    assert read(page_lib.build(floats, tmp_path / 'study', seed=3).parent) == read(study)
-
-
-@pytest.mark.parametrize(
-    'change, message',
-    [
-        ({'FVAE': noise(9)}, "'FVAE' has 9 images, the study takes 10"),
-        ({'FVAE': noise(size=17)}, r'differ in size \(real 16x16; FVAE 17x17'),
-        ({'VAE': [x[:, :8] for x in noise()]}, 'VAE 8x16'),
-        ({'VAE': [x[..., 0] for x in noise()]}, r"'VAE' has an image that is uint8 \(16, 16\)"),
-        ({'VAE': [np.float64(x) for x in noise()]}, 'float64'),
-        ({'VAE': [np.float32(x) for x in noise()]}, 'values from 0 to 255; give .* float32 in'),
-        ({'VAE': [np.full((16, 16, 3), np.nan, np.float32)] * 10}, 'nan'),
-        ({'VAE': [np.zeros((0, 16, 3), np.uint8)] * 10}, r'\(0, 16, 3\)'),
-    ],
-)
-def test_images_that_cannot_be_compared(change, message, tmp_path):
-    with pytest.raises(InputError, match=message):
-        page_lib.build({**pictures(), **change}, tmp_path / 'study')
+def test_a_study_needs_enough_images(tmp_path):
+    with pytest.raises(InputError, match="'FVAE' has 9 images, the study takes 10"):
+        page_lib.build({**pictures(), 'FVAE': noise(9)}, tmp_path / 'study')
     assert not list(tmp_path.iterdir())
-
-
-def test_a_study_compares_something_with_real_images(tmp_path):
-    with pytest.raises(InputError, match="a study of FVAE, VAE; give 'real' images"):
-        page_lib.build({'FVAE': noise(), 'VAE': noise()}, tmp_path / 'study')
-    with pytest.raises(InputError, match='a study of real; give'):
-        page_lib.build({'real': noise()}, tmp_path / 'study')
-    with pytest.raises(InputError, match='0 images per method'):
-        page_lib.build(pictures(), tmp_path / 'study', per_method=0)
 
 
 def test_a_study_is_written_whole_or_not_at_all(tmp_path):
@@ -325,7 +298,7 @@ def _simulate(study, folder, spread):
     People's trust and images' quality vary as normal logits with the deviation `spread`; one answer in twenty is
     skipped.
     """
-    key = answers_lib.read_key(study / 'key.json')
+    key = score.read_key(study / 'key.json')
     order = [image for method in METHODS for image, of in key.images.items() if of == method]
     when = datetime.datetime.fromisoformat(LATER)
     participants = Participants(read(study)[2], folder)
@@ -343,8 +316,7 @@ def _simulate(study, folder, spread):
     for one in labels:
         people = [dict(zip(order, given.ravel().tolist())) for given in one]
         result = score.tally(
-            [answers_lib.Answers(folder / f'{i}.json', f'{i:016x}', when, answers) for i, answers in enumerate(people)],
-            key,
+            [score.Answers(folder / f'{i}.json', f'{i:016x}', when, answers) for i, answers in enumerate(people)], key
         )
         if not crossed:  # files say the same
             files = [
@@ -384,4 +356,4 @@ def test_the_wrong_key_is_seen(study, tmp_path):
     (tmp_path / 'key.json').write_text(json.dumps(other))
     with pytest.raises(InputError, match="belong to study '[0-9a-f]{16}', the key to 'other'"):
         score.score([Participants(read(study)[2], tmp_path).write(1)], tmp_path / 'key.json')
-    assert answers_lib.read_key(tmp_path / 'key.json').methods == METHODS
+    assert score.read_key(tmp_path / 'key.json').methods == METHODS
