@@ -1,7 +1,4 @@
-"""What methods are asked to make: pairs, edits, true middle frames and true flows of people kept out of training.
-
-A set may hold more images than fit in memory, so cases are read when they are looked at, a batch at a time.
-"""
+"""What methods are asked to make: pairs, edits, true middle frames and true flows of people kept out of training."""
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,73 +25,49 @@ Case = TypeVar('Case', bound=tuple)
 
 
 class Pair(NamedTuple):
-    """Two aligned crops of one person with different labels; what Table 1 is about.
-
-    Attributes:
-      identity: Who.
-      source_expression, target_expression: The labels.
-      source: S with T's color statistics where the run transfers colors (5.2), (H, W, 3) float32 in [-1, 1].
-      target: T, of the same shape.
-      second: Another image of the person, neither S nor T, with T's color statistics likewise; None where there
-        is none.
-      displacement: Where each pixel of T is found in S, (H, W, 2), px; of `known_flows` alone, as the next ones.
-      exposed: Pixels of T that S does not have, (H, W) bool.
-      known: Where the two are known, (H, W) bool.
-    """
+    """Two aligned crops of one person with different labels; what Table 1 is about."""
 
     identity: str
     source_expression: str
     target_expression: str
-    source: np.ndarray
-    target: np.ndarray
+    source: np.ndarray  # S with T's color statistics where the run transfers colors (5.2), (H, W, 3) float32 in [-1, 1]
+    target: np.ndarray  # T, of the same shape
+    # Another image of the person, neither S nor T, with T's color statistics likewise; None where there is none.
     second: np.ndarray | None = None
+    # Of `known_flows` alone: where each pixel of T is found in S, (H, W, 2), px; pixels of T that S does not have,
+    # (H, W) bool; where the two are known, (H, W) bool.
     displacement: np.ndarray | None = None
     exposed: np.ndarray | None = None
     known: np.ndarray | None = None
 
 
 class Middle(NamedTuple):
-    """Two ends and the true frame between them.
-
-    Attributes:
-      identity, expression: Who, and the label of the second end; the first is neutral.
-      t: Where the frame lies, one of `MIDDLES`.
-      first, second, truth: (H, W, 3) float32 in [-1, 1].
-    """
+    """Two ends and the true frame between them, (H, W, 3) float32 in [-1, 1]."""
 
     identity: str
-    expression: str
-    t: float
+    expression: str  # of the second end; the first is neutral
+    t: float  # where the frame lies, one of `MIDDLES`
     first: np.ndarray
     second: np.ndarray
     truth: np.ndarray
 
 
 class Edit(NamedTuple):
-    """An edit to make from one photo as it is, and what the person's own face did: what Algorithm 1 is about.
-
-    Attributes:
-      identity: Who.
-      source, target: The expressions to come from and to go to.
-      start, truth: The person with either, (H, W, 3) float32 in [-1, 1].
-    """
+    """An edit to make from one photo as it is, and what the person's own face did: what Algorithm 1 is about."""
 
     identity: str
-    source: str
+    source: str  # the expression to come from, and to go to
     target: str
-    start: np.ndarray
+    start: np.ndarray  # the person with either, (H, W, 3) float32 in [-1, 1]
     truth: np.ndarray
 
 
 class Cases(Sequence, Generic[Case]):
-    """Cases in order. The images of one are read whenever it is taken, so that only those in use are in memory.
+    """Cases in order. The images of one are read whenever it is taken, for a set may hold more than fit in memory.
 
     Args:
-      heads: What is known of each without its images: the case, with anything in place of the images.
+      heads: What is known of each without its images: the case, with anything in place of the images; an attribute.
       read: Makes the case of its head; by default the heads are cases already.
-
-    Attributes:
-      heads: Likewise, (cases,).
     """
 
     def __init__(self, heads: Iterable[Case], read: Callable[[Any], Case] = lambda head: head):
@@ -122,7 +95,7 @@ class Cases(Sequence, Generic[Case]):
 
     def spread(self, limit: int) -> 'Cases[Case]':
         """At most `limit` of them, spread evenly over all."""
-        return Cases([self.heads[i] for i in spread(len(self), limit)], self._read)
+        return Cases([self.heads[i] for i in pipeline.thin(np.arange(len(self)), limit)], self._read)
 
     def batches(self, size: int, what: str) -> Iterator[list[Case]]:
         """Reads `size` at a time, and shows how far one is if that takes more than two seconds."""
@@ -130,11 +103,6 @@ class Cases(Sequence, Generic[Case]):
             for start in range(0, len(self), size):
                 yield [self[i] for i in range(start, min(start + size, len(self)))]
                 bar.update(size)
-
-
-def spread(count: int, limit: int) -> list[int]:
-    """At most `limit` of the numbers from 0 to `count` − 1, spread evenly."""
-    return pipeline.thin(np.arange(count), limit).tolist()
 
 
 def pairs(faces: Faces, part: str, config: ml_collections.ConfigDict, *, true_flow: bool = False) -> Cases[Pair]:
@@ -216,11 +184,9 @@ def _drawn_middles(faces: Faces, size: int) -> Cases[Middle]:
 
 
 def edits(faces: Faces, expressions: Collection[str]) -> Cases[Edit]:
-    """From the neutral photo of every test person to each of the person's full expressions.
+    """From the neutral photo of every test person to each of the person's full expressions that the model knows.
 
-    Args:
-      faces: The set and its division.
-      expressions: Those that the model knows; a rare one may be shown by test people alone.
+    A rare expression may be shown by test people alone.
     """
     heads = [head for head, _ in _expressive(faces) if {head.target, index.NEUTRAL} <= set(expressions)]
     return Cases(heads, functools.partial(_with_images, faces, ('start', 'truth')))

