@@ -17,20 +17,15 @@ def write(report: Report, path: pathlib.Path) -> None:
     Raises:
       InputError: A file cannot be written.
     """
+    facts = '\n'.join(f'- {name}: {fact}' for name, fact in report.facts.items())
+    parts = [f'# {report.title}', report.summary, facts, *map(_section, report.sections)]
     as_json = json.dumps(numbers(report), indent=1, ensure_ascii=False) + '\n'
-    output.write(path, render(report))
+    output.write(path, '\n\n'.join(parts) + '\n')
     output.write(path.with_suffix('.json'), as_json)
 
 
-def render(report: Report) -> str:
-    """The report as Markdown."""
-    facts = '\n'.join(f'- {name}: {fact}' for name, fact in report.facts.items())
-    parts = [f'# {report.title}', report.summary, facts, *map(_section, report.sections)]
-    return '\n\n'.join(parts) + '\n'
-
-
 def numbers(report: Report) -> dict:
-    """Everything that `render` shows, in full precision.
+    """Everything that the Markdown shows, in full precision.
 
     Returns:
       'facts', and 'tables': {table: {row: {column: cell}}}. A number is {'mean', 'low', 'high'}, the last two None

@@ -4,35 +4,25 @@
 """
 
 import math
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from fvae_jax.evaluation.statistics import Value
 
 Better = Literal['higher', 'lower', 'nearest 1']
-
-
 # None is a blank; what is not a number is text in place of one.
 Cell = Value | float | str | None
 
 
 class Column(NamedTuple):
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-      heading: What it measures; unique within its group.
-      unit: Of its numbers, or what they are counted over.
-      decimals: How many the page shows; files hold full precision.
-      better: Which number wins, if the column is a contest.
-      group: A heading above this and the neighbours of the same group.
-    """
-
-    heading: str
-    unit: str = ''
-    decimals: int = 2
-    better: Better | None = None
-    group: str = ''
+    heading: str  # what it measures; unique within its group
+    unit: str = ''  # of its numbers, or what they are counted over
+    decimals: int = 2  # how many the page shows; files hold full precision
+    better: Better | None = None  # which number wins, if the column is a contest
+    group: str = ''  # a heading above this and the neighbors of the same group
 
     @property
     def name(self) -> str:
@@ -46,39 +36,24 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a table.
-
-    Attributes:
-      label: The heading of the row.
-      cells: One for each column, unless there is a note.
-      note: What stands in place of the numbers: 'missing: train it with `COMMAND`'.
-      ours: Whether to set the row off as the method that the report is about.
-      left_out: Why the row takes no part in the contests ('sees the answer'); shown with the label.
-    """
+    """A row of a table."""
 
     label: str
-    cells: Sequence[Cell] = ()
-    note: str = ''
-    ours: bool = False
-    left_out: str = ''
+    cells: Sequence[Cell] = ()  # one for each column, unless there is a note
+    note: str = ''  # what stands in place of the numbers: 'missing: train it with `COMMAND`'
+    ours: bool = False  # whether to set the row off as the method that the report is about
+    left_out: str = ''  # why it takes no part in the contests ('sees the answer'); shown with the label
 
 
 class Table(NamedTuple):
-    """Rows of numbers.
+    """Rows of numbers."""
 
-    Attributes:
-      name: Of its file and its anchor: letters, digits, hyphens, underscores; unique in the report.
-      title, caption: What stands above it.
-      columns, rows: What it holds.
-      row_heading: What the labels of the rows are.
-    """
-
-    name: str
+    name: str  # of its file and its anchor: letters, digits, hyphens, underscores; unique in the report
     title: str
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Row]
-    row_heading: str = 'method'
+    row_heading: str = 'method'  # what the labels of the rows are
 
     def best(self) -> set[tuple[int, int]]:
         """Finds the winners of every contest between at least two rows.
@@ -88,31 +63,21 @@ class Table(NamedTuple):
         """
         winners = set()
         for j, column in enumerate(self.columns):
-            values = {i: number(row.cells[j]) for i, row in enumerate(self.rows) if not row.note and not row.left_out}
-            distances = {
-                i: _distance(value.mean, column)
-                for i, value in values.items()
-                if value is not None and not math.isnan(value.mean)
-            }
-            if column.better and len(distances) > 1:
+            rows = {i: row for i, row in enumerate(self.rows) if column.better and not row.note and not row.left_out}
+            means = {i: value.mean for i, row in rows.items() if (value := number(row.cells[j]))}
+            distances = {i: _distance(mean, column) for i, mean in means.items() if not math.isnan(mean)}
+            if len(distances) > 1:
                 winners |= {(i, j) for i in distances if distances[i] == min(distances.values())}
         return winners
 
 
 class Figure(NamedTuple):
-    """A picture.
-
-    Attributes:
-      title, caption: What stands below it.
-      file: A PNG, already drawn, anywhere; its name, unique in the report, is kept. It is shown 96 pixels of
-        the page for each of its inches.
-      alt: What it shows, for those who cannot see it.
-    """
+    """A picture that is drawn already, shown 96 pixels of the page for each of its inches."""
 
     title: str
     caption: str
-    file: str | os.PathLike
-    alt: str
+    file: pathlib.Path  # a PNG, anywhere; its name, unique in the report, is kept
+    alt: str  # what it shows, for those who cannot see it
 
 
 class Section(NamedTuple):
@@ -125,19 +90,12 @@ class Section(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A page and its numbers.
-
-    Attributes:
-      title: Of the page.
-      summary: The result in one paragraph.
-      facts: What the numbers depend on: config, seed, steps, people, hardware.
-      sections: The rest, with unique titles.
-    """
+    """A page and its numbers."""
 
     title: str
-    summary: str
-    facts: Mapping[str, str | int | float]
-    sections: Sequence[Section]
+    summary: str  # the result in one paragraph
+    facts: Mapping[str, str | int | float]  # what the numbers depend on: config, seed, steps, people, hardware
+    sections: Sequence[Section]  # with unique titles
 
 
 def number(cell: Cell) -> Value | None:

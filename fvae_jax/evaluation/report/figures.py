@@ -1,4 +1,4 @@
-"""Pictures of the report, as wide as its page: plots, and labeled grids of crops.
+"""Pictures of the report, as wide as its page: plots, and labeled grids of crops; each writes or replaces a PNG.
 
 Plots have one style, colors that the color-blind tell apart, markers and lines for gray prints, and are the same bytes
 for the same numbers.
@@ -35,10 +35,7 @@ _STYLE = {
     'axes.titlesize': 10.5,
     'axes.titlelocation': 'left',
     'axes.titleweight': 'bold',
-    'text.color': _INK,
-    'axes.labelcolor': _INK,
-    'xtick.color': _INK,
-    'ytick.color': _INK,
+    **dict.fromkeys(('text.color', 'axes.labelcolor', 'xtick.color', 'ytick.color'), _INK),
     'axes.edgecolor': _MUTED,
     'axes.spines.top': False,
     'axes.spines.right': False,
@@ -71,19 +68,15 @@ _DENSITY = 2
 Curve = Sequence[Value]  # a mean with its interval at each of n places
 
 
-def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.PathLike) -> None:
-    """Draws columns of a table side by side, a dot with its interval for each method (Table 1).
+def dots_with_intervals(table: Table, columns: Sequence[str], path: pathlib.Path) -> None:
+    """Draws columns of a table, by their names, side by side, a dot with its interval for each method (Table 1).
 
-    Args:
-      table: Where the numbers are; rows without any in these columns are not drawn, those left out of the
-        contest are hollow.
-      columns: Names of columns; those without any number are not drawn.
-      path: The PNG to write or replace.
+    Rows with notes, and columns without any number, are not drawn; the dots of rows that are left out of the contest
+    are hollow.
     """
     rows = [row for row in table.rows if not row.note]
     chosen = [[column.name for column in table.columns].index(name) for name in columns]
     chosen = [j for j in chosen if any(number(row.cells[j]) for row in rows)]
-    rows = [row for row in rows if any(number(row.cells[j]) for j in chosen)]
     labels = [textwrap.fill(row.label, 32) for row in rows]
     height = 1.5 + sum(0.13 + 0.19 * (1 + label.count('\n')) for label in labels)
     with _canvas(path, height, 'outside lower right', ncols=4) as figure:
@@ -109,13 +102,10 @@ def dots_with_intervals(table: Table, columns: Sequence[str], path: str | os.Pat
             text.set(fontweight='bold' if row.ours else 'normal', color=_MUTED if row.left_out else _INK)
 
 
-def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path: str | os.PathLike) -> None:
-    """Draws how far Algorithm 1 goes at each strength, beside the ideal: at strength 1 the real change.
+def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path: pathlib.Path) -> None:
+    """Draws how far Algorithm 1 goes at increasing strengths, beside the ideal: at strength 1 the real change.
 
-    Args:
-      strengths: N numbers, increasing.
-      series: What is measured at each (mouth-corner lift, mouth width), %.
-      path: The PNG to write or replace.
+    The series are what is measured at each strength (mouth-corner lift, mouth width), %.
     """
     with _canvas(path, 4.9) as figure:
         axes = figure.subplots()
@@ -130,14 +120,8 @@ def strength_plot(strengths: Sequence[float], series: Mapping[str, Curve], path:
         axes.set_ylabel("change, % of the person's real change")
 
 
-def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Curve]], path: str | os.PathLike) -> None:
-    """Draws one panel per metric: the methods against the position between two crops (Algorithm 2).
-
-    Args:
-      ts: N positions in (0, 1), increasing.
-      panels: For the title of each panel, its methods.
-      path: The PNG to write or replace.
-    """
+def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Curve]], path: pathlib.Path) -> None:
+    """Draws methods against increasing positions in (0, 1) between two crops (Algorithm 2), a panel for each metric."""
     names = dict.fromkeys(name for methods in panels.values() for name in methods)
     styles = dict(zip(names, _curve_styles()))
     # Side by side, so that no interval hides another.
@@ -157,14 +141,14 @@ def interpolation_plot(ts: Sequence[float], panels: Mapping[str, Mapping[str, Cu
 
 
 def precision_recall_plot(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], base_rate: float, path: str | os.PathLike
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], base_rate: float, path: pathlib.Path
 ) -> None:
-    """Draws precision against recall over thresholds, with a marker at 0.5.
+    """Draws precision against recall of maps over thresholds, with a marker at 0.5.
 
     Args:
       curves: Precision and recall of each map at thresholds spread evenly from 0 to 1, an odd number of them.
       base_rate: Share of the pixels that are to be found, which is the precision of chance.
-      path: The PNG to write or replace.
+      path: The PNG.
     """
     with _canvas(path, 4.9, title='marker: threshold 0.5', alignment='left') as figure:
         axes = figure.subplots()
@@ -178,19 +162,12 @@ def grid(
     rows: Sequence[Sequence[np.ndarray | None]],
     column_labels: Sequence[str],
     row_labels: Sequence[str] | None,
-    path: str | os.PathLike,
+    path: pathlib.Path,
 ) -> None:
-    """Draws crops as a labeled table on white; a strip is a grid of one row.
+    """Draws crops as a labeled table on white, as `image_grid` does.
 
-    Crops are enlarged to one width (Lanczos) and never reduced: large ones make a large file, which the
-    page shows smaller.
-
-    Args:
-      rows: One sequence of cells per row; a cell is an (h, w, 3) RGB image, uint8 or floats in [-1, 1], or
-        None to stay empty.
-      column_labels: One label per column, wrapped to its width.
-      row_labels: One label per row, on the left; None for none.
-      path: The PNG to write or replace.
+    Crops are enlarged to one width (Lanczos) and never reduced: large ones make a large file, which the page shows
+    smaller. A cell is an (h, w, 3) RGB image, uint8 or floats in [-1, 1], or None to stay empty.
 
     Raises:
       InputError: Labels and cells differ in number, there is no image, or the file cannot be written.
@@ -202,7 +179,7 @@ def grid(
     cell, gap, text = (round(density * length) for length in (cell, _GAP, _LETTERS))
     pictures = [[None if image is None else _enlarged(image, cell) for image in row] for row in rows]
     picture = Image.fromarray(image_grid(pictures, column_labels, row_labels, scale=1, pad=gap, text=text))
-    with output.replacing(pathlib.Path(path)) as temporary:
+    with output.replacing(path) as temporary:
         picture.save(temporary, dpi=(96 * density,) * 2)
 
 
@@ -215,7 +192,7 @@ def _enlarged(image: np.ndarray, width: int) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _canvas(path: str | os.PathLike, height: float, loc: str = 'outside right upper', **legend: Any) -> Iterator[Any]:
+def _canvas(path: pathlib.Path, height: float, loc: str = 'outside right upper', **legend: Any) -> Iterator[Any]:
     """Gives a Matplotlib figure of the page's width, inches, and writes it with a legend that has each label once."""
     # Matplotlib lists the fonts of the system when it is imported, in a file of its own under the user's home.
     os.environ.setdefault('MPLCONFIGDIR', str(cache.folder() / 'matplotlib'))
@@ -231,7 +208,7 @@ def _canvas(path: str | os.PathLike, height: float, loc: str = 'outside right up
                 named.setdefault(label, handle)
         if named:
             figure.legend(named.values(), named.keys(), loc=loc, **legend)
-        with output.replacing(pathlib.Path(path)) as temporary:
+        with output.replacing(path) as temporary:
             # Without the name and version of the program, equal numbers make equal files.
             figure.savefig(temporary, metadata={'Software': None})
 

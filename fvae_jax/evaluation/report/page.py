@@ -35,7 +35,7 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
       The page, `folder/index.html`. Beside it: `report.json`, `tables/NAME.csv`, `figures/`.
 
     Raises:
-      InputError: The folder holds something else or cannot be written, or a figure cannot be read.
+      InputError: The folder holds something else or cannot be written.
     """
     folder = pathlib.Path(os.path.abspath(folder))
     output.check_folder(folder.parent)
@@ -49,7 +49,7 @@ def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
             (temporary / name).mkdir()
         for section in report.sections:
             for figure in section.figures:
-                shutil.copyfile(figure.file, temporary / 'figures' / pathlib.Path(figure.file).name)
+                shutil.copyfile(figure.file, temporary / 'figures' / figure.file.name)
             for table in section.tables:
                 with open(temporary / 'tables' / f'{table.name}.csv', 'x', encoding='utf-8', newline='') as file:
                     csv.writer(file).writerows(_csv_rows(table))
@@ -68,7 +68,7 @@ def _as_json(part: Report | Section | Table | Figure) -> dict:
         told['columns'] = [column._asdict() for column in part.columns]
         told['rows'] = [{**row._asdict(), 'cells': dict(zip(names, map(exact, row.cells)))} for row in part.rows]
     if isinstance(part, Figure):
-        told['file'] = f'figures/{pathlib.Path(part.file).name}'
+        told['file'] = f'figures/{part.file.name}'
     parts = {name: list(map(_as_json, told[name])) for name in ('sections', 'tables', 'figures') if name in told}
     return {**told, **parts}
 
@@ -142,20 +142,14 @@ def _section(section: Section) -> ElementTree.Element:
 
 
 def _figure(figure: Figure) -> ElementTree.Element:
-    file = pathlib.Path(figure.file)
-    address = f'figures/{urllib.parse.quote(file.name)}'
-    try:
-        with PIL.Image.open(file) as picture:
-            density = max(96, picture.info.get('dpi', (96, 96))[0])
-            width, height = (round(side * 96 / density) for side in picture.size)
-    except OSError as error:
-        raise InputError(
-            f"figure '{file}' cannot be read ({error.strerror or error}); draw it before the page is written"
-        ) from error
+    address = f'figures/{urllib.parse.quote(figure.file.name)}'
+    with PIL.Image.open(figure.file) as picture:
+        density = max(96, picture.info.get('dpi', (96, 96))[0])
+        width, height = (round(side * 96 / density) for side in picture.size)
     image = _tag('img', src=address, alt=figure.alt, width=width, height=height, loading='lazy', decoding='async')
     link = _tag('a', image, href=address, class_='card', title='Open at full size')
     caption = _tag('figcaption', _tag('strong', figure.title), ' ', *_prose(figure.caption))
-    return _tag('figure', link, caption, id=f'figure-{file.stem}')
+    return _tag('figure', link, caption, id=f'figure-{figure.file.stem}')
 
 
 def _table(table: Table) -> ElementTree.Element:

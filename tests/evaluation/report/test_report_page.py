@@ -270,16 +270,6 @@ def test_a_new_report_replaces_the_old_one_and_leaves_nothing_else(report, tmp_p
     assert os.listdir(tmp_path) == ['report']
 
 
-@pytest.mark.parametrize('content', [None, b'\x89PNG and no more'])
-def test_a_figure_that_is_none_is_named(tmp_path, content):
-    if content:
-        (tmp_path / 'picture.png').write_bytes(content)
-    figure = Figure('f', '', tmp_path / 'picture.png', '')
-    with pytest.raises(InputError, match="picture.png' cannot be read"):
-        page.write(Report('new', '', {}, [Section('bad', '', figures=[figure])]), tmp_path / 'report')
-    assert not (tmp_path / 'report').exists()
-
-
 def test_a_failure_halfway_leaves_the_old_report_whole(report, tmp_path):
     page.write(report, tmp_path / 'report')
     before = contents(tmp_path / 'report')
