@@ -102,12 +102,10 @@ def _compared(
     people: list[str], copied: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], smiled: scoring.Movement
 ) -> dict[Column, groups.Measure]:
     """What groups of people are compared in, by the scores of copying and of the model, and by how far faces smile."""
-    measures = {
-        Column(heading, 'dB over copying', 2, 'higher'): groups.mean_over(people, own[name] - copied[name])
+    measures: dict[Column, groups.Measure] = {
+        Column(heading, 'dB over copying', 2, 'higher'): (people, own[name] - copied[name], None)
         for name, heading in (('psnr', 'PSNR'), ('psnr_mouth', 'mouth PSNR'))
     }
-    no_lpips = lambda chosen: metrics.LPIPS_MISSING
-    measures[metrics.COLUMNS['lpips']] = groups.mean_over(people, own['lpips']) if 'lpips' in own else no_lpips
-    made = 100 * smiled.made[edits_lib.STRENGTHS.index(1.0)]
-    lift = groups.mean_over(smiled.people, made, smiled.real)
+    measures[metrics.COLUMNS['lpips']] = (people, own['lpips'], None) if 'lpips' in own else metrics.LPIPS_MISSING
+    lift = smiled.people, 100 * smiled.made[edits_lib.STRENGTHS.index(1.0)], smiled.real
     return {**measures, Column('mouth-corner lift', '% of the own smile at strength 1', 0): lift}

@@ -129,24 +129,18 @@ def _outside(method: Method, network: Network, edit: Edit, strength: float) -> l
 
 
 def texture(image: np.ndarray, area: np.ndarray) -> float:
-    """`image_ops.laplacian_variance` of an area of any shape.
+    """`image_ops.laplacian_variance` of an area (H, W) bool, of any shape, of an image (H, W, 3) float32 in [-1, 1].
 
-    Args:
-      image: (H, W, 3) float32 in [-1, 1].
-      area: (H, W) bool; the outermost pixels, of which nothing lies beyond, never count.
+    The outermost pixels, of which nothing lies beyond, never count.
     """
     laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F, ksize=1)
     return float(np.var(laplacian[1:-1, 1:-1][area[1:-1, 1:-1]]))
 
 
 def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, str], frame: Frame) -> Table:
-    """What every expression moves at strength 1.
+    """What every expression of the test people moves in edits from neutral at strength 1.
 
-    Args:
-      method: Makes the edits.
-      edits: From neutral to all expressions of the test people.
-      origins: Whether images of an expression are real or synthetic.
-      frame: Where the eyes lie in the crops.
+    `origins` says whether images of an expression are real or synthetic.
     """
     rows = []
     for expression in sorted({edit.target for edit in edits.heads}):

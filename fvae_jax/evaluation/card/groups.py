@@ -1,7 +1,7 @@
 """Who the people of a run are, by gender, ethnicity and age, and how a model does on each group of them."""
 
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,41 +22,18 @@ _BLANKS = {'', 'na', 'n/a', 'nan', 'none', UNKNOWN}
 _BANDS = ((0, 17), (18, 29), (30, 44), (45, 150))  # years
 _NAMED = 10  # people in an error, at most
 
-
 # {fact: value}: gender and ethnicity as the table has them, in lower case, and the band of the age, '18–29'; `UNKNOWN`
 # where it says nothing.
 Person = dict[str, str]
-
-
-# What gives the cell of a group: of its people.
-Measure = Callable[[set[str]], Cell]
-
-
-def mean_over(people: Sequence[str], parts: np.ndarray, wholes: np.ndarray | None = None) -> Measure:
-    """Gives the mean over some people's cases, or the ratio of two means, with its 95 % interval over people.
-
-    Args:
-      people: Whose each case is, (cases,).
-      parts: (cases,).
-      wholes: (cases,); None for a mean.
-    """
-    people = np.asarray(people)
-
-    def of(chosen: set[str]) -> Cell:
-        here = np.isin(people, sorted(chosen))
-        return bootstrap_interval(parts[here], people[here], None if wholes is None else wholes[here])
-
-    return of
+# Whose each case is, its number and, for a ratio of two means, what there was to reach, (cases,) each; or a text where
+# nothing could be measured.
+Measure = tuple[Sequence[str], np.ndarray, np.ndarray | None] | str
 
 
 def read_people(path: pathlib.Path) -> dict[str, Person]:
-    """Reads a table of people.
+    """Reads a CSV with `COLUMNS`, where others do not count; returns people by name.
 
-    Args:
-      path: A CSV with `COLUMNS`; others do not count. A person may have several rows if they agree.
-
-    Returns:
-      People by name.
+    A person may have several rows if they agree.
 
     Raises:
       InputError: The file is missing, is no such table, or says two things of a person.
@@ -64,8 +41,7 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     people: dict[str, Person] = {}
     try:
         for row in table.read(path, f"people '{path}': a table", COLUMNS, _EXPECTED):
-            facts = {column: row.text(column) for column in COLUMNS}
-            _note(people, facts, f"people '{path}', line {row.line}")
+            _note(people, row, f"people '{path}', line {row.line}")
     except OSError as error:
         raise InputError(
             f"people '{path}' cannot be read ({error.strerror}); name a CSV with the columns {', '.join(COLUMNS)}"
@@ -73,19 +49,21 @@ def read_people(path: pathlib.Path) -> dict[str, Person]:
     return people
 
 
-def _note(people: dict[str, Person], row: Mapping[str, str], where: str) -> None:
+def _note(people: dict[str, Person], row: table.Row, where: str) -> None:
     """Adds what a row says to what the rows above said of the same person."""
-    if not row['identity']:
+    name = row.text('identity')
+    if not name:
         raise InputError(f"{where}: the column 'identity' is empty")
-    facts = {fact: UNKNOWN if row[fact].lower() in _BLANKS else row[fact].lower() for fact in _FACTS}
+    said = {fact: row.text(fact).lower() for fact in _FACTS}
+    facts = {fact: UNKNOWN if value in _BLANKS else value for fact, value in said.items()}
     facts['age'] = _band(facts['age'], where)
-    known = people.setdefault(row['identity'], facts)
+    known = people.setdefault(name, facts)
     for fact, value in facts.items():
         if known[fact] == UNKNOWN:
             known[fact] = value
         elif value not in (UNKNOWN, known[fact]):
             raise InputError(
-                f"{where}: {fact} of '{row['identity']}' is '{value}', and '{known[fact]}' in a row above; give every "
+                f"{where}: {fact} of '{name}' is '{value}', and '{known[fact]}' in a row above; give every "
                 'row of a person the same'
             )
 
@@ -110,11 +88,7 @@ def check(people: Mapping[str, Person], split: Split, path: pathlib.Path) -> Non
 
 
 def divide(people: Mapping[str, Person], names: Sequence[str]) -> dict[str, set[str]]:
-    """Divides people in every way.
-
-    Returns:
-      {'gender: female': their names}, ordered by gender, ethnicity, age; what is unknown comes last.
-    """
+    """Divides people: {'gender: female': their names}, ordered by gender, ethnicity, age; the unknown come last."""
     groups: dict[str, set[str]] = {}
     for fact in _FACTS:
         values = {people[name][fact] for name in names}
@@ -138,20 +112,16 @@ def composition(people: Mapping[str, Person], split: Split) -> Table:
 def comparison(
     people: Mapping[str, Person], split: Split, pairs: Sequence[str], measures: Mapping[Column, Measure]
 ) -> Table:
-    """Compares groups of test people.
+    """Compares groups of test people in one or more measures, each by its place in the table.
 
-    Args:
-      people: Their facts.
-      split: The division of the set; groups that only train are shown, and not judged.
-      pairs: Whose each pair is that was measured.
-      measures: What is compared, by its place in the table; one or more.
+    Groups that only train are shown, and not judged; `pairs` says whose each pair is that was measured.
     """
     groups = {'everyone': set(pairs), **divide(people, [name for part in split for name in part])}
     rows = []
     for label, members in groups.items():
         chosen = members & set(pairs)
         if len(chosen) >= FEWEST:
-            values = [measure(chosen) for measure in measures.values()]
+            values = [_mean_over(chosen, measure) for measure in measures.values()]
         else:
             values = [TOO_FEW, *[None] * (len(measures) - 1)]
         rows.append(Row(label, [len(chosen), sum(person in chosen for person in pairs), *values]))
@@ -161,3 +131,12 @@ def comparison(
         f'people are {TOO_FEW}. Intervals of few people are too narrow, and no test of a difference between groups.'
     )
     return Table('groups', 'Groups', caption, columns, rows, row_heading='group')
+
+
+def _mean_over(chosen: set[str], measure: Measure) -> Cell:
+    """The mean over some people's cases, or the ratio of two means, with its 95 % interval over people."""
+    if isinstance(measure, str):
+        return measure
+    people, parts, wholes = measure
+    here = np.isin(people, sorted(chosen))
+    return bootstrap_interval(parts[here], np.asarray(people)[here], None if wholes is None else wholes[here])

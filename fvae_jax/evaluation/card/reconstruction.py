@@ -51,10 +51,7 @@ def reconstruction_table(scores: Mapping[str, Mapping[str, np.ndarray]], people:
 def flow_tables(known: Cases[Pair], network: Network, origins: Mapping[str, str]) -> list[Table]:
     """End-point errors and, with a content layer, how well alpha > 0.5 finds the exposed pixels.
 
-    Args:
-      known: Pairs from neutral to an expression.
-      network: The model.
-      origins: Whether images of an expression are real or synthetic.
+    The pairs go from neutral to an expression; `origins` says whether its images are real or synthetic.
     """
     fvae, answer = FVAE(network), optical_flow.OpticalFlow()
     table = scoring.end_points(
@@ -85,10 +82,9 @@ def flow_tables(known: Cases[Pair], network: Network, origins: Mapping[str, str]
 
 
 def count_exposed(known: Cases[Pair], alpha: Callable[[Pair], np.ndarray]) -> np.ndarray:
-    """Counts the pixels that alpha > 0.5 finds rightly, those that it finds, the exposed ones, and all that are known.
+    """Counts pixels of each pair, (pairs, 4) int.
 
-    Returns:
-      (pairs, 4) int.
+    Those that alpha > 0.5 finds rightly, those that it finds, the exposed ones, and all that are known.
     """
     counts = []
     for (pair,) in known.batches(1, 'alpha'):
@@ -98,12 +94,9 @@ def count_exposed(known: Cases[Pair], alpha: Callable[[Pair], np.ndarray]) -> np
 
 
 def detected(label: str, people: np.ndarray, counts: np.ndarray) -> Row:
-    """People, pairs, precision and recall of alpha > 0.5, and the share of exposed pixels, %.
+    """A row with people, pairs, precision and recall of alpha > 0.5, and the share of exposed pixels, %.
 
-    Args:
-      label: Of the row.
-      people: Whose each pair is, (pairs,).
-      counts: Of `count_exposed`, (pairs, 4).
+    By whose each pair is, (pairs,), and by `count_exposed`, (pairs, 4).
     """
     hits, *wholes, total = counts.T
     rates: list[Cell] = []

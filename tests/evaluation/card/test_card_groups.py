@@ -89,9 +89,9 @@ def test_groups_of_a_few_people():
     who = list('aabbccddee')
     gain = np.asarray([1.0, 1, 2, 2, 3, 3, 10, 10, 10, 10])
     measures = {
-        Column('gain'): groups.mean_over(who, gain),
-        Column('LPIPS'): lambda chosen: 'not there',
-        Column('share'): groups.mean_over(list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
+        Column('gain'): (who, gain, None),
+        Column('LPIPS'): 'not there',
+        Column('share'): (list('abcde'), np.asarray([1.0, 2, 3, 0, 0]), np.full(5, 4.0)),
     }
     found = cells(groups.comparison(people, split, who, measures))
     assert found['everyone']['gain']['mean'] == 5.2 and found['everyone']['pairs']['mean'] == 10
