@@ -53,19 +53,23 @@ def build(
         taken = rng.choice(len(candidates), per_method, replace=False)
         chosen[method] = [candidates[i] for i in taken]
     secret = _secret(chosen, seed)
+    name_of = lambda what: hmac.new(secret, what.encode(), 'sha256').hexdigest()[:16]
     methods, data_uris = {}, {}
     for method, pictures in chosen.items():
         for i, picture in enumerate(pictures):
-            name = _name(secret, f'{method} {i}')
+            name = name_of(f'{method} {i}')
             _, png = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
             methods[name] = method
             data_uris[name] = 'data:image/png;base64,' + base64.b64encode(png).decode()
-    study = _name(secret, 'study')
-    page = {'id': study, 'images': dict(sorted(data_uris.items()))}
+    study = name_of('study')
+    # In a script element, '</script' or '<!--' inside a string would end or change it.
+    data = json.dumps({'id': study, 'images': dict(sorted(data_uris.items()))}).replace('<', '\\u003c')
+    html, style, script = ((_ASSETS / f'page.{kind}').read_text(encoding='utf-8') for kind in ('html', 'css', 'js'))
+    page = string.Template(html).substitute(style=style, script=script, study=data)
     key = {'study': study, 'seed': seed, 'methods': list(chosen), 'images': dict(sorted(methods.items()))}
     with output.replacing(out) as temporary:
         temporary.mkdir()
-        (temporary / PAGE).write_text(_page(page), encoding='utf-8')
+        (temporary / PAGE).write_text(page, encoding='utf-8')
         (temporary / KEY).write_text(json.dumps(key, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     return out / PAGE
 
@@ -88,14 +92,3 @@ def _secret(chosen: Mapping[str, Sequence[np.ndarray]], seed: int) -> bytes:
         for picture in pictures:
             digest.update(picture.tobytes())
     return digest.digest()
-
-
-def _name(secret: bytes, what: str) -> str:
-    return hmac.new(secret, what.encode(), 'sha256').hexdigest()[:16]
-
-
-def _page(study: Mapping[str, object]) -> str:
-    # In a script element, '</script' or '<!--' inside a string would end or change it.
-    data = json.dumps(study).replace('<', '\\u003c')
-    read = {name: (_ASSETS / f'page.{name}').read_text(encoding='utf-8') for name in ('html', 'css', 'js')}
-    return string.Template(read['html']).substitute(style=read['css'], script=read['js'], study=data)

@@ -32,50 +32,34 @@ _LONGEST = 100
 
 
 class Key(NamedTuple):
-    """What the participants do not know.
+    """What the participants do not know."""
 
-    Attributes:
-      study: The study's id.
-      methods: The methods and 'real', in the order of the table.
-      images: The method of every image id.
-    """
-
-    study: str
-    methods: tuple[str, ...]
-    images: dict[str, str]
+    study: str  # the study's id
+    methods: tuple[str, ...]  # and 'real', in the order of the table
+    images: dict[str, str]  # the method of every image id
 
 
 class Answers(NamedTuple):
-    """One participant's file.
-
-    Attributes:
-      file: Where it was read.
-      participant: 16 hexadecimal digits.
-      finished: When the last image was judged.
-      answers: 'real', 'fake' or 'skip' by image id.
-    """
+    """One participant's file."""
 
     file: pathlib.Path
-    participant: str
-    finished: datetime.datetime
-    answers: dict[str, str]
+    participant: str  # 16 hexadecimal digits
+    finished: datetime.datetime  # when the last image was judged
+    answers: dict[str, str]  # 'real', 'fake' or 'skip' by image id
 
 
 class StudyResult(NamedTuple):
     """A study's outcome.
 
     Attributes:
-      study: The study's id.
       labels: The answers that count by method, in the order of the key: 1 for 'real', 0 for 'fake', NaN where skipped
         or not judged, (participants, images).
-      dropped: A line for each participant who was dropped.
-      replaced: A line for each file that gave way to a later one of the same participant.
     """
 
-    study: str
+    study: str  # the study's id
     labels: dict[str, np.ndarray]
-    dropped: list[str]
-    replaced: list[str]
+    dropped: list[str]  # a line for each participant who was dropped
+    replaced: list[str]  # and for each file that gave way to a later one of the same participant
 
 
 def score(files: Iterable[pathlib.Path], key: pathlib.Path) -> StudyResult:
