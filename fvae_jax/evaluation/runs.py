@@ -13,23 +13,19 @@ from fvae_jax.data.people import Faces
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases
-from fvae_jax.evaluation.methods import fvae, optical_flow, vae
+from fvae_jax.evaluation.methods import fvae, optical_flow
+from fvae_jax.evaluation.tables import Row
 from fvae_jax.training import experiment
 
 _MODEL = 'model.safetensors'
 # Where `configs/vae.py` says that the VAEs of a run are trained, by the names of their rows.
-VAES = {'VAE': ('vae', ''), 'VAE with source pyramid': ('vae_pyramid', ',pyramid')}
+_VAES = {'VAE': ('vae', ''), 'VAE with source pyramid': ('vae_pyramid', ',pyramid')}
 # Training pairs whose flows are averaged, at most: the mean of some fifty flows hardly moves with more.
 _AVERAGED = 2000
 
 
 class Run(NamedTuple):
-    """A run that is evaluated.
-
-    Attributes:
-      workdir, config, faces: The run directory, its experiment and its people.
-      editor: Its model.
-    """
+    """A run that is evaluated: its directory, its experiment, its people and its model."""
 
     workdir: pathlib.Path
     config: ml_collections.ConfigDict
@@ -53,11 +49,7 @@ class Run(NamedTuple):
 
 
 def open_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Run:
-    """Opens a run.
-
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory.
+    """Opens the run in a directory; the config is the experiment as the run's config.json has it.
 
     Raises:
       InputError: There is no finished run, or its images are not there.
@@ -70,28 +62,13 @@ def open_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> R
 
 
 class Methods(NamedTuple):
-    """What a run is compared with, beside what needs no training.
-
-    Attributes:
-      network: Its model.
-      fvae: The run itself, moving pixels alone.
-      content: The same with its content layer; None if it has none.
-      vaes: Those that were trained.
-      missing: {row: how to train it} of those that were not.
-      average: The average flow over the training people.
-    """
+    """What a run is compared with, beside what needs no training."""
 
     network: fvae.Network
-    fvae: fvae.FVAE
-    content: fvae.FVAE | None
-    vaes: list[vae.VAE]
-    missing: dict[str, str]
-    average: optical_flow.AverageFlow
-
-    @property
-    def ours(self) -> list[fvae.FVAE]:
-        """The run without, as the paper has it, and with its content layer, if it has one."""
-        return [self.fvae, self.content] if self.content else [self.fvae]
+    ours: list[fvae.FVAE]  # the run moving pixels alone, as the paper has it, and, if it does more, all that it does
+    vaes: list[fvae.VAE]  # those that were trained
+    missing: list[Row]  # how to train those that were not
+    average: optical_flow.AverageFlow  # over the training people
 
 
 def open_methods(run: Run) -> Methods:
@@ -100,23 +77,21 @@ def open_methods(run: Run) -> Methods:
     Raises:
       InputError: A VAE was trained on other people than the run.
     """
-    workdir, vaes, missing = run.workdir, [], {}
-    for row, (folder, variant) in VAES.items():
+    workdir, vaes, missing = run.workdir, [], []
+    for name, (folder, variant) in _VAES.items():
         place = workdir / folder
         if not (place / _MODEL).exists():
-            missing[row] = (
-                f'missing; train it with `python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant}'
-                f' --workdir={place}`'
-            )
+            command = f'python -m fvae_jax.main --config=configs/vae.py:{workdir}{variant} --workdir={place}'
+            missing.append(Row(name, note=f'missing; train it with `{command}`'))
             continue
         if json.loads((workdir / 'people.json').read_text()) != json.loads((place / 'people.json').read_text()):
             raise InputError(
                 f'{place} was trained on other images or another division of the people than {workdir}; move '
                 'it away and train it again'
             )
-        vaes.append(vae.VAE(bundle_lib.load(place / _MODEL)))
+        vaes.append(fvae.VAE(bundle_lib.load(place / _MODEL)))
     pairs = cases.pairs(run.faces, 'train', run.config).spread(_AVERAGED).map(lambda head: head._replace(second=None))
     network = fvae.Network(run.editor)
-    content = fvae.FVAE(network, content=True) if network.goes_beyond else None
+    ours = [fvae.FVAE(network, content=content) for content in ((False, True) if network.goes_beyond else (False,))]
     average = optical_flow.AverageFlow(pair for (pair,) in pairs.batches(1, 'average flow'))
-    return Methods(network, fvae.FVAE(network), content, vaes, missing, average)
+    return Methods(network, ours, vaes, missing, average)

@@ -7,17 +7,11 @@ from fvae_jax.evaluation.cases import Pair
 
 
 def warp_crop(crop: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Moves the pixels of a crop, resampled with the Lanczos kernel of photos (4.3).
+    """Moves the pixels of a crop (H, W, 3) float32 in [-1, 1] by a displacement (H, W, 2), px; returns the like.
 
-    Every method that moves pixels uses it, so that they differ in where they take pixels from and not in how sharply
-    they read them: one bilinear pass loses a third of the Laplacian variance of a 64-px crop.
-
-    Args:
-      crop: (H, W, 3) float32 in [-1, 1].
-      displacement: (H, W, 2), px.
-
-    Returns:
-      (H, W, 3) float32 in [-1, 1].
+    They are resampled with the Lanczos kernel of photos (4.3). Every method that moves pixels uses it, so that they
+    differ in where they take pixels from and not in how sharply they read them: one bilinear pass loses a third of the
+    Laplacian variance of a 64-px crop.
     """
     height, width = crop.shape[:2]
     field = np.asarray(displacement, np.float32)
@@ -45,25 +39,16 @@ class Method:
         """Changes the expression of a crop without any target photo (Algorithm 1, Fig. 4).
 
         Args:
-          crop: S, (H, W, 3) float32 in [-1, 1].
+          crop: S, (H, W, 3) float32 in [-1, 1], as what is returned.
           source: The expression to come from.
           target: The expression to go to.
           strength: How far; 1 is all the way, 0 not at all.
-
-        Returns:
-          (H, W, 3) float32 in [-1, 1].
         """
 
     def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray | None:
-        """Makes the frame between two crops of one person (Algorithm 2, Fig. 6).
+        """Makes the frame at t in [0, 1] between two crops of one person, S1 and S2 (Algorithm 2, Fig. 6).
 
-        Args:
-          first: S1, (H, W, 3) float32 in [-1, 1].
-          second: S2, likewise.
-          t: How far from S1 to S2, in [0, 1].
-
-        Returns:
-          (H, W, 3) float32 in [-1, 1].
+        All three are (H, W, 3) float32 in [-1, 1].
         """
 
 
@@ -92,28 +77,18 @@ class CrossFade(Method):
 
 
 def fade(first: np.ndarray, second: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
-    """The mean of two images; weights 0 and 1 return them bit for bit.
+    """The mean of two images (H, W, 3) float32 by the weight of the second, in [0, 1], a number or (H, W, 1).
 
-    Args:
-      first: (H, W, 3) float32.
-      second: Likewise.
-      weight: Of the second, in [0, 1]; a number, or (H, W, 1).
+    Weights 0 and 1 return the images bit for bit.
     """
     weight = np.asarray(weight, np.float32)
     return (1 - weight) * first + weight * second
 
 
 def meet(first: np.ndarray, second: np.ndarray, motion: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
-    """Warps both ends to the frame at t.
+    """Warps both ends, (H, W, 3) float32 in [-1, 1], to the frame at t in [0, 1] between them.
 
-    Args:
-      first: (H, W, 3) float32 in [-1, 1].
-      second: Likewise.
-      motion: (H, W, 2), px (x, y): what frame t shows at p lies at p - t·motion(p) in the first image and at
-        p + (1 - t)·motion(p) in the second.
-      t: How far from the first to the second, in [0, 1].
-
-    Returns:
-      Both images in the shape of frame t; at t = 0 the first, at t = 1 the second is unchanged.
+    The motion is (H, W, 2), px (x, y): what frame t shows at p lies at p - t·motion(p) in the first image and at
+    p + (1 - t)·motion(p) in the second. At t = 0 the first, at t = 1 the second is unchanged.
     """
     return warp_crop(first, -t * motion), warp_crop(second, (1 - t) * motion)

@@ -1,14 +1,17 @@
-"""Ours: the FVAE as a method, alone, with its confidence mask, with its content layer, and read as Eq. 5 prints."""
+"""The networks as methods: the FVAE, alone, with its mask, with its content layer and read as Eq. 5 prints; the VAE."""
 
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import content as content_lib, editor as editor_lib, latent as latent_lib, morph
 from fvae_jax.editing.records import Change, Content, EncodedFace
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods.base import Method, warp_crop
+from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops, warp
 
 # Faces and changes that are kept: the images of a pair, and those that the next pairs share with it.
@@ -98,20 +101,17 @@ class FVAE(Method):
         warps = [self._warp(crop, field) for crop, field in zip((first, second), frame.displacements)]
         warps = [image_ops.shade(*pair) for pair in zip(warps, frame.shadings or (None, None))]
         mixed = morph.mix(*warps, np.asarray(frame.weights[1], np.float32)[..., None])
-        return np.clip(self._laid(mixed, frame.content), -1, 1)
+        return np.clip(_lay(mixed, frame.content), -1, 1)
 
     def _apply(self, crop: np.ndarray, change: Change) -> np.ndarray:
         warped = self._warp(crop, change.displacement)
-        return (
-            self._laid(image_ops.shade(warped, change.light_of(len(warped))), change.content)
-            if self._content
-            else warped
-        )
+        if not self._content:
+            return warped
+        return _lay(image_ops.shade(warped, change.light_of(len(warped))), change.content)
 
-    def _laid(self, moved: np.ndarray, content: Content | None) -> np.ndarray:
-        if content is None:
-            return moved
-        return content_lib.lay_on_crop(moved, content, texture=False)
+
+def _lay(moved: np.ndarray, content: Content | None) -> np.ndarray:
+    return moved if content is None else content_lib.lay_on_crop(moved, content, texture=False)
 
 
 class Confident(Method):
@@ -135,3 +135,35 @@ class Confident(Method):
         logits = [editor.mask_logits(self._network.encode(crop), latent) for crop in crops]
         weights = [np.asarray(weight)[..., None] for weight in latent_lib.blend_weights(*logits, 0.5, 'softmax')]
         return weights[0] * warps[0] + weights[1] * warps[1]
+
+
+class VAE(Method):
+    """The pixel decoder of the comparison (6.1): Z in, colors out; Algorithms 1 and 2 walk in its own latent space."""
+
+    def __init__(self, bundle: bundle_lib.Bundle):
+        network = networks.from_config(bundle.config)
+        self.name = 'VAE' if bundle.config.model.source_concat == 'none' else 'VAE with source pyramid'
+        self._statistics, self._kind = bundle.statistics, bundle.config.latent.direction
+        variables = jax.device_put(bundle.fvae)
+        encode = jax.jit(lambda v, crop: network.apply(v, crop, method='encode').mean)
+        decode = jax.jit(
+            lambda v, latent, source: network.apply(
+                v, latent, network.apply(v, source, method='features'), method='decode'
+            )
+        )
+        self._encode = lambda crop: np.asarray(encode(variables, crop[None])[0])
+        self._decode = lambda latent, source: np.asarray(decode(variables, jnp.asarray(latent)[None], source[None])[0])
+
+    def reconstruct(self, pair: Pair) -> np.ndarray:
+        """Z(T), decoded."""
+        return self._decode(self._encode(pair.target), pair.source)
+
+    def edit(self, crop: np.ndarray, source: str, target: str, strength: float) -> np.ndarray:
+        """Algorithm 1: Z(S) + strength · (Z_target − Z_source), decoded."""
+        change = latent_lib.combine(self._statistics, {target: strength}, source, self._kind)
+        return self._decode(self._encode(crop) + change, crop)
+
+    def interpolate(self, first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
+        """Z between Z(S1) and Z(S2), decoded; a decoder that sees a source sees both in turn."""
+        middle = np.asarray(latent_lib.interpolate(self._encode(first), self._encode(second), t))
+        return (1 - t) * self._decode(middle, first) + t * self._decode(middle, second)

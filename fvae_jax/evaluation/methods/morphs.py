@@ -60,13 +60,8 @@ class FaceMorph(MeshMorph):
 def mesh_motion(first: np.ndarray, second: np.ndarray, shape: tuple[int, int], t: float) -> np.ndarray:
     """The motion from one face to the other, linear in each triangle of the mesh between them.
 
-    The mesh is Delaunay's of the mean of both faces and 16 points of the frame, which stay.
-
-    Args:
-      first: (n, 2), px: points of a crop.
-      second: Likewise, the corresponding points of another.
-      shape: (height, width) of the crops.
-      t: How far from the first to the second, in [0, 1].
+    The mesh is Delaunay's of the mean of both faces, corresponding points (n, 2), px, of two crops of a
+    shape (height, width), and 16 points of the frame, which stay; t is in [0, 1].
 
     Returns:
       (height, width, 2) float32, px, on the grid of frame t; see `base.meet`.

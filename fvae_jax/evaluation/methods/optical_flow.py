@@ -63,12 +63,9 @@ class OpticalFlow(base.Method):
 
 
 class AverageFlow(base.Method):
-    """For each ordered pair of labels, the mean optical flow of other people.
+    """For each ordered pair of labels, the mean optical flow of training people, of one size and aligned alike.
 
-    A pair that the training people do not have goes by way of neutral, if they have both ways.
-
-    Args:
-      pairs: Of training people, of one size and aligned alike.
+    A pair that they do not have goes by way of neutral, if they have both ways.
     """
 
     name = f'average flow ({KIND})'
@@ -99,11 +96,7 @@ class AverageFlow(base.Method):
 
 
 def estimate(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Estimates where each pixel of the target lies in the source.
-
-    Args:
-      source: (H, W, 3) float32 in [-1, 1].
-      target: Likewise.
+    """Estimates where each pixel of the target lies in the source, both (H, W, 3) float32 in [-1, 1].
 
     Returns:
       (H, W, 2) float32, px (x, y): `warp.warp_by_displacement(source, displacement)` resembles the target.
@@ -121,14 +114,9 @@ def motion_at(first: np.ndarray, second: np.ndarray, forward: np.ndarray, backwa
     """Carries the motion from the first image to the second along to the frame at t.
 
     Every pixel of both images is splatted to where it is at t. Where several meet, the better its color is kept along
-    the flow the more a pixel counts; where none arrives, the nearest place that got one lends its own.
-
-    Args:
-      first: (H, W, 3) float32 in [-1, 1].
-      second: Likewise.
-      forward: (H, W, 2), px, `estimate(second, first)`.
-      backward: (H, W, 2), px, `estimate(first, second)`.
-      t: In [0, 1].
+    the flow the more a pixel counts; where none arrives, the nearest place that got one lends its own. The images are
+    (H, W, 3) float32 in [-1, 1], t is in [0, 1]; forward, (H, W, 2), px, is `estimate(second, first)`, and backward
+    `estimate(first, second)`.
 
     Returns:
       (H, W, 2) float32, px, on the grid of frame t; see `base.meet`.

@@ -7,14 +7,8 @@ from fvae_jax.evaluation.runs import Methods, Run
 
 
 class Context(NamedTuple):
-    """What every section may look at.
-
-    Attributes:
-      run: The run.
-      methods: What it is compared with.
-      drawings: A folder for the figures.
-    """
+    """What every section may look at: the run and what it is compared with."""
 
     run: Run
     methods: Methods
-    drawings: pathlib.Path
+    drawings: pathlib.Path  # a folder for the figures

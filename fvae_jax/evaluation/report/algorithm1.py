@@ -43,7 +43,7 @@ def _scores(context: Context, edits: Cases[Edit]) -> Table:
             rows.append(Row(method.name, cells(method.name), ours=method in methods.ours))
         else:
             rows.append(Row(method.name, note='has no edit for one of the expressions'))
-    rows += [Row(name, note=note) for name, note in methods.missing.items()]
+    rows += methods.missing
     own = [None if name in ('psnr', 'psnr_mouth', 'lpips') else cell for name, cell in zip(_METRICS, cells(_OWN))]
     rows.append(Row(_OWN, own, left_out='the truth'))
     people = len(set(edits.people))

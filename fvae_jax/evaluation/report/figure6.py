@@ -28,7 +28,7 @@ def section(context: Context) -> Section:
     methods, frame = context.methods, context.run.editor.frame
     # Algorithm 2 weighs by the mask; without one there is only the plain mixture of two warps.
     maskless = FVAE(methods.network, masked=False)
-    ours = [*methods.ours[::-1], maskless] if context.run.editor.has_mask else [methods.fvae]
+    ours = [*methods.ours[::-1], maskless] if context.run.editor.has_mask else methods.ours[:1]
     others = [morphs.MeshMorph(frame), optical_flow.OpticalFlow(), morphs.FaceMorph(frame), base.CrossFade()]
     entries = [*ours, *methods.vaes, *others]
     middles = cases.middle_frames(context.run.faces, context.run.config)
@@ -58,7 +58,7 @@ def _table(context: Context, scores: _Scores, people: np.ndarray, here: np.ndarr
     for name, own in scores.items():
         chosen = {metric: values[here] for metric, values in own.items()}
         rows.append(Row(name, metrics.cells(chosen, _METRICS, people[here]), ours=name in ours))
-    rows += [Row(name, note=note) for name, note in context.methods.missing.items()]
+    rows += context.methods.missing
     caption = f'{here.sum()} frames of {len(set(people[here]))} people kept out of training.'
     return Table(f'figure6-t{round(100 * t):03d}', f'True middle frames, t = {t:g}', caption, columns, rows)
 

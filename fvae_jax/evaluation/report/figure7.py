@@ -26,7 +26,6 @@ _FACE = (-0.529, 1.529, 0.882)
 # Of the distance between the eyes: full saturation of the flow's colors.
 _FLOW_MAXIMUM = 0.1
 
-
 # One edit, enlarged in two ways: the output at the model's size, and the source warped once with the enlarged flow;
 # (S, S, 3) float32 in [-1, 1] each.
 Ways = tuple[np.ndarray, np.ndarray]
@@ -76,13 +75,7 @@ def face_sharpness(image: np.ndarray, frame: Frame) -> float:
 
 
 def of_photo(photo: still.EditablePhoto, strengths: Mapping[str, float], side: int, out: str | os.PathLike) -> str:
-    """Draws the figure for the main face of a photo, edited by Algorithm 1.
-
-    Args:
-      photo: The photo.
-      strengths: By expression.
-      side: Of the enlarged crop, px.
-      out: The PNG.
+    """Draws the figure, a PNG, for the main face of a photo in a crop of `side` px, edited by Algorithm 1.
 
     Returns:
       The numbers, for people.

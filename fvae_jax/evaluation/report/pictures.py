@@ -48,13 +48,13 @@ def section(context: Context) -> Section | None:
         *(_magnify(context, method, to_weak) for method in ours),
     ]
     figure, tables = _upsampling(context, to_weak.spread(_ENLARGED))
-    text = _TEXT.format(content=_CONTENT if context.methods.content else '')
+    text = _TEXT.format(content=_CONTENT if len(ours) > 1 else '')
     return Section('Edited faces (Figures 2, 4, 5 and 7)', text, tables, [*drawn, *figure])
 
 
 def _file(context: Context, figure: str, method: FVAE) -> pathlib.Path:
     """Where a figure is drawn: the paper's form, or the one with content beside it."""
-    return context.drawings / (f'{figure}-content.png' if method is context.methods.content else f'{figure}.png')
+    return context.drawings / (f'{figure}.png' if method is context.methods.ours[0] else f'{figure}-content.png')
 
 
 def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: list[str]) -> Figure:

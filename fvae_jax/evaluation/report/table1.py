@@ -1,12 +1,8 @@
 """Table 1: T made from S, with the target's latent as printed."""
 
-from collections.abc import Sequence
-
 from fvae_jax.errors import InputError
 from fvae_jax.evaluation import cases as cases_lib, metrics, scoring
-from fvae_jax.evaluation.cases import Cases, Pair
 from fvae_jax.evaluation.methods import base, optical_flow
-from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import FVAE, Confident
 from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.statistics import bootstrap_interval
@@ -62,7 +58,7 @@ def section(context: Context) -> Section:
             cells[list(metrics.COLUMNS).index('sharpness')] = 'the source'
         gain = bootstrap_interval(own['psnr'] - copied, people, ceiling - copied).percent()
         rows.append(Row(method.name, [*cells, gain], **marks))
-    rows[-1:-1] = [Row(name, note=note) for name, note in methods.missing.items()]
+    rows[-1:-1] = methods.missing
     caption = (
         f'{len(people)} ordered pairs of {len(set(people))} people kept out of training; means over pairs with '
         '95 % intervals by resampling people.'
@@ -72,13 +68,10 @@ def section(context: Context) -> Section:
     path, alt = context.drawings / 'table1.png', 'Dots with intervals for PSNR, LPIPS and sharpness of every method.'
     figures.dots_with_intervals(table, ['PSNR', 'LPIPS', 'sharpness'], path)
     dots = Figure('Table 1 as a picture', 'Means and 95 % intervals over people.', path, alt)
-    drawn = [dots, _examples(context, answering, pairs.spread(_SHOWN))]
-    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], drawn)
-
-
-def _examples(context: Context, methods: Sequence[Method], pairs: Cases[Pair]) -> Figure:
-    path = context.drawings / 'reconstructions.png'
-    rows = [[pair.source, *(method.reconstruct(pair) for method in methods), pair.target] for pair in pairs]
-    labels = [f'{pair.source_expression} → {pair.target_expression}' for pair in pairs.heads]
-    figures.grid(rows, ['source', *(method.name for method in methods), 'target'], labels, path)
-    return Figure('Examples', 'Test people, evenly chosen.', path, 'A grid of faces: source, every method, target.')
+    shown = pairs.spread(_SHOWN)
+    faces = [[pair.source, *(method.reconstruct(pair) for method in answering), pair.target] for pair in shown]
+    labels = [f'{pair.source_expression} → {pair.target_expression}' for pair in shown.heads]
+    path, alt = context.drawings / 'reconstructions.png', 'A grid of faces: source, every method, target.'
+    figures.grid(faces, ['source', *(method.name for method in answering), 'target'], labels, path)
+    examples = Figure('Examples', 'Test people, evenly chosen.', path, alt)
+    return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], [dots, examples])

@@ -27,8 +27,8 @@ def section(context: Context) -> Section | None:
     if not len(known):
         return None
     methods, answer = context.methods, optical_flow.OpticalFlow()
-    entries, editor = [base.Copy(), methods.average, methods.fvae, answer], context.run.editor
-    tables, drawn = [scoring.end_points(entries, known, editor.size, editor.frame, methods.fvae, answer)], []
+    entries, editor = [base.Copy(), methods.average, methods.ours[0], answer], context.run.editor
+    tables, drawn = [scoring.end_points(entries, known, editor.size, editor.frame, methods.ours[0], answer)], []
     if editor.has_mask or context.run.config.model.content:
         table, figure = _maps(context, known)
         tables.append(table)
@@ -38,19 +38,17 @@ def section(context: Context) -> Section | None:
 
 def _maps(context: Context, known: Cases[Pair]) -> tuple[Table, Figure]:
     """Precision and recall of the mask and of the content layer's alpha against the truly exposed pixels."""
-    maps, methods = {}, context.methods
+    maps, fvae = {}, context.methods.ours[0]
     if context.run.editor.has_mask:
-        maps['1 − M'] = lambda pair: 1 - methods.fvae.confidence(pair)
+        maps['1 − M'] = lambda pair: 1 - fvae.confidence(pair)
     if context.run.config.model.content:
-        maps['alpha'] = methods.content.alpha
-    exposed = total = 0
+        maps['alpha'] = fvae.alpha
     above = dict.fromkeys(maps, 0)
     for (pair,) in known.batches(1, 'exposed pixels'):
-        new = pair.exposed[pair.known]
-        exposed, total = exposed + new.sum(), total + new.size
         for name, of in maps.items():
-            above[name] = above[name] + count_above(of(pair)[pair.known], new)
-    share = float(exposed / total)
+            above[name] = above[name] + count_above(of(pair)[pair.known], pair.exposed[pair.known])
+    exposed, others = next(iter(above.values()))[:, 0]  # no doubt is less than the first threshold
+    share = float(exposed / (exposed + others))
     detections = {name: detection(counts) for name, counts in above.items()}
     middle = len(_THRESHOLDS) // 2
     rows = [
@@ -68,12 +66,7 @@ def _maps(context: Context, known: Cases[Pair]) -> tuple[Table, Figure]:
 
 
 def count_above(doubt: np.ndarray, exposed: np.ndarray) -> np.ndarray:
-    """Counts exposed and other pixels whose doubt is at least each of 101 thresholds from 0 to 1, (2, 101).
-
-    Args:
-      doubt: Any shape, in [0, 1].
-      exposed: Of the same shape, bool.
-    """
+    """Counts exposed and other pixels whose doubt in [0, 1] is at least each of `_THRESHOLDS`, (2, 101)."""
     return np.stack([[np.sum(doubt[of] >= threshold) for threshold in _THRESHOLDS] for of in (exposed, ~exposed)])
 
 

@@ -9,7 +9,7 @@ from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import editor as editor_lib
 from fvae_jax.evaluation.cases import Pair
-from fvae_jax.evaluation.methods import fvae, vae
+from fvae_jax.evaluation.methods import fvae
 from fvae_jax.evaluation.methods.base import warp_crop
 from fvae_jax.models import networks
 from fvae_jax.ops import image as image_ops
@@ -39,7 +39,7 @@ def _vae(concat):
     config.model.decoder, config.model.source_concat, config.confidence.enabled = 'pixels', concat, False
     weights = jax.jit(networks.from_config(config).init)(jax.random.key(0), PAIR.source[None], PAIR.target[None])
     weights = jax.tree.map(lambda x: np.asarray(15 * x if x.ndim == 4 else x), dict(weights))
-    return vae.VAE(bundle_lib.Bundle(config, weights, None, bundle.statistics, {}))
+    return fvae.VAE(bundle_lib.Bundle(config, weights, None, bundle.statistics, {}))
 
 
 def test_reconstruction_is_the_printed_forward_pass(network):

@@ -9,7 +9,7 @@ import pytest
 
 from fvae_jax import cli, config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.report import Context, build, table2, true_flow
+from fvae_jax.evaluation.report import Context, build, true_flow
 from fvae_jax.evaluation.runs import Run
 from fvae_jax.evaluation.study import page as study, score
 
@@ -105,7 +105,7 @@ def test_the_study_shows_the_papers_form(tiny_run, content_run, tmp_path, capsys
 
 def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
     context = Context(Run(tmp_path, None, None, None), None, None)
-    assert table2.section(context).tables[0].rows[0].cells == [None, None, None, 89.7]
+    assert build.table2(context).tables[0].rows[0].cells == [None, None, None, 89.7]
     rng = np.random.default_rng(0)
     images = {
         name: [rng.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(10)]
@@ -128,7 +128,7 @@ def test_table_2_takes_the_answers_that_lie_in_the_run(tmp_path):
             }
         )
         (tmp_path / 'study' / 'answers' / f'{number}.json').write_text(text)
-    rows = {row.label: row.cells for row in table2.section(context).tables[0].rows}
+    rows = {row.label: row.cells for row in build.table2(context).tables[0].rows}
     assert rows['real'][1].mean == 100 and rows['FVAE'][1].mean == 25
     assert (rows['FVAE'][0], rows['FVAE'][3]) == (40, 59.4) and rows['FVAE'][1].low < 25 < rows['FVAE'][1].high
     # The paper has no such model.
