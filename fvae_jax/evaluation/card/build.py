@@ -28,12 +28,7 @@ _FLOW = """The set knows for some pairs where each pixel of T lies in S, and whi
 
 
 def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_file: pathlib.Path) -> Report:
-    """Measures everything.
-
-    Args:
-      config: The experiment, as the run's config.json has it.
-      workdir: The run directory.
-      people_file: A table of people, for `groups.read_people`.
+    """Measures everything of a run, as `runs.open_run` opens it, with a table of people for `groups.read_people`.
 
     Raises:
       InputError: There is no finished run, a person of it is not in the table, or no test person has a neutral image
@@ -62,7 +57,8 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
     truth = ('target', 'source', 'target')
     scores = scoring.score(pairs, makers, truth, 'reconstruction', editor.frame, batch_size=_BATCH, mouths=True)
     reconstructed = [reconstruction.reconstruction_table(scores, pairs.people, what)]
-    ways = edits_lib.both_ways(smiles)
+    there, back = f'{index.NEUTRAL} → {SMILE}', f'{SMILE} → {index.NEUTRAL}'
+    ways = {there: smiles, back: smiles.map(cases.back)}
     moved = edits_lib.movements(ours, ways, editor.frame)
     edited = [
         edits_lib.strength_table(moved),
@@ -70,8 +66,7 @@ def measure(config: ml_collections.ConfigDict, workdir: pathlib.Path, people_fil
         edits_lib.texture_table(ours, network, ways),
         edits_lib.expression_table(ours, edits, origins, editor.frame),
     ]
-    # From neutral to the smile comes first.
-    smiled = next(iter(moved.values()))['mouth_corner_lift']
+    smiled = moved[there]['mouth_corner_lift']
     compared = _compared(pairs.people, scores[entries[0].name], scores[ours.name], smiled)
     grouped = [groups.composition(people, faces.split), groups.comparison(people, faces.split, pairs.people, compared)]
     measured = (

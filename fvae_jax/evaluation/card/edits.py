@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import index
-from fvae_jax.evaluation import cases, landmarks, metrics, scoring
+from fvae_jax.evaluation import landmarks, metrics, scoring
 from fvae_jax.evaluation.cases import Cases, Edit
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import Network
@@ -17,14 +17,8 @@ from fvae_jax.ops.frame import Frame
 STRENGTHS = (0.5, 1.0, 1.5)
 _TEXTURE_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
 
-Ways = Mapping[str, Cases[Edit]]
+Ways = Mapping[str, Cases[Edit]]  # 'neutral → smile' and back
 Movements = Mapping[str, Mapping[str, scoring.Movement]]
-
-
-def both_ways(smiles: Cases[Edit]) -> Ways:
-    """The edits from neutral to an expression, and those back."""
-    ways = (smiles, smiles.map(cases.back))
-    return {f'{way.heads[0].source} → {way.heads[0].target}': way for way in ways}
 
 
 def movements(method: Method, ways: Ways, frame: Frame) -> Movements:

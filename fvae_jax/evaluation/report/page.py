@@ -25,11 +25,9 @@ _MEANINGS = {'higher': 'higher is better', 'lower': 'lower is better', 'nearest 
 
 
 def write(report: Report, folder: str | os.PathLike) -> pathlib.Path:
-    """Writes a report: all of it or, when something fails, nothing, so that an older one stays whole.
+    """Writes a report and copies its figures: all or, when something fails, nothing, so that an older one stays whole.
 
-    Args:
-      report: What to write; its figures are copied.
-      folder: Where to, in an existing folder; an older report there is replaced, with all its files.
+    An older report in the folder is replaced, with all its files.
 
     Returns:
       The page, `folder/index.html`. Beside it: `report.json`, `tables/NAME.csv`, `figures/`.
