@@ -56,10 +56,10 @@ class Edit(NamedTuple):
     """An edit to make from one photo as it is, and what the person's own face did: what Algorithm 1 is about."""
 
     identity: str
-    source: str  # the expression to come from, and to go to
-    target: str
-    start: np.ndarray  # the person with either, (H, W, 3) float32 in [-1, 1]
-    truth: np.ndarray
+    source: str  # the expression to come from
+    target: str  # and to go to
+    start: np.ndarray  # the person with the one, (H, W, 3) float32 in [-1, 1]
+    truth: np.ndarray  # and with the other
 
 
 class Cases(Sequence, Generic[Case]):
