@@ -106,7 +106,7 @@ def test_displacement_solves_the_closed_form(people, expression):
     lower = skin & (v > face.traits.lip_line(u) + 0.3)
     for sheet, where in (('upper', upper), ('lower', lower)):
         assert where.sum() > 3000
-        moved = expressions.forward_displacement(face.traits, face.gains, expression, sheet, u, v)
+        moved = face.motion.forward(expression, sheet, u, v)
         p = np.stack([x, y], -1)
         assert np.abs(q + strength * moved - p)[where].max() < 0.05
         if sheet == 'upper':  # control: another strength
@@ -119,9 +119,8 @@ def test_expressions_move_what_their_names_say():
         face = DrawnFace(seed=2, index=index, size=16)
         t = face.traits
 
-        def move(expression, x, y, sheet='upper', t=t, gains=face.gains):
-            points = np.float32([64 + x]), np.float32([y])
-            return expressions.forward_displacement(t, gains, expression, sheet, *points)[0]
+        def move(expression, x, y, sheet='upper', motion=face.motion):
+            return motion.forward(expression, sheet, np.float32([64 + x]), np.float32([y]))[0]
 
         for side in (-1, 1):
             corner = side * t.mouth_width, t.lip_line(np.float32(64 + side * t.mouth_width))

@@ -32,8 +32,7 @@ def _analytic_flow(face, source, target_displacement):
     x, y = grid(face.size)
     neutral = np.stack([x, y], -1) + target_displacement * UNITS / face.size
     u, v = np.moveaxis(neutral, -1, 0)
-    person = face.traits, face.gains
-    upper, lower = (expressions.forward_displacement(*person, source[0], sheet, u, v) for sheet in expressions.SHEETS)
+    upper, lower = (face.motion.forward(source[0], sheet, u, v) for sheet in expressions.SHEETS)
     moved = np.where((v > face.traits.lip_line(u))[..., None], lower, upper)
     return (neutral + source[1] * moved - np.stack([x, y], -1)) * face.size / UNITS
 
