@@ -20,43 +20,29 @@ _DARKEST = 1000  # hundredths; e^±10 is no light on a face
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
-class UnusablePhoto(Exception):
-    """A photo that has to be left out; the message is the reason."""
-
-
-def find_crop(image: np.ndarray, size: int, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Aligns the main face of a photo (5.2).
+def crop(image: np.ndarray, size: int, frame: Frame | None) -> tuple[np.ndarray, np.ndarray]:
+    """Aligns the main face of a photo (5.2), or takes an image that is an aligned crop already, and only resizes it.
 
     Args:
       image: (H, W, 3) uint8 RGB.
       size: Side of the crop, px.
-      frame: Where its eyes lie.
+      frame: Where its eyes lie; None for an image that is a crop.
 
     Returns:
       The crop, (size, size, 3) uint8, and the 2×3 matrix that takes points of the photo to it.
 
     Raises:
-      UnusablePhoto: No face is found.
+      InputError: No face is found, or the image is not square.
     """
-    face = align.main_face(align.detect_faces(image))
-    if face is None:
-        raise UnusablePhoto('no face found')
-    try:
+    if frame is not None:
+        face = align.main_face(align.detect_faces(image))
+        if face is None:
+            raise InputError('no face found')
         matrix = align.crop_transform(face.landmarks, size, frame)
-    except InputError as error:
-        raise UnusablePhoto(str(error)) from None
-    return align.align_crop(image, matrix, size), matrix
-
-
-def take_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Takes an image (N, N, 3) uint8 RGB that is an aligned crop already, and only resizes it; see `find_crop`.
-
-    Raises:
-      UnusablePhoto: The image is not square.
-    """
+        return align.align_crop(image, matrix, size), matrix
     height, width = image.shape[:2]
     if height != width:
-        raise UnusablePhoto(f'an aligned crop is square, not {width}×{height}')
+        raise InputError(f'an aligned crop is square, not {width}×{height}')
     ratio = size / width
     shift = (ratio - 1) / 2  # pixel centers lie at whole numbers
     return _resize(image, size, cv2.INTER_CUBIC), np.array([[ratio, 0, shift], [0, ratio, shift]])
@@ -76,21 +62,21 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
       float16, the log of the ratio.
 
     Raises:
-      UnusablePhoto: The file is missing or something else.
+      InputError: The file is missing or something else.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
-                raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
+                raise InputError(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
         with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
             shade = file['shade'] if 'shade' in file else np.zeros(exposed.shape, np.int8)
     except FileNotFoundError:
-        raise UnusablePhoto(f'its flow {path.name} is missing') from None
-    except UnusablePhoto:
+        raise InputError(f'its flow {path.name} is missing') from None
+    except InputError:
         raise
     except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
-        raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
+        raise InputError(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
     shapes_fit = flow.shape == (*exposed.shape, 2) and exposed.ndim == 2 and exposed.size
     if (
         flow.dtype.kind not in 'fiu'
@@ -102,7 +88,7 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
         or not np.isfinite(exposed).all()
         or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max
     ):
-        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
+        raise InputError(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
     height, width = exposed.shape
     ratio = np.array([size / width, size / height], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
@@ -146,9 +132,9 @@ def face_examples(
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
-            crop, matrix = take_crop(image, size) if frame is None else find_crop(image, size, frame)
+            aligned, matrix = crop(image, size, frame)
             example = {
-                'image': crop,
+                'image': aligned,
                 'identity': entry.identity,
                 'expression': entry.expression,
                 'strength': entry.strength,
@@ -163,7 +149,7 @@ def face_examples(
                 example |= read_flow(entry.root / entry.flow, size)
                 if shading != 1:
                     soften(example, shading)
-        except (UnusablePhoto, InputError) as reason:
+        except InputError as reason:
             yield Skipped(entry.file, str(reason))
         else:
             files = [entry.root / file for file in (entry.file, entry.flow) if file]
