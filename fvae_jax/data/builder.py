@@ -146,7 +146,10 @@ def build(source: Source, cache: str | os.PathLike) -> FaceData:
                     shutil.rmtree(leftover)  # of a killed build: the lock says that none is running
                 with output.replacing_folder(folder) as unfinished:
                     report = _write(source, unfinished)
-                _tell(report, folder)
+                told = f'{source.name}: {report["examples"]} faces of {report["identities"]} people'
+                if skipped := [Skipped(**file) for file in report['skipped']]:
+                    told += f'; skipped {len(skipped)}, the first is {skipped[0]}, all are in {folder / _REPORT}'
+                _LOG.log(logging.WARNING if skipped else logging.INFO, '%s', told)
     data = FaceData(folder)
     del held
     cache_lib.trim(pathlib.Path(cache).glob('*/[0-9]*px-*'), cache_lib.limit())
@@ -178,20 +181,21 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     records, skipped, content = [], [], hashlib.sha256()
     same = collections.defaultdict(list)
     real, fingerprints = [], []
-    unknown = {
-        'reference': '',
-        'displacement': np.zeros((source.size, source.size, 2), np.float16),
-        'exposed': np.zeros((source.size, source.size), bool),
-        'shade': np.zeros((source.size, source.size), np.float16),
+    size = source.size
+    arrays = {  # as they are where they are left out
+        'image': np.zeros((size, size, 3), np.uint8),
+        'displacement': np.zeros((size, size, 2), np.float16),
+        'exposed': np.zeros((size, size), bool),
+        'shade': np.zeros((size, size), np.float16),
         'lips': np.full((lips.POINTS, 2), np.nan, np.float32),
     }
-    writer = _writer(source.size, folder)
+    writer = _writer(arrays, folder)
     bar = {'desc': f'building {source.name}', 'unit': ' faces', 'delay': 2, 'leave': False, 'disable': None}
     for example in tqdm(source.examples(), total=source.count, **bar):
         if isinstance(example, Skipped):
             skipped.append(example)
             continue
-        example = unknown | example | {'strength': float(np.float32(example['strength']))}
+        example = arrays | example | {'strength': float(np.float32(example['strength']))}
         content.update(example.pop('made_from').encode())
         same[hashlib.sha256(example['image'].tobytes()).digest()].append(len(records))
         if example['origin'] == 'real':  # what is made is like what it is made from, and drawn faces are alike
@@ -208,7 +212,7 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
         people[record.identity][record.expression] += 1
     report = {
         'set': source.name,
-        'size': source.size,
+        'size': size,
         'examples': len(records),
         'identities': len(people),
         'expressions': dict(sorted(sum(people.values(), collections.Counter()).items())),
@@ -226,28 +230,13 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     return report
 
 
-def _writer(size: int, folder: pathlib.Path) -> tfds.core.SequentialWriter:
+def _writer(arrays: dict[str, np.ndarray], folder: pathlib.Path) -> tfds.core.SequentialWriter:
     raw = tfds.features.Encoding.BYTES  # the quickest to read
-    features = {
-        'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
-        'strength': np.float32,
-        'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
-        'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
-        'shade': tfds.features.Tensor(shape=(size, size), dtype=np.float16, encoding=raw),
-        'lips': tfds.features.Tensor(shape=(lips.POINTS, 2), dtype=np.float32, encoding=raw),
-        **{key: tfds.features.Text() for key in _TEXTS},
-    }
+    features = {key: tfds.features.Text() for key in _TEXTS} | {'strength': np.float32}
+    for name, array in arrays.items():
+        features[name] = tfds.features.Tensor(shape=array.shape, dtype=array.dtype, encoding=raw)
     identity = tfds.core.DatasetIdentity(_SPLIT, tfds.core.Version(f'{_SCHEMA}.0.0'), str(folder), __name__)
     info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
     writer = tfds.core.SequentialWriter(info, max_examples_per_shard=2**31, file_format='array_record')
     writer.initialize_splits([_SPLIT])
     return writer
-
-
-def _tell(report: dict[str, Any], folder: pathlib.Path) -> None:
-    told = f'{report["set"]}: {report["examples"]} faces of {report["identities"]} people'
-    if skipped := report['skipped']:
-        first = Skipped(**skipped[0])
-        _LOG.warning('%s; skipped %d, the first is %s, all are in %s', told, len(skipped), first, folder / _REPORT)
-    else:
-        _LOG.info('%s', told)

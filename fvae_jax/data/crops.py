@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.data.builder import Skipped
+from fvae_jax.data.builder import Record, Skipped
 from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import Frame
@@ -77,20 +77,16 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
         raise InputError(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
-    shapes_fit = flow.shape == (*exposed.shape, 2) and exposed.ndim == 2 and exposed.size
+    shape = exposed.shape
     if (
-        flow.dtype.kind not in 'fiu'
-        or exposed.dtype.kind not in 'bfiu'
-        or shade.dtype.kind not in 'fiu'
-        or not shapes_fit
-        or shade.shape != exposed.shape
+        any(array.dtype.kind not in kinds for array, kinds in ((flow, 'fiu'), (exposed, 'bfiu'), (shade, 'fiu')))
+        or not (len(shape) == 2 and exposed.size and flow.shape == (*shape, 2) and shade.shape == shape)
         or not (np.abs(shade.astype(np.float64)) <= _DARKEST).all()
         or not np.isfinite(exposed).all()
-        or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max
+        or not _longest(flow) * max(1, size / min(shape)) <= np.finfo(np.float16).max
     ):
         raise InputError(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
-    height, width = exposed.shape
-    ratio = np.array([size / width, size / height], np.float32)
+    ratio = np.array([size / shape[1], size / shape[0]], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
     return {
         'displacement': displacement.astype(np.float16),
@@ -132,23 +128,14 @@ def face_examples(
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
-            aligned, matrix = crop(image, size, frame)
-            example = {
-                'image': aligned,
-                'identity': entry.identity,
-                'expression': entry.expression,
-                'strength': entry.strength,
-                'origin': entry.origin,
-                'file': entry.file,
-                'reference': entry.reference,
-            }
+            example = {field: getattr(entry, field) for field in Record._fields}
+            example['image'], matrix = crop(image, size, frame)
             if entry.lips:
                 points = align.transform_points(matrix, np.reshape(entry.lips, (-1, 2)))
                 example['lips'] = points.astype(np.float32)
             if entry.flow:
                 example |= read_flow(entry.root / entry.flow, size)
-                if shading != 1:
-                    soften(example, shading)
+                soften(example, shading)
         except InputError as reason:
             yield Skipped(entry.file, str(reason))
         else:
