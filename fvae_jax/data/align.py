@@ -108,10 +108,7 @@ def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     Returns:
       (5, 2) float64, px. It is not asked whether a face is there; see `is_face`.
     """
-    matrix = crop_transform(landmarks, _FILM_PATCH_SIDE, _PATCH_FRAME)
-    patch, eyes = align_crop(image, matrix, _FILM_PATCH_SIDE), _PATCH_FRAME.eye_centers(_FILM_PATCH_SIDE)
-    found = read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP, _FILM_SHIFTS)
-    return transform_points(invert(matrix), found)
+    return _read_upright(image, landmarks, _FILM_PATCH_SIDE, _FILM_SHIFTS)
 
 
 def is_face(image: np.ndarray, landmarks: np.ndarray) -> bool:
@@ -158,14 +155,10 @@ def crop_transform(landmarks: np.ndarray, size: int, frame: Frame) -> np.ndarray
     Raises:
       InputError: The two eye centers coincide.
     """
-    left, right = eye_centers(landmarks)
-    goal_left, goal_right = frame.eye_centers(size)
-    span = complex(*(right - left))
-    if abs(span) < 1e-6:
+    eyes = eye_centers(landmarks)
+    if np.hypot(*(eyes[1] - eyes[0])) < 1e-6:
         raise InputError('both eyes were found at one place; use a larger or sharper photo')
-    turn = complex(*(goal_right - goal_left)) / span  # scale and rotation as one complex factor
-    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    return np.column_stack([linear, goal_left - linear @ left])
+    return detect.similarity(eyes, frame.eye_centers(size))
 
 
 def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -198,23 +191,14 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     finer = max(1, math.ceil(1 / scale - 1e-6))
     fine_matrix = finer * np.asarray(matrix, np.float64)
     fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
-    # OpenCV takes four channels at a time.
-    crops = [
-        _warp(planes[..., channel : channel + 4], fine_matrix, size, finer) for channel in range(0, planes.shape[2], 4)
-    ]
+    options = {'dsize': (size * finer, size * finer), 'flags': cv2.INTER_CUBIC, 'borderMode': cv2.BORDER_REPLICATE}
+    crops = []
+    for channel in range(0, planes.shape[2], 4):  # OpenCV takes four channels at a time
+        crop = cv2.warpAffine(np.ascontiguousarray(planes[..., channel : channel + 4]), fine_matrix, **options)
+        if finer > 1:
+            crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+        crops.append(crop.reshape(size, size, -1))  # OpenCV drops a single channel
     return np.concatenate(crops, axis=2).reshape(size, size, *image.shape[2:])
-
-
-def _warp(planes: np.ndarray, fine_matrix: np.ndarray, size: int, finer: int) -> np.ndarray:
-    fine = cv2.warpAffine(
-        np.ascontiguousarray(planes),
-        fine_matrix,
-        (size * finer, size * finer),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    averaged = fine if finer == 1 else cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
-    return averaged.reshape(size, size, -1)  # OpenCV drops a single channel
 
 
 def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -231,7 +215,7 @@ def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
     near, corner, factor = _reduced(image, rough)
     points = (rough - corner + 0.5) / factor - 0.5
     for _ in range(_READINGS):
-        points = _read_upright(near, points)
+        points = _read_upright(near, points, _PATCH_SIDE, _BOX_PLACES)
     points = (points + 0.5) * factor - 0.5 + corner
     expected, found = eye_centers(rough), eye_centers(points)
     away = np.hypot(*(found - expected).T).max() / np.hypot(*(expected[1] - expected[0]))
@@ -263,12 +247,14 @@ def _from_detector(seen: np.ndarray) -> np.ndarray:
     return np.stack([right + half, right - half, left - half, left + half, nose])
 
 
-def _read_upright(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(5, 2) landmarks, read on the upright face that about these define."""
-    matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
-    patch = align_crop(image, matrix, _PATCH_SIDE)
-    eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
-    return transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
+def _read_upright(
+    image: np.ndarray, points: np.ndarray, side: int, shifts: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """(5, 2) landmarks, read on the upright face, on a patch of `side` px, that about these define."""
+    matrix = crop_transform(points, side, _PATCH_FRAME)
+    patch, eyes = align_crop(image, matrix, side), _PATCH_FRAME.eye_centers(side)
+    found = read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP, shifts)
+    return transform_points(invert(matrix), found)
 
 
 def read_landmarks(

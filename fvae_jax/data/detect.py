@@ -68,6 +68,13 @@ def sees(upright: np.ndarray) -> bool:
     return _in_the_middle(upright, _SEEN) is not None
 
 
+def similarity(points: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """The similarity that takes two points (2, 2) to two others, as a 2×3 float64 matrix [A | t]: p ↦ A p + t."""
+    turn = complex(*(goals[1] - goals[0])) / complex(*(points[1] - points[0]))  # scale and rotation
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    return np.column_stack([linear, goals[0] - linear @ points[0]])
+
+
 def _search(image: np.ndarray, turns: int) -> list[Face]:
     """The faces that are upright once the photo is turned to the left by so many quarters, some of them twice."""
     height, width = image.shape[:2]
@@ -97,35 +104,26 @@ def _search(image: np.ndarray, turns: int) -> list[Face]:
 
 def _turned_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
     """Points of a picture turned to the left by so many quarters, in the picture before, of (width, height) px."""
-    width, height = size
-    x, y = points[:, 0], points[:, 1]
-    if turns == 0:
-        return points
-    if turns == 1:
-        return np.stack([width - 1 - y, x], axis=1)
-    if turns == 2:
-        return np.stack([width - 1 - x, height - 1 - y], axis=1)
-    return np.stack([y, height - 1 - x], axis=1)
+    for before in reversed(range(turns)):  # the last quarter first; each swaps width and height
+        x, y = points.T
+        points = np.stack([size[before % 2] - 1 - y, x], axis=1)
+    return points
 
 
 def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     """A face looked at again, upright; None if it is none."""
-    goal_left, goal_right = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
-    left, right = points[:2]
-    span = complex(*(right - left))
-    if abs(span) < 1:
+    if np.hypot(*(points[1] - points[0])) < 1:
         return None
-    turn = complex(*(goal_right - goal_left)) / span
-    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    upright = _reduced_warp(image, np.column_stack([linear, goal_left - linear @ left]), abs(turn))
-    row = _in_the_middle(upright, _UPRIGHT_LEAST)
+    goals = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
+    matrix = similarity(points[:2], goals)
+    row = _in_the_middle(_reduced_warp(image, matrix), _UPRIGHT_LEAST)
     if row is None:
         return None
     seen = row[4:14].reshape(5, 2)
     x, y, width, height = row[:4]
     corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
-    back = np.linalg.inv(linear)
-    to_photo = lambda places: (places - goal_left) @ back.T + left
+    back = np.linalg.inv(matrix[:, :2])
+    to_photo = lambda places: (places - goals[0]) @ back.T + points[0]
     return Face(float(row[14]), to_photo(corners), to_photo(seen))
 
 
@@ -137,9 +135,9 @@ def _in_the_middle(upright: np.ndarray, least: float) -> np.ndarray | None:
     return min(near, key=lambda pair: pair[0], default=(None, None))[1]
 
 
-def _reduced_warp(image: np.ndarray, matrix: np.ndarray, scale: float) -> np.ndarray:
+def _reduced_warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The square of 320 px that a similarity makes of a photo, black outside of it, averaged where it reduces."""
-    finer = min(max(1, round(1 / scale)), _FINEST)
+    finer = min(max(1, round(1 / np.hypot(*matrix[:, 0]))), _FINEST)
     fine = finer * matrix
     fine[:, 2] += (finer - 1) / 2
     side = finer * UPRIGHT_SIDE

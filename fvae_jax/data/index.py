@@ -1,13 +1,13 @@
 """Which photos a folder of one's own data holds: index.csv, or IDENTITY/EXPRESSION.jpg."""
 
 import collections
-import dataclasses
 import hashlib
 import math
 import os
 import pathlib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from fvae_jax.data import lips as lips_lib, table
 from fvae_jax.errors import InputError
@@ -21,8 +21,7 @@ _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', 
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One photo of a set, not yet opened.
 
     Attributes:
@@ -93,10 +92,8 @@ def fingerprint(photos: Sequence[Entry]) -> str:
     """A digest of the list and of the size and date of every file in it."""
     digest = hashlib.sha256()
     for photo in photos:
-        fields = dataclasses.astuple(photo)[1:]  # a folder may move
-        files = filter(None, (photo.file, photo.flow))
-        stamps = [_stamp(photo.root / file) for file in files]
-        digest.update(repr((fields, stamps)).encode())
+        stamps = [_stamp(photo.root / file) for file in (photo.file, photo.flow) if file]
+        digest.update(repr((photo[1:], stamps)).encode())  # a folder may move
     return digest.hexdigest()
 
 
@@ -205,9 +202,7 @@ def _find_references(entries: dict[int, Entry]) -> list[Entry]:
             starts[line] = entry.reference or neutrals[0]
     own = {(entries[line].identity, file) for line, file in starts.items()}
     return [
-        dataclasses.replace(
-            entry, reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else '')
-        )
+        entry._replace(reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else ''))
         for line, entry in entries.items()
     ]
 

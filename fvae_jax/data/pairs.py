@@ -1,32 +1,21 @@
 """(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import ml_collections
 import numpy as np
 
 from fvae_jax.data import lips, true_flow
+from fvae_jax.data.builder import FaceData, Record
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, image as image_ops
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
 _EMPHASIS = 4
 _OPEN = 8e-4  # of the area of the crop: lips that enclose less are closed, as far as their contour can be read
-
-
-class FaceSource(Protocol):
-    """What pairs are read from: a set, as `sets.open_set` returns it, or anything like it.
-
-    Attributes:
-      records: The `builder.Record` of every example, in order.
-    """
-
-    records: Sequence[Any]
-
-    def __getitem__(self, index: int) -> Mapping[str, Any]:
-        """Reads one example, with the fields that `builder.Source` lists."""
 
 
 class Augmentation(NamedTuple):
@@ -40,13 +29,13 @@ class Augmentation(NamedTuple):
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
-def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
+def ordered_pairs(records: Sequence[Record], identities: Sequence[str]) -> np.ndarray:
     """All ordered pairs of one identity's images with different labels (5.2).
 
     Two strengths of one expression are different labels; two images of the same label are not a pair.
 
     Args:
-      records: The set's records, with `identity`, `expression` and `strength`.
+      records: The set's records.
       identities: Whose pairs.
 
     Returns:
@@ -69,7 +58,7 @@ def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
     return np.asarray(pairs)
 
 
-def emphasize(pairs: np.ndarray, records: Sequence, expressions: Sequence[str]) -> np.ndarray:
+def emphasize(pairs: np.ndarray, records: Sequence[Record], expressions: Sequence[str]) -> np.ndarray:
     """Repeats pairs: four times for each of their two images that shows one of the expressions.
 
     With several expressions to learn, those that photos mostly show or shall show make up few of all ordered pairs.
@@ -107,7 +96,12 @@ class PairPlan:
         self._pairs = pairs
         self._seed = seed
         self._settings = settings
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+        @functools.lru_cache(maxsize=2)  # loader threads may be in two epochs at a time
+        def order(epoch: int) -> np.ndarray:
+            return np.random.default_rng((seed, 0, epoch)).permutation(len(pairs))
+
+        self._order = order
 
     def __len__(self) -> int:
         """Pairs in an epoch."""
@@ -116,32 +110,21 @@ class PairPlan:
     def at(self, position: int) -> tuple[int, int, Augmentation]:
         """Returns source index, target index and augmentation; every epoch visits every target once per pair."""
         epoch, offset = divmod(position, len(self._pairs))
-        source, target = self._pairs[self._permutation(epoch)[offset]]
+        source, target = self._pairs[self._order(epoch)[offset]]
         generator = np.random.default_rng((self._seed, 1, epoch, offset))
         settings = self._settings
         if generator.random() < settings.identity_pairs:
             source = target
         degrees, scale, shift_x, shift_y = generator.uniform(-1, 1, 4)
-        return (
-            int(source),
-            int(target),
-            Augmentation(
-                degrees=settings.jitter_degrees * degrees,
-                scale=1 + settings.jitter_scale * scale,
-                shift_x=settings.jitter_shift * shift_x,
-                shift_y=settings.jitter_shift * shift_y,
-                flip=bool(settings.flip and generator.random() < 0.5),
-                gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)),
-            ),
+        augmentation = Augmentation(
+            degrees=settings.jitter_degrees * degrees,
+            scale=1 + settings.jitter_scale * scale,
+            shift_x=settings.jitter_shift * shift_x,
+            shift_y=settings.jitter_shift * shift_y,
+            flip=bool(settings.flip and generator.random() < 0.5),
+            gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)),
         )
-
-    def _permutation(self, epoch: int) -> np.ndarray:
-        # One pair is replaced by another atomically: loader threads may ask for two epochs at a time.
-        known, order = self._order
-        if known != epoch:
-            order = np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._pairs))
-            self._order = (epoch, order)
-        return order
+        return int(source), int(target), augmentation
 
 
 def augmentation_matrix(augmentation: Augmentation, size: int) -> np.ndarray:
@@ -209,7 +192,7 @@ class TrueFlow(NamedTuple):
 class PairFlows:
     """The true flow of the pairs of a set, each composed once: that takes longer than all else about a pair."""
 
-    def __init__(self, faces: FaceSource):
+    def __init__(self, faces: FaceData):
         self._faces = faces
         # Kept at half precision: 24 KB a pair at 64 px. Pairs beyond the bound are composed each time.
         self._kept: dict[tuple[int, int], TrueFlow] = {}
@@ -250,7 +233,7 @@ def true_opening(
     """How much of each pixel of T is the inside of a mouth that S does not show.
 
     Args:
-      read_s: S, as `FaceSource` reads it.
+      read_s: S, as `FaceData` reads it.
       read_t: T, likewise; another image than S.
       augmentation: Applied to both.
 
@@ -270,7 +253,7 @@ def true_opening(
 
 
 def load_pair(
-    faces: FaceSource,
+    faces: FaceData,
     source: int,
     target: int,
     augmentation: Augmentation,
@@ -280,7 +263,7 @@ def load_pair(
     """Reads, augments and color-matches one pair.
 
     Args:
-      faces: A set, as `sets.open_set` returns it.
+      faces: The set.
       source: Index of S.
       target: Index of T.
       augmentation: Applied to both.
