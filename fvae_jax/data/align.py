@@ -79,15 +79,9 @@ class Detection:
 
 
 def detect_faces(image: np.ndarray) -> list[Detection]:
-    """Finds the faces of a photo, near and far, and reads their landmarks (5.2, [11]).
+    """Finds the faces of a photo (H, W, 3) uint8 RGB, near and far, the widest first, with landmarks (5.2, [11]).
 
     Faces that lie on their side or upside down are found where none is upright.
-
-    Args:
-      image: (H, W, 3) uint8 RGB of any size.
-
-    Returns:
-      The faces, the widest first; empty when there is none.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f'expected an (H, W, 3) uint8 image, got {image.shape} {image.dtype}')
@@ -99,25 +93,20 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
 
 
 def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Reads the landmarks of a face where it was a moment ago, in a film.
+    """Reads the landmarks of a face where it was a moment ago, in a film; whether it is there, `is_face` says.
 
     Args:
       image: (H, W) or (H, W, 3) uint8.
       landmarks: (5, 2), px, where they are expected: within a tenth of the distance between the eyes or so.
 
     Returns:
-      (5, 2) float64, px. It is not asked whether a face is there; see `is_face`.
+      (5, 2) float64, px.
     """
     return _read_upright(image, landmarks, _FILM_PATCH_SIDE, _FILM_SHIFTS)
 
 
 def is_face(image: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether the detector sees a whole face where landmarks are known.
-
-    Args:
-      image: (H, W) or (H, W, 3) uint8.
-      landmarks: (5, 2), px.
-    """
+    """Whether the detector sees a whole face, in (H, W) or (H, W, 3) uint8, where landmarks, (5, 2) px, are known."""
     matrix = crop_transform(landmarks, detect.UPRIGHT_SIDE, detect.UPRIGHT_FRAME)
     patch = align_crop(image, matrix, detect.UPRIGHT_SIDE)
     return detect.sees(patch if patch.ndim == 3 else np.repeat(patch[..., None], 3, axis=2))
@@ -129,28 +118,15 @@ def main_face(faces: Sequence[Detection]) -> Detection | None:
 
 
 def eye_centers(landmarks: np.ndarray) -> np.ndarray:
-    """The eye centers: the middle of the two corners of each eye.
-
-    Args:
-      landmarks: (5, 2), px.
-
-    Returns:
-      (2, 2) float64, px: the eye on the left of the picture, then the one on the right.
-    """
+    """The middles of the two corners of each eye, (2, 2) float64, px: on the left of the picture, on its right."""
     landmarks = np.asarray(landmarks, np.float64)
     return np.stack([landmarks[2:4].mean(axis=0), landmarks[0:2].mean(axis=0)])
 
 
 def crop_transform(landmarks: np.ndarray, size: int, frame: Frame) -> np.ndarray:
-    """The similarity that takes a face to its aligned crop (5.2).
+    """The similarity that takes a face to its aligned crop of `size` px (5.2).
 
-    Args:
-      landmarks: (5, 2), photo px.
-      size: Side of the crop, px.
-      frame: Where the eye centers go.
-
-    Returns:
-      2×3 float64 matrix [A | t], photo px to crop px.
+    It is a 2×3 float64 matrix [A | t], px of the photo, as of the landmarks, (5, 2), to px of the crop.
 
     Raises:
       InputError: The two eye centers coincide.
@@ -202,16 +178,16 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(5, 2) landmarks of a face that the detector has seen.
+    """(5, 2) landmarks of a face that the detector has seen, px of the photo (H, W, 3) uint8, as `detect.Face.points`.
 
     They are dlib's, read on the upright face, unless dlib puts the eyes elsewhere: those of faces in profile or half
     hidden it makes up, and the detector's own are taken.
-
-    Args:
-      image: (H, W, 3) uint8 RGB.
-      seen: (5, 2), photo px, as of `detect.Face.points`.
     """
-    rough = _from_detector(seen)
+    (left, right, nose), span = seen[:3], seen[1] - seen[0]
+    down = np.array([-span[1], span[0]])
+    left, right = left + _INWARD * span + _DOWN * down, right - _INWARD * span + _DOWN * down
+    half = _CORNER * span
+    rough = np.stack([right + half, right - half, left - half, left + half, nose])
     near, corner, factor = _reduced(image, rough)
     points = (rough - corner + 0.5) / factor - 0.5
     for _ in range(_READINGS):
@@ -236,15 +212,6 @@ def _reduced(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndar
     x, y = start
     part = image[y : y + rows * factor, x : x + columns * factor]
     return cv2.resize(part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA), start, factor
-
-
-def _from_detector(seen: np.ndarray) -> np.ndarray:
-    """Landmarks in dlib's order from the detector's points."""
-    (left, right, nose), span = seen[:3], seen[1] - seen[0]
-    down = np.array([-span[1], span[0]])
-    left, right = left + _INWARD * span + _DOWN * down, right - _INWARD * span + _DOWN * down
-    half = _CORNER * span
-    return np.stack([right + half, right - half, left - half, left + half, nose])
 
 
 def _read_upright(

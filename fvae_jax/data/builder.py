@@ -91,7 +91,7 @@ class Source(NamedTuple):
 
 
 class FaceData:
-    """Random access to a built set; safe for threads, and pickled by its folder alone.
+    """Random access to a built set; safe for threads.
 
     Attributes:
       records: The `Record` of every example, in order.
@@ -119,9 +119,6 @@ class FaceData:
         """Reads one example: the fields that `Source` lists as strings, numbers and read-only arrays."""
         example = self._source[range(len(self))[index]]
         return {**example, **{key: example[key].decode() for key in _TEXTS}}
-
-    def __reduce__(self) -> tuple[Callable[..., 'FaceData'], tuple[pathlib.Path]]:
-        return FaceData, (self._folder,)
 
     def __repr__(self) -> str:
         return f"FaceData('{'/'.join(self._folder.parts[-2:])}', {len(self)} examples)"
@@ -178,10 +175,9 @@ def _lock(folder: pathlib.Path, name: str, cache: str | os.PathLike) -> Iterator
 
 def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     """Writes all examples into a folder, in the order in which they come; returns the content of build_report.json."""
-    records, skipped, content = [], [], hashlib.sha256()
+    records, skipped, content, size = [], [], hashlib.sha256(), source.size
     same = collections.defaultdict(list)
     real, fingerprints = [], []
-    size = source.size
     arrays = {  # as they are where they are left out
         'image': np.zeros((size, size, 3), np.uint8),
         'displacement': np.zeros((size, size, 2), np.float16),
@@ -221,8 +217,7 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     }
     repeated = [indices for indices in same.values() if len(indices) > 1]
     known = {pair for indices in repeated for pair in itertools.combinations(indices, 2)}
-    owners = [records[i].identity for i in real]
-    found = alike.pairs(np.array(fingerprints), owners) if real else []
+    found = alike.pairs(np.array(fingerprints), [records[i].identity for i in real]) if real else []
     similar = [pair for pair in ((real[i], real[j]) for i, j in found) if pair not in known]
     stored = {'content': content.hexdigest(), 'records': records, 'repeated': repeated, 'similar': similar}
     (folder / _RECORDS).write_text(json.dumps(stored))

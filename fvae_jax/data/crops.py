@@ -96,12 +96,7 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
 
 
 def soften(example: dict[str, Any], share: float) -> None:
-    """Takes a part of the known shading out of an image, and of what is known of it.
-
-    Args:
-      example: With image, exposed and shade, as `builder.Source` has them.
-      share: What is left.
-    """
+    """Takes a part of the known shading out of an example's image, and of its shade; `share` is left."""
     taken = np.where(example['exposed'], 0, (share - 1) * example['shade'].astype(np.float32))
     image = example['image'] * np.exp(taken)[..., None]
     example['image'] = np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -120,8 +120,7 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     if row is None:
         return None
     seen = row[4:14].reshape(5, 2)
-    x, y, width, height = row[:4]
-    corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
+    corners = row[:2] + row[2:4] * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     back = np.linalg.inv(matrix[:, :2])
     to_photo = lambda places: (places - goals[0]) @ back.T + points[0]
     return Face(float(row[14]), to_photo(corners), to_photo(seen))
@@ -130,9 +129,9 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
 def _in_the_middle(upright: np.ndarray, least: float) -> np.ndarray | None:
     """The row of `_run` of the face whose eyes are nearest to where they should be; None where none is near."""
     middle = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE).mean(axis=0)
-    found = [(float(np.hypot(*(row[4:8].reshape(2, 2).mean(axis=0) - middle))), row) for row in _run(upright, least)]
-    near = [(distance, row) for distance, row in found if distance < _FARTHEST * UPRIGHT_SIDE]
-    return min(near, key=lambda pair: pair[0], default=(None, None))[1]
+    away = lambda row: np.hypot(*(row[4:8].reshape(2, 2).mean(axis=0) - middle))
+    near = [row for row in _run(upright, least) if away(row) < _FARTHEST * UPRIGHT_SIDE]
+    return min(near, key=away, default=None)
 
 
 def _reduced_warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:

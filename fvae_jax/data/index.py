@@ -1,6 +1,7 @@
 """Which photos a folder of one's own data holds: index.csv, or IDENTITY/EXPRESSION.jpg."""
 
 import collections
+import functools
 import hashlib
 import math
 import os
@@ -132,28 +133,26 @@ def _read_index(folder: str) -> list[Entry]:
 
 
 def _entry(folder: str, row: table.Row, lips: Mapping[str, tuple[float, ...]]) -> Entry:
-    cell, line = row.text, row.line
+    cell, wrong = row.text, functools.partial(_wrong, folder, row.line)
     for column in COLUMNS:
         if not cell(column):
-            raise _wrong(folder, line, f"the column '{column}' is empty")
+            raise wrong(f"the column '{column}' is empty")
     for column in ('path', 'flow', 'reference'):
         inside = os.path.normpath(cell(column))
         if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
-            raise _wrong(folder, line, f"{column} '{cell(column)}' leaves the folder; give a path inside it")
+            raise wrong(f"{column} '{cell(column)}' leaves the folder; give a path inside it")
         if not _lies_in(folder, inside):
-            raise _wrong(folder, line, f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
+            raise wrong(f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
     origin = cell('origin') or ORIGINS[0]
     if origin not in ORIGINS:
-        raise _wrong(folder, line, f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
+        raise wrong(f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
     expression = cell('expression').lower()
     try:
         strength = row.number('strength') if cell('strength') else 1.0
     except ValueError:
         strength = math.nan
     if not 0 <= strength < math.inf:
-        raise _wrong(
-            folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression"
-        )
+        raise wrong(f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression")
     return Entry(
         pathlib.Path(folder),
         cell('path'),
@@ -182,21 +181,17 @@ def _find_references(entries: dict[int, Entry]) -> list[Entry]:
             plain[entry.identity].add((entry.file, entry.expression))
     starts = {}
     for line, entry in entries.items():
-        others = plain[entry.identity]
+        others, wrong = plain[entry.identity], functools.partial(_wrong, entry.root, line)
         neutrals = [file for file, expression in others if expression == NEUTRAL]
         if entry.reference and entry.reference not in dict(others):
-            raise _wrong(
-                entry.root,
-                line,
+            raise wrong(
                 f"reference '{entry.reference}' is not a photo of '{entry.identity}' without a flow of its own; name "
-                'the photo that the flow starts from',
+                'the photo that the flow starts from'
             )
         if entry.flow and not entry.reference and len(neutrals) != 1:
-            raise _wrong(
-                entry.root,
-                line,
+            raise wrong(
                 f"its flow starts from one of {len(neutrals)} neutral photos of '{entry.identity}'; name it in the "
-                'column reference',
+                'column reference'
             )
         if entry.flow:
             starts[line] = entry.reference or neutrals[0]

@@ -17,10 +17,7 @@ _ILLUMINATION = '06'
 
 
 def find_photos(manual_dir: str) -> list[index.Entry]:
-    """Lists the photos of the recordings that have a label; a subject may have several neutral ones.
-
-    Args:
-      manual_dir: The folder that holds multipie/data/sessionNN.
+    """Lists the photos of a folder that holds multipie/data/sessionNN; a subject may have several neutral ones.
 
     Raises:
       InputError: There is no such photo.

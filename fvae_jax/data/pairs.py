@@ -30,16 +30,10 @@ class Augmentation(NamedTuple):
 
 
 def ordered_pairs(records: Sequence[Record], identities: Sequence[str]) -> np.ndarray:
-    """All ordered pairs of one identity's images with different labels (5.2).
+    """All ordered pairs of images of one of the identities with different labels (5.2).
 
-    Two strengths of one expression are different labels; two images of the same label are not a pair.
-
-    Args:
-      records: The set's records.
-      identities: Whose pairs.
-
-    Returns:
-      (pairs, 2) indices (source, target) into `records`.
+    Two strengths of one expression are different labels; two images of the same label are not a pair. Returned are
+    (n, 2) indices (source, target) into `records`.
 
     Raises:
       InputError: There is no such pair.
@@ -59,17 +53,9 @@ def ordered_pairs(records: Sequence[Record], identities: Sequence[str]) -> np.nd
 
 
 def emphasize(pairs: np.ndarray, records: Sequence[Record], expressions: Sequence[str]) -> np.ndarray:
-    """Repeats pairs: four times for each of their two images that shows one of the expressions.
+    """Repeats pairs, (n, 2) of `ordered_pairs`: four times for each image that shows one of the expressions.
 
     With several expressions to learn, those that photos mostly show or shall show make up few of all ordered pairs.
-
-    Args:
-      pairs: (pairs, 2) indices into `records`.
-      records: The set's records.
-      expressions: To be seen more often.
-
-    Returns:
-      (more pairs, 2).
 
     Raises:
       InputError: No image shows one of the expressions.
@@ -230,12 +216,9 @@ class PairFlows:
 def true_opening(
     read_s: Mapping[str, Any], read_t: Mapping[str, Any], augmentation: Augmentation
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """How much of each pixel of T is the inside of a mouth that S does not show.
+    """How much of each pixel of T is the inside of a mouth that S, another image, does not show.
 
-    Args:
-      read_s: S, as `FaceData` reads it.
-      read_t: T, likewise; another image than S.
-      augmentation: Applied to both.
+    Both are as `FaceData` reads them; the augmentation is applied to both.
 
     Returns:
       (H, W) float32 in [0, 1], and (H, W) bool, where that is known: not within the lips of T if those of S are open
@@ -260,15 +243,9 @@ def load_pair(
     settings: ml_collections.ConfigDict,
     flows: PairFlows | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads, augments and color-matches one pair.
+    """Reads, augments and color-matches one pair, S and T by their indices in the set.
 
-    Args:
-      faces: The set.
-      source: Index of S.
-      target: Index of T.
-      augmentation: Applied to both.
-      settings: `config.data`.
-      flows: Those of the set, if they shall be kept from one call to the next.
+    The settings are `config.data`; `flows` are those of the set, if they shall be kept from one call to the next.
 
     Returns:
       source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also the fields of `TrueFlow`, and opening and

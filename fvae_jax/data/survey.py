@@ -56,35 +56,30 @@ def doubts(data: FaceData) -> list[str]:
         found.append(
             f'there is one image only of {_some(alone)}: nothing can be learned from it; leave it out or add more'
         )
-    groups = [[records[i] for i in group] for group in data.repeated]
-    for what, remedy, chosen in (
-        ('is listed twice', 'drop one', _twice(groups)),
-        ('belongs to several people', 'keep the right one; until then they train or test together', _several(groups)),
-        ('shows several expressions of one person', 'keep the right one', _both(groups)),
+    twice, several, both = [], [], []
+    for group in data.repeated:
+        labels = {(records[i].identity, records[i].expression) for i in group}
+        sitters = {identity for identity, _ in labels}
+        for images, odd in (
+            (twice, len(group) > len(labels)),
+            (several, len(sitters) > 1),
+            (both, len(labels) > len(sitters)),
+        ):
+            if odd:
+                images.append(' = '.join(_name(records[i]) for i in group))
+    for what, remedy, images in (
+        ('is listed twice', 'drop one', twice),
+        ('belongs to several people', 'keep the right one; until then they train or test together', several),
+        ('shows several expressions of one person', 'keep the right one', both),
     ):
-        if chosen:
-            names = [' = '.join(_name(record) for record in group) for group in chosen]
-            found.append(f'the same image {what}: {_some(names)}; {remedy}')
-    if pairs := [(records[i], records[j]) for i, j in data.similar]:
-        names = [' ~ '.join(map(_name, pair)) for pair in pairs]
+        if images:
+            found.append(f'the same image {what}: {_some(images)}; {remedy}')
+    if names := [f'{_name(records[i])} ~ {_name(records[j])}' for i, j in data.similar]:
         found.append(
             f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, or '
             'somebody is tested on a copy of what was trained on'
         )
     return found
-
-
-def _twice(groups: list[list[Record]]) -> list[list[Record]]:
-    return [group for group in groups if len(group) > len({(one.identity, one.expression) for one in group})]
-
-
-def _several(groups: list[list[Record]]) -> list[list[Record]]:
-    return [group for group in groups if len({one.identity for one in group}) > 1]
-
-
-def _both(groups: list[list[Record]]) -> list[list[Record]]:
-    pairs = [{(one.identity, one.expression) for one in group} for group in groups]
-    return [group for group, pair in zip(groups, pairs) if len(pair) > len({identity for identity, _ in pair})]
 
 
 def _name(record: Record) -> str:

@@ -90,16 +90,9 @@ class Motion:
         return strength * np.mean(self._gains[expression]) * _jaw_drop(expression)
 
     def forward(self, expression: str, sheet: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Where neutral skin goes at strength 1: p ↦ p + displacement.
+        """Where skin of one of the `SHEETS` goes at strength 1: p ↦ p + displacement.
 
-        Args:
-          expression: One of `EXPRESSIONS`.
-          sheet: 'upper' or 'lower', the skin above or below the line between the lips.
-          x: (...) float32, positions on the neutral face, face units.
-          y: (...) float32.
-
-        Returns:
-          (..., 2) float32 displacement (x, y), face units.
+        At places x, y, (...) float32, on the neutral face it is (..., 2) float32 (x, y), all in face units.
         """
         side = x - MIDLINE
         dx, dy = np.zeros_like(side), np.zeros_like(side)
@@ -127,10 +120,8 @@ class Motion:
     def backward(self, expression: str, sheet: str, strength: float) -> np.ndarray:
         """Solves q + strength · `forward`(q) = p for the skin q that is seen at p.
 
-        The fixed point q ← p − strength · `forward`(q) contracts, because no pull folds the skin.
-
-        Returns:
-          (128, 128, 2) float32 backward displacement q − p, face units, on `grid(128)`.
+        The fixed point q ← p − strength · `forward`(q) contracts, because no pull folds the skin. Returned is
+        (128, 128, 2) float32 q − p, face units, on `grid(128)`.
         """
         key = expression, sheet
         if key not in self._tables:
