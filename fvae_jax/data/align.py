@@ -83,8 +83,6 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
 
     Faces that lie on their side or upside down are found where none is upright.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f'expected an (H, W, 3) uint8 image, got {image.shape} {image.dtype}')
     faces = []
     for face in detect.search(image):
         box = (*face.corners.min(axis=0).tolist(), *face.corners.max(axis=0).tolist())
@@ -93,14 +91,10 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
 
 
 def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Reads the landmarks of a face where it was a moment ago, in a film; whether it is there, `is_face` says.
+    """Reads the landmarks, (5, 2) float64, px, of a face where it was a moment ago, in a film.
 
-    Args:
-      image: (H, W) or (H, W, 3) uint8.
-      landmarks: (5, 2), px, where they are expected: within a tenth of the distance between the eyes or so.
-
-    Returns:
-      (5, 2) float64, px.
+    The picture is (H, W) or (H, W, 3) uint8. They are expected at `landmarks`: within a tenth of the distance between
+    the eyes or so. It is not asked whether a face is there; see `is_face`.
     """
     return _read_upright(image, landmarks, _FILM_PATCH_SIDE, _FILM_SHIFTS)
 
@@ -149,18 +143,11 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 
 
 def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Resamples a photo to its crop: bicubic, antialiased when it reduces, border replicated.
+    """Resamples a photo to its crop of `size` px: bicubic, antialiased when it reduces, border replicated.
 
-    Where the crop is smaller than the photo it is first sampled k times finer, at no less than the
-    photo's own resolution, then averaged over k×k squares.
-
-    Args:
-      image: (H, W) or (H, W, C), uint8, uint16 or float32, any number of channels.
-      matrix: 2×3 similarity, photo px to crop px.
-      size: Side of the crop, px.
-
-    Returns:
-      (size, size) or (size, size, C), the type of `image`.
+    The photo is (H, W) or (H, W, C), uint8, uint16 or float32, with any number of channels, and so is the crop; the
+    matrix is a 2×3 similarity, photo px to crop px. Where the crop is smaller than the photo it is first sampled k
+    times finer, at no less than the photo's own resolution, then averaged over k×k squares.
     """
     planes = image.reshape(*image.shape[:2], -1)
     scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))

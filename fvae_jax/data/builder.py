@@ -70,24 +70,15 @@ class Source(NamedTuple):
         black; may be left out, and is 0 then.
     * lips: (n, 2) float32, crop px, the inner contour of the lips; may be left out, and is NaN then.
     * made_from: Changes with the content of the files that the example is made from; not stored.
-
-    Attributes:
-      name: Of the set.
-      inputs: What the examples are made from, as messages name it.
-      size: Side of the crops, px.
-      options: Whatever else changes the examples; JSON values.
-      fingerprint: Changes when the input files change, told without reading them.
-      count: How many examples there are at most.
-      examples: Yields the examples, and what is left out.
     """
 
-    name: str
-    inputs: str
-    size: int
-    options: dict[str, Any]
-    fingerprint: str
-    count: int
-    examples: Callable[[], Iterable[dict[str, Any] | Skipped]]
+    name: str  # of the set
+    inputs: str  # what the examples are made from, as messages name it
+    size: int  # side of the crops, px
+    options: dict[str, Any]  # whatever else changes the examples; JSON values
+    fingerprint: str  # changes when the input files change, told without reading them
+    count: int  # how many examples there are at most
+    examples: Callable[[], Iterable[dict[str, Any] | Skipped]]  # yields the examples, and what is left out
 
 
 class FaceData:

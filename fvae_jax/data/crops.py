@@ -21,15 +21,10 @@ _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precisi
 
 
 def crop(image: np.ndarray, size: int, frame: Frame | None) -> tuple[np.ndarray, np.ndarray]:
-    """Aligns the main face of a photo (5.2), or takes an image that is an aligned crop already, and only resizes it.
+    """Makes a crop, (size, size, 3) uint8, of a photo (H, W, 3) uint8 RGB; and the 2×3 matrix from photo to crop px.
 
-    Args:
-      image: (H, W, 3) uint8 RGB.
-      size: Side of the crop, px.
-      frame: Where its eyes lie; None for an image that is a crop.
-
-    Returns:
-      The crop, (size, size, 3) uint8, and the 2×3 matrix that takes points of the photo to it.
+    The eyes of the main face come to lie as the frame says (5.2); without a frame the photo is an aligned crop already,
+    and only resized.
 
     Raises:
       InputError: No face is found, or the image is not square.
@@ -114,11 +109,7 @@ def face_examples(
 ) -> Iterator[dict[str, Any] | Skipped]:
     """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
-    Args:
-      entries: The photos.
-      size: Side of the crops, px.
-      frame: Where the eyes shall lie; None takes the photos as they are, as aligned crops.
-      shading: How much of the known shading synthetic images keep.
+    For size and frame see `crop`; `shading` is how much of the known shading synthetic images keep.
     """
     for entry in entries:
         try:

@@ -37,18 +37,15 @@ _SAME = 0.7  # of the larger distance between the eyes: one face, found twice
 
 
 class Face(NamedTuple):
-    """A face that was found.
+    """A face that was found, its corners and points float64, px of the photo.
 
-    Attributes:
-      score: In [0, 1], of the upright face.
-      corners: (4, 2) float64, px of the photo: of the box around the upright face.
-      points: (5, 2) float64, px of the photo: the eye on the left of the upright face, the one on its right, the tip
-        of the nose, the corners of the mouth likewise.
+    The points are the eye on the left of the upright face, the one on its right, the tip of the nose, and the corners
+    of the mouth likewise.
     """
 
-    score: float
-    corners: np.ndarray
-    points: np.ndarray
+    score: float  # in [0, 1], of the upright face
+    corners: np.ndarray  # (4, 2), of the box around the upright face
+    points: np.ndarray  # (5, 2)
 
 
 def search(image: np.ndarray) -> list[Face]:

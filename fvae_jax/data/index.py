@@ -17,32 +17,26 @@ NEUTRAL = 'neutral'
 COLUMNS = ('path', 'identity', 'expression')
 ORIGINS = ('real', 'synthetic')
 
+_SEE = 'name a folder of photos (see docs/training.md, "Own data")'
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see docs/training.md, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
 
 class Entry(NamedTuple):
-    """One photo of a set, not yet opened.
+    """One photo of a set, not yet opened; identity, expression, strength and origin are as in `builder.Source`."""
 
-    Attributes:
-      root: The folder that `file` and `flow` are relative to.
-      file: The photo.
-      identity, expression, strength, origin: As in `builder.Source`.
-      flow: The .npz with the true displacement from `reference`, '' if none.
-      reference: The photo of the same person that `flow` starts from; the photo itself where other flows start from
-        it; '' where no flow is known.
-      lips: The inner contour of the lips, (x0, y0, x1, …), px of the photo; empty where it is not known.
-    """
-
-    root: pathlib.Path
+    root: pathlib.Path  # the folder that `file` and `flow` are relative to
     file: str
     identity: str
     expression: str
     strength: float
     origin: str = 'real'
-    flow: str = ''
+    flow: str = ''  # the .npz with the true displacement from `reference`, '' if none
+    # The photo of the same person that `flow` starts from; the photo itself where other flows start from it; '' where
+    # no flow is known.
     reference: str = ''
+    # The inner contour of the lips, (x0, y0, x1, …), px of the photo; empty where it is not known.
     lips: tuple[float, ...] = ()
 
 
@@ -63,14 +57,12 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """
     folders = folders_of(root)
     if not folders:
-        raise InputError('data.root is empty; name a folder of photos (see docs/training.md, "Own data")')
+        raise InputError(f'data.root is empty; {_SEE}')
     excluded = {name.strip().lower() for name in exclude}
     photos = []
     for folder in folders:
         if not os.path.isdir(folder):
-            raise InputError(
-                f'data.root \'{folder}\' is not a folder; name a folder of photos (see docs/training.md, "Own data")'
-            )
+            raise InputError(f"data.root '{folder}' is not a folder; {_SEE}")
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
     _check_one_folder(photos, root)
@@ -153,17 +145,10 @@ def _entry(folder: str, row: table.Row, lips: Mapping[str, tuple[float, ...]]) -
         strength = math.nan
     if not 0 <= strength < math.inf:
         raise wrong(f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression")
-    return Entry(
-        pathlib.Path(folder),
-        cell('path'),
-        cell('identity'),
-        expression,
-        0.0 if expression == NEUTRAL else strength,
-        origin,
-        cell('flow'),
-        cell('reference') if cell('flow') else '',
-        lips.get(cell('path'), ()),
-    )
+    strength = 0.0 if expression == NEUTRAL else strength
+    file, identity, flow = cell('path'), cell('identity'), cell('flow')
+    reference, contour = cell('reference') if flow else '', lips.get(file, ())
+    return Entry(pathlib.Path(folder), file, identity, expression, strength, origin, flow, reference, contour)
 
 
 def _lies_in(folder: str, file: str) -> bool:

@@ -72,10 +72,7 @@ def emphasize(pairs: np.ndarray, records: Sequence[Record], expressions: Sequenc
 class PairPlan:
     """Which pair, and with which augmentation, stands at a position of the endless training stream.
 
-    Args:
-      pairs: (pairs, 2) indices, as `ordered_pairs` gives them.
-      seed: Of order and augmentation.
-      settings: `config.data`.
+    The pairs are (n, 2) of `ordered_pairs`, the settings `config.data`; the seed is that of order and augmentation.
     """
 
     def __init__(self, pairs: np.ndarray, seed: int, settings: ml_collections.ConfigDict):
@@ -88,10 +85,6 @@ class PairPlan:
             return np.random.default_rng((seed, 0, epoch)).permutation(len(pairs))
 
         self._order = order
-
-    def __len__(self) -> int:
-        """Pairs in an epoch."""
-        return len(self._pairs)
 
     def at(self, position: int) -> tuple[int, int, Augmentation]:
         """Returns source index, target index and augmentation; every epoch visits every target once per pair."""
@@ -130,14 +123,13 @@ def augment(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
     """
     if augmentation._replace(flip=False, gains=Augmentation().gains) == Augmentation():
         return image[:, ::-1] if augmentation.flip else image
-    size = image.shape[0]
-    return cv2.warpAffine(
-        image,
-        augmentation_matrix(augmentation, size),
-        (size, size),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    return _move(image, augmentation, cv2.INTER_CUBIC)
+
+
+def _move(array: np.ndarray, augmentation: Augmentation, interpolation: int) -> np.ndarray:
+    size = len(array)
+    matrix, border = augmentation_matrix(augmentation, size), cv2.BORDER_REPLICATE
+    return cv2.warpAffine(array, matrix, (size, size), flags=interpolation, borderMode=border)
 
 
 def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
@@ -150,29 +142,21 @@ def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
 class TrueFlow(NamedTuple):
     """What is known of where a picture T comes from in a picture S.
 
-    Attributes:
-      displacement: (H, W, 2) float32, px.
-      exposed: (H, W) bool, pixels of T that S does not have.
-      known: (H, W) bool, where all of this is known; past the frame of S it is not.
-      shade: (H, W) float32, log of the ratio by which what S has is lighter or darker in T, counted from black.
+    The shade is the log of the ratio by which what S has is lighter or darker in T, counted from black.
     """
 
-    displacement: np.ndarray
-    exposed: np.ndarray
-    known: np.ndarray
-    shade: np.ndarray
+    displacement: np.ndarray  # (H, W, 2) float32, px
+    exposed: np.ndarray  # (H, W) bool, pixels of T that S does not have
+    known: np.ndarray  # (H, W) bool, where all of this is known; past the frame of S it is not
+    shade: np.ndarray  # (H, W) float32
 
     def augment(self, augmentation: Augmentation) -> 'TrueFlow':
         """Carries everything along with the images."""
-        size = self.displacement.shape[0]
-        matrix = augmentation_matrix(augmentation, size)
-        options = {'dsize': (size, size), 'flags': cv2.INTER_LINEAR, 'borderMode': cv2.BORDER_REPLICATE}
-        moved = cv2.warpAffine(self.displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
-        return TrueFlow(
-            moved,
-            *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5 for mask in (self.exposed, self.known)),
-            cv2.warpAffine(self.shade, matrix, **options),
+        displacement, exposed, known, shade = (
+            _move(array.astype(np.float32), augmentation, cv2.INTER_LINEAR) for array in self
         )
+        turn = augmentation_matrix(augmentation, len(shade))[:, :2].astype(np.float32)
+        return TrueFlow(displacement @ turn.T, exposed > 0.5, known > 0.5, shade)
 
 
 class PairFlows:

@@ -1,6 +1,7 @@
 """What a set of faces holds, as a short table, and what is odd in it: labels that are wrong in a plausible way."""
 
 import collections
+import itertools
 from collections.abc import Sequence
 
 from fvae_jax.data.builder import FaceData, Record
@@ -13,6 +14,12 @@ _EXPRESSIONS = frozenset(
         *('contempt', 'scream', 'squint', 'pucker', 'wink', 'laugh', 'laughing', 'frown', 'brow_raise'),
     )
 )
+# What may be odd about an image that is there several times.
+_REMEDIES = {
+    'is listed twice': 'drop one',
+    'belongs to several people': 'keep the right one; until then they train or test together',
+    'shows several expressions of one person': 'keep the right one',
+}
 _NAMED = 3  # examples in a message
 
 
@@ -56,24 +63,16 @@ def doubts(data: FaceData) -> list[str]:
         found.append(
             f'there is one image only of {_some(alone)}: nothing can be learned from it; leave it out or add more'
         )
-    twice, several, both = [], [], []
+    same = {what: [] for what in _REMEDIES}
     for group in data.repeated:
         labels = {(records[i].identity, records[i].expression) for i in group}
         sitters = {identity for identity, _ in labels}
-        for images, odd in (
-            (twice, len(group) > len(labels)),
-            (several, len(sitters) > 1),
-            (both, len(labels) > len(sitters)),
-        ):
-            if odd:
-                images.append(' = '.join(_name(records[i]) for i in group))
-    for what, remedy, images in (
-        ('is listed twice', 'drop one', twice),
-        ('belongs to several people', 'keep the right one; until then they train or test together', several),
-        ('shows several expressions of one person', 'keep the right one', both),
-    ):
+        odd = len(group) > len(labels), len(sitters) > 1, len(labels) > len(sitters)
+        for what in itertools.compress(_REMEDIES, odd):
+            same[what].append(' = '.join(_name(records[i]) for i in group))
+    for what, images in same.items():
         if images:
-            found.append(f'the same image {what}: {_some(images)}; {remedy}')
+            found.append(f'the same image {what}: {_some(images)}; {_REMEDIES[what]}')
     if names := [f'{_name(records[i])} ~ {_name(records[j])}' for i, j in data.similar]:
         found.append(
             f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, or '

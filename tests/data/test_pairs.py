@@ -105,12 +105,13 @@ def test_all_ordered_pairs_of_one_person_with_different_labels():
 def test_an_epoch_visits_every_pair_once_and_epochs_differ():
     faces = _Faces()
     plan = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
-    epochs = [[plan.at(e * len(plan) + i)[:2] for i in range(len(plan))] for e in range(2)]
+    count = len(_pairs(faces))
+    epochs = [[plan.at(e * count + i)[:2] for i in range(count)] for e in range(2)]
     for epoch in epochs:
         assert collections.Counter(epoch) == collections.Counter(map(tuple, _pairs(faces).tolist()))
     assert epochs[0] != epochs[1]
     again = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
-    assert [again.at(i)[:2] for i in (5, 1, len(plan) + 2)] == [epochs[0][5], epochs[0][1], epochs[1][2]]
+    assert [again.at(i)[:2] for i in (5, 1, count + 2)] == [epochs[0][5], epochs[0][1], epochs[1][2]]
     assert pairs.PairPlan(_pairs(faces), 4, _config().data).at(0) != plan.at(0)
 
 

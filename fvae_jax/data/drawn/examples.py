@@ -24,10 +24,7 @@ def frames(strengths: Sequence[float]) -> list[tuple[str, float]]:
 def draw(identities: int, size: int, strengths: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Draws the examples of a set, as `builder.Source` describes them, person by person, each in all `frames`.
 
-    Args:
-      identities: Number of people; the first ones of a larger set are the same.
-      size: Width and height of the pictures, px.
-      strengths: In (0, 1].
+    The first people of a larger set are the same; `size` is the side of the pictures, px, strengths are in (0, 1].
     """
     for index in range(identities):
         face = DrawnFace(SEED, index, size)

@@ -70,16 +70,11 @@ def _jaw_drop(expression):
 
 
 class Motion:
-    """How one person moves.
-
-    Args:
-      traits: Whose face.
-      rng: Draws how strongly the person moves: for each expression gains of both halves of the face, 0.85 to 1.15.
-    """
+    """How one person moves: as everybody, but more or less strongly."""
 
     def __init__(self, traits: Traits, rng: np.random.Generator):
         self._traits = traits
-        self._gains = {}
+        self._gains = {}  # of the left and the right half of the face, 0.85 to 1.15, by expression
         for expression in EXPRESSIONS:
             middle, skew = rng.uniform(0.91, 1.09), rng.uniform(-0.055, 0.055)
             self._gains[expression] = (middle - skew, middle + skew)

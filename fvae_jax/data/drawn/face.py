@@ -20,12 +20,9 @@ _SUPERSAMPLING = 4
 
 
 class DrawnFace:
-    """One person, ready to be drawn with any expression.
+    """One person, ready to be drawn with any expression in pictures `size` px wide and high.
 
-    Args:
-      seed: Seed of the set.
-      index: Which person of the set; seed and index alone say who it is.
-      size: Width and height of the pictures, px.
+    The seed of a set, and which person of it, say alone who it is.
     """
 
     def __init__(self, seed: int, index: int, size: int):
