@@ -4,9 +4,8 @@ Points are (x, y) in pixels and the center of the first pixel is (0, 0), in phot
 a point at the fraction f of a side of n pixels has the coordinate f·n - 0.5. Transforms are 2×3
 matrices [A | t] that take photo points to crop points: p ↦ A p + t.
 
-Landmarks are the five of dlib: outer and inner corner of the eye on the right of the picture, outer
-and inner corner of the eye on its left, bottom of the nose. Everything but `detect_faces` is plain
-geometry and needs no detector.
+Landmarks are the five of dlib: outer and inner corner of the eye on the right of the picture, outer and inner corner of
+the eye on its left, bottom of the nose. Everything but `detect_faces` is plain geometry and needs no detector.
 """
 
 import dataclasses

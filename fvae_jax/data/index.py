@@ -193,13 +193,10 @@ def _wrong(folder: str | os.PathLike, line: int, what: str) -> InputError:
 
 def _check_one_folder(photos: list[Entry], root: str) -> None:
     """Refuses flows of one person in two folders, whose references may have the same name."""
-    folders = collections.defaultdict(set)
-    for photo in photos:
-        if photo.flow:
-            folders[photo.identity].add(photo.root)
-    for identity, where in folders.items():
-        if len(where) > 1:
+    where = dict.fromkeys((photo.identity, photo.root) for photo in photos if photo.flow)
+    for identity, count in collections.Counter(identity for identity, _ in where).items():
+        if count > 1:
             raise InputError(
-                f"'{identity}' has flows in {len(where)} folders of data.root "
-                f"'{root}', from different photos; give each its own identity"
+                f"'{identity}' has flows in {count} folders of data.root '{root}', from different photos; give each "
+                'its own identity'
             )

@@ -32,6 +32,7 @@ def training_batches(
 
     Position p of the stream belongs to row p mod batch_size of step p // batch_size, whatever the number
     of hosts and of threads: the global batch is the same for all of them, and so a run goes on by its step alone.
+    Batches are those of `pairs.load_pair` with `index`, the positions, int32.
 
     Args:
       faces: The set.
@@ -39,9 +40,6 @@ def training_batches(
       config: The experiment.
       rows: This host's rows of a global batch.
       step: The steps that are done.
-
-    Returns:
-      Batches of `pairs.load_pair` with `index`, the positions, int32.
     """
     plan = pairs_lib.PairPlan(pairs, config.seed, config.data)
     share = rows.stop - rows.start

@@ -409,16 +409,6 @@ def test_index_errors_name_the_folder_and_the_row(tmp_path, content, message):
     assert '\n' not in str(error.value)
 
 
-def test_index_from_a_spreadsheet(tmp_path):
-    text = 'path,identity,expression,note\r\na.jpg,Zoë,smile,x\r\n'
-    (tmp_path / 'index.csv').write_bytes(text.encode('utf-8-sig'))
-    (photo,) = index.read_roots(str(tmp_path))
-    assert (photo.file, photo.identity) == ('a.jpg', 'Zoë')
-    (tmp_path / 'index.csv').write_bytes(text.encode('latin-1'))
-    with pytest.raises(InputError, match='not a UTF-8 table'):
-        index.read_roots(str(tmp_path))
-
-
 def test_a_folder_with_a_comma_in_its_name(tmp_path):
     for name in ('b', 'photos, mine'):
         (tmp_path / name).mkdir()

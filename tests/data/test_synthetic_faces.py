@@ -1,14 +1,13 @@
 """Drawn faces: they are faces, they move as said, and the same seed draws the same set."""
 
-import importlib.util
 import itertools
-import pathlib
 
 import cv2
 import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
+from fvae_jax.data import align
 from fvae_jax.data.drawn import examples as drawn, expressions
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.data.drawn.paint import grid
@@ -195,9 +194,8 @@ def _five_points(face):
 def test_a_face_detector_finds_them():
     import dlib
 
-    folder = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
-    model = pathlib.Path(folder) / 'models' / 'shape_predictor_5_face_landmarks.dat'
-    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+    detector = dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(align.model_file('shape_predictor_5_face_landmarks'))
     found, off = 0, []
     for index in range(4):
         face = DrawnFace(seed=0, index=index, size=256)

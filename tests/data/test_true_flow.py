@@ -2,9 +2,9 @@
 
 import itertools
 
-import cv2
 import numpy as np
 import pytest
+from test_synthetic_faces import _psnr, _warp
 
 from fvae_jax.data import true_flow
 from fvae_jax.data.drawn import expressions
@@ -47,16 +47,6 @@ def _skin(face, displacement):
     x, y = grid(face.size)
     neutral = np.stack([x, y], -1) + displacement * UNITS / face.size
     return face.traits.eye_opening(neutral[..., 0], neutral[..., 1]) < -0.3
-
-
-def _warp(image, displacement):
-    x, y = np.meshgrid(*[np.arange(image.shape[0], dtype=np.float32)] * 2)
-    positions = np.stack([x, y], -1) + np.float32(displacement)
-    return cv2.remap(image, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _psnr(a, b, where):
-    return 10 * np.log10(255**2 / np.mean((np.float64(a) - b)[where] ** 2))
 
 
 @pytest.mark.parametrize('source,target', PAIRS, ids=str)

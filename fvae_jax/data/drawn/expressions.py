@@ -1,13 +1,11 @@
 """How the skin of a procedural face moves in the six Multi-PIE expressions.
 
-Expressions are sums of facial action units (numbered as in Ekman and Friesen's coding system), and
-an action unit is a sum of smooth pulls on the neutral skin. Every point of the skin travels along a
-straight line, by its full displacement at strength 1, so frames between are scaled motion and
-nothing else.
+Expressions are sums of facial action units (numbered as in Ekman and Friesen's coding system), and an action unit is a
+sum of smooth pulls on the neutral skin. Every point of the skin travels along a straight line, by its full displacement
+at strength 1, so frames between are scaled motion and nothing else.
 
-The skin is cut along the line between the lips and is described as two sheets, each smooth
-everywhere: 'upper' (all that is above the cut) and 'lower' (all below). They agree away from the
-mouth.
+The skin is cut along the line between the lips and is described as two sheets, each smooth everywhere: 'upper' (all
+that is above the cut) and 'lower' (all below). They agree away from the mouth.
 """
 
 import cv2
@@ -30,8 +28,7 @@ _RECIPES = {
     'disgust': {4: 0.6, 6: 0.7, 7: 0.55, 9: 1.0, 10: 1.0, 15: 0.6, 17: 0.7},
     'scream': {4: 0.9, 6: 0.6, 7: 0.75, 9: 0.5, 10: 0.5, 20: 1.0, 27: 1.25},
 }
-# How far the middles of the upper and of the lower lip part beyond that, face units, and how round
-# the opening is.
+# How far the middles of the upper and of the lower lip part beyond that, face units, and how round the opening is.
 _PARTING = {'smile': (3.3, 1.6, 3), 'surprise': (4.2, 6.4, 4), 'disgust': (2.6, 0.3, 2), 'scream': (8.0, 8.0, 4)}
 _JAW_DROP = 9.0
 _TABLE = 2 * int(UNITS)  # texels across a tabulated displacement
