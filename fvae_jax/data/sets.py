@@ -1,4 +1,4 @@
-"""The one door to the sets of faces, and what each is made of: build if needed, then open."""
+"""The one door to the sets of faces: what each is made of; build if needed, then open."""
 
 import os
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def _synthetic(settings: ml_collections.ConfigDict) -> builder.Source:
 
 
 def _photos(settings: ml_collections.ConfigDict) -> builder.Source:
-    """One's own photos in the folders `settings.root`; those of `settings.aligned` are taken as they are."""
+    """One's own photos, in the folders `settings.root`; with `settings.aligned` they are taken as they are."""
     entries = index.read_roots(settings.root, settings.exclude)
     if not settings.aligned and any(entry.flow for entry in entries):
         raise InputError(
