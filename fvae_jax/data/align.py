@@ -173,7 +173,7 @@ def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
     down = np.array([-span[1], span[0]])
     left, right = left + _INWARD * span + _DOWN * down, right - _INWARD * span + _DOWN * down
     half = _CORNER * span
-    rough = np.stack([right + half, right - half, left - half, left + half, nose])
+    rough = np.stack([right + half, right - half, left - half, left + half, nose])  # the detector's, in dlib's order
     near, corner, factor = _reduced(image, rough)
     points = (rough - corner + 0.5) / factor - 0.5
     for _ in range(_READINGS):
