@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import dataclasses
 
 import pytest
 
@@ -74,7 +73,7 @@ def test_a_part_takes_along_what_its_rows_name(tmp_path):
     how_much_data.write_table(data / lips.FILE, [['path', *lips.COLUMNS], *contours])
     how_much_data.write_part(data, part, NAMES[1:3])
     of_part, of_whole = (index.read_roots(str(root)) for root in (part, data))
-    assert [dataclasses.replace(entry, root=data) for entry in of_part] == [
+    assert [entry._replace(root=data) for entry in of_part] == [
         entry for entry in of_whole if entry.identity != NAMES[0]
     ]
     for entry in of_part:

@@ -4,9 +4,8 @@ Points are (x, y) in pixels and the center of the first pixel is (0, 0), in phot
 a point at the fraction f of a side of n pixels has the coordinate f·n - 0.5. Transforms are 2×3
 matrices [A | t] that take photo points to crop points: p ↦ A p + t.
 
-Landmarks are the five of dlib: outer and inner corner of the eye on the right of the picture, outer
-and inner corner of the eye on its left, bottom of the nose. Everything but `detect_faces` is plain
-geometry and needs no detector.
+Landmarks are the five of dlib: outer and inner corner of the eye on the right of the picture, outer and inner corner of
+the eye on its left, bottom of the nose. Everything but `detect_faces` is plain geometry and needs no detector.
 """
 
 import dataclasses
@@ -79,18 +78,10 @@ class Detection:
 
 
 def detect_faces(image: np.ndarray) -> list[Detection]:
-    """Finds the faces of a photo, near and far, and reads their landmarks (5.2, [11]).
+    """Finds the faces of a photo (H, W, 3) uint8 RGB, near and far, the widest first, with landmarks (5.2, [11]).
 
     Faces that lie on their side or upside down are found where none is upright.
-
-    Args:
-      image: (H, W, 3) uint8 RGB of any size.
-
-    Returns:
-      The faces, the widest first; empty when there is none.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f'expected an (H, W, 3) uint8 image, got {image.shape} {image.dtype}')
     faces = []
     for face in detect.search(image):
         box = (*face.corners.min(axis=0).tolist(), *face.corners.max(axis=0).tolist())
@@ -99,28 +90,16 @@ def detect_faces(image: np.ndarray) -> list[Detection]:
 
 
 def find_again(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Reads the landmarks of a face where it was a moment ago, in a film.
+    """Reads the landmarks, (5, 2) float64, px, of a face where it was a moment ago, in a film.
 
-    Args:
-      image: (H, W) or (H, W, 3) uint8.
-      landmarks: (5, 2), px, where they are expected: within a tenth of the distance between the eyes or so.
-
-    Returns:
-      (5, 2) float64, px. It is not asked whether a face is there; see `is_face`.
+    The picture is (H, W) or (H, W, 3) uint8. They are expected at `landmarks`: within a tenth of the distance between
+    the eyes or so. It is not asked whether a face is there; see `is_face`.
     """
-    matrix = crop_transform(landmarks, _FILM_PATCH_SIDE, _PATCH_FRAME)
-    patch, eyes = align_crop(image, matrix, _FILM_PATCH_SIDE), _PATCH_FRAME.eye_centers(_FILM_PATCH_SIDE)
-    found = read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP, _FILM_SHIFTS)
-    return transform_points(invert(matrix), found)
+    return _read_upright(image, landmarks, _FILM_PATCH_SIDE, _FILM_SHIFTS)
 
 
 def is_face(image: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether the detector sees a whole face where landmarks are known.
-
-    Args:
-      image: (H, W) or (H, W, 3) uint8.
-      landmarks: (5, 2), px.
-    """
+    """Whether the detector sees a whole face, in (H, W) or (H, W, 3) uint8, where landmarks, (5, 2) px, are known."""
     matrix = crop_transform(landmarks, detect.UPRIGHT_SIDE, detect.UPRIGHT_FRAME)
     patch = align_crop(image, matrix, detect.UPRIGHT_SIDE)
     return detect.sees(patch if patch.ndim == 3 else np.repeat(patch[..., None], 3, axis=2))
@@ -132,40 +111,23 @@ def main_face(faces: Sequence[Detection]) -> Detection | None:
 
 
 def eye_centers(landmarks: np.ndarray) -> np.ndarray:
-    """The eye centers: the middle of the two corners of each eye.
-
-    Args:
-      landmarks: (5, 2), px.
-
-    Returns:
-      (2, 2) float64, px: the eye on the left of the picture, then the one on the right.
-    """
+    """The middles of the two corners of each eye, (2, 2) float64, px: on the left of the picture, on its right."""
     landmarks = np.asarray(landmarks, np.float64)
     return np.stack([landmarks[2:4].mean(axis=0), landmarks[0:2].mean(axis=0)])
 
 
 def crop_transform(landmarks: np.ndarray, size: int, frame: Frame) -> np.ndarray:
-    """The similarity that takes a face to its aligned crop (5.2).
+    """The similarity that takes a face to its aligned crop of `size` px (5.2).
 
-    Args:
-      landmarks: (5, 2), photo px.
-      size: Side of the crop, px.
-      frame: Where the eye centers go.
-
-    Returns:
-      2×3 float64 matrix [A | t], photo px to crop px.
+    It is a 2×3 float64 matrix [A | t], px of the photo, as of the landmarks, (5, 2), to px of the crop.
 
     Raises:
       InputError: The two eye centers coincide.
     """
-    left, right = eye_centers(landmarks)
-    goal_left, goal_right = frame.eye_centers(size)
-    span = complex(*(right - left))
-    if abs(span) < 1e-6:
+    eyes = eye_centers(landmarks)
+    if np.hypot(*(eyes[1] - eyes[0])) < 1e-6:
         raise InputError('both eyes were found at one place; use a larger or sharper photo')
-    turn = complex(*(goal_right - goal_left)) / span  # scale and rotation as one complex factor
-    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    return np.column_stack([linear, goal_left - linear @ left])
+    return detect.similarity(eyes, frame.eye_centers(size))
 
 
 def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -180,58 +142,42 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 
 
 def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Resamples a photo to its crop: bicubic, antialiased when it reduces, border replicated.
+    """Resamples a photo to its crop of `size` px: bicubic, antialiased when it reduces, border replicated.
 
-    Where the crop is smaller than the photo it is first sampled k times finer, at no less than the
-    photo's own resolution, then averaged over k×k squares.
-
-    Args:
-      image: (H, W) or (H, W, C), uint8, uint16 or float32, any number of channels.
-      matrix: 2×3 similarity, photo px to crop px.
-      size: Side of the crop, px.
-
-    Returns:
-      (size, size) or (size, size, C), the type of `image`.
+    The photo is (H, W) or (H, W, C), uint8, uint16 or float32, with any number of channels, and so is the crop; the
+    matrix is a 2×3 similarity, photo px to crop px. Where the crop is smaller than the photo it is first sampled k
+    times finer, at no less than the photo's own resolution, then averaged over k×k squares.
     """
     planes = image.reshape(*image.shape[:2], -1)
     scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     finer = max(1, math.ceil(1 / scale - 1e-6))
     fine_matrix = finer * np.asarray(matrix, np.float64)
     fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
-    # OpenCV takes four channels at a time.
-    crops = [
-        _warp(planes[..., channel : channel + 4], fine_matrix, size, finer) for channel in range(0, planes.shape[2], 4)
-    ]
+    options = {'dsize': (size * finer, size * finer), 'flags': cv2.INTER_CUBIC, 'borderMode': cv2.BORDER_REPLICATE}
+    crops = []
+    for channel in range(0, planes.shape[2], 4):  # OpenCV takes four channels at a time
+        crop = cv2.warpAffine(np.ascontiguousarray(planes[..., channel : channel + 4]), fine_matrix, **options)
+        if finer > 1:
+            crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+        crops.append(crop.reshape(size, size, -1))  # OpenCV drops a single channel
     return np.concatenate(crops, axis=2).reshape(size, size, *image.shape[2:])
 
 
-def _warp(planes: np.ndarray, fine_matrix: np.ndarray, size: int, finer: int) -> np.ndarray:
-    fine = cv2.warpAffine(
-        np.ascontiguousarray(planes),
-        fine_matrix,
-        (size * finer, size * finer),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    averaged = fine if finer == 1 else cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
-    return averaged.reshape(size, size, -1)  # OpenCV drops a single channel
-
-
 def _landmarks(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(5, 2) landmarks of a face that the detector has seen.
+    """(5, 2) landmarks of a face that the detector has seen, px of the photo (H, W, 3) uint8, as `detect.Face.points`.
 
     They are dlib's, read on the upright face, unless dlib puts the eyes elsewhere: those of faces in profile or half
     hidden it makes up, and the detector's own are taken.
-
-    Args:
-      image: (H, W, 3) uint8 RGB.
-      seen: (5, 2), photo px, as of `detect.Face.points`.
     """
-    rough = _from_detector(seen)
+    (left, right, nose), span = seen[:3], seen[1] - seen[0]
+    down = np.array([-span[1], span[0]])
+    left, right = left + _INWARD * span + _DOWN * down, right - _INWARD * span + _DOWN * down
+    half = _CORNER * span
+    rough = np.stack([right + half, right - half, left - half, left + half, nose])  # the detector's, in dlib's order
     near, corner, factor = _reduced(image, rough)
     points = (rough - corner + 0.5) / factor - 0.5
     for _ in range(_READINGS):
-        points = _read_upright(near, points)
+        points = _read_upright(near, points, _PATCH_SIDE, _BOX_PLACES)
     points = (points + 0.5) * factor - 0.5 + corner
     expected, found = eye_centers(rough), eye_centers(points)
     away = np.hypot(*(found - expected).T).max() / np.hypot(*(expected[1] - expected[0]))
@@ -254,21 +200,14 @@ def _reduced(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndar
     return cv2.resize(part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA), start, factor
 
 
-def _from_detector(seen: np.ndarray) -> np.ndarray:
-    """Landmarks in dlib's order from the detector's points."""
-    (left, right, nose), span = seen[:3], seen[1] - seen[0]
-    down = np.array([-span[1], span[0]])
-    left, right = left + _INWARD * span + _DOWN * down, right - _INWARD * span + _DOWN * down
-    half = _CORNER * span
-    return np.stack([right + half, right - half, left - half, left + half, nose])
-
-
-def _read_upright(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(5, 2) landmarks, read on the upright face that about these define."""
-    matrix = crop_transform(points, _PATCH_SIDE, _PATCH_FRAME)
-    patch = align_crop(image, matrix, _PATCH_SIDE)
-    eyes = _PATCH_FRAME.eye_centers(_PATCH_SIDE)
-    return transform_points(invert(matrix), read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP))
+def _read_upright(
+    image: np.ndarray, points: np.ndarray, side: int, shifts: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """(5, 2) landmarks, read on the upright face, on a patch of `side` px, that about these define."""
+    matrix = crop_transform(points, side, _PATCH_FRAME)
+    patch, eyes = align_crop(image, matrix, side), _PATCH_FRAME.eye_centers(side)
+    found = read_landmarks(_predictor(), patch, *eyes, _BOX_SIDE, _BOX_DROP, shifts)
+    return transform_points(invert(matrix), found)
 
 
 def read_landmarks(

@@ -16,13 +16,9 @@ _ROWS = 1024  # at a time
 
 
 def fingerprint(image: np.ndarray) -> np.ndarray:
-    """What makes a crop recognizable: its small detail, of mean 0 and length 1.
+    """What makes an aligned crop (size, size, 3) uint8 recognizable: its small detail, of mean 0 and length 1.
 
-    Args:
-      image: An aligned crop, (size, size, 3) uint8.
-
-    Returns:
-      (n,) float32; zeros for a crop without detail.
+    It is (n,) float32; zeros for a crop without detail.
     """
     small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
     detail = (small - cv2.GaussianBlur(small, (0, 0), _COARSE)).ravel()
@@ -32,14 +28,11 @@ def fingerprint(image: np.ndarray) -> np.ndarray:
 
 
 def pairs(fingerprints: np.ndarray, owners: Sequence[str]) -> list[tuple[int, int]]:
-    """Finds crops of two people that look the same.
+    """Finds crops of two people that look the same: pairs of indices, the smaller one first, in order.
 
     Args:
       fingerprints: (n, m) of `fingerprint`.
       owners: Whose crop each is, n.
-
-    Returns:
-      Pairs of indices, the smaller one first, in order.
     """
     numbers = np.unique(owners, return_inverse=True)[1]
     found = []

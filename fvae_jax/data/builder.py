@@ -70,28 +70,19 @@ class Source(NamedTuple):
         black; may be left out, and is 0 then.
     * lips: (n, 2) float32, crop px, the inner contour of the lips; may be left out, and is NaN then.
     * made_from: Changes with the content of the files that the example is made from; not stored.
-
-    Attributes:
-      name: Of the set.
-      inputs: What the examples are made from, as messages name it.
-      size: Side of the crops, px.
-      options: Whatever else changes the examples; JSON values.
-      fingerprint: Changes when the input files change, told without reading them.
-      count: How many examples there are at most.
-      examples: Yields the examples, and what is left out.
     """
 
-    name: str
-    inputs: str
-    size: int
-    options: dict[str, Any]
-    fingerprint: str
-    count: int
-    examples: Callable[[], Iterable[dict[str, Any] | Skipped]]
+    name: str  # of the set
+    inputs: str  # what the examples are made from, as messages name it
+    size: int  # side of the crops, px
+    options: dict[str, Any]  # whatever else changes the examples; JSON values
+    fingerprint: str  # changes when the input files change, told without reading them
+    count: int  # how many examples there are at most
+    examples: Callable[[], Iterable[dict[str, Any] | Skipped]]  # yields the examples, and what is left out
 
 
 class FaceData:
-    """Random access to a built set; safe for threads, and pickled by its folder alone.
+    """Random access to a built set; safe for threads.
 
     Attributes:
       records: The `Record` of every example, in order.
@@ -120,9 +111,6 @@ class FaceData:
         example = self._source[range(len(self))[index]]
         return {**example, **{key: example[key].decode() for key in _TEXTS}}
 
-    def __reduce__(self) -> tuple[Callable[..., 'FaceData'], tuple[pathlib.Path]]:
-        return FaceData, (self._folder,)
-
     def __repr__(self) -> str:
         return f"FaceData('{'/'.join(self._folder.parts[-2:])}', {len(self)} examples)"
 
@@ -146,7 +134,10 @@ def build(source: Source, cache: str | os.PathLike) -> FaceData:
                     shutil.rmtree(leftover)  # of a killed build: the lock says that none is running
                 with output.replacing_folder(folder) as unfinished:
                     report = _write(source, unfinished)
-                _tell(report, folder)
+                told = f'{source.name}: {report["examples"]} faces of {report["identities"]} people'
+                if skipped := [Skipped(**file) for file in report['skipped']]:
+                    told += f'; skipped {len(skipped)}, the first is {skipped[0]}, all are in {folder / _REPORT}'
+                _LOG.log(logging.WARNING if skipped else logging.INFO, '%s', told)
     data = FaceData(folder)
     del held
     cache_lib.trim(pathlib.Path(cache).glob('*/[0-9]*px-*'), cache_lib.limit())
@@ -175,23 +166,23 @@ def _lock(folder: pathlib.Path, name: str, cache: str | os.PathLike) -> Iterator
 
 def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     """Writes all examples into a folder, in the order in which they come; returns the content of build_report.json."""
-    records, skipped, content = [], [], hashlib.sha256()
+    records, skipped, content, size = [], [], hashlib.sha256(), source.size
     same = collections.defaultdict(list)
     real, fingerprints = [], []
-    unknown = {
-        'reference': '',
-        'displacement': np.zeros((source.size, source.size, 2), np.float16),
-        'exposed': np.zeros((source.size, source.size), bool),
-        'shade': np.zeros((source.size, source.size), np.float16),
+    arrays = {  # as they are where they are left out
+        'image': np.zeros((size, size, 3), np.uint8),
+        'displacement': np.zeros((size, size, 2), np.float16),
+        'exposed': np.zeros((size, size), bool),
+        'shade': np.zeros((size, size), np.float16),
         'lips': np.full((lips.POINTS, 2), np.nan, np.float32),
     }
-    writer = _writer(source.size, folder)
+    writer = _writer(arrays, folder)
     bar = {'desc': f'building {source.name}', 'unit': ' faces', 'delay': 2, 'leave': False, 'disable': None}
     for example in tqdm(source.examples(), total=source.count, **bar):
         if isinstance(example, Skipped):
             skipped.append(example)
             continue
-        example = unknown | example | {'strength': float(np.float32(example['strength']))}
+        example = arrays | example | {'strength': float(np.float32(example['strength']))}
         content.update(example.pop('made_from').encode())
         same[hashlib.sha256(example['image'].tobytes()).digest()].append(len(records))
         if example['origin'] == 'real':  # what is made is like what it is made from, and drawn faces are alike
@@ -208,7 +199,7 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
         people[record.identity][record.expression] += 1
     report = {
         'set': source.name,
-        'size': source.size,
+        'size': size,
         'examples': len(records),
         'identities': len(people),
         'expressions': dict(sorted(sum(people.values(), collections.Counter()).items())),
@@ -217,8 +208,7 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     }
     repeated = [indices for indices in same.values() if len(indices) > 1]
     known = {pair for indices in repeated for pair in itertools.combinations(indices, 2)}
-    owners = [records[i].identity for i in real]
-    found = alike.pairs(np.array(fingerprints), owners) if real else []
+    found = alike.pairs(np.array(fingerprints), [records[i].identity for i in real]) if real else []
     similar = [pair for pair in ((real[i], real[j]) for i, j in found) if pair not in known]
     stored = {'content': content.hexdigest(), 'records': records, 'repeated': repeated, 'similar': similar}
     (folder / _RECORDS).write_text(json.dumps(stored))
@@ -226,28 +216,13 @@ def _write(source: Source, folder: pathlib.Path) -> dict[str, Any]:
     return report
 
 
-def _writer(size: int, folder: pathlib.Path) -> tfds.core.SequentialWriter:
+def _writer(arrays: dict[str, np.ndarray], folder: pathlib.Path) -> tfds.core.SequentialWriter:
     raw = tfds.features.Encoding.BYTES  # the quickest to read
-    features = {
-        'image': tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding=raw),
-        'strength': np.float32,
-        'displacement': tfds.features.Tensor(shape=(size, size, 2), dtype=np.float16, encoding=raw),
-        'exposed': tfds.features.Tensor(shape=(size, size), dtype=np.bool_, encoding=raw),
-        'shade': tfds.features.Tensor(shape=(size, size), dtype=np.float16, encoding=raw),
-        'lips': tfds.features.Tensor(shape=(lips.POINTS, 2), dtype=np.float32, encoding=raw),
-        **{key: tfds.features.Text() for key in _TEXTS},
-    }
+    features = {key: tfds.features.Text() for key in _TEXTS} | {'strength': np.float32}
+    for name, array in arrays.items():
+        features[name] = tfds.features.Tensor(shape=array.shape, dtype=array.dtype, encoding=raw)
     identity = tfds.core.DatasetIdentity(_SPLIT, tfds.core.Version(f'{_SCHEMA}.0.0'), str(folder), __name__)
     info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
     writer = tfds.core.SequentialWriter(info, max_examples_per_shard=2**31, file_format='array_record')
     writer.initialize_splits([_SPLIT])
     return writer
-
-
-def _tell(report: dict[str, Any], folder: pathlib.Path) -> None:
-    told = f'{report["set"]}: {report["examples"]} faces of {report["identities"]} people'
-    if skipped := report['skipped']:
-        first = Skipped(**skipped[0])
-        _LOG.warning('%s; skipped %d, the first is %s, all are in %s', told, len(skipped), first, folder / _REPORT)
-    else:
-        _LOG.info('%s', told)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.data.builder import Skipped
+from fvae_jax.data.builder import Record, Skipped
 from fvae_jax.data.index import Entry
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import Frame
@@ -20,43 +20,24 @@ _DARKEST = 1000  # hundredths; e^±10 is no light on a face
 _LARGEST_FLOW = 2**26  # bytes, unpacked; one of 1024×1024 px in double precision has a quarter of it
 
 
-class UnusablePhoto(Exception):
-    """A photo that has to be left out; the message is the reason."""
+def crop(image: np.ndarray, size: int, frame: Frame | None) -> tuple[np.ndarray, np.ndarray]:
+    """Makes a crop, (size, size, 3) uint8, of a photo (H, W, 3) uint8 RGB; and the 2×3 matrix from photo to crop px.
 
-
-def find_crop(image: np.ndarray, size: int, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Aligns the main face of a photo (5.2).
-
-    Args:
-      image: (H, W, 3) uint8 RGB.
-      size: Side of the crop, px.
-      frame: Where its eyes lie.
-
-    Returns:
-      The crop, (size, size, 3) uint8, and the 2×3 matrix that takes points of the photo to it.
+    The eyes of the main face come to lie as the frame says (5.2); without a frame the photo is an aligned crop already,
+    and only resized.
 
     Raises:
-      UnusablePhoto: No face is found.
+      InputError: No face is found, or the image is not square.
     """
-    face = align.main_face(align.detect_faces(image))
-    if face is None:
-        raise UnusablePhoto('no face found')
-    try:
+    if frame is not None:
+        face = align.main_face(align.detect_faces(image))
+        if face is None:
+            raise InputError('no face found')
         matrix = align.crop_transform(face.landmarks, size, frame)
-    except InputError as error:
-        raise UnusablePhoto(str(error)) from None
-    return align.align_crop(image, matrix, size), matrix
-
-
-def take_crop(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Takes an image (N, N, 3) uint8 RGB that is an aligned crop already, and only resizes it; see `find_crop`.
-
-    Raises:
-      UnusablePhoto: The image is not square.
-    """
+        return align.align_crop(image, matrix, size), matrix
     height, width = image.shape[:2]
     if height != width:
-        raise UnusablePhoto(f'an aligned crop is square, not {width}×{height}')
+        raise InputError(f'an aligned crop is square, not {width}×{height}')
     ratio = size / width
     shift = (ratio - 1) / 2  # pixel centers lie at whole numbers
     return _resize(image, size, cv2.INTER_CUBIC), np.array([[ratio, 0, shift], [0, ratio, shift]])
@@ -76,35 +57,31 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
       float16, the log of the ratio.
 
     Raises:
-      UnusablePhoto: The file is missing or something else.
+      InputError: The file is missing or something else.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FLOW:
-                raise UnusablePhoto(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
+                raise InputError(f'its flow {path.name} is larger than {_LARGEST_FLOW >> 20} MB unpacked')
         with np.load(path, allow_pickle=False) as file:
             flow, exposed = file['flow'], file['exposed']
             shade = file['shade'] if 'shade' in file else np.zeros(exposed.shape, np.int8)
     except FileNotFoundError:
-        raise UnusablePhoto(f'its flow {path.name} is missing') from None
-    except UnusablePhoto:
+        raise InputError(f'its flow {path.name} is missing') from None
+    except InputError:
         raise
     except Exception as error:  # NumPy, zipfile and its four compressions trip in many ways
-        raise UnusablePhoto(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
-    shapes_fit = flow.shape == (*exposed.shape, 2) and exposed.ndim == 2 and exposed.size
+        raise InputError(f'its flow {path.name} cannot be read: {" ".join(str(error).split())}') from None
+    shape = exposed.shape
     if (
-        flow.dtype.kind not in 'fiu'
-        or exposed.dtype.kind not in 'bfiu'
-        or shade.dtype.kind not in 'fiu'
-        or not shapes_fit
-        or shade.shape != exposed.shape
+        any(array.dtype.kind not in kinds for array, kinds in ((flow, 'fiu'), (exposed, 'bfiu'), (shade, 'fiu')))
+        or not (len(shape) == 2 and exposed.size and flow.shape == (*shape, 2) and shade.shape == shape)
         or not (np.abs(shade.astype(np.float64)) <= _DARKEST).all()
         or not np.isfinite(exposed).all()
-        or not _longest(flow) * max(1, size / min(exposed.shape)) <= np.finfo(np.float16).max
+        or not _longest(flow) * max(1, size / min(shape)) <= np.finfo(np.float16).max
     ):
-        raise UnusablePhoto(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
-    height, width = exposed.shape
-    ratio = np.array([size / width, size / height], np.float32)
+        raise InputError(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
+    ratio = np.array([size / shape[1], size / shape[0]], np.float32)
     displacement = _resize(flow.astype(np.float32), size, cv2.INTER_LINEAR) * ratio
     return {
         'displacement': displacement.astype(np.float16),
@@ -114,12 +91,7 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
 
 
 def soften(example: dict[str, Any], share: float) -> None:
-    """Takes a part of the known shading out of an image, and of what is known of it.
-
-    Args:
-      example: With image, exposed and shade, as `builder.Source` has them.
-      share: What is left.
-    """
+    """Takes a part of the known shading out of an example's image, and of its shade; `share` is left."""
     taken = np.where(example['exposed'], 0, (share - 1) * example['shade'].astype(np.float32))
     image = example['image'] * np.exp(taken)[..., None]
     example['image'] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
@@ -137,33 +109,20 @@ def face_examples(
 ) -> Iterator[dict[str, Any] | Skipped]:
     """Yields an example, as `builder.Source` describes it, for every photo, or why it is left out.
 
-    Args:
-      entries: The photos.
-      size: Side of the crops, px.
-      frame: Where the eyes shall lie; None takes the photos as they are, as aligned crops.
-      shading: How much of the known shading synthetic images keep.
+    For size and frame see `crop`; `shading` is how much of the known shading synthetic images keep.
     """
     for entry in entries:
         try:
             image = read.read_photo(entry.root / entry.file).eight_bit().pixels
-            crop, matrix = take_crop(image, size) if frame is None else find_crop(image, size, frame)
-            example = {
-                'image': crop,
-                'identity': entry.identity,
-                'expression': entry.expression,
-                'strength': entry.strength,
-                'origin': entry.origin,
-                'file': entry.file,
-                'reference': entry.reference,
-            }
+            example = {field: getattr(entry, field) for field in Record._fields}
+            example['image'], matrix = crop(image, size, frame)
             if entry.lips:
                 points = align.transform_points(matrix, np.reshape(entry.lips, (-1, 2)))
                 example['lips'] = points.astype(np.float32)
             if entry.flow:
                 example |= read_flow(entry.root / entry.flow, size)
-                if shading != 1:
-                    soften(example, shading)
-        except (UnusablePhoto, InputError) as reason:
+                soften(example, shading)
+        except InputError as reason:
             yield Skipped(entry.file, str(reason))
         else:
             files = [entry.root / file for file in (entry.file, entry.flow) if file]

@@ -37,18 +37,15 @@ _SAME = 0.7  # of the larger distance between the eyes: one face, found twice
 
 
 class Face(NamedTuple):
-    """A face that was found.
+    """A face that was found, its corners and points float64, px of the photo.
 
-    Attributes:
-      score: In [0, 1], of the upright face.
-      corners: (4, 2) float64, px of the photo: of the box around the upright face.
-      points: (5, 2) float64, px of the photo: the eye on the left of the upright face, the one on its right, the tip
-        of the nose, the corners of the mouth likewise.
+    The points are the eye on the left of the upright face, the one on its right, the tip of the nose, and the corners
+    of the mouth likewise.
     """
 
-    score: float
-    corners: np.ndarray
-    points: np.ndarray
+    score: float  # in [0, 1], of the upright face
+    corners: np.ndarray  # (4, 2), of the box around the upright face
+    points: np.ndarray  # (5, 2)
 
 
 def search(image: np.ndarray) -> list[Face]:
@@ -66,6 +63,13 @@ def search(image: np.ndarray) -> list[Face]:
 def sees(upright: np.ndarray) -> bool:
     """Whether a whole face is in the middle of a square of `UPRIGHT_SIDE` px, (h, w, 3) uint8, in `UPRIGHT_FRAME`."""
     return _in_the_middle(upright, _SEEN) is not None
+
+
+def similarity(points: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """The similarity that takes two points (2, 2) to two others, as a 2×3 float64 matrix [A | t]: p ↦ A p + t."""
+    turn = complex(*(goals[1] - goals[0])) / complex(*(points[1] - points[0]))  # scale and rotation
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    return np.column_stack([linear, goals[0] - linear @ points[0]])
 
 
 def _search(image: np.ndarray, turns: int) -> list[Face]:
@@ -97,49 +101,39 @@ def _search(image: np.ndarray, turns: int) -> list[Face]:
 
 def _turned_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
     """Points of a picture turned to the left by so many quarters, in the picture before, of (width, height) px."""
-    width, height = size
-    x, y = points[:, 0], points[:, 1]
-    if turns == 0:
-        return points
-    if turns == 1:
-        return np.stack([width - 1 - y, x], axis=1)
-    if turns == 2:
-        return np.stack([width - 1 - x, height - 1 - y], axis=1)
-    return np.stack([y, height - 1 - x], axis=1)
+    for before in reversed(range(turns)):  # the last quarter first; each swaps width and height
+        x, y = points.T
+        points = np.stack([size[before % 2] - 1 - y, x], axis=1)
+    return points
 
 
 def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
     """A face looked at again, upright; None if it is none."""
-    goal_left, goal_right = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
-    left, right = points[:2]
-    span = complex(*(right - left))
-    if abs(span) < 1:
+    if np.hypot(*(points[1] - points[0])) < 1:
         return None
-    turn = complex(*(goal_right - goal_left)) / span
-    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    upright = _reduced_warp(image, np.column_stack([linear, goal_left - linear @ left]), abs(turn))
-    row = _in_the_middle(upright, _UPRIGHT_LEAST)
+    goals = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
+    matrix = similarity(points[:2], goals)
+    row = _in_the_middle(_reduced_warp(image, matrix), _UPRIGHT_LEAST)
     if row is None:
         return None
     seen = row[4:14].reshape(5, 2)
-    x, y, width, height = row[:4]
-    corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
-    back = np.linalg.inv(linear)
-    to_photo = lambda places: (places - goal_left) @ back.T + left
+    corners = row[:2] + row[2:4] * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    back = np.linalg.inv(matrix[:, :2])
+    to_photo = lambda places: (places - goals[0]) @ back.T + points[0]
     return Face(float(row[14]), to_photo(corners), to_photo(seen))
 
 
 def _in_the_middle(upright: np.ndarray, least: float) -> np.ndarray | None:
     """The row of `_run` of the face whose eyes are nearest to where they should be; None where none is near."""
     middle = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE).mean(axis=0)
-    found = [(float(np.hypot(*(row[4:8].reshape(2, 2).mean(axis=0) - middle))), row) for row in _run(upright, least)]
-    near = [(distance, row) for distance, row in found if distance < _FARTHEST * UPRIGHT_SIDE]
-    return min(near, key=lambda pair: pair[0], default=(None, None))[1]
+    away = lambda row: np.hypot(*(row[4:8].reshape(2, 2).mean(axis=0) - middle))
+    near = [row for row in _run(upright, least) if away(row) < _FARTHEST * UPRIGHT_SIDE]
+    return min(near, key=away, default=None)
 
 
-def _reduced_warp(image: np.ndarray, matrix: np.ndarray, scale: float) -> np.ndarray:
+def _reduced_warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The square of 320 px that a similarity makes of a photo, black outside of it, averaged where it reduces."""
-    finer = min(max(1, round(1 / scale)), _FINEST)
+    finer = min(max(1, round(1 / np.hypot(*matrix[:, 0]))), _FINEST)
     fine = finer * matrix
     fine[:, 2] += (finer - 1) / 2
     side = finer * UPRIGHT_SIDE

@@ -9,15 +9,10 @@ from fvae_jax.photo.photo import Photo
 
 
 class Found(NamedTuple):
-    """A photo that shows a face.
-
-    Attributes:
-      photo: The photo.
-      faces: At least one, as `align.detect_faces` returns them.
-    """
+    """A photo that shows a face."""
 
     photo: Photo
-    faces: list[align.Detection]
+    faces: list[align.Detection]  # at least one, as `align.detect_faces` returns them
 
 
 def find(picture: read.Picture, max_pixels: int, *, unit_range: bool = False) -> Found:

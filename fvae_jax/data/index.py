@@ -1,13 +1,14 @@
 """Which photos a folder of one's own data holds: index.csv, or IDENTITY/EXPRESSION.jpg."""
 
 import collections
-import dataclasses
+import functools
 import hashlib
 import math
 import os
 import pathlib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from fvae_jax.data import lips as lips_lib, table
 from fvae_jax.errors import InputError
@@ -16,33 +17,26 @@ NEUTRAL = 'neutral'
 COLUMNS = ('path', 'identity', 'expression')
 ORIGINS = ('real', 'synthetic')
 
+_SEE = 'name a folder of photos (see docs/training.md, "Own data")'
 _EXPECTED = f'expected columns {", ".join(COLUMNS)} (see docs/training.md, "Own data")'
 _PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.heic', '.heif', '.avif', '.bmp', '.tif', '.tiff'}
 _COUNTER = re.compile(r'[\s_.()-]*\d*\)?$')  # smile_2, smile-02, smile (2), smile2 are all smiles
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One photo of a set, not yet opened.
+class Entry(NamedTuple):
+    """One photo of a set, not yet opened; identity, expression, strength and origin are as in `builder.Source`."""
 
-    Attributes:
-      root: The folder that `file` and `flow` are relative to.
-      file: The photo.
-      identity, expression, strength, origin: As in `builder.Source`.
-      flow: The .npz with the true displacement from `reference`, '' if none.
-      reference: The photo of the same person that `flow` starts from; the photo itself where other flows start from
-        it; '' where no flow is known.
-      lips: The inner contour of the lips, (x0, y0, x1, …), px of the photo; empty where it is not known.
-    """
-
-    root: pathlib.Path
+    root: pathlib.Path  # the folder that `file` and `flow` are relative to
     file: str
     identity: str
     expression: str
     strength: float
     origin: str = 'real'
-    flow: str = ''
+    flow: str = ''  # the .npz with the true displacement from `reference`, '' if none
+    # The photo of the same person that `flow` starts from; the photo itself where other flows start from it; '' where
+    # no flow is known.
     reference: str = ''
+    # The inner contour of the lips, (x0, y0, x1, …), px of the photo; empty where it is not known.
     lips: tuple[float, ...] = ()
 
 
@@ -63,14 +57,12 @@ def read_roots(root: str, exclude: Collection[str] = ()) -> list[Entry]:
     """
     folders = folders_of(root)
     if not folders:
-        raise InputError('data.root is empty; name a folder of photos (see docs/training.md, "Own data")')
+        raise InputError(f'data.root is empty; {_SEE}')
     excluded = {name.strip().lower() for name in exclude}
     photos = []
     for folder in folders:
         if not os.path.isdir(folder):
-            raise InputError(
-                f'data.root \'{folder}\' is not a folder; name a folder of photos (see docs/training.md, "Own data")'
-            )
+            raise InputError(f"data.root '{folder}' is not a folder; {_SEE}")
         has_index = os.path.exists(os.path.join(folder, 'index.csv'))
         photos += _read_index(folder) if has_index else _walk(folder)
     _check_one_folder(photos, root)
@@ -93,10 +85,8 @@ def fingerprint(photos: Sequence[Entry]) -> str:
     """A digest of the list and of the size and date of every file in it."""
     digest = hashlib.sha256()
     for photo in photos:
-        fields = dataclasses.astuple(photo)[1:]  # a folder may move
-        files = filter(None, (photo.file, photo.flow))
-        stamps = [_stamp(photo.root / file) for file in files]
-        digest.update(repr((fields, stamps)).encode())
+        stamps = [_stamp(photo.root / file) for file in (photo.file, photo.flow) if file]
+        digest.update(repr((photo[1:], stamps)).encode())  # a folder may move
     return digest.hexdigest()
 
 
@@ -135,39 +125,30 @@ def _read_index(folder: str) -> list[Entry]:
 
 
 def _entry(folder: str, row: table.Row, lips: Mapping[str, tuple[float, ...]]) -> Entry:
-    cell, line = row.text, row.line
+    cell, wrong = row.text, functools.partial(_wrong, folder, row.line)
     for column in COLUMNS:
         if not cell(column):
-            raise _wrong(folder, line, f"the column '{column}' is empty")
+            raise wrong(f"the column '{column}' is empty")
     for column in ('path', 'flow', 'reference'):
         inside = os.path.normpath(cell(column))
         if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
-            raise _wrong(folder, line, f"{column} '{cell(column)}' leaves the folder; give a path inside it")
+            raise wrong(f"{column} '{cell(column)}' leaves the folder; give a path inside it")
         if not _lies_in(folder, inside):
-            raise _wrong(folder, line, f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
+            raise wrong(f"{column} '{cell(column)}' leads out of the folder by a link; put a copy there")
     origin = cell('origin') or ORIGINS[0]
     if origin not in ORIGINS:
-        raise _wrong(folder, line, f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
+        raise wrong(f"origin is '{origin}'; it is one of {', '.join(ORIGINS)}")
     expression = cell('expression').lower()
     try:
         strength = row.number('strength') if cell('strength') else 1.0
     except ValueError:
         strength = math.nan
     if not 0 <= strength < math.inf:
-        raise _wrong(
-            folder, line, f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression"
-        )
-    return Entry(
-        pathlib.Path(folder),
-        cell('path'),
-        cell('identity'),
-        expression,
-        0.0 if expression == NEUTRAL else strength,
-        origin,
-        cell('flow'),
-        cell('reference') if cell('flow') else '',
-        lips.get(cell('path'), ()),
-    )
+        raise wrong(f"strength is '{cell('strength')}'; it is a number from 0 up, 1 for the full expression")
+    strength = 0.0 if expression == NEUTRAL else strength
+    file, identity, flow = cell('path'), cell('identity'), cell('flow')
+    reference, contour = cell('reference') if flow else '', lips.get(file, ())
+    return Entry(pathlib.Path(folder), file, identity, expression, strength, origin, flow, reference, contour)
 
 
 def _lies_in(folder: str, file: str) -> bool:
@@ -185,29 +166,23 @@ def _find_references(entries: dict[int, Entry]) -> list[Entry]:
             plain[entry.identity].add((entry.file, entry.expression))
     starts = {}
     for line, entry in entries.items():
-        others = plain[entry.identity]
+        others, wrong = plain[entry.identity], functools.partial(_wrong, entry.root, line)
         neutrals = [file for file, expression in others if expression == NEUTRAL]
         if entry.reference and entry.reference not in dict(others):
-            raise _wrong(
-                entry.root,
-                line,
+            raise wrong(
                 f"reference '{entry.reference}' is not a photo of '{entry.identity}' without a flow of its own; name "
-                'the photo that the flow starts from',
+                'the photo that the flow starts from'
             )
         if entry.flow and not entry.reference and len(neutrals) != 1:
-            raise _wrong(
-                entry.root,
-                line,
+            raise wrong(
                 f"its flow starts from one of {len(neutrals)} neutral photos of '{entry.identity}'; name it in the "
-                'column reference',
+                'column reference'
             )
         if entry.flow:
             starts[line] = entry.reference or neutrals[0]
     own = {(entries[line].identity, file) for line, file in starts.items()}
     return [
-        dataclasses.replace(
-            entry, reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else '')
-        )
+        entry._replace(reference=starts.get(line, entry.file if (entry.identity, entry.file) in own else ''))
         for line, entry in entries.items()
     ]
 
@@ -218,13 +193,10 @@ def _wrong(folder: str | os.PathLike, line: int, what: str) -> InputError:
 
 def _check_one_folder(photos: list[Entry], root: str) -> None:
     """Refuses flows of one person in two folders, whose references may have the same name."""
-    folders = collections.defaultdict(set)
-    for photo in photos:
-        if photo.flow:
-            folders[photo.identity].add(photo.root)
-    for identity, where in folders.items():
-        if len(where) > 1:
+    where = dict.fromkeys((photo.identity, photo.root) for photo in photos if photo.flow)
+    for identity, count in collections.Counter(identity for identity, _ in where).items():
+        if count > 1:
             raise InputError(
-                f"'{identity}' has flows in {len(where)} folders of data.root "
-                f"'{root}', from different photos; give each its own identity"
+                f"'{identity}' has flows in {count} folders of data.root '{root}', from different photos; give each "
+                'its own identity'
             )

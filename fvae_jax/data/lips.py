@@ -45,15 +45,7 @@ def area(contour: np.ndarray) -> float:
 
 
 def inside(contour: np.ndarray, size: int) -> np.ndarray:
-    """How much of each pixel lies within a contour.
-
-    Args:
-      contour: (n, 2), px of the crop.
-      size: Side of the crop, px.
-
-    Returns:
-      (size, size) float32 in [0, 1].
-    """
+    """How much of each pixel of a crop lies within a contour (n, 2), px of it: (size, size) float32 in [0, 1]."""
     contour = np.clip(contour, -1, size)
     first, last = (np.clip(edge, 0, size) for edge in (np.floor(contour.min(0)), np.ceil(contour.max(0)) + 1))
     (x0, y0), (x1, y1) = first.astype(int), last.astype(int)

@@ -1,32 +1,21 @@
 """(S, T) pairs of one person (5.2): a pure function of seed, epoch and index."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import ml_collections
 import numpy as np
 
 from fvae_jax.data import lips, true_flow
+from fvae_jax.data.builder import FaceData, Record
 from fvae_jax.errors import InputError
 from fvae_jax.ops import color, image as image_ops
 
 _KEPT_BYTES = 1 << 30  # of true flows in memory
 _EMPHASIS = 4
 _OPEN = 8e-4  # of the area of the crop: lips that enclose less are closed, as far as their contour can be read
-
-
-class FaceSource(Protocol):
-    """What pairs are read from: a set, as `sets.open_set` returns it, or anything like it.
-
-    Attributes:
-      records: The `builder.Record` of every example, in order.
-    """
-
-    records: Sequence[Any]
-
-    def __getitem__(self, index: int) -> Mapping[str, Any]:
-        """Reads one example, with the fields that `builder.Source` lists."""
 
 
 class Augmentation(NamedTuple):
@@ -40,17 +29,11 @@ class Augmentation(NamedTuple):
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
-def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
-    """All ordered pairs of one identity's images with different labels (5.2).
+def ordered_pairs(records: Sequence[Record], identities: Sequence[str]) -> np.ndarray:
+    """All ordered pairs of images of one of the identities with different labels (5.2).
 
-    Two strengths of one expression are different labels; two images of the same label are not a pair.
-
-    Args:
-      records: The set's records, with `identity`, `expression` and `strength`.
-      identities: Whose pairs.
-
-    Returns:
-      (pairs, 2) indices (source, target) into `records`.
+    Two strengths of one expression are different labels; two images of the same label are not a pair. Returned are
+    (n, 2) indices (source, target) into `records`.
 
     Raises:
       InputError: There is no such pair.
@@ -69,18 +52,10 @@ def ordered_pairs(records: Sequence, identities: Sequence[str]) -> np.ndarray:
     return np.asarray(pairs)
 
 
-def emphasize(pairs: np.ndarray, records: Sequence, expressions: Sequence[str]) -> np.ndarray:
-    """Repeats pairs: four times for each of their two images that shows one of the expressions.
+def emphasize(pairs: np.ndarray, records: Sequence[Record], expressions: Sequence[str]) -> np.ndarray:
+    """Repeats pairs, (n, 2) of `ordered_pairs`: four times for each image that shows one of the expressions.
 
     With several expressions to learn, those that photos mostly show or shall show make up few of all ordered pairs.
-
-    Args:
-      pairs: (pairs, 2) indices into `records`.
-      records: The set's records.
-      expressions: To be seen more often.
-
-    Returns:
-      (more pairs, 2).
 
     Raises:
       InputError: No image shows one of the expressions.
@@ -97,51 +72,38 @@ def emphasize(pairs: np.ndarray, records: Sequence, expressions: Sequence[str]) 
 class PairPlan:
     """Which pair, and with which augmentation, stands at a position of the endless training stream.
 
-    Args:
-      pairs: (pairs, 2) indices, as `ordered_pairs` gives them.
-      seed: Of order and augmentation.
-      settings: `config.data`.
+    The pairs are (n, 2) of `ordered_pairs`, the settings `config.data`; the seed is that of order and augmentation.
     """
 
     def __init__(self, pairs: np.ndarray, seed: int, settings: ml_collections.ConfigDict):
         self._pairs = pairs
         self._seed = seed
         self._settings = settings
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
-    def __len__(self) -> int:
-        """Pairs in an epoch."""
-        return len(self._pairs)
+        @functools.lru_cache(maxsize=2)  # loader threads may be in two epochs at a time
+        def order(epoch: int) -> np.ndarray:
+            return np.random.default_rng((seed, 0, epoch)).permutation(len(pairs))
+
+        self._order = order
 
     def at(self, position: int) -> tuple[int, int, Augmentation]:
         """Returns source index, target index and augmentation; every epoch visits every target once per pair."""
         epoch, offset = divmod(position, len(self._pairs))
-        source, target = self._pairs[self._permutation(epoch)[offset]]
+        source, target = self._pairs[self._order(epoch)[offset]]
         generator = np.random.default_rng((self._seed, 1, epoch, offset))
         settings = self._settings
         if generator.random() < settings.identity_pairs:
             source = target
         degrees, scale, shift_x, shift_y = generator.uniform(-1, 1, 4)
-        return (
-            int(source),
-            int(target),
-            Augmentation(
-                degrees=settings.jitter_degrees * degrees,
-                scale=1 + settings.jitter_scale * scale,
-                shift_x=settings.jitter_shift * shift_x,
-                shift_y=settings.jitter_shift * shift_y,
-                flip=bool(settings.flip and generator.random() < 0.5),
-                gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)),
-            ),
+        augmentation = Augmentation(
+            degrees=settings.jitter_degrees * degrees,
+            scale=1 + settings.jitter_scale * scale,
+            shift_x=settings.jitter_shift * shift_x,
+            shift_y=settings.jitter_shift * shift_y,
+            flip=bool(settings.flip and generator.random() < 0.5),
+            gains=tuple(1 + settings.jitter_color * generator.uniform(-1, 1, 3)),
         )
-
-    def _permutation(self, epoch: int) -> np.ndarray:
-        # One pair is replaced by another atomically: loader threads may ask for two epochs at a time.
-        known, order = self._order
-        if known != epoch:
-            order = np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._pairs))
-            self._order = (epoch, order)
-        return order
+        return int(source), int(target), augmentation
 
 
 def augmentation_matrix(augmentation: Augmentation, size: int) -> np.ndarray:
@@ -161,14 +123,13 @@ def augment(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
     """
     if augmentation._replace(flip=False, gains=Augmentation().gains) == Augmentation():
         return image[:, ::-1] if augmentation.flip else image
-    size = image.shape[0]
-    return cv2.warpAffine(
-        image,
-        augmentation_matrix(augmentation, size),
-        (size, size),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    return _move(image, augmentation, cv2.INTER_CUBIC)
+
+
+def _move(array: np.ndarray, augmentation: Augmentation, interpolation: int) -> np.ndarray:
+    size = len(array)
+    matrix, border = augmentation_matrix(augmentation, size), cv2.BORDER_REPLICATE
+    return cv2.warpAffine(array, matrix, (size, size), flags=interpolation, borderMode=border)
 
 
 def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
@@ -181,35 +142,27 @@ def relight(image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
 class TrueFlow(NamedTuple):
     """What is known of where a picture T comes from in a picture S.
 
-    Attributes:
-      displacement: (H, W, 2) float32, px.
-      exposed: (H, W) bool, pixels of T that S does not have.
-      known: (H, W) bool, where all of this is known; past the frame of S it is not.
-      shade: (H, W) float32, log of the ratio by which what S has is lighter or darker in T, counted from black.
+    The shade is the log of the ratio by which what S has is lighter or darker in T, counted from black.
     """
 
-    displacement: np.ndarray
-    exposed: np.ndarray
-    known: np.ndarray
-    shade: np.ndarray
+    displacement: np.ndarray  # (H, W, 2) float32, px
+    exposed: np.ndarray  # (H, W) bool, pixels of T that S does not have
+    known: np.ndarray  # (H, W) bool, where all of this is known; past the frame of S it is not
+    shade: np.ndarray  # (H, W) float32
 
     def augment(self, augmentation: Augmentation) -> 'TrueFlow':
         """Carries everything along with the images."""
-        size = self.displacement.shape[0]
-        matrix = augmentation_matrix(augmentation, size)
-        options = {'dsize': (size, size), 'flags': cv2.INTER_LINEAR, 'borderMode': cv2.BORDER_REPLICATE}
-        moved = cv2.warpAffine(self.displacement, matrix, **options) @ matrix[:, :2].T.astype(np.float32)
-        return TrueFlow(
-            moved,
-            *(cv2.warpAffine(mask.astype(np.float32), matrix, **options) > 0.5 for mask in (self.exposed, self.known)),
-            cv2.warpAffine(self.shade, matrix, **options),
+        displacement, exposed, known, shade = (
+            _move(array.astype(np.float32), augmentation, cv2.INTER_LINEAR) for array in self
         )
+        turn = augmentation_matrix(augmentation, len(shade))[:, :2].astype(np.float32)
+        return TrueFlow(displacement @ turn.T, exposed > 0.5, known > 0.5, shade)
 
 
 class PairFlows:
     """The true flow of the pairs of a set, each composed once: that takes longer than all else about a pair."""
 
-    def __init__(self, faces: FaceSource):
+    def __init__(self, faces: FaceData):
         self._faces = faces
         # Kept at half precision: 24 KB a pair at 64 px. Pairs beyond the bound are composed each time.
         self._kept: dict[tuple[int, int], TrueFlow] = {}
@@ -247,12 +200,9 @@ class PairFlows:
 def true_opening(
     read_s: Mapping[str, Any], read_t: Mapping[str, Any], augmentation: Augmentation
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """How much of each pixel of T is the inside of a mouth that S does not show.
+    """How much of each pixel of T is the inside of a mouth that S, another image, does not show.
 
-    Args:
-      read_s: S, as `FaceSource` reads it.
-      read_t: T, likewise; another image than S.
-      augmentation: Applied to both.
+    Both are as `FaceData` reads them; the augmentation is applied to both.
 
     Returns:
       (H, W) float32 in [0, 1], and (H, W) bool, where that is known: not within the lips of T if those of S are open
@@ -270,22 +220,16 @@ def true_opening(
 
 
 def load_pair(
-    faces: FaceSource,
+    faces: FaceData,
     source: int,
     target: int,
     augmentation: Augmentation,
     settings: ml_collections.ConfigDict,
     flows: PairFlows | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads, augments and color-matches one pair.
+    """Reads, augments and color-matches one pair, S and T by their indices in the set.
 
-    Args:
-      faces: A set, as `sets.open_set` returns it.
-      source: Index of S.
-      target: Index of T.
-      augmentation: Applied to both.
-      settings: `config.data`.
-      flows: Those of the set, if they shall be kept from one call to the next.
+    The settings are `config.data`; `flows` are those of the set, if they shall be kept from one call to the next.
 
     Returns:
       source and target, (H, W, 3) float32 in [-1, 1]; with `true_flow` also the fields of `TrueFlow`, and opening and

@@ -1,13 +1,14 @@
 """Grain: this host's share of each global batch, prefetched, from any step on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grain
 import ml_collections
 import numpy as np
 
 from fvae_jax.data import pairs as pairs_lib
+from fvae_jax.data.builder import FaceData
 
 # The stream has no end; Grain wants a length.
 _ENDLESS = 1 << 40
@@ -15,28 +16,30 @@ _PREFETCH = 16
 _MOST_THREADS = 16  # Python code in a pair keeps more of them waiting for each other
 
 
-def _threads() -> int:
-    """One for each core that this process may use."""
-    return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+def _batches(
+    load: Callable[[int], dict[str, np.ndarray]], count: int, size: int, prefetch: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """What is loaded for 0, 1 … count - 1, a multiple of `size`, in threads: one for each core of this process."""
+    threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
+    return iter(grain.MapDataset.range(count).map(load).to_iter_dataset(options).batch(size, drop_remainder=True))
 
 
 def training_batches(
-    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice, step: int = 0
+    faces: FaceData, pairs: np.ndarray, config: ml_collections.ConfigDict, rows: slice, step: int = 0
 ) -> Iterator[dict[str, np.ndarray]]:
     """Returns an endless iterator over this host's share of the training batches.
 
     Position p of the stream belongs to row p mod batch_size of step p // batch_size, whatever the number
     of hosts and of threads: the global batch is the same for all of them, and so a run goes on by its step alone.
+    Batches are those of `pairs.load_pair` with `index`, the positions, int32.
 
     Args:
-      faces: A set, as `sets.open_set` returns it.
+      faces: The set.
       pairs: (pairs, 2) indices into it.
       config: The experiment.
       rows: This host's rows of a global batch.
       step: The steps that are done.
-
-    Returns:
-      Batches of `pairs.load_pair` with `index`, the positions, int32.
     """
     plan = pairs_lib.PairPlan(pairs, config.seed, config.data)
     share = rows.stop - rows.start
@@ -48,13 +51,11 @@ def training_batches(
         example = pairs_lib.load_pair(faces, *plan.at(position), config.data, flows)
         return {**example, 'index': np.asarray(position % 2**31, np.int32)}
 
-    dataset = grain.MapDataset.range(_ENDLESS).map(load)
-    loader = dataset.to_iter_dataset(grain.ReadOptions(num_threads=_threads(), prefetch_buffer_size=4 * share))
-    return iter(loader.batch(share, drop_remainder=True))
+    return _batches(load, _ENDLESS, share, prefetch=4 * share)
 
 
 def evaluation_batches(
-    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict
+    faces: FaceData, pairs: np.ndarray, config: ml_collections.ConfigDict
 ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
     """Yields (batch, valid rows) over the given pairs in order; the last batch repeats its last pair."""
     size = config.eval.batch_size
@@ -64,13 +65,7 @@ def evaluation_batches(
         return pairs_lib.load_pair(faces, int(source), int(target), pairs_lib.Augmentation(), config.data)
 
     count = -(-len(pairs) // size)
-    loader = (
-        grain.MapDataset.range(count * size)
-        .map(load)
-        .to_iter_dataset(grain.ReadOptions(num_threads=_threads(), prefetch_buffer_size=_PREFETCH))
-        .batch(size)
-    )
-    for i, batch in enumerate(loader):
+    for i, batch in enumerate(_batches(load, count * size, size, _PREFETCH)):
         yield batch, min(size, len(pairs) - i * size)
 
 

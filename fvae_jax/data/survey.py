@@ -1,6 +1,7 @@
 """What a set of faces holds, as a short table, and what is odd in it: labels that are wrong in a plausible way."""
 
 import collections
+import itertools
 from collections.abc import Sequence
 
 from fvae_jax.data.builder import FaceData, Record
@@ -13,6 +14,12 @@ _EXPRESSIONS = frozenset(
         *('contempt', 'scream', 'squint', 'pucker', 'wink', 'laugh', 'laughing', 'frown', 'brow_raise'),
     )
 )
+# What may be odd about an image that is there several times.
+_REMEDIES = {
+    'is listed twice': 'drop one',
+    'belongs to several people': 'keep the right one; until then they train or test together',
+    'shows several expressions of one person': 'keep the right one',
+}
 _NAMED = 3  # examples in a message
 
 
@@ -56,35 +63,22 @@ def doubts(data: FaceData) -> list[str]:
         found.append(
             f'there is one image only of {_some(alone)}: nothing can be learned from it; leave it out or add more'
         )
-    groups = [[records[i] for i in group] for group in data.repeated]
-    for what, remedy, chosen in (
-        ('is listed twice', 'drop one', _twice(groups)),
-        ('belongs to several people', 'keep the right one; until then they train or test together', _several(groups)),
-        ('shows several expressions of one person', 'keep the right one', _both(groups)),
-    ):
-        if chosen:
-            names = [' = '.join(_name(record) for record in group) for group in chosen]
-            found.append(f'the same image {what}: {_some(names)}; {remedy}')
-    if pairs := [(records[i], records[j]) for i, j in data.similar]:
-        names = [' ~ '.join(map(_name, pair)) for pair in pairs]
+    same = {what: [] for what in _REMEDIES}
+    for group in data.repeated:
+        labels = {(records[i].identity, records[i].expression) for i in group}
+        sitters = {identity for identity, _ in labels}
+        odd = len(group) > len(labels), len(sitters) > 1, len(labels) > len(sitters)
+        for what in itertools.compress(_REMEDIES, odd):
+            same[what].append(' = '.join(_name(records[i]) for i in group))
+    for what, images in same.items():
+        if images:
+            found.append(f'the same image {what}: {_some(images)}; {_REMEDIES[what]}')
+    if names := [f'{_name(records[i])} ~ {_name(records[j])}' for i, j in data.similar]:
         found.append(
             f'images of two people look the same, as if one were saved again: {_some(names)}; keep the right one, or '
             'somebody is tested on a copy of what was trained on'
         )
     return found
-
-
-def _twice(groups: list[list[Record]]) -> list[list[Record]]:
-    return [group for group in groups if len(group) > len({(one.identity, one.expression) for one in group})]
-
-
-def _several(groups: list[list[Record]]) -> list[list[Record]]:
-    return [group for group in groups if len({one.identity for one in group}) > 1]
-
-
-def _both(groups: list[list[Record]]) -> list[list[Record]]:
-    pairs = [{(one.identity, one.expression) for one in group} for group in groups]
-    return [group for group, pair in zip(groups, pairs) if len(pair) > len({identity for identity, _ in pair})]
 
 
 def _name(record: Record) -> str:

@@ -13,17 +13,11 @@ _LARGEST = 2**26  # bytes; a row has from fifty to three hundred
 
 
 class Row(NamedTuple):
-    """A row of a table.
+    """A row of a table."""
 
-    Attributes:
-      line: Its last line in the file, from 1.
-      cells: By column, in lower case; without the spaces around.
-      decimal: What numbers have before their fractions.
-    """
-
-    line: int
-    cells: Mapping[str, str]
-    decimal: str
+    line: int  # its last one in the file, from 1
+    cells: Mapping[str, str]  # by column, in lower case; without the spaces around
+    decimal: str  # what numbers have before their fractions
 
     def text(self, column: str) -> str:
         """What a column holds, '' where the row or the table has none."""

@@ -80,19 +80,15 @@ def compose(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Backward flow from picture T to picture S of one person: T(p) = S(p + displacement(p)).
 
-    A pixel q of S shows m_S(q) and, by the slope of its displacement, tells what S shows around it.
-    A pixel of T asks the pixel of S whose material point is nearest; it is exposed when its own
-    point is farther away than that one can tell, because lids or lips of S hide it. In doubt, next to
-    the edge of a layer of S, it is exposed as well. What lies past the frame of S is not, since the
-    photo that S is a crop of has it. What T shows and the
-    reference does not (teeth, eyeball under the lids) is always exposed, even if S has it too: the
-    displacements lead to the reference and cannot tell.
+    A pixel q of S shows m_S(q) and, by the slope of its displacement, tells what S shows around it. A pixel of T asks
+    the pixel of S whose material point is nearest; it is exposed when its own point is farther away than that one can
+    tell, because lids or lips of S hide it. In doubt, next to the edge of a layer of S, it is exposed as well. What
+    lies past the frame of S is not, since the photo that S is a crop of has it. What T shows and the reference does not
+    (teeth, eyeball under the lids) is always exposed, even if S has it too: the displacements lead to the reference and
+    cannot tell.
 
-    Args:
-      source_displacement: (H, W, 2), px (x, y): S(q) = reference(q + displacement(q)).
-      source_exposed: (H, W) bool, pixels of S that the reference does not have.
-      target_displacement: (H, W, 2), the same of T.
-      target_exposed: (H, W) bool, the same of T.
+    Displacements are (H, W, 2), px (x, y): S(q) = reference(q + displacement(q)), and likewise of T. What S and T
+    expose are pixels, (H, W) bool, that the reference does not have.
 
     Returns:
       displacement (H, W, 2) float32, px; where exposed or outside, to the nearest point that S has.

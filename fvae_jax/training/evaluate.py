@@ -12,7 +12,8 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import losses
-from fvae_jax.data import pairs as pairs_lib, pipeline
+from fvae_jax.data import pipeline
+from fvae_jax.data.builder import FaceData
 from fvae_jax.ops import flow_color, frame as frame_lib, grid, image as image_ops, warp
 from fvae_jax.photo import output
 from fvae_jax.training import devices, parallel, steps
@@ -23,7 +24,7 @@ _ROWS_SHOWN = 8
 class Evaluator(abc.ABC):
     """Scores a network on pairs of people it was not trained on, and draws samples."""
 
-    def __init__(self, faces: pairs_lib.FaceSource, config: ml_collections.ConfigDict):
+    def __init__(self, faces: FaceData, config: ml_collections.ConfigDict):
         self._faces = faces
         self._config = config
         self._judge = jax.jit(self._make_judge())
@@ -69,7 +70,7 @@ class Evaluator(abc.ABC):
 def over_pairs(
     score: Callable[[Any, dict[str, jax.Array]], dict[str, jax.Array]],
     state: Any,
-    faces: pairs_lib.FaceSource,
+    faces: FaceData,
     pairs: np.ndarray,
     config: ml_collections.ConfigDict,
 ) -> dict[str, np.ndarray]:

@@ -154,6 +154,5 @@ def crop(config: ml_collections.ConfigDict, frame: frame_lib.Frame, file: str) -
         path = pathlib.Path(root) / file
         if path.is_file():
             image = read.read_photo(path).eight_bit().pixels
-            taken, _ = crops.take_crop(image, _SIDE) if config.data.aligned else crops.find_crop(image, _SIDE, frame)
-            return taken
+            return crops.crop(image, _SIDE, None if config.data.aligned else frame)[0]
     raise InputError(f"'{file}' is not in data.root '{config.data.root}' any more; put it back")

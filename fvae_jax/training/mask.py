@@ -10,15 +10,13 @@ import ml_collections
 import numpy as np
 
 from fvae_jax import losses
-from fvae_jax.data import pairs as pairs_lib
+from fvae_jax.data.builder import FaceData
 from fvae_jax.models import confidence, fvae
 from fvae_jax.ops import frame as frame_lib, grid, image as image_ops
 from fvae_jax.training import evaluate, state as state_lib, steps
 
 
-def measure_beta(
-    faces: pairs_lib.FaceSource, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any
-) -> float:
+def measure_beta(faces: FaceData, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
     """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
     forward = steps.make_forward(config)
 

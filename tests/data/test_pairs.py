@@ -4,6 +4,7 @@ import collections
 import os
 from typing import NamedTuple
 
+import cv2
 import grain
 import numpy as np
 import pytest
@@ -105,12 +106,13 @@ def test_all_ordered_pairs_of_one_person_with_different_labels():
 def test_an_epoch_visits_every_pair_once_and_epochs_differ():
     faces = _Faces()
     plan = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
-    epochs = [[plan.at(e * len(plan) + i)[:2] for i in range(len(plan))] for e in range(2)]
+    count = len(_pairs(faces))
+    epochs = [[plan.at(e * count + i)[:2] for i in range(count)] for e in range(2)]
     for epoch in epochs:
         assert collections.Counter(epoch) == collections.Counter(map(tuple, _pairs(faces).tolist()))
     assert epochs[0] != epochs[1]
     again = pairs.PairPlan(_pairs(faces), 3, _config(identity_pairs=0.0).data)
-    assert [again.at(i)[:2] for i in (5, 1, len(plan) + 2)] == [epochs[0][5], epochs[0][1], epochs[1][2]]
+    assert [again.at(i)[:2] for i in (5, 1, count + 2)] == [epochs[0][5], epochs[0][1], epochs[1][2]]
     assert pairs.PairPlan(_pairs(faces), 4, _config().data).at(0) != plan.at(0)
 
 
@@ -145,8 +147,6 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     """Warping the augmented S by the augmented flow gives the augmented T."""
     rng = np.random.default_rng(0)
     coarse = rng.uniform(-1, 1, (8, 8, 3)).astype(np.float32)
-    import cv2
-
     source = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[:64, :64].astype(np.float32)
     flow = np.stack([4 * np.sin(y / 12), 3 * np.cos(x / 15)], -1).astype(np.float32)
@@ -162,14 +162,14 @@ def test_the_true_flow_is_augmented_with_its_pictures():
     assert error.mean() < 0.05 * control.mean() and not exposed.any() and known.all()
 
 
+def _first_person(faces, *expressions):
+    """The pictures of the first person of a drawn set, which come before those of others."""
+    return [[record.expression for record in faces.records].index(expression) for expression in expressions]
+
+
 def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_path):
     faces = sets.open_set(_config(image_size=64, cache=str(tmp_path), identities=10).data)
-    scream = next(i for i, r in enumerate(faces.records) if r.expression == 'scream')
-    neutral = next(
-        i
-        for i, r in enumerate(faces.records)
-        if r.identity == faces.records[scream].identity and r.expression == 'neutral'
-    )
+    neutral, scream = _first_person(faces, 'neutral', 'scream')
     flows = pairs.PairFlows(faces)
     flow = flows.of(neutral, scream)
     assert flow.known.all() and flow.exposed.any() and np.abs(flow.displacement).max() > 1
@@ -182,11 +182,7 @@ def test_flows_of_pairs_are_composed_once_and_a_picture_has_all_of_itself(tmp_pa
 
 def test_what_both_pictures_show_and_the_neutral_one_lacks_is_not_known(tmp_path):
     faces = sets.open_set(_config(image_size=64, cache=str(tmp_path), identities=10).data)
-    name = faces.records[0].identity
-    scream, surprise = (
-        next(i for i, r in enumerate(faces.records) if (r.identity, r.expression) == (name, e))
-        for e in ('scream', 'surprise')
-    )
+    scream, surprise = _first_person(faces, 'scream', 'surprise')
     flow = pairs.PairFlows(faces).of(surprise, scream)
     np.testing.assert_array_equal(flow.known, ~faces[scream]['exposed'])
     assert 0 < flow.known.mean() < 1 and flow.exposed[~flow.known].all()

@@ -29,13 +29,16 @@ def opened(tmp_path):
             Image.fromarray(picture).resize((64, 64)).save(root / file.split('#')[0])
             lines.append(f'{file.split("#")[0]},{identity},{expression}')
         (root / 'index.csv').write_text('\n'.join(lines) + '\n')
-        config = config_lib.default_config()
-        config.data.update(
-            set='photos', root=str(root), cache=str(tmp_path / 'cache'), image_size=64, aligned=True, **options
-        )
-        return people.open_faces(config)
+        return _open(root, **options)
 
     return make
+
+
+def _open(root, **options):
+    config = config_lib.default_config()
+    cache = str(root.parent / 'cache')
+    config.data.update(set='photos', root=str(root), cache=cache, image_size=64, aligned=True, **options)
+    return people.open_faces(config)
 
 
 def plain(names, expressions=('neutral', 'smile'), first=0):
@@ -104,9 +107,7 @@ def test_photos_of_two_people_that_look_the_same(tmp_path):
             lines.append(f'{name}_{expression}.png,{name},{expression}')
     Image.open(root / 'ann_smile.png').resize((80, 80)).save(root / 'again.jpg', quality=40)
     (root / 'index.csv').write_text('\n'.join([*lines, 'again.jpg,dan,smile']))
-    config = config_lib.default_config()
-    config.data.update(set='photos', root=str(root), cache=str(tmp_path / 'cache'), image_size=64, aligned=True)
-    data = people.open_faces(config).data
+    data = _open(root).data
     found = [[data.records[i].file for i in pair] for pair in data.similar]
     assert found == [['ann_neutral.png', 'again.jpg'], ['ann_smile.png', 'again.jpg']]
     (line,) = survey.doubts(data)
@@ -116,7 +117,7 @@ def test_photos_of_two_people_that_look_the_same(tmp_path):
 def test_faces_found_anew_in_a_copy_look_the_same():
     copy = cv2.imdecode(cv2.imencode('.jpg', cv2.resize(PHOTO, None, fx=0.6, fy=0.6), [1, 50])[1], cv2.IMREAD_UNCHANGED)
     other = cv2.imread(str(pathlib.Path(__file__).parents[2] / 'docs' / 'composite_face.jpg'))[..., ::-1]
-    prints = [alike.fingerprint(crops.find_crop(one, 128, WIDE)[0]) for one in (PHOTO, copy, other)]
+    prints = [alike.fingerprint(crops.crop(one, 128, WIDE)[0]) for one in (PHOTO, copy, other)]
     flat = np.full((128, 128, 3), 90, np.uint8)
     flat[:, 64:] = 91
     prints += [alike.fingerprint(flat)] * 2

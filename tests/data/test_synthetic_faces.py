@@ -1,14 +1,13 @@
 """Drawn faces: they are faces, they move as said, and the same seed draws the same set."""
 
-import importlib.util
 import itertools
-import pathlib
 
 import cv2
 import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
+from fvae_jax.data import align
 from fvae_jax.data.drawn import examples as drawn, expressions
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.data.drawn.paint import grid
@@ -106,7 +105,7 @@ def test_displacement_solves_the_closed_form(people, expression):
     lower = skin & (v > face.traits.lip_line(u) + 0.3)
     for sheet, where in (('upper', upper), ('lower', lower)):
         assert where.sum() > 3000
-        moved = expressions.forward_displacement(face.traits, face.gains, expression, sheet, u, v)
+        moved = face.motion.forward(expression, sheet, u, v)
         p = np.stack([x, y], -1)
         assert np.abs(q + strength * moved - p)[where].max() < 0.05
         if sheet == 'upper':  # control: another strength
@@ -119,9 +118,8 @@ def test_expressions_move_what_their_names_say():
         face = DrawnFace(seed=2, index=index, size=16)
         t = face.traits
 
-        def move(expression, x, y, sheet='upper', t=t, gains=face.gains):
-            points = np.float32([64 + x]), np.float32([y])
-            return expressions.forward_displacement(t, gains, expression, sheet, *points)[0]
+        def move(expression, x, y, sheet='upper', motion=face.motion):
+            return motion.forward(expression, sheet, np.float32([64 + x]), np.float32([y]))[0]
 
         for side in (-1, 1):
             corner = side * t.mouth_width, t.lip_line(np.float32(64 + side * t.mouth_width))
@@ -196,9 +194,8 @@ def _five_points(face):
 def test_a_face_detector_finds_them():
     import dlib
 
-    folder = importlib.util.find_spec('face_recognition_models').submodule_search_locations[0]
-    model = pathlib.Path(folder) / 'models' / 'shape_predictor_5_face_landmarks.dat'
-    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
+    detector = dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(align.model_file('shape_predictor_5_face_landmarks'))
     found, off = 0, []
     for index in range(4):
         face = DrawnFace(seed=0, index=index, size=256)

@@ -37,10 +37,11 @@ def write(request, tmp_path):
 
 def test_tables_of_spreadsheets(write, tmp_path):
     contour = [i + 0.25 for i in range(2 * lips.POINTS)]
-    write('index.csv', ('path', 'identity', 'expression', 'strength'), ('a.jpg', 'ann', 'smile', 0.5))
+    columns = ('path', 'identity', 'expression', 'strength', 'note')
+    write('index.csv', columns, ('a.jpg', 'Zoë', 'smile', 0.5, 'x'))
     write('lips.csv', ('path', *LIPS), ('a.jpg', *contour))
     (entry,) = index.read_roots(str(tmp_path))
-    assert (entry.file, entry.identity, entry.expression, entry.strength) == ('a.jpg', 'ann', 'smile', 0.5)
+    assert (entry.file, entry.identity, entry.expression, entry.strength) == ('a.jpg', 'Zoë', 'smile', 0.5)
     assert entry.lips == tuple(contour)
     people = write('people.csv', groups.COLUMNS, ('ann', 30, 'female', 'white'))
     assert groups.read_people(people)['ann']['gender'] == 'female'

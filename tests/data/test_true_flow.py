@@ -2,9 +2,9 @@
 
 import itertools
 
-import cv2
 import numpy as np
 import pytest
+from test_synthetic_faces import _psnr, _warp
 
 from fvae_jax.data import true_flow
 from fvae_jax.data.drawn import expressions
@@ -32,8 +32,7 @@ def _analytic_flow(face, source, target_displacement):
     x, y = grid(face.size)
     neutral = np.stack([x, y], -1) + target_displacement * UNITS / face.size
     u, v = np.moveaxis(neutral, -1, 0)
-    person = face.traits, face.gains
-    upper, lower = (expressions.forward_displacement(*person, source[0], sheet, u, v) for sheet in expressions.SHEETS)
+    upper, lower = (face.motion.forward(source[0], sheet, u, v) for sheet in expressions.SHEETS)
     moved = np.where((v > face.traits.lip_line(u))[..., None], lower, upper)
     return (neutral + source[1] * moved - np.stack([x, y], -1)) * face.size / UNITS
 
@@ -48,16 +47,6 @@ def _skin(face, displacement):
     x, y = grid(face.size)
     neutral = np.stack([x, y], -1) + displacement * UNITS / face.size
     return face.traits.eye_opening(neutral[..., 0], neutral[..., 1]) < -0.3
-
-
-def _warp(image, displacement):
-    x, y = np.meshgrid(*[np.arange(image.shape[0], dtype=np.float32)] * 2)
-    positions = np.stack([x, y], -1) + np.float32(displacement)
-    return cv2.remap(image, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _psnr(a, b, where):
-    return 10 * np.log10(255**2 / np.mean((np.float64(a) - b)[where] ** 2))
 
 
 @pytest.mark.parametrize('source,target', PAIRS, ids=str)

@@ -306,10 +306,7 @@ def _crop(folder, file):
 
 
 def _read_flow(folder, file):
-    try:
-        crops.read_flow(file, 64)
-    except crops.UnusablePhoto as reason:
-        raise InputError(str(reason)) from None
+    crops.read_flow(file, 64)
 
 
 def _score(folder, file):

@@ -3,50 +3,33 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import ml_collections
 import numpy as np
 
-from fvae_jax.data.builder import Source
 from fvae_jax.data.drawn.expressions import EXPRESSIONS
 from fvae_jax.data.drawn.face import DrawnFace
 
 SEED = 0  # of the set; person i depends on (SEED, i) alone
 # Goes up whenever the same person gives other pictures: sets and reported results are per drawing.
-_DRAWING = 'drawing 1'
+DRAWING = 'drawing 1'
 
 
-def source(settings: ml_collections.ConfigDict) -> Source:
-    """Says which people to draw: `settings.identities` of them, with each expression at `settings.strengths`."""
-    identities, strengths, size = settings.identities, tuple(settings.strengths), settings.image_size
-    options = {'identities': identities, 'strengths': strengths}
-    return Source(
-        'synthetic',
-        'the synthetic set',
-        size,
-        options,
-        _DRAWING,
-        identities * (1 + (len(EXPRESSIONS) - 1) * len(strengths)),
-        lambda: draw(identities, size, strengths),
-    )
+def frames(strengths: Sequence[float]) -> list[tuple[str, float]]:
+    """What every person shows: neutral once, then every other expression at each strength."""
+    return [
+        ('neutral', 0.0),
+        *((expression, float(strength)) for expression in EXPRESSIONS[1:] for strength in strengths),
+    ]
 
 
 def draw(identities: int, size: int, strengths: Sequence[float]) -> Iterator[dict[str, Any]]:
-    """Draws a set, person by person: neutral once, then every other expression at each strength.
+    """Draws the examples of a set, as `builder.Source` describes them, person by person, each in all `frames`.
 
-    Args:
-      identities: Number of people; the first ones of a larger set are the same.
-      size: Width and height of the pictures, px.
-      strengths: In (0, 1].
-
-    Yields:
-      Examples as `builder.Source` describes them.
+    The first people of a larger set are the same; `size` is the side of the pictures, px, strengths are in (0, 1].
     """
     for index in range(identities):
         face = DrawnFace(SEED, index, size)
         identity = f'synthetic_{index:04d}'
-        frames = [('neutral', 0.0)]
-        frames += [(expression, float(strength)) for expression in EXPRESSIONS[1:] for strength in strengths]
-        for expression, strength in frames:
+        for expression, strength in frames(strengths):
             displacement, exposed = face.displacement(expression, strength)
             yield {
                 'image': face.image(expression, strength),
@@ -58,5 +41,5 @@ def draw(identities: int, size: int, strengths: Sequence[float]) -> Iterator[dic
                 'reference': f'{identity}/neutral_000',
                 'displacement': displacement.astype(np.float16),
                 'exposed': exposed,
-                'made_from': _DRAWING,
+                'made_from': DRAWING,
             }

@@ -1,13 +1,11 @@
 """How the skin of a procedural face moves in the six Multi-PIE expressions.
 
-Expressions are sums of facial action units (numbered as in Ekman and Friesen's coding system), and
-an action unit is a sum of smooth pulls on the neutral skin. Every point of the skin travels along a
-straight line, by its full displacement at strength 1, so frames between are scaled motion and
-nothing else.
+Expressions are sums of facial action units (numbered as in Ekman and Friesen's coding system), and an action unit is a
+sum of smooth pulls on the neutral skin. Every point of the skin travels along a straight line, by its full displacement
+at strength 1, so frames between are scaled motion and nothing else.
 
-The skin is cut along the line between the lips and is described as two sheets, each smooth
-everywhere: 'upper' (all that is above the cut) and 'lower' (all below). They agree away from the
-mouth.
+The skin is cut along the line between the lips and is described as two sheets, each smooth everywhere: 'upper' (all
+that is above the cut) and 'lower' (all below). They agree away from the mouth.
 """
 
 import cv2
@@ -30,8 +28,7 @@ _RECIPES = {
     'disgust': {4: 0.6, 6: 0.7, 7: 0.55, 9: 1.0, 10: 1.0, 15: 0.6, 17: 0.7},
     'scream': {4: 0.9, 6: 0.6, 7: 0.75, 9: 0.5, 10: 0.5, 20: 1.0, 27: 1.25},
 }
-# How far the middles of the upper and of the lower lip part beyond that, face units, and how round
-# the opening is.
+# How far the middles of the upper and of the lower lip part beyond that, face units, and how round the opening is.
 _PARTING = {'smile': (3.3, 1.6, 3), 'surprise': (4.2, 6.4, 4), 'disgust': (2.6, 0.3, 2), 'scream': (8.0, 8.0, 4)}
 _JAW_DROP = 9.0
 _TABLE = 2 * int(UNITS)  # texels across a tabulated displacement
@@ -64,93 +61,79 @@ def _pulls(t):
     }
 
 
-def draw_gains(rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """Draws how strongly one person moves: expression → gains, 0.85 to 1.15, of the left and right half of the face."""
-    gains = {}
-    for expression in EXPRESSIONS:
-        middle, skew = rng.uniform(0.91, 1.09), rng.uniform(-0.055, 0.055)
-        gains[expression] = (middle - skew, middle + skew)
-    return gains
-
-
-def jaw_drop(expression: str) -> float:
+def _jaw_drop(expression):
     """How far the jaw goes down at strength 1 and gain 1, face units."""
     return _JAW_DROP * _RECIPES[expression].get(27, 0.0)
 
 
-def forward_displacement(
-    traits: Traits, gains: dict, expression: str, sheet: str, x: np.ndarray, y: np.ndarray
-) -> np.ndarray:
-    """Where neutral skin goes at strength 1: p ↦ p + displacement.
+class Motion:
+    """How one person moves: as everybody, but more or less strongly."""
 
-    Args:
-      traits: Whose face.
-      gains: The person's gains, from `draw_gains`.
-      expression: One of `EXPRESSIONS`.
-      sheet: 'upper' or 'lower', the skin above or below the line between the lips.
-      x: (...) float32, positions on the neutral face, face units.
-      y: (...) float32.
+    def __init__(self, traits: Traits, rng: np.random.Generator):
+        self._traits = traits
+        self._gains = {}  # of the left and the right half of the face, 0.85 to 1.15, by expression
+        for expression in EXPRESSIONS:
+            middle, skew = rng.uniform(0.91, 1.09), rng.uniform(-0.055, 0.055)
+            self._gains[expression] = (middle - skew, middle + skew)
+        self._tables = {}
 
-    Returns:
-      (..., 2) float32 displacement (x, y), face units.
-    """
-    side = x - MIDLINE
-    dx, dy = np.zeros_like(side), np.zeros_like(side)
-    pulls = _pulls(traits)
-    for unit, amount in _RECIPES[expression].items():
-        for away, cy, sx, sy, outward, down in pulls[unit]:
-            right, left = bump(side, y, away, cy, sx, sy), bump(side, y, -away, cy, sx, sy)
-            dx += amount * outward * (right - left)
-            dy += amount * down * (right + left)
-    hinge = 0.5 * (1 + np.tanh((y - traits.mouth_y - 2) / 11)) * np.exp(-0.5 * (side / 31) ** 2)
-    dy += jaw_drop(expression) * hinge
-    if expression in _PARTING:
-        up, down, roundness = _PARTING[expression]
-        # Squared, so that the two sheets part smoothly at the corners.
-        apart = np.clip(1 - np.abs(side / traits.mouth_width) ** roundness, 0, None) ** 2
-        over = traits.lip_line(x) - y
-        if sheet == 'upper':
-            dy -= up * apart * np.exp(-0.5 * (np.clip(over, 0, None) / 8.5) ** 2)
-        else:
-            dy += down * apart * np.exp(-0.5 * (np.clip(-over, 0, None) / 10) ** 2)
-    left, right = gains[expression]
-    gain = 0.5 * (right + left) + 0.5 * (right - left) * np.tanh(side / 12)
-    return np.stack([dx * gain, dy * gain], -1).astype(np.float32)
+    def jaw_drop(self, expression: str, strength: float) -> float:
+        """How far the jaw has gone down, face units."""
+        return strength * np.mean(self._gains[expression]) * _jaw_drop(expression)
 
+    def forward(self, expression: str, sheet: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Where skin of one of the `SHEETS` goes at strength 1: p ↦ p + displacement.
 
-def tabulate(traits: Traits, gains: dict, expression: str, sheet: str) -> np.ndarray:
-    """`forward_displacement` on a grid, as `invert` wants it: (256, 256, 2) float32."""
-    return forward_displacement(traits, gains, expression, sheet, *grid(_TABLE))
+        At places x, y, (...) float32, on the neutral face it is (..., 2) float32 (x, y), all in face units.
+        """
+        side = x - MIDLINE
+        dx, dy = np.zeros_like(side), np.zeros_like(side)
+        pulls = _pulls(self._traits)
+        for unit, amount in _RECIPES[expression].items():
+            for away, cy, sx, sy, outward, down in pulls[unit]:
+                right, left = bump(side, y, away, cy, sx, sy), bump(side, y, -away, cy, sx, sy)
+                dx += amount * outward * (right - left)
+                dy += amount * down * (right + left)
+        hinge = 0.5 * (1 + np.tanh((y - self._traits.mouth_y - 2) / 11)) * np.exp(-0.5 * (side / 31) ** 2)
+        dy += _jaw_drop(expression) * hinge
+        if expression in _PARTING:
+            up, down, roundness = _PARTING[expression]
+            # Squared, so that the two sheets part smoothly at the corners.
+            apart = np.clip(1 - np.abs(side / self._traits.mouth_width) ** roundness, 0, None) ** 2
+            over = self._traits.lip_line(x) - y
+            if sheet == 'upper':
+                dy -= up * apart * np.exp(-0.5 * (np.clip(over, 0, None) / 8.5) ** 2)
+            else:
+                dy += down * apart * np.exp(-0.5 * (np.clip(-over, 0, None) / 10) ** 2)
+        left, right = self._gains[expression]
+        gain = 0.5 * (right + left) + 0.5 * (right - left) * np.tanh(side / 12)
+        return np.stack([dx * gain, dy * gain], -1).astype(np.float32)
 
+    def backward(self, expression: str, sheet: str, strength: float) -> np.ndarray:
+        """Solves q + strength · `forward`(q) = p for the skin q that is seen at p.
 
-def invert(table: np.ndarray, strength: float) -> np.ndarray:
-    """Solves q + strength · D(q) = p for the skin q that is seen at p.
+        The fixed point q ← p − strength · `forward`(q) contracts, because no pull folds the skin. Returned is
+        (128, 128, 2) float32 q − p, face units, on `grid(128)`.
+        """
+        key = expression, sheet
+        if key not in self._tables:
+            self._tables[key] = self.forward(*key, *grid(_TABLE))
+        x, y = grid(_SOLVED)
+        scale = np.float32(_TABLE / UNITS)
+        qx, qy = x, y
+        for _ in range(_ITERATIONS):
+            places = qx * scale - 0.5, qy * scale - 0.5
+            moved = cv2.remap(self._tables[key], *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            qx, qy = x - strength * moved[..., 0], y - strength * moved[..., 1]
+        return np.stack([qx - x, qy - y], -1)
 
-    The fixed point q ← p − strength · D(q) contracts, because no pull folds the skin.
-
-    Args:
-      table: (256, 256, 2) displacement D from `tabulate`, face units.
-      strength: How far the motion has gone; 1 is all of it.
-
-    Returns:
-      (128, 128, 2) float32 backward displacement q − p, face units, on `grid(128)`.
-    """
-    x, y = grid(_SOLVED)
-    scale = np.float32(_TABLE / UNITS)
-    qx, qy = x, y
-    for _ in range(_ITERATIONS):
-        moved = cv2.remap(table, qx * scale - 0.5, qy * scale - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        qx, qy = x - strength * moved[..., 0], y - strength * moved[..., 1]
-    return np.stack([qx - x, qy - y], -1)
-
-
-def lip_edges(traits: Traits, gains: dict, expression: str, strength: float, columns: np.ndarray) -> list[np.ndarray]:
-    """Heights of the edges of the upper and of the lower lip at given columns, face units."""
-    ends = MIDLINE - traits.mouth_width, MIDLINE + traits.mouth_width
-    x = np.linspace(*ends, 129, dtype=np.float32)
-    line = traits.lip_line(x)
-    edges = []
-    for sheet in SHEETS:
-        moved = strength * forward_displacement(traits, gains, expression, sheet, x, line)
-        edges.append(np.interp(columns, x + moved[:, 0], line + moved[:, 1]).astype(np.float32))
-    return edges
+    def lip_edges(self, expression: str, strength: float, columns: np.ndarray) -> list[np.ndarray]:
+        """Heights of the edges of the upper and of the lower lip at given columns, face units."""
+        ends = MIDLINE - self._traits.mouth_width, MIDLINE + self._traits.mouth_width
+        x = np.linspace(*ends, 129, dtype=np.float32)
+        line = self._traits.lip_line(x)
+        edges = []
+        for sheet in SHEETS:
+            moved = strength * self.forward(expression, sheet, x, line)
+            edges.append(np.interp(columns, x + moved[:, 0], line + moved[:, 1]).astype(np.float32))
+        return edges

@@ -9,43 +9,32 @@ neutral one shows, out(p) = neutral(p + displacement(p)), and everywhere else it
 import cv2
 import numpy as np
 
-from fvae_jax.data.drawn import expressions
+from fvae_jax.data.drawn.expressions import SHEETS, Motion
 from fvae_jax.data.drawn.hair import paint_behind, paint_hair
 from fvae_jax.data.drawn.insides import paint_eyes, paint_mouth
 from fvae_jax.data.drawn.paint import grid, mix, step
 from fvae_jax.data.drawn.skin import paint_skin
-from fvae_jax.data.drawn.traits import UNITS, draw_traits
+from fvae_jax.data.drawn.traits import UNITS, Traits
 
 _SUPERSAMPLING = 4
 
 
 class DrawnFace:
-    """One person, ready to be drawn with any expression.
+    """One person, ready to be drawn with any expression in pictures `size` px wide and high.
 
-    Attributes:
-      size: Width and height of the pictures, px.
-      traits: Who it is.
-      gains: How strongly the person moves, see `expressions.draw_gains`.
+    The seed of a set, and which person of it, say alone who it is.
     """
 
     def __init__(self, seed: int, index: int, size: int):
-        """Draws the neutral face.
-
-        Args:
-          seed: Seed of the set.
-          index: Which person of the set; seed and index alone say who it is.
-          size: Width and height of the pictures, px.
-        """
         rng = np.random.default_rng([seed, index])
         self.size = size
-        self.traits = draw_traits(rng)
-        self.gains = expressions.draw_gains(rng)
+        self.traits = Traits(rng)
+        self.motion = Motion(self.traits, rng)
         x, y = grid(_SUPERSAMPLING * size)
         skin, outline = paint_skin(self.traits, rng, x, y)
         head = mix(paint_behind(self.traits, rng, x, y), skin, step(1 - outline, 0.02))
         self._surface = np.float32(paint_hair(self.traits, rng, head, x, y))
         self._eyes = paint_eyes(self.traits, rng, x, y)
-        self._tables = {}
 
     def _skin_positions(self, expression, strength, x, y):
         """What is seen at the points of a `grid`.
@@ -56,11 +45,8 @@ class DrawnFace:
           eye openings, face units.
         """
         sheets = []
-        for sheet in expressions.SHEETS:
-            key = expression, sheet
-            if key not in self._tables:
-                self._tables[key] = expressions.tabulate(self.traits, self.gains, *key)
-            back = expressions.invert(self._tables[key], strength)
+        for sheet in SHEETS:
+            back = self.motion.backward(expression, sheet, strength)
             back = cv2.resize(back, x.shape[::-1], interpolation=cv2.INTER_CUBIC)
             sheets.append((x + back[..., 0], y + back[..., 1]))
         (upper_x, upper_y), (lower_x, lower_y) = sheets
@@ -81,9 +67,8 @@ class DrawnFace:
         if mouth.any():
             rows, columns = np.flatnonzero(mouth.any(1)), np.flatnonzero(mouth.any(0))
             box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            edges = expressions.lip_edges(self.traits, self.gains, expression, strength, x[0, box[1]])
-            drop = strength * np.mean(self.gains[expression]) * expressions.jaw_drop(expression)
-            inside = paint_mouth(self.traits, x[box], y[box], drop, *edges)
+            edges = self.motion.lip_edges(expression, strength, x[0, box[1]])
+            inside = paint_mouth(self.traits, x[box], y[box], self.motion.jaw_drop(expression, strength), *edges)
             picture[box] = np.where(mouth[box][..., None], inside, picture[box])
         picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         # Linear light to sRGB, with a shoulder that keeps highlights from clipping.

@@ -1,6 +1,6 @@
 """What frames a procedural face: backdrop, clothes, neck, ears and hair."""
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,8 +8,7 @@ from fvae_jax.data.drawn.paint import blur, bump, dim, light, mirrored, mix, noi
 from fvae_jax.data.drawn.traits import MIDLINE, Traits
 
 
-@dataclasses.dataclass(frozen=True)
-class _Style:
+class _Style(NamedTuple):
     """Where hair ends at the sides, how far it stands off the head, how ragged its edge is."""
 
     length: float

@@ -50,16 +50,8 @@ def paint_mouth(
 ) -> np.ndarray:
     """Paints the inside of the mouth: cavity, tongue, the teeth of the skull and of the jaw.
 
-    Args:
-      traits: Whose mouth.
-      x: (h, w) float32, face units.
-      y: (h, w) float32, face units.
-      jaw_drop: How far the lower teeth and the tongue have gone down, face units.
-      top: (w,), height of the edge of the upper lip, for its shadow.
-      bottom: (w,), height of the edge of the lower lip.
-
-    Returns:
-      (h, w, 3) linear light.
+    The places are a part of the canvas, (h, w). The lower teeth and the tongue have gone down by `jaw_drop`; `top` and
+    `bottom`, (w,), are the heights of the edges of the lips, for their shadows; all in face units.
     """
     across, middle = x - MIDLINE, traits.mouth_y
     depth = 0.35 + 1.2 * stroke(y - middle - 9 - 0.6 * jaw_drop, 7)

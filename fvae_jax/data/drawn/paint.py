@@ -67,16 +67,10 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def noise(rng: np.random.Generator, resolution: int, fine: float, coarse: float | None = None) -> np.ndarray:
-    """Noise of unit deviation without detail below `fine` or above `coarse` face units.
+    """Noise of unit deviation without detail below `fine` or above `coarse` face units, if any.
 
-    Args:
-      rng: Random generator.
-      resolution: Width of the canvas, px; the pattern does not depend on it.
-      fine: Deviation of the Gaussian that takes out finer detail, face units.
-      coarse: Deviation of the Gaussian that is subtracted, face units; None keeps coarse detail.
-
-    Returns:
-      (resolution, resolution) float32.
+    These are the deviations of the Gaussian that takes out finer detail and of the one that is subtracted. It is
+    (resolution, resolution) float32, and the pattern does not depend on the resolution, px.
     """
     white = rng.standard_normal((_NOISE, _NOISE), dtype=np.float32)
     sheet = blur(white, fine)
@@ -87,15 +81,9 @@ def noise(rng: np.random.Generator, resolution: int, fine: float, coarse: float 
 
 
 def strands(rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Streaks of unit deviation: fast in the first coordinate, slow in the second.
+    """Streaks of unit deviation, float32, at coordinates across and along them, of any shape.
 
-    Args:
-      rng: Random generator.
-      across: Coordinate across the streaks, any shape; one streak per unit, period 256.
-      along: Coordinate along the streaks; they live for about one unit, period 128.
-
-    Returns:
-      float32 of that shape.
+    There is one streak per unit across, period 256; it lives for about one unit along, period 128.
     """
     white = rng.standard_normal((128, 256), dtype=np.float32)
     sheet = cv2.GaussianBlur(white, (0, 0), 0.7, sigmaY=1.0, borderType=cv2.BORDER_REFLECT)
@@ -106,11 +94,9 @@ def strands(rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> 
 
 
 def light(height: np.ndarray, traits: Traits) -> tuple[np.ndarray, np.ndarray]:
-    """Lights a height map with a key light, a fill light and the sky, with soft occlusion.
+    """Lights a height map with a key light from where the traits say, a fill light and the sky, with soft occlusion.
 
-    Args:
-      height: (R, R) float32 towards the viewer, face units.
-      traits: Whose picture it is; carries the direction of the light.
+    The height is (R, R) float32 towards the viewer, face units.
 
     Returns:
       diffuse (R, R), about 1 where the key light hits; glint (R, R) in [0, 1], the cosine that

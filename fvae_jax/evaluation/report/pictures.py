@@ -145,9 +145,9 @@ def _large_crop(context: Context, edit: Edit) -> np.ndarray | None:
         file = pathlib.Path(root) / record.file
         try:
             image = read.read_photo(file).eight_bit().pixels
-            largest, frame = min(side, *image.shape[:2]), context.run.editor.frame
-            crop, _ = crops.take_crop(image, largest) if data.aligned else crops.find_crop(image, largest, frame)
-        except (crops.UnusablePhoto, InputError):
+            largest, frame = min(side, *image.shape[:2]), None if data.aligned else context.run.editor.frame
+            crop, _ = crops.crop(image, largest, frame)
+        except InputError:
             continue
         small = image_ops.to_float(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA))
         if np.abs(small - edit.start).mean() < _SAME:
