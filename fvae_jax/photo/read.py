@@ -72,8 +72,10 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
     """
     if isinstance(picture, Image.Image):
         with _clear_errors('PIL image'):
-            _check_size('PIL image', picture, max_pixels)
-            return _decoded('PIL image', None, _without_file(picture))
+            _check_size('PIL image', picture.width * picture.height, max_pixels)
+            if picture.format != 'MPO' and getattr(picture, 'is_animated', False):
+                raise InputError(f'PIL image {_ANIMATED}')
+            return _decoded('PIL image', None, picture)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _read_bytes('photo in memory', bytes(picture), max_pixels)
     if hasattr(picture, 'read'):
@@ -89,9 +91,7 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         with open(path, 'rb') as file:
             if not os.fstat(file.fileno()).st_size:
                 raise InputError(f'{name} is empty (0 bytes); copy it again from its source')
-            image = decode.identified(file)
-            _check(name, file, image, max_pixels)
-            return _decoded(name, file, image, source=path)
+            return _decoded(name, file, _opened(name, file, max_pixels), source=path)
 
 
 def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
@@ -99,9 +99,7 @@ def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
         raise InputError(f'{name} is empty (0 bytes); give all of a file')
     with _clear_errors(name), _in_command():
         file = io.BytesIO(content)
-        image = decode.identified(file)
-        _check(name, file, image, max_pixels)
-        return _decoded(name, file, image, content)
+        return _decoded(name, file, _opened(name, file, max_pixels), content)
 
 
 def _all_of(name: str, file: BinaryIO) -> bytes:
@@ -129,8 +127,7 @@ def _of_array(array: Any, max_pixels: int, unit_range: bool) -> Photo:
         raise InputError(
             f'array of shape {pixels.shape}; give (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, at least one pixel'
         )
-    if pixels.shape[0] * pixels.shape[1] > max_pixels:
-        raise InputError(_too_large('array', max_pixels))
+    _check_size('array', pixels.shape[0] * pixels.shape[1], max_pixels)
     if unit_range:
         if pixels.dtype.kind != 'f':
             raise InputError(f'array of {pixels.dtype}; unit_range is for floats in [0, 1], leave it out')
@@ -150,14 +147,6 @@ def _photo(planes: np.ndarray, gray: bool, **rest) -> Photo:
         planes, alpha = planes[..., :-1], np.ascontiguousarray(planes[..., -1])
     pixels = np.ascontiguousarray(np.broadcast_to(planes, (*planes.shape[:2], 3)))
     return Photo(pixels, alpha, was_gray=gray, **rest)
-
-
-def _without_file(image: Image.Image) -> Image.Image:
-    """A PIL image read in full, of which more than one picture cannot be meant."""
-    if image.format != 'MPO' and getattr(image, 'is_animated', False):
-        raise InputError(f'PIL image {_ANIMATED}')
-    image.load()
-    return image
 
 
 @contextlib.contextmanager
@@ -205,9 +194,10 @@ def _in_command() -> contextlib.AbstractContextManager:
     return _as_command if runtime.owns_process() else contextlib.nullcontext()
 
 
-def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> None:
-    """Refuses what would take too much time or memory, or is more than one picture."""
-    _check_size(name, image, max_pixels)
+def _opened(name: str, file: BinaryIO, max_pixels: int) -> Image.Image:
+    """Opens a file, and refuses what would take too much time or memory, or is more than one picture."""
+    image = decode.identified(file)
+    _check_size(name, image.width * image.height, max_pixels)
     if image.format in ('JPEG', 'MPO'):
         file.seek(0)
         if (scans := _scans(file.read())) > _MAX_SCANS:
@@ -216,18 +206,15 @@ def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> No
     if image.format not in ('MPO', 'HEIF') and getattr(image, 'is_animated', False):
         pages = 'has several pages; save the one you want as a photo'
         raise InputError(f'{name} {pages if image.format == "TIFF" else _ANIMATED}')
+    return image
 
 
-def _check_size(name: str, image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise InputError(_too_large(name, max_pixels))
-
-
-def _too_large(name: str, max_pixels: int) -> str:
-    return (
-        f'{name} has more than {max_pixels / 1e6:g} million pixels; '
-        'reduce it, or allow more with --max-megapixels (max_pixels)'
-    )
+def _check_size(name: str, pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise InputError(
+            f'{name} has more than {max_pixels / 1e6:g} million pixels; reduce it, or allow more with '
+            '--max-megapixels (max_pixels)'
+        )
 
 
 def _scans(data: bytes) -> int:
@@ -253,7 +240,7 @@ def _decoded(
     """Reads the pixels of an opened file, or of an image without one, and what an edit must keep of it."""
     stored = None if file is None else carried_lib.stored(file, image, content)
     try:
-        deep = decode.deep_color(name, file, image) if file is not None and decode.has_deep_color(file, image) else None
+        deep = None if file is None else decode.deep_color(name, file, image)
         image.load()  # which finds what metadata stands behind the pixels
     except _DAMAGES as error:
         if isinstance(error, InputError) or _have_room(_BYTES_PER_PIXEL * image.width * image.height):
