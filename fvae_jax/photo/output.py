@@ -112,19 +112,29 @@ def _temporary(path: pathlib.Path) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing(path: pathlib.Path, like: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside a file or folder, whose place is taken when all went well.
 
     A file is on the disk before it takes the place, so that it is whole after a kill and after a loss of power.
 
+    Args:
+      path: The file or folder.
+      like: A file whose permissions a file gets, if that is there.
+
     Raises:
       InputError: The file cannot be written.
     """
-    temporary = _temporary(path)
+    temporary, mode = _temporary(path), None
     try:
         with _taken_back_by(lambda: _remove(temporary)):
             try:
+                if like is not None and os.path.exists(like):
+                    mode = stat.S_IMODE(os.stat(like).st_mode) & 0o777
+                    temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
                 yield temporary
+                if mode is not None:
+                    with contextlib.suppress(OSError):  # memory cards know no permissions
+                        temporary.chmod(mode)
                 if temporary.is_file():
                     with open(temporary, 'rb') as file:
                         os.fsync(file.fileno())
@@ -140,27 +150,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write(path: str | os.PathLike, content: bytes | str, *, like: str | os.PathLike | None = None) -> None:
-    """Writes a file whole or not at all; text is written as UTF-8.
-
-    Args:
-      path: The file.
-      content: What it shall hold.
-      like: A file whose permissions it gets, if that is there.
-
-    Raises:
-      InputError: The file cannot be written.
-    """
-    content = content if isinstance(content, bytes) else content.encode()
-    with replacing(pathlib.Path(path)) as temporary:
-        try:
-            mode = None if like is None else stat.S_IMODE(os.stat(like).st_mode) & 0o777
-        except FileNotFoundError:
-            mode = None
-        if mode is not None:
-            temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
-        temporary.write_bytes(content)
-        if mode is not None:
-            temporary.chmod(mode)
+    """Writes a file whole or not at all, text as UTF-8; see `replacing`."""
+    with replacing(pathlib.Path(path), like) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:
