@@ -16,8 +16,6 @@ import math
 import jax
 import numpy as np
 
-from fvae_jax.errors import InputError
-
 Array = np.ndarray | jax.Array
 
 # Color matrices from the publication; l, α and β are orthonormal combinations of log10 L, M and S.
@@ -38,38 +36,6 @@ _IMAGE_OFFSET = -_LMS_TO_IMAGE @ _LMS_OFFSET
 _LAB_TO_LN = np.linalg.inv(_LN_TO_LAB)
 
 
-def rgb_to_lab(image: Array) -> Array:
-    """Converts RGB to the lαβ space of Reinhard et al. (logarithms to base 10).
-
-    Args:
-      image: (..., H, W, 3), RGB, floats in [-1, 1].
-
-    Returns:
-      (..., H, W, 3), l, α, β; the kind and dtype of the image.
-
-    Raises:
-      InputError: the image is not floating RGB.
-    """
-    xp = _namespace(image, 'image')
-    return xp.stack(_to_lab(xp, image), axis=-1)
-
-
-def lab_to_rgb(lab: Array) -> Array:
-    """Converts lαβ back to RGB, the inverse of `rgb_to_lab`.
-
-    Args:
-      lab: (..., H, W, 3), l, α, β.
-
-    Returns:
-      (..., H, W, 3), RGB; colors outside the gamut leave [-1, 1].
-
-    Raises:
-      InputError: the array is not floating with three channels.
-    """
-    xp = _namespace(lab, 'lab')
-    return xp.stack(_from_lab(xp, [lab[..., c] for c in range(3)]), axis=-1)
-
-
 def transfer_color(source: Array, target: Array) -> Array:
     """Gives one photo the lαβ means and deviations of another (section 5.2, S to T's statistics).
 
@@ -79,12 +45,8 @@ def transfer_color(source: Array, target: Array) -> Array:
 
     Returns:
       (..., H, W, 3), the source recolored, clipped to [-1, 1].
-
-    Raises:
-      InputError: an image is not floating RGB.
     """
-    xp = _namespace(source, 'source')
-    _namespace(target, 'target')
+    xp = source.__array_namespace__()
 
     def statistics(channel):
         return (
@@ -93,25 +55,27 @@ def transfer_color(source: Array, target: Array) -> Array:
         )
 
     recolored = []
-    for ours, theirs in zip(_to_lab(xp, source), _to_lab(xp, target)):
+    for ours, theirs in zip(rgb_to_lab(source), rgb_to_lab(target)):
         mean, deviation = statistics(ours)
         wanted_mean, wanted_deviation = statistics(theirs)
         recolored.append((ours - mean) * (wanted_deviation / deviation) + wanted_mean)
-    return xp.clip(xp.stack(_from_lab(xp, recolored), axis=-1), -1, 1)
+    return xp.clip(xp.stack(lab_to_rgb(recolored), axis=-1), -1, 1)
 
 
-def _namespace(image, name: str):
-    """NumPy or jax.numpy, whichever the image belongs to."""
+def rgb_to_lab(image: Array) -> list[Array]:
+    """The planes l, α and β (logarithms to base 10), (..., H, W), of RGB, (..., H, W, 3), floats in [-1, 1]."""
     xp = image.__array_namespace__()
-    if image.ndim < 3 or image.shape[-1] != 3 or not xp.isdtype(image.dtype, 'real floating'):
-        raise InputError(
-            f'{name} is {image.dtype} {image.shape}; expected floats (..., H, W, 3) '
-            f'in [-1, 1] (fvae_jax.ops.image.to_float converts 8-bit images)'
-        )
-    return xp
+    cones = _mix(_IMAGE_TO_LMS, [image[..., c] for c in range(3)], _LMS_OFFSET)
+    return _mix(_LN_TO_LAB, [xp.log(xp.clip(cone, _DARKEST, None)) for cone in cones], np.zeros(3))
 
 
-def _mix(matrix: np.ndarray, channels: list, offset: np.ndarray) -> list:
+def lab_to_rgb(lab: list[Array]) -> list[Array]:
+    """The planes R, G and B of those that `rgb_to_lab` gives; colors outside the gamut leave [-1, 1]."""
+    cones = [plane.__array_namespace__().exp(plane) for plane in _mix(_LAB_TO_LN, lab, np.zeros(3))]
+    return _mix(_LMS_TO_IMAGE, cones, _IMAGE_OFFSET)
+
+
+def _mix(matrix: np.ndarray, channels: list[Array], offset: np.ndarray) -> list[Array]:
     """An affine map of three channel planes.
 
     Written as sums of planes: twice as quick in NumPy as a product with (pixels, 3), and in full
@@ -122,15 +86,3 @@ def _mix(matrix: np.ndarray, channels: list, offset: np.ndarray) -> list:
         float(a) * first + float(b) * second + float(c) * third + float(constant)
         for (a, b, c), constant in zip(matrix, offset)
     ]
-
-
-def _to_lab(xp, image) -> list:
-    """Planes of l, α and β."""
-    cones = _mix(_IMAGE_TO_LMS, [image[..., c] for c in range(3)], _LMS_OFFSET)
-    return _mix(_LN_TO_LAB, [xp.log(xp.clip(cone, _DARKEST, None)) for cone in cones], np.zeros(3))
-
-
-def _from_lab(xp, lab: list) -> list:
-    """Planes of R, G and B."""
-    cones = [xp.exp(plane) for plane in _mix(_LAB_TO_LN, lab, np.zeros(3))]
-    return _mix(_LMS_TO_IMAGE, cones, _IMAGE_OFFSET)

@@ -38,14 +38,7 @@ def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.flo
     (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
     """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
-    shape = (height, width)
-    return jnp.stack(
-        [
-            jnp.broadcast_to(jnp.asarray(x, dtype)[None, :], shape),
-            jnp.broadcast_to(jnp.asarray(y, dtype)[:, None], shape),
-        ],
-        axis=-1,
-    )
+    return jnp.stack(jnp.meshgrid(jnp.asarray(x, dtype), jnp.asarray(y, dtype)), axis=-1)
 
 
 @jax.jit
