@@ -107,9 +107,8 @@ class Footage:
         options += ['-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1']
         luma, half = self.width * self.height, (-(-self.height // 2), -(-self.width // 2))
         size, times, number, cut_off = luma + 2 * half[0] * half[1], queue.SimpleQueue(), 0, threading.Event()
-        with ffmpeg.running(
-            ffmpeg.command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=ffmpeg.PIPE
-        ) as process:
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with ffmpeg.running(ffmpeg.command(*options), **pipes) as process:
             listener = threading.Thread(target=_listen, args=(process.stderr, times, cut_off), daemon=True)
             listener.start()
             while True:
@@ -162,13 +161,13 @@ def open_footage(path: str | os.PathLike) -> Footage:
     options += ['-vf', 'showinfo=checksum=0', '-fps_mode', 'passthrough', '-f', 'null', '-']
     told = subprocess.run(ffmpeg.command(*options), capture_output=True, start_new_session=True)
     words = told.stderr.decode(errors='replace')
-    shown = re.search(r'\[Parsed_showinfo.*\] n: *0 .* fmt:(\w+) .*sar:(\d+/\d+) s:(\d+)x(\d+) ', words)
+    shown = re.search(r'\[Parsed_showinfo.*\] n: *0 .* fmt:(\w+) .*sar:(\d+/\d+) s:(\d+)x(\d+) i:(.) ', words)
     config = re.search(r'config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)', words)
     if not shown or not config:
         errors = [line for line in words.splitlines() if re.search('(?<!E)rror|nvalid|matches no|not f', line)]
         why = ffmpeg.last_words('\n'.join(errors)).replace(f'{_FILE}{path}: ', '') or 'no frame can be decoded'
         raise InputError(f"film '{path}' cannot be read ({why}); {_REMEDY}")
-    kind, aspect, width, height = shown.groups()
+    kind, aspect, width, height, first_field = shown.groups()
     said = {tag: re.search(rf'\[Parsed_showinfo.*{name}:([\w-]+)', words) for tag, name in _TAGS.items()}
     tags = {tag: found[1] for tag, found in said.items() if found and found[1] not in ('unknown', 'unspecified')}
     was_rgb = tags.get('colorspace') == 'gbr' or bool(re.match('rgb|bgr|gbr|argb|abgr|pal8|0rgb|0bgr|x2', kind))
@@ -176,7 +175,7 @@ def open_footage(path: str | os.PathLike) -> Footage:
     if was_rgb:
         tags, full = {'range': 'tv', **dict.fromkeys(('colorspace', 'color_primaries', 'color_trc'), 'bt709')}, False
     matrix = _MATRICES.get(tags.get('colorspace'), 'bt709' if int(height) >= _HD else 'bt601')
-    interlaced = bool(re.search(r'\[Parsed_showinfo.*\] n: *0 .* i:[TB] ', words))
+    interlaced = first_field in 'TB'
     length = re.search(r'Duration: (\d+):(\d\d):(\d\d\.\d+)', words)
     seconds = float(np.dot([3600, 60, 1], list(map(float, length.groups())))) if length else 0.0
     rate = re.search(r'Stream #.*: Video: .* ([\d.]+)(k?) fps', words)

@@ -117,10 +117,10 @@ class Planes:
         return cv2.transform(cv2.merge([luma, *larger]), self.colors.to_rgb())
 
     def changed(self, box: Box, before: np.ndarray, after: np.ndarray) -> 'Planes':
-        """The frame with a part of it changed; where nothing does, every bit stays.
+        """The frame with a part of it, as `layers` takes it, changed; where nothing does, every bit stays.
 
         Args:
-          box: The part, which begins at even coordinates and ends at even ones or at the frame's own end.
+          box: The part.
           before: What `pixels` says of it, (h, w, 3) uint8.
           after: What it shall be.
         """
