@@ -25,13 +25,10 @@ def command(*options: str) -> list[str]:
 
 @contextlib.contextmanager
 def running(arguments: Sequence[str], **pipes: int) -> Iterator[subprocess.Popen]:
-    """Starts the program, and ends it when the block is left by an exception or before it has ended.
+    """Starts a `command`, and ends it when the block is left by an exception or before it has ended.
 
-    In a session of its own: Ctrl-C is for the command, which then ends what it has started.
-
-    Args:
-      arguments: As `command` returns them.
-      **pipes: `stdin`, `stdout` and `stderr` of `subprocess.Popen`.
+    In a session of its own: Ctrl-C is for the command, which then ends what it has started. The pipes are `stdin`,
+    `stdout` and `stderr` of `subprocess.Popen`.
     """
     process, ended = subprocess.Popen(arguments, start_new_session=True, pipesize=_PIPE, **pipes), []
 

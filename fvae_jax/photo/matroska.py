@@ -18,12 +18,9 @@ def header(width: int, height: int) -> bytes:
 
 
 def before_frame(time: int, duration: int, size: int) -> bytes:
-    """What comes before the bytes of a frame.
+    """What comes before the `size` bytes of a frame: its luma, then both chroma planes of half its sides.
 
-    Args:
-      time: When it is shown, nanoseconds, not negative.
-      duration: How long, nanoseconds.
-      size: Bytes of the frame: its luma, then both chroma planes of half its sides.
+    Its time is not negative, and like its duration in nanoseconds.
     """
     block = _element(0xA1, bytes.fromhex('81000000'), size)  # the track, no time after the cluster's, no flags
     # Its duration ahead of the block, so that the frame ends the group.

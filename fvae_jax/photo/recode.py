@@ -20,12 +20,7 @@ WORST_CRF = 51  # at which nothing but shapes is left
 
 
 def check_output(path: str | os.PathLike, footage: Footage, *, overwrite: bool = False) -> pathlib.Path:
-    """Finds out before the work whether a film can be written.
-
-    Args:
-      path: The file.
-      footage: The film that is edited.
-      overwrite: Whether a file may be replaced, be it the film itself.
+    """Finds out before the work whether an edited film can be written; see `output.check_output`.
 
     Raises:
       InputError: It cannot, or its format does not take the sound as it is.

@@ -39,14 +39,9 @@ def write_photo(
     metadata: Mapping[str, str] | None = None,
     original: Photo | None = None,
 ) -> None:
-    """Writes a photo in the format of its suffix; see `encode`. The file gets the permissions of the photo's own.
+    """Writes a photo in the format of its suffix, one of `ENCODERS`; for the arguments see `encode`.
 
-    Args:
-      path: A file with one of the suffixes `ENCODERS`.
-      photo: The photo.
-      overwrite: Whether a file may be replaced, be it the photo's own.
-      metadata: How it was made, for its XMP; see `xmp.updated`.
-      original: What was edited.
+    The file gets the permissions of the photo's own, and takes its place, or that of another one, with `overwrite`.
 
     Raises:
       InputError: The file cannot be written, or its format cannot hold the photo.
