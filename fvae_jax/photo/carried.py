@@ -11,8 +11,8 @@ from fvae_jax.photo.photo import Carried, Stored
 EXTENDED_XMP = b'http://ns.adobe.com/xmp/extension/\0'
 XMP_KEYWORD = 'XML:com.adobe.xmp'
 IPTC_PROFILE = 'Raw profile type iptc'  # where ImageMagick and exiv2 keep it in a PNG
-# Copies of EXIF and XMP, which are written where they belong.
-_NO_TEXT = {XMP_KEYWORD, 'Raw profile type exif', 'Raw profile type APP1', 'Raw profile type xmp'}
+# Copies of EXIF, XMP and IPTC, which are written where they belong.
+_NO_TEXT = {XMP_KEYWORD, IPTC_PROFILE, *(f'Raw profile type {kind}' for kind in ('exif', 'APP1', 'xmp'))}
 _IPTC_RESOURCE = 0x0404
 _C2PA_UUID = bytes.fromhex('d8fec3d61b0e483c92975828877ec481')
 _TIFF_IPTC, _TIFF_C2PA = 33723, 0xCD41
@@ -86,12 +86,8 @@ def _iptc(image: Image.Image) -> bytes | None:
 def _text(image: Image.Image) -> dict[str, str]:
     if image.format != 'PNG':
         return {}
-    text = getattr(image, 'text', {})
-    return {
-        str(name): str(value)
-        for name, value in text.items()
-        if name not in {*_NO_TEXT, IPTC_PROFILE} and 0 < len(name) < 80 and isinstance(value, str)
-    }
+    text = {str(name): str(value) for name, value in image.text.items() if isinstance(value, str)}
+    return {name: value for name, value in text.items() if name not in _NO_TEXT and 0 < len(name) < 80}
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:

@@ -84,15 +84,9 @@ def write_animation(
             xmp.mark_film(temporary, packet)
 
 
-@contextlib.contextmanager
-def filling(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+def filling(folder: pathlib.Path) -> contextlib.AbstractContextManager[pathlib.Path]:
     """Gives the folder to write files to; a new one appears only when all went well."""
-    if folder.exists():
-        yield folder
-        return
-    with output.replacing(folder) as temporary:
-        temporary.mkdir()
-        yield temporary
+    return contextlib.nullcontext(folder) if folder.exists() else output.replacing_folder(folder)
 
 
 def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:

@@ -71,29 +71,24 @@ def abandon() -> None:
 
 @contextlib.contextmanager
 def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
+    """Takes back at the end of the block what has not found its place, or with a command that a signal ends."""
     with _ending:
         _unfinished.append(take_back)
     try:
         yield
     finally:
+        take_back()
         with _ending:
             _unfinished.remove(take_back)
 
 
 @contextlib.contextmanager
 def scratch(parent: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
-    """Gives a folder for what is needed for a moment; it goes with the block, or with a command that a signal ends.
-
-    Args:
-      parent: Where it is made; the system's folder for such things when None.
-    """
+    """Gives a folder for what is needed for a moment, in `parent` or the system's own for such things."""
     folder = pathlib.Path(parent or tempfile.gettempdir(), f'.fvae_jax.{os.getpid()}.{uuid.uuid4().hex}.tmp')
     with _taken_back_by(lambda: _remove(folder)):
-        try:
-            folder.mkdir(mode=0o700)
-            yield folder
-        finally:
-            _remove(folder)
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 def _remove(temporary: pathlib.Path) -> None:
@@ -127,21 +122,17 @@ def replacing(path: pathlib.Path, like: str | os.PathLike | None = None) -> Iter
     temporary, mode = _temporary(path), None
     try:
         with _taken_back_by(lambda: _remove(temporary)):
-            try:
-                if like is not None and os.path.exists(like):
-                    mode = stat.S_IMODE(os.stat(like).st_mode) & 0o777
-                    temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
-                yield temporary
-                if mode is not None:
-                    with contextlib.suppress(OSError):  # memory cards know no permissions
-                        temporary.chmod(mode)
-                if temporary.is_file():
-                    with open(temporary, 'rb') as file:
-                        os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                _remove(temporary)
-                raise
+            if like is not None and os.path.exists(like):
+                mode = stat.S_IMODE(os.stat(like).st_mode) & 0o777
+                temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
+            yield temporary
+            if mode is not None:
+                with contextlib.suppress(OSError):  # memory cards know no permissions
+                    temporary.chmod(mode)
+            if temporary.is_file():
+                with open(temporary, 'rb') as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
     except OSError as error:
         raise InputError(
             f"output '{path}' cannot be written ({error.strerror or error}); choose "
@@ -172,14 +163,8 @@ def replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
             os.replace(old, folder)
         shutil.rmtree(old, ignore_errors=True)
 
-    with _taken_back_by(restore):
-        try:
-            with replacing(folder) as temporary:
-                temporary.mkdir()
-                yield temporary
-                if folder.exists():
-                    os.replace(folder, old)
-        except BaseException:
-            restore()
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+    with _taken_back_by(restore), replacing(folder) as temporary:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            os.replace(folder, old)

@@ -78,13 +78,13 @@ def encode(
       InputError: The format cannot hold the photo.
     """
     suffix = suffix.lower()
-    same = original is not None and _same_pixels(photo, original)
-    if same and (content := _own_file(original, suffix)) is not None:
-        return content
     name = f"'{suffix}'" if name is None else f"'{name}'"
     if suffix not in ENCODERS:
         raise InputError(f'output {name} has no known suffix; use one of {", ".join(sorted(ENCODERS))}')
     kind, encoder = ENCODERS[suffix]
+    same = original is not None and _same_pixels(photo, original)
+    if same and (content := _own_file(original, kind)) is not None:
+        return content
     made = None if same else metadata
     packet, lost = xmp.updated(photo.carried.xmp, photo.size, made), _left_out(photo, kind)
     if packet is not None and kind == 'JPEG' and len(packet) > _LARGEST_JPEG_XMP:
@@ -107,10 +107,10 @@ def _same_pixels(photo: Photo, other: Photo) -> bool:
     )
 
 
-def _own_file(photo: Photo, suffix: str) -> bytes | None:
+def _own_file(photo: Photo, kind: str) -> bytes | None:
     """The file that a photo was read from, if it has this format and nobody has written to it since."""
     stored = photo.stored
-    if stored is None or suffix not in ENCODERS or stored.format != ENCODERS[suffix][0]:
+    if stored is None or stored.format != kind:
         return None
     if stored.content is not None:
         return stored.content
@@ -264,7 +264,7 @@ def _by_pillow(photo: Photo, kind: str, largest: int | None = None, **options) -
     exif = _loaded_exif(photo)
     if kind == 'TIFF':
         exif.update(_tiff_tags(carried))
-    elif carried.xmp and (kind != 'JPEG' or len(carried.xmp) <= _LARGEST_JPEG_XMP):
+    elif carried.xmp:
         options['xmp'] = carried.xmp
     if carried.dpi is not None and kind in ('WebP', 'AVIF'):
         exif[_ACROSS], exif[_DOWN], exif[_UNIT] = *carried.dpi, _INCH

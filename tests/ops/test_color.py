@@ -1,7 +1,5 @@
 """Color transfer: its statistics, its fixed point, and the photos that would divide by zero."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import skimage.data
@@ -88,12 +86,8 @@ def test_clips_to_the_range(photo):
     assert np.abs(contrast).max() <= 1 and np.abs(contrast).max() == 1
 
 
-def test_numpy_jax_and_batches_agree(photo):
+def test_photos_and_batches_agree(photo):
     batch = np.stack([photo, photo[::-1], muted(photo)])
     targets = np.stack([muted(photo), photo, photo[:, ::-1]])
     one_by_one = np.stack([transfer_color(s, t) for s, t in zip(batch, targets)])
-    assert isinstance(transfer_color(batch, targets), np.ndarray)
     np.testing.assert_allclose(transfer_color(batch, targets), one_by_one, atol=1e-5)
-    in_jax = jax.jit(transfer_color)(jnp.asarray(batch), jnp.asarray(targets))
-    assert isinstance(in_jax, jax.Array) and in_jax.dtype == jnp.float32
-    np.testing.assert_allclose(in_jax, one_by_one, atol=1e-4)
