@@ -102,17 +102,15 @@ def crop_region(image: Array, rows: tuple[float, float], columns: tuple[float, f
     Raises:
       InputError: the region is empty or leaves the image.
     """
-
-    def span(name, low, high, size):
+    spans = []
+    for name, (low, high), size in zip(('rows', 'columns'), (rows, columns), image.shape[-3:-1]):
         first, last = round(low * size), round(high * size)
         if not 0 <= first < last <= size:
             raise InputError(
                 f'{name} ({low}, {high}) hold no pixel of an image of {size}; give two increasing fractions in [0, 1]'
             )
-        return slice(first, last)
-
-    height, width = image.shape[-3:-1]
-    return image[..., span('rows', *rows, height), span('columns', *columns, width), :]
+        spans.append(slice(first, last))
+    return image[..., *spans, :]
 
 
 def laplacian_variance(image: jax.Array) -> jax.Array:

@@ -56,7 +56,7 @@ def stored(file: BinaryIO, image: Image.Image, content: bytes | None) -> Stored:
             sampling=JpegImagePlugin.get_sampling(image),
             progressive=bool(image.info.get('progressive')),
         )
-    lossless = kind == 'WEBP' and any(name == b'VP8L' for name, _ in _riff_chunks(file))
+    lossless = kind == 'WEBP' and b'VP8L' in _riff_chunks(file)
     return Stored(kind, content, stamp, lossless=lossless)
 
 
@@ -108,14 +108,14 @@ def _has_credentials(file: BinaryIO, image: Image.Image) -> bool:
     if image.format == 'TIFF':
         return _TIFF_C2PA in getattr(image, 'tag_v2', {})
     if image.format == 'WEBP':
-        return any(name == b'C2PA' for name, _ in _riff_chunks(file))
+        return b'C2PA' in _riff_chunks(file)
     if image.format in ('AVIF', 'HEIF'):
-        return any(name == b'uuid' and start == _C2PA_UUID for name, start in _boxes(file))
+        return (b'uuid', _C2PA_UUID) in _boxes(file)
     return False
 
 
-def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Names and lengths."""
+def _riff_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Their names."""
     at = 12
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
@@ -123,7 +123,7 @@ def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         if len(head) < 8:
             return
         length = int.from_bytes(head[4:], 'little')
-        yield head[:4], length
+        yield head[:4]
         at += 8 + length + length % 2
 
 

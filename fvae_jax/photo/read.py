@@ -1,6 +1,7 @@
 """Reading photos: strangers' files are checked before time and memory go into them, and lose nothing."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import pathlib
@@ -91,7 +92,8 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         with open(path, 'rb') as file:
             if not os.fstat(file.fileno()).st_size:
                 raise InputError(f'{name} is empty (0 bytes); copy it again from its source')
-            return _decoded(name, file, _opened(name, file, max_pixels), source=path)
+            photo = _decoded(name, file, _opened(name, file, max_pixels))
+            return dataclasses.replace(photo, source=path)
 
 
 def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
@@ -230,13 +232,7 @@ def _scans(data: bytes) -> int:
     return count
 
 
-def _decoded(
-    name: str,
-    file: BinaryIO | None,
-    image: Image.Image,
-    content: bytes | None = None,
-    source: pathlib.Path | None = None,
-) -> Photo:
+def _decoded(name: str, file: BinaryIO | None, image: Image.Image, content: bytes | None = None) -> Photo:
     """Reads the pixels of an opened file, or of an image without one, and what an edit must keep of it."""
     stored = None if file is None else carried_lib.stored(file, image, content)
     try:
@@ -266,5 +262,5 @@ def _decoded(
     if stored is not None and orientation in decode.LYING:
         stored = stored.turned()
     carried = carried_lib.of(io.BytesIO() if file is None else file, image)
-    rest = dict(icc_profile=profile or None, exif=exif, source=source, carried=carried, stored=stored)
-    return _photo(decode.upright(planes, orientation), gray, **rest)
+    planes = decode.upright(planes, orientation)
+    return _photo(planes, gray, icc_profile=profile or None, exif=exif, carried=carried, stored=stored)
