@@ -125,15 +125,14 @@ class Planes:
           after: What it shall be.
         """
         y0, y1, x0, x1 = box
+        (luma, _), (chroma, _) = self.layers(box)
         change = cv2.subtract(after, before, dtype=cv2.CV_16S)
         change = cv2.transform(change.astype(np.float32), self.colors.from_rgb())
-        luma, chroma = self.luma.copy(), self.chroma.copy()
-        luma[y0:y1, x0:x1] = cv2.add(luma[y0:y1, x0:x1], change[..., 0], dtype=cv2.CV_8U)
+        luma = cv2.add(luma, change[..., 0], dtype=cv2.CV_8U)
         change = cv2.copyMakeBorder(change, 0, (y1 - y0) % 2, 0, (x1 - x0) % 2, cv2.BORDER_REPLICATE)
-        _, *halves = cv2.split(cv2.resize(change, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-        for plane, half in zip(chroma, halves):
-            plane[_halved(box)] = cv2.add(plane[_halved(box)], half, dtype=cv2.CV_8U)
-        return dataclasses.replace(self, luma=luma, chroma=chroma)
+        half = cv2.resize(change, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        chroma = cv2.add(chroma, np.ascontiguousarray(half[..., 1:]), dtype=cv2.CV_8U)
+        return self.with_layers(box, [luma[..., None], chroma])
 
 
 def _halved(box: Box) -> tuple[slice, slice]:
