@@ -95,17 +95,6 @@ def from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert('RGB')
 
 
-def _has_deep_color(image: Image.Image) -> bool:
-    """Whether a file has 16 bits for each of several channels."""
-    if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
-        return False
-    if image.format == 'PNG':
-        return any(str(tile.args).endswith(';16B') for tile in image.tile)
-    if image.format == 'HEIF':
-        return image.info.get('bit_depth', 8) > 8
-    return image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ())
-
-
 def deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray | None:
     """(H, W, C) uint16 RGB, RGBA or gray + alpha, as stored; None of a file that has fewer bits, or one channel.
 
@@ -115,17 +104,19 @@ def deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray | No
     Raises:
       InputError: A TIFF whose channels lie apart.
     """
-    if not _has_deep_color(image):
+    if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
         return None
-    if image.format == 'TIFF' and image.tag_v2.get(_PLANAR) == 2:
-        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
-    if image.format == 'HEIF':
+    if image.format == 'HEIF' and image.info.get('bit_depth', 8) > 8:
         import pi_heif
 
         file.seek(0)
         return np.array(pi_heif.open_heif(file, convert_hdr_to_8bit=False))
-    tile = image.tile[0].args
+    if image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ()) and image.tag_v2.get(_PLANAR) == 2:
+        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
+    tile = image.tile[0].args if image.format in ('PNG', 'TIFF') and image.tile else ''
     stored = (tile if isinstance(tile, str) else tile[0]).replace('RGBa', 'RGBA')  # colors as they are, not divided
+    if not stored.endswith((';16B', ';16L', ';16N')):
+        return None
     if stored == 'LA;16B':  # four bytes for each pixel, which RGBA has, too
         return _bytes(image, 'RGBA').view('>u2').astype(np.uint16)
     kind, order = stored[:-1], stored[-1].replace('N', sys.byteorder[0].upper())

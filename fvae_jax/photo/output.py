@@ -26,16 +26,13 @@ def check_output(
     source: str | os.PathLike | None = None,
     overwrite: bool = False,
 ) -> pathlib.Path:
-    """Finds out before the work whether a file can be written.
+    """Finds out before the work whether a file can be written, and returns its path.
 
     Args:
       path: The file.
       suffixes: The known ones, in lower case, with their dots.
       source: The photo that is edited, if there is one.
       overwrite: Whether a file may be replaced, be it the source.
-
-    Returns:
-      The path.
 
     Raises:
       InputError: Unknown suffix, no such folder, not writable, or a file that may not be replaced.

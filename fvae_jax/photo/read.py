@@ -65,9 +65,6 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         the file has 16 bits per channel.
       unit_range: Whether an array of floats holds values in [0, 1], as it must; they are kept with 16 bits.
 
-    Returns:
-      The photo.
-
     Raises:
       InputError: The file is missing, damaged, too large, animated or no photo, or the array is of another kind.
     """

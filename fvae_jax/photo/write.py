@@ -308,7 +308,7 @@ def encode_png(
     text: Mapping[str, str] | None = None,
     dpi: tuple[float, float] | None = None,
 ) -> bytes:
-    """Encodes an image as PNG, without loss.
+    """Returns the file of an image as PNG, without loss.
 
     Pillow writes no 16-bit color and OpenCV no gray with alpha; this also takes a tenth of Pillow's time.
 
@@ -318,9 +318,6 @@ def encode_png(
       exif: EXIF data as in JPEG files, with the mark in front or without it.
       text: Keywords (1 to 79 Latin-1 characters) and what they say.
       dpi: Pixels per inch across and down.
-
-    Returns:
-      The contents of the file.
     """
     height, width, channels = pixels.shape
     header = struct.pack('>IIBBBBB', width, height, 8 * pixels.itemsize, _PNG_TYPES[channels], 0, 0, 0)
