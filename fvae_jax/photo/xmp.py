@@ -153,8 +153,8 @@ def _note(document: minidom.Document, descriptions: list[minidom.Element], made:
             name = node.namespaceURI, node.localName
             if name == (_IPTC, 'DigitalSourceType'):
                 _remove(description, node)
-            elif name == (_MEDIA, 'History') and (lists := node.getElementsByTagNameNS(_RDF, 'Seq')):
-                history = lists[0]
+            elif name == (_MEDIA, 'History') and node.nodeType == node.ELEMENT_NODE:
+                history = next(iter(node.getElementsByTagNameNS(_RDF, 'Seq')), history)
     rdf = document.getElementsByTagNameNS(_RDF, 'RDF')[0]
     new = _add(rdf, _RDF, 'rdf:Description')
     new.setAttributeNS(_RDF, 'rdf:about', descriptions[0].getAttributeNS(_RDF, 'about') if descriptions else '')
