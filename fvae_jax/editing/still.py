@@ -319,7 +319,7 @@ class EditedPhoto:
         Returns:
           uint8 or uint16: (H, W) of a gray photo, (H, W, 3) RGB, (H, W, 4) RGBA; (H, W, 2) gray with alpha.
         """
-        planes = write.planes(self.photo)
+        planes, _ = write.planes(self.photo)
         return planes[..., 0].copy() if planes.shape[2] == 1 else planes.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -330,7 +330,7 @@ class EditedPhoto:
 
     def to_image(self) -> Image.Image:
         """Returns the edited photo as a PIL image of 8 bits: L, LA, RGB or RGBA, with its profile."""
-        planes = write.planes(self.photo.eight_bit())
+        planes, _ = write.planes(self.photo.eight_bit())
         image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
         if self.photo.icc_profile:
             image.info['icc_profile'] = self.photo.icc_profile

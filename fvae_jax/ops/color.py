@@ -2,8 +2,7 @@
 
 Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images", 2001: in the decorrelated
 lαβ space, moving the mean and scaling the deviation of each channel gives one photo the colors of
-another. Every function takes NumPy arrays (the input pipeline) and JAX arrays, and returns the same
-kind.
+another.
 
 The logarithm of the cone responses L, M, S in [0, 1] is taken of their value plus 1/255, one step
 of an 8-bit image: black stays finite and the conversion stays invertible. Deviations of l, α and β
@@ -13,12 +12,7 @@ rounding noise.
 
 import math
 
-import jax
 import numpy as np
-
-from fvae_jax.errors import InputError
-
-Array = np.ndarray | jax.Array
 
 # Color matrices from the publication; l, α and β are orthonormal combinations of log10 L, M and S.
 _RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
@@ -38,39 +32,7 @@ _IMAGE_OFFSET = -_LMS_TO_IMAGE @ _LMS_OFFSET
 _LAB_TO_LN = np.linalg.inv(_LN_TO_LAB)
 
 
-def rgb_to_lab(image: Array) -> Array:
-    """Converts RGB to the lαβ space of Reinhard et al. (logarithms to base 10).
-
-    Args:
-      image: (..., H, W, 3), RGB, floats in [-1, 1].
-
-    Returns:
-      (..., H, W, 3), l, α, β; the kind and dtype of the image.
-
-    Raises:
-      InputError: the image is not floating RGB.
-    """
-    xp = _namespace(image, 'image')
-    return xp.stack(_to_lab(xp, image), axis=-1)
-
-
-def lab_to_rgb(lab: Array) -> Array:
-    """Converts lαβ back to RGB, the inverse of `rgb_to_lab`.
-
-    Args:
-      lab: (..., H, W, 3), l, α, β.
-
-    Returns:
-      (..., H, W, 3), RGB; colors outside the gamut leave [-1, 1].
-
-    Raises:
-      InputError: the array is not floating with three channels.
-    """
-    xp = _namespace(lab, 'lab')
-    return xp.stack(_from_lab(xp, [lab[..., c] for c in range(3)]), axis=-1)
-
-
-def transfer_color(source: Array, target: Array) -> Array:
+def transfer_color(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Gives one photo the lαβ means and deviations of another (section 5.2, S to T's statistics).
 
     Args:
@@ -79,58 +41,38 @@ def transfer_color(source: Array, target: Array) -> Array:
 
     Returns:
       (..., H, W, 3), the source recolored, clipped to [-1, 1].
-
-    Raises:
-      InputError: an image is not floating RGB.
     """
-    xp = _namespace(source, 'source')
-    _namespace(target, 'target')
-
-    def statistics(channel):
-        return (
-            xp.mean(channel, axis=(-2, -1), keepdims=True),
-            xp.clip(xp.std(channel, axis=(-2, -1), keepdims=True), _SMALLEST_DEVIATION, None),
-        )
-
-    recolored = []
-    for ours, theirs in zip(_to_lab(xp, source), _to_lab(xp, target)):
-        mean, deviation = statistics(ours)
-        wanted_mean, wanted_deviation = statistics(theirs)
-        recolored.append((ours - mean) * (wanted_deviation / deviation) + wanted_mean)
-    return xp.clip(xp.stack(_from_lab(xp, recolored), axis=-1), -1, 1)
+    planes = []
+    for ours, theirs in zip(rgb_to_lab(source), rgb_to_lab(target)):
+        mean, deviation = _statistics(ours)
+        wanted_mean, wanted_deviation = _statistics(theirs)
+        planes.append((ours - mean) * (wanted_deviation / deviation) + wanted_mean)
+    return np.clip(np.stack(lab_to_rgb(planes), axis=-1), -1, 1)
 
 
-def _namespace(image, name: str):
-    """NumPy or jax.numpy, whichever the image belongs to."""
-    xp = image.__array_namespace__()
-    if image.ndim < 3 or image.shape[-1] != 3 or not xp.isdtype(image.dtype, 'real floating'):
-        raise InputError(
-            f'{name} is {image.dtype} {image.shape}; expected floats (..., H, W, 3) '
-            f'in [-1, 1] (fvae_jax.ops.image.to_float converts 8-bit images)'
-        )
-    return xp
+def _statistics(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each plane, (..., 1, 1)."""
+    return (
+        np.mean(plane, axis=(-2, -1), keepdims=True),
+        np.clip(np.std(plane, axis=(-2, -1), keepdims=True), _SMALLEST_DEVIATION, None),
+    )
 
 
-def _mix(matrix: np.ndarray, channels: list, offset: np.ndarray) -> list:
-    """An affine map of three channel planes.
+def rgb_to_lab(image: np.ndarray) -> list[np.ndarray]:
+    """The planes l, α and β (logarithms to base 10), (..., H, W), of RGB, (..., H, W, 3), floats in [-1, 1]."""
+    cones = _mix(_IMAGE_TO_LMS, [image[..., c] for c in range(3)], _LMS_OFFSET)
+    return _mix(_LN_TO_LAB, [np.log(np.clip(cone, _DARKEST, None)) for cone in cones], np.zeros(3))
 
-    Written as sums of planes: twice as quick in NumPy as a product with (pixels, 3), and in full
-    precision on accelerators, whose matrix products round to fewer bits by default.
-    """
+
+def lab_to_rgb(lab: list[np.ndarray]) -> list[np.ndarray]:
+    """The planes R, G and B of those that `rgb_to_lab` gives; colors outside the gamut leave [-1, 1]."""
+    return _mix(_LMS_TO_IMAGE, [np.exp(plane) for plane in _mix(_LAB_TO_LN, lab, np.zeros(3))], _IMAGE_OFFSET)
+
+
+def _mix(matrix: np.ndarray, channels: list[np.ndarray], offset: np.ndarray) -> list[np.ndarray]:
+    """An affine map of three planes, written as sums: twice as quick as a product with (pixels, 3)."""
     first, second, third = channels
     return [
         float(a) * first + float(b) * second + float(c) * third + float(constant)
         for (a, b, c), constant in zip(matrix, offset)
     ]
-
-
-def _to_lab(xp, image) -> list:
-    """Planes of l, α and β."""
-    cones = _mix(_IMAGE_TO_LMS, [image[..., c] for c in range(3)], _LMS_OFFSET)
-    return _mix(_LN_TO_LAB, [xp.log(xp.clip(cone, _DARKEST, None)) for cone in cones], np.zeros(3))
-
-
-def _from_lab(xp, lab: list) -> list:
-    """Planes of R, G and B."""
-    cones = [xp.exp(plane) for plane in _mix(_LAB_TO_LN, lab, np.zeros(3))]
-    return _mix(_LMS_TO_IMAGE, cones, _IMAGE_OFFSET)

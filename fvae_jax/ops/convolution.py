@@ -6,7 +6,7 @@ become one of 4 C channels, and a filter becomes one of 2×2 or 3×3 over these:
 platforms convolve as printed. Which of both is chosen when a program is lowered; an export for all platforms has both.
 
 *Blocks* are such an image: (B, H, W, 2, 2, C), the row within a 2×2 square before the column; `_join` makes it
-(B, 2H, 2W, C), `_split` is the way back.
+(B, 2H, 2W, C).
 """
 
 import jax
@@ -85,12 +85,6 @@ def _upsample_and_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return convolve(jnp.repeat(jnp.repeat(x, 2, 1), 2, 2), kernel)
 
 
-def _split(x: jax.Array) -> jax.Array:
-    """(B, 2H, 2W, C) → blocks (B, H, W, 2, 2, C)."""
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-
-
 def _join(blocks: jax.Array) -> jax.Array:
     """Blocks (B, H, W, 2, 2, C) → (B, 2H, 2W, C)."""
     batch, height, width, _, _, channels = blocks.shape
@@ -104,10 +98,13 @@ def _convolve_upsampled(x: jax.Array, kernel: jax.Array) -> jax.Array:
     parity of the output pixel: four 2×2 convolutions of the small image give the same numbers with 16 products
     where the printed order takes 36, and without the large image (docs/paper.md, "Code vs paper").
     """
-    batch, height, width, _ = x.shape
+    batch, height, width, channels = x.shape
+    # An even output pixel 2i sees pixels i - 1, i, i; an odd one sees i, i, i + 1.
+    merge = lambda k: jnp.stack([jnp.stack([k[0], k[1] + k[2]]), jnp.stack([k[0] + k[1], k[2]])])
+    taps = merge(jnp.moveaxis(merge(kernel), 2, 0))  # column parity, column tap, row parity, row tap, C, features
+    taps = taps.transpose(3, 1, 4, 2, 0, 5).reshape(2, 2, channels, 4 * kernel.shape[-1])
     # All four at once: the window at (y, x) of the padded image serves output pixels of each parity.
-    y = _convolve(x, _merge_taps(kernel))
-    y = y.reshape(batch, height + 1, width + 1, 2, 2, kernel.shape[-1])
+    y = _convolve(x, taps).reshape(batch, height + 1, width + 1, 2, 2, kernel.shape[-1])
     rows = [jnp.stack([y[:, dy : dy + height, dx : dx + width, dy, dx] for dx in (0, 1)], 3) for dy in (0, 1)]
     return jnp.stack(rows, 3)
 
@@ -116,8 +113,10 @@ def _convolve_halved(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A 5×5 convolution of stride 2, as 3×3 over blocks."""
     taps = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))  # output i reads pixels 2i - 1 … 2i + 3, blocks 2i - 2 …
     taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    batch, height, width, channels = x.shape
+    blocks = x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
     # XLA's own gradient for a filter of few channels is quicker than ours.
-    return _within_a_ring(_flat(_split(x)), taps.reshape(3, 3, -1, kernel.shape[-1]))
+    return _within_a_ring(_flat(blocks), taps.reshape(3, 3, -1, kernel.shape[-1]))
 
 
 def _convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -133,15 +132,6 @@ def _convolve_blocks(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _flat(blocks: jax.Array) -> jax.Array:
     return blocks.reshape(*blocks.shape[:3], -1)
-
-
-def _merge_taps(kernel: jax.Array) -> jax.Array:
-    """(3, 3, C, features) → (2, 2, C, 2 · 2 · features), parity of row and column before the features."""
-    # An even output pixel 2i sees pixels i - 1, i, i; an odd one sees i, i, i + 1.
-    merge = lambda k: jnp.stack([jnp.stack([k[0], k[1] + k[2]]), jnp.stack([k[0] + k[1], k[2]])])
-    taps = merge(jnp.moveaxis(merge(kernel), 2, 0))  # column parity, column tap, row parity, row tap, C, features
-    taps = taps.transpose(3, 1, 4, 2, 0, 5)
-    return taps.reshape(2, 2, kernel.shape[2], 4 * kernel.shape[3])
 
 
 @jax.custom_vjp

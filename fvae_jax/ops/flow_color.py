@@ -19,15 +19,12 @@ def flow_to_color(displacement: np.ndarray, max_magnitude: float) -> np.ndarray:
       where the field is not finite.
 
     Raises:
-      InputError: the field is not (H, W, 2), or the maximum is not a positive number.
+      InputError: the maximum is not a positive number.
     """
-    field = np.asarray(displacement)
-    if field.ndim != 3 or field.shape[-1] != 2:
-        raise InputError(f'displacement has shape {field.shape}; expected one field (H, W, 2)')
     if not 0 < max_magnitude < np.inf:
         raise InputError(f'max_magnitude is {max_magnitude}; give a positive number of pixels')
-    finite = np.isfinite(field).all(axis=-1)
-    x, y = np.moveaxis(np.where(finite[..., None], field, 0).astype(np.float64), -1, 0)
+    finite = np.isfinite(displacement).all(axis=-1)
+    x, y = np.moveaxis(np.where(finite[..., None], displacement, 0).astype(np.float64), -1, 0)
     saturation = np.minimum(np.hypot(x, y) / max_magnitude, 1)
     # The hue circle in sixths, shifted per channel: each of R, G, B is a clipped triangle wave.
     sixths = np.arctan2(y, x)[..., None] * (3 / np.pi) + np.array([0, 4, 2])
@@ -39,11 +36,7 @@ def flow_to_color(displacement: np.ndarray, max_magnitude: float) -> np.ndarray:
 def color_wheel(size: int) -> np.ndarray:
     """Draws the legend of `flow_to_color`: each point shows the vector from the center to it.
 
-    Args:
-      size: width and height of the picture in pixels; the rim of the disc is the maximum magnitude.
-
-    Returns:
-      (size, size, 3) uint8 RGB, white outside the disc.
+    (size, size, 3) uint8 RGB, white outside the disc, whose rim is the maximum magnitude.
     """
     offset = np.arange(size) - (size - 1) / 2
     x, y = np.meshgrid(offset, offset)

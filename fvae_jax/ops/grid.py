@@ -56,20 +56,16 @@ def image_grid(
         return [max((cell.shape[axis] for cell in line if cell is not None), default=0) for line in lines]
 
     heights, widths = extents(table, 0), extents(zip(*table), 1)
-    size = [sum(parts) + pad * (len(parts) + 1) for parts in (heights, widths)]
-    canvas = np.full((*size, 3), 255, np.uint8)
-    top = pad
+    tops, lefts = (np.cumsum([pad, *(extent + pad for extent in line)]) for line in (heights, widths))
+    canvas = np.full((tops[-1], lefts[-1], 3), 255, np.uint8)
     for i, row in enumerate(table):
-        left = pad
         for j, cell in enumerate(row):
             if cell is not None:
                 height, width = cell.shape[:2]
                 # Column labels stand on their images, everything else is centered.
-                y = top + (heights[i] - height) // (1 if i == 0 else 2)
-                x = left + (widths[j] - width) // 2
+                y = tops[i] + (heights[i] - height) // (1 if i == 0 else 2)
+                x = lefts[j] + (widths[j] - width) // 2
                 canvas[y : y + height, x : x + width] = cell
-            left += widths[j] + pad
-        top += heights[i] + pad
     return canvas
 
 

@@ -57,15 +57,7 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
 
     Returns:
       (...), 1 where the images are identical.
-
-    Raises:
-      InputError: the images are smaller than the window.
     """
-    if min(a.shape[-3:-1]) < len(_SSIM_TAPS):
-        raise InputError(
-            f'SSIM of images of {a.shape[-3]}x{a.shape[-2]} pixels; its window needs '
-            f'{len(_SSIM_TAPS)}x{len(_SSIM_TAPS)}'
-        )
 
     def blur(x):
         # Shifted sums, not a convolution: full float32 on every backend.
@@ -84,14 +76,11 @@ def ssim(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def shade(image: Array, shading: Array | None) -> Array:
-    """Multiplies the light of an image, counted from black, by e^r.
+    """Multiplies the light of an image, counted from black, by e^r; not clipped at white.
 
     Args:
       image: (..., H, W, C) in [-1, 1], NumPy or JAX.
       shading: r, (..., H, W); None leaves the image as it is.
-
-    Returns:
-      (..., H, W, C), not clipped at white.
     """
     if shading is None:
         return image
@@ -113,17 +102,15 @@ def crop_region(image: Array, rows: tuple[float, float], columns: tuple[float, f
     Raises:
       InputError: the region is empty or leaves the image.
     """
-
-    def span(name, low, high, size):
+    spans = []
+    for name, (low, high), size in zip(('rows', 'columns'), (rows, columns), image.shape[-3:-1]):
         first, last = round(low * size), round(high * size)
         if not 0 <= first < last <= size:
             raise InputError(
                 f'{name} ({low}, {high}) hold no pixel of an image of {size}; give two increasing fractions in [0, 1]'
             )
-        return slice(first, last)
-
-    height, width = image.shape[-3:-1]
-    return image[..., span('rows', *rows, height), span('columns', *columns, width), :]
+        spans.append(slice(first, last))
+    return image[..., *spans, :]
 
 
 def laplacian_variance(image: jax.Array) -> jax.Array:

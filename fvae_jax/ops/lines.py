@@ -20,16 +20,7 @@ def highest(values: np.ndarray, before: int, after: int) -> np.ndarray:
 
 
 def read(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Reads an image (h, w) bilinearly.
-
-    Args:
-      image: The image.
-      rows: Of the places.
-      columns: Of them, of the same shape.
-
-    Returns:
-      Of that shape, in the image's type.
-    """
+    """Reads an image (h, w) bilinearly at rows and columns of one shape; returns that shape, in the image's type."""
     height, width = image.shape
     rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
     top, left = np.minimum(rows.astype(int), max(height - 2, 0)), np.minimum(columns.astype(int), max(width - 2, 0))

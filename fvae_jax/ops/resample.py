@@ -49,7 +49,9 @@ def _sample_inside(pixels, x, y) -> np.ndarray:
     # Plane by plane: for two or three channels OpenCV's remap has no code of its own.
     planes = cv2.split(_window(pixels, rows, columns))
     sampled = cv2.merge([cv2.remap(_double(plane), x, y, cv2.INTER_CUBIC) for plane in planes])
-    return _as_type(sampled.reshape(*x.shape, -1), pixels.dtype)  # OpenCV drops a single channel
+    if pixels.dtype != np.float32:
+        np.clip(np.rint(sampled, out=sampled), 0, np.iinfo(pixels.dtype).max, out=sampled)
+    return sampled.reshape(*x.shape, -1).astype(pixels.dtype, copy=False)  # OpenCV drops a single channel
 
 
 def _window(pixels, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
@@ -80,10 +82,3 @@ def _double(plane: np.ndarray) -> np.ndarray:
     cv2.merge([own, between(own, kernel[None], (_LOBES - 1, 0))], wide.reshape(height, width, 2))
     between(wide, kernel[:, None], (0, _LOBES - 1), dst=below)
     return doubled.reshape(2 * height, 2 * width)
-
-
-def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype == np.float32:
-        return values
-    largest = np.iinfo(dtype).max
-    return np.clip(np.rint(values, out=values), 0, largest, out=values).astype(dtype)

@@ -29,8 +29,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fvae_jax.errors import InputError
-
 
 def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """The flow that samples every pixel from its own place.
@@ -38,14 +36,7 @@ def identity_grid(height: int, width: int, dtype: jax.typing.DTypeLike = jnp.flo
     (height, width, 2), (x, y) from -1 to 1; 0 along an axis of a single pixel.
     """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(size) for size in (width, height))
-    shape = (height, width)
-    return jnp.stack(
-        [
-            jnp.broadcast_to(jnp.asarray(x, dtype)[None, :], shape),
-            jnp.broadcast_to(jnp.asarray(y, dtype)[:, None], shape),
-        ],
-        axis=-1,
-    )
+    return jnp.stack(jnp.meshgrid(jnp.asarray(x, dtype), jnp.asarray(y, dtype)), axis=-1)
 
 
 @jax.jit
@@ -59,12 +50,8 @@ def bilinear_sample(source: jax.Array, flow: jax.Array) -> jax.Array:
 
     Returns:
       (..., H, W, C) in the dtype of the source.
-
-    Raises:
-      InputError: the shapes do not fit, or the source holds integers.
     """
-    source, flow = _checked(source, flow, 'flow')
-    return _sample(_positions_of_flow, source, flow)
+    return _sample(_positions_of_flow, jnp.asarray(source), _as_positions(flow))
 
 
 @jax.jit
@@ -79,18 +66,8 @@ def warp_by_displacement(source: jax.Array, displacement: jax.Array) -> jax.Arra
 
     Returns:
       (..., H, W, C) in the dtype of the source.
-
-    Raises:
-      InputError: the shapes do not fit, or the source holds integers.
     """
-    source, displacement = _checked(source, displacement, 'displacement')
-    height, width = source.shape[-3:-1]
-    if displacement.shape[-3:-1] != (height, width):
-        raise InputError(
-            f'displacement {displacement.shape} is not of the size of the source, {height}x{width};'
-            f' resize it with `upsample_flow` first'
-        )
-    return _sample(_positions_of_displacement, source, displacement)
+    return _sample(_positions_of_displacement, jnp.asarray(source), _as_positions(displacement))
 
 
 def flow_to_displacement(flow: jax.Array) -> jax.Array:
@@ -151,24 +128,6 @@ def _as_positions(field: jax.Array) -> jax.Array:
     """The field as an array of float32 or wider."""
     field = jnp.asarray(field)
     return field.astype(jnp.promote_types(field.dtype, jnp.float32))
-
-
-def _checked(source: jax.Array, field: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
-    """Both arguments as arrays whose shapes fit."""
-    source, field = jnp.asarray(source), _as_positions(field)
-    if not jnp.issubdtype(source.dtype, jnp.floating):
-        raise InputError(f'source has dtype {source.dtype}; convert it with fvae_jax.ops.image.to_float')
-    if (
-        min(source.ndim, field.ndim) < 3
-        or source.shape[:-3] != field.shape[:-3]
-        or field.shape[-1] != 2
-        or 0 in source.shape[-3:]
-    ):
-        raise InputError(
-            f'source {source.shape} and {name} {field.shape} do not fit; expected '
-            f'(..., Hs, Ws, C) and (..., H, W, 2) with equal leading axes'
-        )
-    return source, field
 
 
 def _positions_of_flow(flow: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:

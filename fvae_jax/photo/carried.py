@@ -11,8 +11,8 @@ from fvae_jax.photo.photo import Carried, Stored
 EXTENDED_XMP = b'http://ns.adobe.com/xmp/extension/\0'
 XMP_KEYWORD = 'XML:com.adobe.xmp'
 IPTC_PROFILE = 'Raw profile type iptc'  # where ImageMagick and exiv2 keep it in a PNG
-# Copies of EXIF and XMP, which are written where they belong.
-_NO_TEXT = {XMP_KEYWORD, 'Raw profile type exif', 'Raw profile type APP1', 'Raw profile type xmp'}
+# Copies of EXIF, XMP and IPTC, which are written where they belong.
+_NO_TEXT = {XMP_KEYWORD, IPTC_PROFILE, *(f'Raw profile type {kind}' for kind in ('exif', 'APP1', 'xmp'))}
 _IPTC_RESOURCE = 0x0404
 _C2PA_UUID = bytes.fromhex('d8fec3d61b0e483c92975828877ec481')
 _TIFF_IPTC, _TIFF_C2PA = 33723, 0xCD41
@@ -56,7 +56,7 @@ def stored(file: BinaryIO, image: Image.Image, content: bytes | None) -> Stored:
             sampling=JpegImagePlugin.get_sampling(image),
             progressive=bool(image.info.get('progressive')),
         )
-    lossless = kind == 'WEBP' and any(name == b'VP8L' for name, _ in _riff_chunks(file))
+    lossless = kind == 'WEBP' and b'VP8L' in _riff_chunks(file)
     return Stored(kind, content, stamp, lossless=lossless)
 
 
@@ -86,12 +86,8 @@ def _iptc(image: Image.Image) -> bytes | None:
 def _text(image: Image.Image) -> dict[str, str]:
     if image.format != 'PNG':
         return {}
-    text = getattr(image, 'text', {})
-    return {
-        str(name): str(value)
-        for name, value in text.items()
-        if name not in {*_NO_TEXT, IPTC_PROFILE} and 0 < len(name) < 80 and isinstance(value, str)
-    }
+    text = {str(name): str(value) for name, value in image.text.items() if isinstance(value, str)}
+    return {name: value for name, value in text.items() if name not in _NO_TEXT and 0 < len(name) < 80}
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -112,14 +108,14 @@ def _has_credentials(file: BinaryIO, image: Image.Image) -> bool:
     if image.format == 'TIFF':
         return _TIFF_C2PA in getattr(image, 'tag_v2', {})
     if image.format == 'WEBP':
-        return any(name == b'C2PA' for name, _ in _riff_chunks(file))
+        return b'C2PA' in _riff_chunks(file)
     if image.format in ('AVIF', 'HEIF'):
-        return any(name == b'uuid' and start == _C2PA_UUID for name, start in _boxes(file))
+        return (b'uuid', _C2PA_UUID) in _boxes(file)
     return False
 
 
-def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Names and lengths."""
+def _riff_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Their names."""
     at = 12
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
@@ -127,7 +123,7 @@ def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         if len(head) < 8:
             return
         length = int.from_bytes(head[4:], 'little')
-        yield head[:4], length
+        yield head[:4]
         at += 8 + length + length % 2
 
 

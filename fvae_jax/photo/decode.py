@@ -95,23 +95,8 @@ def from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert('RGB')
 
 
-def has_deep_color(file: BinaryIO, image: Image.Image) -> bool:
-    """Whether a file has 16 bits for each of several channels."""
-    if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
-        return False
-    if image.format == 'PNG':
-        at = file.tell()  # where Pillow goes on reading
-        file.seek(24)
-        depth = file.read(1)
-        file.seek(at)
-        return depth == b'\x10'
-    if image.format == 'HEIF':
-        return image.info.get('bit_depth', 8) > 8
-    return image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ())
-
-
-def deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray:
-    """(H, W, C) uint16 RGB, RGBA or gray + alpha, as stored.
+def deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray | None:
+    """(H, W, C) uint16 RGB, RGBA or gray + alpha, as stored; None of a file that has fewer bits, or one channel.
 
     Pillow keeps one byte of each channel, by its name for how they are stored ('RGB;16B'): the first of two in the
     order B (big-endian), the second in the order L. So the file is read twice, in either order.
@@ -119,15 +104,19 @@ def deep_color(name: str, file: BinaryIO, image: Image.Image) -> np.ndarray:
     Raises:
       InputError: A TIFF whose channels lie apart.
     """
-    if image.format == 'TIFF' and image.tag_v2.get(_PLANAR) == 2:
-        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
-    if image.format == 'HEIF':
+    if image.mode not in ('RGB', 'RGBA', 'RGBX', 'RGBa'):
+        return None
+    if image.format == 'HEIF' and image.info.get('bit_depth', 8) > 8:
         import pi_heif
 
         file.seek(0)
         return np.array(pi_heif.open_heif(file, convert_hdr_to_8bit=False))
-    tile = image.tile[0].args
+    if image.format == 'TIFF' and 16 in image.tag_v2.get(_BITS, ()) and image.tag_v2.get(_PLANAR) == 2:
+        raise InputError(f'{name} has 16-bit pixels in an order that cannot be read; save it as PNG')
+    tile = image.tile[0].args if image.format in ('PNG', 'TIFF') and image.tile else ''
     stored = (tile if isinstance(tile, str) else tile[0]).replace('RGBa', 'RGBA')  # colors as they are, not divided
+    if not stored.endswith((';16B', ';16L', ';16N')):
+        return None
     if stored == 'LA;16B':  # four bytes for each pixel, which RGBA has, too
         return _bytes(image, 'RGBA').view('>u2').astype(np.uint16)
     kind, order = stored[:-1], stored[-1].replace('N', sys.byteorder[0].upper())

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
-PIPE = 1 << 20  # bytes, the most that Linux lets a program ask for
+_PIPE = 1 << 20  # bytes, the most that Linux lets a program ask for
 # H.264 with half the chroma and the index in front, which every browser plays.
 CRF = 17  # of x264; what it loses from about 18 down is not seen
 PLAYS_EVERYWHERE = ('-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-movflags', '+faststart')
@@ -25,20 +25,16 @@ def command(*options: str) -> list[str]:
 
 @contextlib.contextmanager
 def running(arguments: Sequence[str], **pipes: int) -> Iterator[subprocess.Popen]:
-    """Starts the program, and ends it when the block is left by an exception or before it has ended.
+    """Starts a `command`, and ends it when the block is left by an exception or before it has ended.
 
-    In a session of its own: Ctrl-C is for the command, which then ends what it has started.
-
-    Args:
-      arguments: As `command` returns them.
-      **pipes: `stdin`, `stdout` and `stderr` of `subprocess.Popen`.
+    In a session of its own: Ctrl-C is for the command, which then ends what it has started. The pipes are `stdin`,
+    `stdout` and `stderr` of `subprocess.Popen`.
     """
-    process, ended = subprocess.Popen(arguments, start_new_session=True, **pipes), []
+    process, ended = subprocess.Popen(arguments, start_new_session=True, pipesize=_PIPE, **pipes), []
 
     def end() -> None:
         ended.append(True)
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -62,10 +58,7 @@ def feeding(arguments: Sequence[str]) -> Iterator[Callable[[bytes | memoryview],
     Raises:
       OSError: It gave up, with its first words.
     """
-    with (
-        tempfile.TemporaryFile() as errors,
-        running(arguments, stdin=subprocess.PIPE, stderr=errors, pipesize=PIPE) as process,
-    ):
+    with tempfile.TemporaryFile() as errors, running(arguments, stdin=subprocess.PIPE, stderr=errors) as process:
 
         def gave_up() -> OSError:
             process.wait()

@@ -24,6 +24,7 @@ FORMATS = {
     '-vf split[a][b];[a]palettegen=stats_mode=full[palette];[b][palette]paletteuse=dither=sierra2_4a',
     '.webp': '-c:v libwebp_anim -quality 90 -loop 0',
 }
+_STRIP = 512  # px; higher frames of a filmstrip are reduced to it
 
 
 def is_folder(path: str | os.PathLike) -> bool:
@@ -83,35 +84,21 @@ def write_animation(
             xmp.mark_film(temporary, packet)
 
 
-@contextlib.contextmanager
-def filling(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+def filling(folder: pathlib.Path) -> contextlib.AbstractContextManager[pathlib.Path]:
     """Gives the folder to write files to; a new one appears only when all went well."""
-    if folder.exists():
-        yield folder
-        return
-    with output.replacing(folder) as temporary:
-        temporary.mkdir()
-        yield temporary
+    return contextlib.nullcontext(folder) if folder.exists() else output.replacing_folder(folder)
 
 
-def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str], height: int = 512) -> np.ndarray:
-    """Draws frames side by side with a label above each.
-
-    Args:
-      frames: (H, W, 3) uint8 RGB.
-      labels: One for each frame.
-      height: Pixels; higher frames are reduced to it.
-
-    Returns:
-      (H', W', 3) uint8 RGB.
+def filmstrip(frames: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
+    """Draws frames side by side with a label above each, as (H, W, 3) uint8 RGB, which they are, too.
 
     Raises:
       InputError: Labels and frames differ in number.
     """
 
     def reduced(frame: np.ndarray) -> np.ndarray:
-        size = max(1, round(frame.shape[1] * height / frame.shape[0])), height
-        return frame if frame.shape[0] <= height else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        size = max(1, round(frame.shape[1] * _STRIP / frame.shape[0])), _STRIP
+        return frame if frame.shape[0] <= _STRIP else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
     return image_grid([list(map(reduced, frames))], labels)
 

@@ -25,12 +25,19 @@ _LOG = logging.getLogger('fvae_jax')
 SUFFIXES = ('.avi', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpg', '.ts', '.webm')
 
 _MATRICES = {'bt709': 'bt709', 'bt470bg': 'bt601', 'smpte170m': 'bt601', 'bt2020nc': 'bt2020', 'bt2020c': 'bt2020'}
+_FILE = 'file:'  # before a path, in which ffmpeg would take words before a colon as a protocol
 _HD = 720  # lines from which films that do not say mean bt709
 # How ffmpeg's setparams and its showinfo call what an output takes over.
 _TAGS = {name: name for name in ('color_primaries', 'color_trc')} | {
     'range': 'color_range',
     'colorspace': 'color_space',
 }
+_REMEDY = 'give a film that plays from its beginning'
+# Films of RGB, such as GIF, become what HD films are.
+_TO_YUV = 'scale=out_color_matrix=bt709:out_range=tv,'
+# Each frame of two fields becomes one of the first field, whose other rows are made of what is around them.
+_WHOLE = 'bwdif=mode=send_frame:deint=interlaced,'
+_CUT_OFF = rb': partial file\s*$|File ended prematurely'  # of MP4 and MOV, of MKV and WebM
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,15 +89,10 @@ class Footage:
     sound: bool
     notes: tuple[str, ...]
 
-    @property
-    def count(self) -> int | None:
-        """About how many frames there are, if that is known."""
-        return round(self.seconds * self.rate) or None
-
     def part(self, start: float = 0.0, end: float | None = None) -> list[str]:
         """What ffmpeg is told of the input: a part of the film, from `start` to `end`, seconds."""
         limits = (['-ss', f'{start:.6f}'] if start else []) + ([] if end is None else ['-to', f'{end:.6f}'])
-        return [*limits, '-i', _name(self.path)]
+        return [*limits, '-i', f'{_FILE}{self.path}']
 
     def frames(self, start: float = 0.0, end: float | None = None) -> Iterator[Shown]:
         """Decodes the film from `start` to `end`, seconds, or to its own end, one frame at a time.
@@ -105,14 +107,13 @@ class Footage:
         options += ['-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1']
         luma, half = self.width * self.height, (-(-self.height // 2), -(-self.width // 2))
         size, times, number, cut_off = luma + 2 * half[0] * half[1], queue.SimpleQueue(), 0, threading.Event()
-        with ffmpeg.running(
-            ffmpeg.command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=ffmpeg.PIPE
-        ) as process:
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with ffmpeg.running(ffmpeg.command(*options), **pipes) as process:
             listener = threading.Thread(target=_listen, args=(process.stderr, times, cut_off), daemon=True)
             listener.start()
             while True:
                 data = np.empty(size, np.uint8)
-                if not _fill(process.stdout, data):
+                if process.stdout.readinto(data) < size:
                     break
                 told = times.get()
                 if told is None:
@@ -131,14 +132,6 @@ class Footage:
         if cut_off.is_set() or short:
             of = f' of {self.seconds:.1f}' if ends < self.seconds else ''
             _LOG.warning("film '%s' is cut off: it ends after %.1f%s s; what is there is edited", self.path, ends, of)
-
-
-_REMEDY = 'give a film that plays from its beginning'
-# Films of RGB, such as GIF, become what HD films are.
-_TO_YUV = 'scale=out_color_matrix=bt709:out_range=tv,'
-# Each frame of two fields becomes one of the first field, whose other rows are made of what is around them.
-_WHOLE = 'bwdif=mode=send_frame:deint=interlaced,'
-_CUT_OFF = rb': partial file\s*$|File ended prematurely'  # of MP4 and MOV, of MKV and WebM
 
 
 def is_film(path: pathlib.Path) -> bool:
@@ -164,17 +157,17 @@ def open_footage(path: str | os.PathLike) -> Footage:
     if not path.is_file():
         state = 'is a folder' if path.is_dir() else 'does not exist'
         raise InputError(f"film '{path}' {state}; give a film such as clip.mp4")
-    options = ['-v', 'info', '-nostats', '-i', _name(path), '-map', '0:V:0', '-frames:v', '1']
+    options = ['-v', 'info', '-nostats', '-i', f'{_FILE}{path}', '-map', '0:V:0', '-frames:v', '1']
     options += ['-vf', 'showinfo=checksum=0', '-fps_mode', 'passthrough', '-f', 'null', '-']
     told = subprocess.run(ffmpeg.command(*options), capture_output=True, start_new_session=True)
     words = told.stderr.decode(errors='replace')
-    shown = re.search(r'\[Parsed_showinfo.*\] n: *0 .* fmt:(\w+) .*sar:(\d+/\d+) s:(\d+)x(\d+) ', words)
+    shown = re.search(r'\[Parsed_showinfo.*\] n: *0 .* fmt:(\w+) .*sar:(\d+/\d+) s:(\d+)x(\d+) i:(.) ', words)
     config = re.search(r'config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)', words)
     if not shown or not config:
         errors = [line for line in words.splitlines() if re.search('(?<!E)rror|nvalid|matches no|not f', line)]
-        why = ffmpeg.last_words('\n'.join(errors)).replace(f'{_name(path)}: ', '') or 'no frame can be decoded'
+        why = ffmpeg.last_words('\n'.join(errors)).replace(f'{_FILE}{path}: ', '') or 'no frame can be decoded'
         raise InputError(f"film '{path}' cannot be read ({why}); {_REMEDY}")
-    kind, aspect, width, height = shown.groups()
+    kind, aspect, width, height, first_field = shown.groups()
     said = {tag: re.search(rf'\[Parsed_showinfo.*{name}:([\w-]+)', words) for tag, name in _TAGS.items()}
     tags = {tag: found[1] for tag, found in said.items() if found and found[1] not in ('unknown', 'unspecified')}
     was_rgb = tags.get('colorspace') == 'gbr' or bool(re.match('rgb|bgr|gbr|argb|abgr|pal8|0rgb|0bgr|x2', kind))
@@ -182,7 +175,7 @@ def open_footage(path: str | os.PathLike) -> Footage:
     if was_rgb:
         tags, full = {'range': 'tv', **dict.fromkeys(('colorspace', 'color_primaries', 'color_trc'), 'bt709')}, False
     matrix = _MATRICES.get(tags.get('colorspace'), 'bt709' if int(height) >= _HD else 'bt601')
-    interlaced = bool(re.search(r'\[Parsed_showinfo.*\] n: *0 .* i:[TB] ', words))
+    interlaced = first_field in 'TB'
     length = re.search(r'Duration: (\d+):(\d\d):(\d\d\.\d+)', words)
     seconds = float(np.dot([3600, 60, 1], list(map(float, length.groups())))) if length else 0.0
     rate = re.search(r'Stream #.*: Video: .* ([\d.]+)(k?) fps', words)
@@ -244,19 +237,3 @@ def _listen(pipe: BinaryIO, times: queue.SimpleQueue, cut_off: threading.Event) 
             elif re.search(_CUT_OFF, line):
                 cut_off.set()
     times.put(None)
-
-
-def _fill(pipe: BinaryIO, data: np.ndarray) -> bool:
-    """Fills an array from a pipe; False where that ends."""
-    view, filled = memoryview(data), 0
-    while filled < len(view):
-        got = pipe.readinto(view[filled:])
-        if not got:
-            return False
-        filled += got
-    return True
-
-
-def _name(path: pathlib.Path) -> str:
-    """The path as ffmpeg takes it, which reads words before a colon as a protocol."""
-    return f'file:{path}'

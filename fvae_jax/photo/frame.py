@@ -68,7 +68,7 @@ class Planes:
           box: The part, which begins at even coordinates and ends at even ones or at the frame's own end.
         """
         y0, y1, x0, x1 = box
-        chroma = cv2.merge(list(self.chroma[(slice(None), *_halved(box))]))
+        chroma = cv2.merge([plane[_halved(box)] for plane in self.chroma])
         return [(self.luma[y0:y1, x0:x1, None], 1), (chroma, 2)]
 
     def lit(self, layers: list[np.ndarray], box: Box, r: np.ndarray, factors: np.ndarray) -> list[np.ndarray]:
@@ -110,35 +110,29 @@ class Planes:
     def pixels(self, box: Box | None = None) -> np.ndarray:
         """A part of the frame, or all of it, as (h, w, 3) uint8 RGB."""
         y0, y1, x0, x1 = box or (0, self.luma.shape[0], 0, self.luma.shape[1])
-        luma = self.luma[y0:y1, x0:x1]
-        chroma = self.chroma[:, y0 // 2 : (y1 + 1) // 2, x0 // 2 : (x1 + 1) // 2]
-        size = 2 * chroma.shape[2], 2 * chroma.shape[1]
+        luma, half = self.luma[y0:y1, x0:x1], _halved((y0, y1, x0, x1))
         top, left = y0 % 2, x0 % 2
-        larger = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in chroma]
+        larger = [cv2.resize(plane[half], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR) for plane in self.chroma]
         larger = [plane[top : top + y1 - y0, left : left + x1 - x0] for plane in larger]
         return cv2.transform(cv2.merge([luma, *larger]), self.colors.to_rgb())
 
     def changed(self, box: Box, before: np.ndarray, after: np.ndarray) -> 'Planes':
-        """The frame with a part of it changed; where nothing does, every bit stays.
+        """The frame with a part of it, as `layers` takes it, changed; where nothing does, every bit stays.
 
         Args:
-          box: The part, which begins at even coordinates and ends at even ones or at the frame's own end.
+          box: The part.
           before: What `pixels` says of it, (h, w, 3) uint8.
           after: What it shall be.
         """
         y0, y1, x0, x1 = box
+        (luma, _), (chroma, _) = self.layers(box)
         change = cv2.subtract(after, before, dtype=cv2.CV_16S)
         change = cv2.transform(change.astype(np.float32), self.colors.from_rgb())
-        luma, chroma = self.luma.copy(), self.chroma.copy()
-        luma[y0:y1, x0:x1] = cv2.add(luma[y0:y1, x0:x1], change[..., 0], dtype=cv2.CV_8U)
-        odd = (y1 - y0) % 2, (x1 - x0) % 2
-        if any(odd):
-            change = cv2.copyMakeBorder(change, 0, odd[0], 0, odd[1], cv2.BORDER_REPLICATE)
-        half = cv2.resize(change, (change.shape[1] // 2, change.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        for number in (0, 1):
-            part = chroma[number, y0 // 2 : (y1 + 1) // 2, x0 // 2 : (x1 + 1) // 2]
-            part[...] = cv2.add(part, np.ascontiguousarray(half[..., number + 1]), dtype=cv2.CV_8U)
-        return dataclasses.replace(self, luma=luma, chroma=chroma)
+        luma = cv2.add(luma, change[..., 0], dtype=cv2.CV_8U)
+        change = cv2.copyMakeBorder(change, 0, (y1 - y0) % 2, 0, (x1 - x0) % 2, cv2.BORDER_REPLICATE)
+        half = cv2.resize(change, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        chroma = cv2.add(chroma, np.ascontiguousarray(half[..., 1:]), dtype=cv2.CV_8U)
+        return self.with_layers(box, [luma[..., None], chroma])
 
 
 def _halved(box: Box) -> tuple[slice, slice]:

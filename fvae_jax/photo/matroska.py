@@ -8,12 +8,7 @@ _UNKNOWN_SIZE = b'\x01' + 7 * b'\xff'
 
 
 def header(width: int, height: int) -> bytes:
-    """What comes before the frames.
-
-    Args:
-      width: Of the frames, even, px.
-      height: The same.
-    """
+    """What comes before frames of even sides, px."""
     kind = _element(0x4282, b'matroska') + _number(0x4287, 4) + _number(0x4285, 2)
     picture = _number(0xB0, width) + _number(0xBA, height) + _element(0x2EB524, b'I420')
     track = _number(0xD7, 1) + _number(0x73C5, 1) + _number(0x83, 1) + _element(0x86, b'V_UNCOMPRESSED')
@@ -23,35 +18,21 @@ def header(width: int, height: int) -> bytes:
 
 
 def before_frame(time: int, duration: int, size: int) -> bytes:
-    """What comes before the bytes of a frame.
+    """What comes before the `size` bytes of a frame: its luma, then both chroma planes of half its sides.
 
-    Args:
-      time: When it is shown, nanoseconds, not negative.
-      duration: How long, nanoseconds.
-      size: Bytes of the frame: its luma, then both chroma planes of half its sides.
+    Its time is not negative, and like its duration in nanoseconds.
     """
-    block = bytes.fromhex('81000000')  # the track, no time after that of the cluster, no flags
-    head = bytes([0xA1]) + _length(len(block) + size) + block
-    duration = _number(0x9B, duration)  # ahead of the block, so that the frame ends the group
-    group = bytes([0xA0]) + _length(len(duration) + len(head) + size)
-    cluster = _number(0xE7, time)
-    return (
-        bytes.fromhex('1F43B675')
-        + _length(len(cluster) + len(group) + len(duration) + len(head) + size)
-        + cluster
-        + group
-        + duration
-        + head
-    )
+    block = _element(0xA1, bytes.fromhex('81000000'), size)  # the track, no time after the cluster's, no flags
+    # Its duration ahead of the block, so that the frame ends the group.
+    group = _element(0xA0, _number(0x9B, duration) + block, size)
+    return _element(0x1F43B675, _number(0xE7, time) + group, size)
 
 
-def _element(number: int, content: bytes) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, 'big') + _length(len(content)) + content
+def _element(number: int, content: bytes, more: int = 0) -> bytes:
+    """An element, or its beginning: `more` bytes of its content follow."""
+    length = (1 << 56 | len(content) + more).to_bytes(8, 'big')
+    return number.to_bytes((number.bit_length() + 7) // 8, 'big') + length + content
 
 
 def _number(number: int, value: int) -> bytes:
     return _element(number, value.to_bytes(8, 'big'))
-
-
-def _length(size: int) -> bytes:
-    return (1 << 56 | size).to_bytes(8, 'big')

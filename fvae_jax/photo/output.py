@@ -26,16 +26,13 @@ def check_output(
     source: str | os.PathLike | None = None,
     overwrite: bool = False,
 ) -> pathlib.Path:
-    """Finds out before the work whether a file can be written.
+    """Finds out before the work whether a file can be written, and returns its path.
 
     Args:
       path: The file.
       suffixes: The known ones, in lower case, with their dots.
       source: The photo that is edited, if there is one.
       overwrite: Whether a file may be replaced, be it the source.
-
-    Returns:
-      The path.
 
     Raises:
       InputError: Unknown suffix, no such folder, not writable, or a file that may not be replaced.
@@ -71,29 +68,24 @@ def abandon() -> None:
 
 @contextlib.contextmanager
 def _taken_back_by(take_back: Callable[[], None]) -> Iterator[None]:
+    """Takes back at the end of the block what has not found its place, or with a command that a signal ends."""
     with _ending:
         _unfinished.append(take_back)
     try:
         yield
     finally:
+        take_back()
         with _ending:
             _unfinished.remove(take_back)
 
 
 @contextlib.contextmanager
 def scratch(parent: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
-    """Gives a folder for what is needed for a moment; it goes with the block, or with a command that a signal ends.
-
-    Args:
-      parent: Where it is made; the system's folder for such things when None.
-    """
+    """Gives a folder for what is needed for a moment, in `parent` or the system's own for such things."""
     folder = pathlib.Path(parent or tempfile.gettempdir(), f'.fvae_jax.{os.getpid()}.{uuid.uuid4().hex}.tmp')
     with _taken_back_by(lambda: _remove(folder)):
-        try:
-            folder.mkdir(mode=0o700)
-            yield folder
-        finally:
-            _remove(folder)
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 def _remove(temporary: pathlib.Path) -> None:
@@ -112,26 +104,32 @@ def _temporary(path: pathlib.Path) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing(path: pathlib.Path, like: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside a file or folder, whose place is taken when all went well.
 
     A file is on the disk before it takes the place, so that it is whole after a kill and after a loss of power.
 
+    Args:
+      path: The file or folder.
+      like: A file whose permissions a file gets, if that is there.
+
     Raises:
       InputError: The file cannot be written.
     """
-    temporary = _temporary(path)
+    temporary, mode = _temporary(path), None
     try:
         with _taken_back_by(lambda: _remove(temporary)):
-            try:
-                yield temporary
-                if temporary.is_file():
-                    with open(temporary, 'rb') as file:
-                        os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                _remove(temporary)
-                raise
+            if like is not None and os.path.exists(like):
+                mode = stat.S_IMODE(os.stat(like).st_mode) & 0o777
+                temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
+            yield temporary
+            if mode is not None:
+                with contextlib.suppress(OSError):  # memory cards know no permissions
+                    temporary.chmod(mode)
+            if temporary.is_file():
+                with open(temporary, 'rb') as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
     except OSError as error:
         raise InputError(
             f"output '{path}' cannot be written ({error.strerror or error}); choose "
@@ -140,27 +138,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write(path: str | os.PathLike, content: bytes | str, *, like: str | os.PathLike | None = None) -> None:
-    """Writes a file whole or not at all; text is written as UTF-8.
-
-    Args:
-      path: The file.
-      content: What it shall hold.
-      like: A file whose permissions it gets, if that is there.
-
-    Raises:
-      InputError: The file cannot be written.
-    """
-    content = content if isinstance(content, bytes) else content.encode()
-    with replacing(pathlib.Path(path)) as temporary:
-        try:
-            mode = None if like is None else stat.S_IMODE(os.stat(like).st_mode) & 0o777
-        except FileNotFoundError:
-            mode = None
-        if mode is not None:
-            temporary.touch(mode=0o600)  # nobody else reads it before it has its own permissions
-        temporary.write_bytes(content)
-        if mode is not None:
-            temporary.chmod(mode)
+    """Writes a file whole or not at all, text as UTF-8; see `replacing`."""
+    with replacing(pathlib.Path(path), like) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:
@@ -180,14 +160,8 @@ def replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
             os.replace(old, folder)
         shutil.rmtree(old, ignore_errors=True)
 
-    with _taken_back_by(restore):
-        try:
-            with replacing(folder) as temporary:
-                temporary.mkdir()
-                yield temporary
-                if folder.exists():
-                    os.replace(folder, old)
-        except BaseException:
-            restore()
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+    with _taken_back_by(restore), replacing(folder) as temporary:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            os.replace(folder, old)

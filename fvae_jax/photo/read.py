@@ -1,6 +1,7 @@
 """Reading photos: strangers' files are checked before time and memory go into them, and lose nothing."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import pathlib
@@ -64,16 +65,15 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         the file has 16 bits per channel.
       unit_range: Whether an array of floats holds values in [0, 1], as it must; they are kept with 16 bits.
 
-    Returns:
-      The photo.
-
     Raises:
       InputError: The file is missing, damaged, too large, animated or no photo, or the array is of another kind.
     """
     if isinstance(picture, Image.Image):
         with _clear_errors('PIL image'):
-            _check_size('PIL image', picture, max_pixels)
-            return _decoded('PIL image', None, _without_file(picture))
+            _check_size('PIL image', picture.width * picture.height, max_pixels)
+            if picture.format != 'MPO' and getattr(picture, 'is_animated', False):
+                raise InputError(f'PIL image {_ANIMATED}')
+            return _decoded('PIL image', None, picture)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _read_bytes('photo in memory', bytes(picture), max_pixels)
     if hasattr(picture, 'read'):
@@ -89,9 +89,8 @@ def read_photo(picture: Picture, max_pixels: int = MAX_PIXELS, *, unit_range: bo
         with open(path, 'rb') as file:
             if not os.fstat(file.fileno()).st_size:
                 raise InputError(f'{name} is empty (0 bytes); copy it again from its source')
-            image = decode.identified(file)
-            _check(name, file, image, max_pixels)
-            return _decoded(name, file, image, source=path)
+            photo = _decoded(name, file, _opened(name, file, max_pixels))
+            return dataclasses.replace(photo, source=path)
 
 
 def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
@@ -99,9 +98,7 @@ def _read_bytes(name: str, content: bytes, max_pixels: int) -> Photo:
         raise InputError(f'{name} is empty (0 bytes); give all of a file')
     with _clear_errors(name), _in_command():
         file = io.BytesIO(content)
-        image = decode.identified(file)
-        _check(name, file, image, max_pixels)
-        return _decoded(name, file, image, content)
+        return _decoded(name, file, _opened(name, file, max_pixels), content)
 
 
 def _all_of(name: str, file: BinaryIO) -> bytes:
@@ -129,8 +126,7 @@ def _of_array(array: Any, max_pixels: int, unit_range: bool) -> Photo:
         raise InputError(
             f'array of shape {pixels.shape}; give (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, at least one pixel'
         )
-    if pixels.shape[0] * pixels.shape[1] > max_pixels:
-        raise InputError(_too_large('array', max_pixels))
+    _check_size('array', pixels.shape[0] * pixels.shape[1], max_pixels)
     if unit_range:
         if pixels.dtype.kind != 'f':
             raise InputError(f'array of {pixels.dtype}; unit_range is for floats in [0, 1], leave it out')
@@ -150,14 +146,6 @@ def _photo(planes: np.ndarray, gray: bool, **rest) -> Photo:
         planes, alpha = planes[..., :-1], np.ascontiguousarray(planes[..., -1])
     pixels = np.ascontiguousarray(np.broadcast_to(planes, (*planes.shape[:2], 3)))
     return Photo(pixels, alpha, was_gray=gray, **rest)
-
-
-def _without_file(image: Image.Image) -> Image.Image:
-    """A PIL image read in full, of which more than one picture cannot be meant."""
-    if image.format != 'MPO' and getattr(image, 'is_animated', False):
-        raise InputError(f'PIL image {_ANIMATED}')
-    image.load()
-    return image
 
 
 @contextlib.contextmanager
@@ -205,9 +193,10 @@ def _in_command() -> contextlib.AbstractContextManager:
     return _as_command if runtime.owns_process() else contextlib.nullcontext()
 
 
-def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> None:
-    """Refuses what would take too much time or memory, or is more than one picture."""
-    _check_size(name, image, max_pixels)
+def _opened(name: str, file: BinaryIO, max_pixels: int) -> Image.Image:
+    """Opens a file, and refuses what would take too much time or memory, or is more than one picture."""
+    image = decode.identified(file)
+    _check_size(name, image.width * image.height, max_pixels)
     if image.format in ('JPEG', 'MPO'):
         file.seek(0)
         if (scans := _scans(file.read())) > _MAX_SCANS:
@@ -216,18 +205,15 @@ def _check(name: str, file: BinaryIO, image: Image.Image, max_pixels: int) -> No
     if image.format not in ('MPO', 'HEIF') and getattr(image, 'is_animated', False):
         pages = 'has several pages; save the one you want as a photo'
         raise InputError(f'{name} {pages if image.format == "TIFF" else _ANIMATED}')
+    return image
 
 
-def _check_size(name: str, image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise InputError(_too_large(name, max_pixels))
-
-
-def _too_large(name: str, max_pixels: int) -> str:
-    return (
-        f'{name} has more than {max_pixels / 1e6:g} million pixels; '
-        'reduce it, or allow more with --max-megapixels (max_pixels)'
-    )
+def _check_size(name: str, pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise InputError(
+            f'{name} has more than {max_pixels / 1e6:g} million pixels; reduce it, or allow more with '
+            '--max-megapixels (max_pixels)'
+        )
 
 
 def _scans(data: bytes) -> int:
@@ -243,17 +229,11 @@ def _scans(data: bytes) -> int:
     return count
 
 
-def _decoded(
-    name: str,
-    file: BinaryIO | None,
-    image: Image.Image,
-    content: bytes | None = None,
-    source: pathlib.Path | None = None,
-) -> Photo:
+def _decoded(name: str, file: BinaryIO | None, image: Image.Image, content: bytes | None = None) -> Photo:
     """Reads the pixels of an opened file, or of an image without one, and what an edit must keep of it."""
     stored = None if file is None else carried_lib.stored(file, image, content)
     try:
-        deep = decode.deep_color(name, file, image) if file is not None and decode.has_deep_color(file, image) else None
+        deep = None if file is None else decode.deep_color(name, file, image)
         image.load()  # which finds what metadata stands behind the pixels
     except _DAMAGES as error:
         if isinstance(error, InputError) or _have_room(_BYTES_PER_PIXEL * image.width * image.height):
@@ -279,5 +259,5 @@ def _decoded(
     if stored is not None and orientation in decode.LYING:
         stored = stored.turned()
     carried = carried_lib.of(io.BytesIO() if file is None else file, image)
-    rest = dict(icc_profile=profile or None, exif=exif, source=source, carried=carried, stored=stored)
-    return _photo(decode.upright(planes, orientation), gray, **rest)
+    planes = decode.upright(planes, orientation)
+    return _photo(planes, gray, icc_profile=profile or None, exif=exif, carried=carried, stored=stored)

@@ -4,7 +4,6 @@ import contextlib
 import fractions
 import os
 import pathlib
-import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 
@@ -21,12 +20,7 @@ WORST_CRF = 51  # at which nothing but shapes is left
 
 
 def check_output(path: str | os.PathLike, footage: Footage, *, overwrite: bool = False) -> pathlib.Path:
-    """Finds out before the work whether a film can be written.
-
-    Args:
-      path: The file.
-      footage: The film that is edited.
-      overwrite: Whether a file may be replaced, be it the film itself.
+    """Finds out before the work whether an edited film can be written; see `output.check_output`.
 
     Raises:
       InputError: It cannot, or its format does not take the sound as it is.
@@ -74,18 +68,19 @@ def writing(
     if not 0 <= crf <= WORST_CRF:
         raise InputError(f'crf is {crf}; give a number from 0 (nothing is lost) to {WORST_CRF}')
     path = check_output(path, footage, overwrite=overwrite)
-    with output.replacing(path) as temporary, contextlib.ExitStack() as stack:
+    is_mkv = path.suffix.lower() == '.mkv'
+    with output.replacing(path, footage.path) as temporary, contextlib.ExitStack() as stack:
         send = first = None
-        temporary.touch(0o600)
 
         def write(shown: Shown) -> None:
             nonlocal send, first
             if send is None:
                 first = shown.time
-                arguments = _arguments(footage, first, start, end, crf)
-                send = stack.enter_context(
-                    ffmpeg.feeding([*arguments, *_as_text(temporary, metadata), f'file:{temporary}'])
-                )
+                options = _options(footage, first, start, end, crf)
+                if is_mkv and metadata:
+                    text = '; '.join(f'{name}: {value}' for name, value in metadata.items())
+                    options += ['-metadata', f'fvae_jax={text}']
+                send = stack.enter_context(ffmpeg.feeding(ffmpeg.command(*options, f'file:{temporary}')))
                 send(matroska.header(footage.width + footage.width % 2, footage.height + footage.height % 2))
             odd = footage.height % 2, footage.width % 2
             frame = shown.frame
@@ -99,19 +94,11 @@ def writing(
         if send is None:
             raise InputError(f"no frames to write to '{path}'; give at least one")
         stack.close()
-        if path.suffix.lower() != '.mkv' and (packet := xmp.updated(None, (footage.width, footage.height), metadata)):
+        if not is_mkv and (packet := xmp.updated(None, (footage.width, footage.height), metadata)):
             xmp.mark_film(temporary, packet)
-        with contextlib.suppress(OSError):
-            temporary.chmod(stat.S_IMODE(footage.path.stat().st_mode))
 
 
-def _as_text(path: pathlib.Path, metadata: Mapping[str, str] | None) -> list[str]:
-    if path.suffix.lower() != '.mkv' or not metadata:
-        return []
-    return ['-metadata', f'fvae_jax={"; ".join(f"{name}: {value}" for name, value in metadata.items())}']
-
-
-def _arguments(footage: Footage, first: fractions.Fraction, start: float, end: float | None, crf: int):
+def _options(footage: Footage, first: fractions.Fraction, start: float, end: float | None, crf: int) -> list[str]:
     """What ffmpeg is told: frames from the pipe, all else from the film."""
     tags = ''.join(f':{name}={value}' for name, value in footage.tags.items())
     base = f'{footage.time_base.numerator}/{footage.time_base.denominator}'
@@ -123,4 +110,4 @@ def _arguments(footage: Footage, first: fractions.Fraction, start: float, end: f
     shape = f'setsar=sar={footage.aspect.numerator}/{footage.aspect.denominator}:max=65535'
     options += ['-vf', f'{shape},setparams={tags[1:]}' if tags else shape]
     options += ['-fps_mode', 'passthrough', '-enc_time_base', base, '-video_track_timescale', base.rpartition('/')[2]]
-    return ffmpeg.command(*options)
+    return options

@@ -13,7 +13,7 @@ from PIL import Image, features
 
 from fvae_jax.errors import InputError
 from fvae_jax.photo import carried as carried_lib, output, xmp
-from fvae_jax.photo.photo import Photo
+from fvae_jax.photo.photo import Carried, Photo
 
 _QUALITY = 95
 _AVIF_QUALITY = 90
@@ -39,14 +39,9 @@ def write_photo(
     metadata: Mapping[str, str] | None = None,
     original: Photo | None = None,
 ) -> None:
-    """Writes a photo in the format of its suffix; see `encode`. The file gets the permissions of the photo's own.
+    """Writes a photo in the format of its suffix, one of `ENCODERS`; for the arguments see `encode`.
 
-    Args:
-      path: A file with one of the suffixes `ENCODERS`.
-      photo: The photo.
-      overwrite: Whether a file may be replaced, be it the photo's own.
-      metadata: How it was made, for its XMP; see `xmp.updated`.
-      original: What was edited.
+    The file gets the permissions of the photo's own, and takes its place, or that of another one, with `overwrite`.
 
     Raises:
       InputError: The file cannot be written, or its format cannot hold the photo.
@@ -83,20 +78,21 @@ def encode(
       InputError: The format cannot hold the photo.
     """
     suffix = suffix.lower()
-    same = original is not None and _same_pixels(photo, original)
-    if same and (content := _own_file(original, suffix)) is not None:
-        return content
     name = f"'{suffix}'" if name is None else f"'{name}'"
     if suffix not in ENCODERS:
         raise InputError(f'output {name} has no known suffix; use one of {", ".join(sorted(ENCODERS))}')
+    kind, encoder = ENCODERS[suffix]
+    same = original is not None and _same_pixels(photo, original)
+    if same and (content := _own_file(original, kind)) is not None:
+        return content
     made = None if same else metadata
-    packet, lost = xmp.updated(photo.carried.xmp, photo.size, made), _left_out(photo, suffix)
-    if packet is not None and _FORMATS[suffix] == 'JPEG' and len(packet) > _LARGEST_JPEG_XMP:
+    packet, lost = xmp.updated(photo.carried.xmp, photo.size, made), _left_out(photo, kind)
+    if packet is not None and kind == 'JPEG' and len(packet) > _LARGEST_JPEG_XMP:
         packet = xmp.updated(None, photo.size, made)
         lost.append('XMP of more than 64 kB (.png, .webp and .tif have a place for it)')
     carried = dataclasses.replace(photo.carried, xmp=packet)
     try:
-        data = ENCODERS[suffix](dataclasses.replace(photo, carried=carried))
+        data = encoder(dataclasses.replace(photo, carried=carried))
     except InputError as error:
         raise InputError(f'output {name}: {error}') from None
     if lost:
@@ -111,10 +107,10 @@ def _same_pixels(photo: Photo, other: Photo) -> bool:
     )
 
 
-def _own_file(photo: Photo, suffix: str) -> bytes | None:
+def _own_file(photo: Photo, kind: str) -> bytes | None:
     """The file that a photo was read from, if it has this format and nobody has written to it since."""
     stored = photo.stored
-    if stored is None or stored.format != _FORMATS.get(suffix):
+    if stored is None or stored.format != kind:
         return None
     if stored.content is not None:
         return stored.content
@@ -126,37 +122,27 @@ def _own_file(photo: Photo, suffix: str) -> bytes | None:
         return None
 
 
-def _left_out(photo: Photo, suffix: str) -> list[str]:
+def _left_out(photo: Photo, kind: str) -> list[str]:
     """What a file of this format has no place for."""
-    carried, words = photo.carried, []
-    if carried.credentials:
-        words.append('the C2PA manifest (content credentials), which is true of the unedited picture only')
-    if carried.xmp and not xmp.is_readable(carried.xmp):
-        words.append('XMP that cannot be read, or is larger than 1 MB')
-    if photo.exif and _FORMATS[suffix] == 'JPEG' and len(photo.exif) > _LARGEST_JPEG_SEGMENT:
-        words.append('EXIF of more than 64 kB')
-    if carried.iptc and suffix in ('.webp', '.avif'):
-        words.append('IPTC data (.jpg, .png and .tif have a place for it)')
-    if carried.comment and suffix not in ('.jpg', '.jpeg', '.png'):
-        words.append('the comment (.jpg and .png have a place for it)')
-    if carried.text and suffix != '.png':
-        words.append(f'text of the PNG ({", ".join(sorted(carried.text))})')
-    return words
+    carried, exif = photo.carried, photo.exif or b''
+    lost = {
+        'the C2PA manifest (content credentials), which is true of the unedited picture only': carried.credentials,
+        'XMP that cannot be read, or is larger than 1 MB': carried.xmp and not xmp.is_readable(carried.xmp),
+        'EXIF of more than 64 kB': kind == 'JPEG' and len(exif) > _LARGEST_JPEG_SEGMENT,
+        'IPTC data (.jpg, .png and .tif have a place for it)': carried.iptc and kind in ('WEBP', 'AVIF'),
+        'the comment (.jpg and .png have a place for it)': carried.comment and kind not in ('JPEG', 'PNG'),
+        f'text of the PNG ({", ".join(sorted(carried.text))})': carried.text and kind != 'PNG',
+    }
+    return [words for words, is_lost in lost.items() if is_lost]
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Writes a picture, (H, W, 3) uint8 RGB, as PNG, over a file that is there.
-
-    Raises:
-      InputError: The picture is something else, or the file cannot be written.
-    """
-    if image.dtype != np.uint8 or image.shape[2:] != (3,):
-        raise InputError(f"image for '{path}' is {image.dtype} {image.shape}; expected uint8 (H, W, 3)")
+    """Writes a picture, (H, W, 3) uint8 RGB, as PNG, over a file that is there; see `output.write`."""
     output.write(path, encode_png(image))
 
 
 def _png(photo: Photo) -> bytes:
-    planes, profile = _planes(photo)
+    pixels, profile = planes(photo)
     carried, text = photo.carried, dict(photo.carried.text)
     if carried.comment:
         text.setdefault('Comment', carried.comment.decode('utf-8', 'replace'))
@@ -164,7 +150,7 @@ def _png(photo: Photo) -> bytes:
         text[carried_lib.IPTC_PROFILE] = f'\niptc\n{len(carried.iptc):8d}\n{carried.iptc.hex()}\n'
     if carried.xmp:
         text[carried_lib.XMP_KEYWORD] = carried.xmp.decode()
-    return encode_png(planes, icc_profile=profile, exif=photo.exif, text=text, dpi=carried.dpi)
+    return encode_png(pixels, icc_profile=profile, exif=photo.exif, text=text, dpi=carried.dpi)
 
 
 def _jpeg(photo: Photo) -> bytes:
@@ -218,19 +204,16 @@ def _tiff(photo: Photo) -> bytes:
         return _by_pillow(photo, 'TIFF', **options)
     import tifffile  # Pillow writes no 16-bit color
 
-    planes, profile = _planes(photo, gray_alpha=False)
-    is_gray = planes.shape[2] == 1
+    pixels, profile = planes(photo, gray_alpha=False)
+    is_gray = pixels.shape[2] == 1
     exif = _loaded_exif(photo)
-    tags = [(tag, 's', 0, exif[tag], True) for tag in sorted(_NAMES) if _is_ascii(exif.get(tag))]
-    tags += [
-        (tag, 'B', len(data), data, True)
-        for tag, data in ((_XMP_TAG, carried.xmp), (_IPTC_TAG, carried.iptc))
-        if data is not None
-    ]
+    names = [(tag, exif.get(tag)) for tag in sorted(_NAMES)]
+    tags = [(tag, 's', 0, name, True) for tag, name in names if isinstance(name, str) and name and name.isascii()]
+    tags += [(tag, 'B', len(data), data, True) for tag, data in _tiff_tags(carried).items()]
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        planes[..., 0] if is_gray else planes,
+        pixels[..., 0] if is_gray else pixels,
         photometric='minisblack' if is_gray else 'rgb',
         planarconfig=None if is_gray else 'contig',
         extrasamples=None if photo.alpha is None else ['unassalpha'],
@@ -246,34 +229,27 @@ def _tiff(photo: Photo) -> bytes:
     return file.getvalue()
 
 
-def _is_ascii(value: object) -> bool:
-    return isinstance(value, str) and value != '' and value.isascii()
+def _tiff_tags(carried: Carried) -> dict[int, bytes]:
+    tags = {_XMP_TAG: carried.xmp, _IPTC_TAG: carried.iptc}
+    return {tag: data for tag, data in tags.items() if data is not None}
 
 
-ENCODERS: dict[str, Callable[[Photo], bytes]] = {
-    '.jpg': _jpeg,
-    '.jpeg': _jpeg,
-    '.png': _png,
-    '.webp': _webp,
-    '.avif': _avif,
-    '.tif': _tiff,
-    '.tiff': _tiff,
-}
-_FORMATS = {
-    '.jpg': 'JPEG',
-    '.jpeg': 'JPEG',
-    '.png': 'PNG',
-    '.webp': 'WEBP',
-    '.avif': 'AVIF',
-    '.tif': 'TIFF',
-    '.tiff': 'TIFF',
+# By suffix: Pillow's name of the format, and what encodes a photo.
+ENCODERS: dict[str, tuple[str, Callable[[Photo], bytes]]] = {
+    '.jpg': ('JPEG', _jpeg),
+    '.jpeg': ('JPEG', _jpeg),
+    '.png': ('PNG', _png),
+    '.webp': ('WEBP', _webp),
+    '.avif': ('AVIF', _avif),
+    '.tif': ('TIFF', _tiff),
+    '.tiff': ('TIFF', _tiff),
 }
 
 
 def suffix_of(photo: Photo) -> str:
     """The suffix of the format that a photo came in; .png where that cannot be written, or there was no file."""
     kind = None if photo.stored is None else photo.stored.format
-    return next((suffix for suffix, known in _FORMATS.items() if known == kind), '.png')
+    return next((suffix for suffix, (known, _) in ENCODERS.items() if known == kind), '.png')
 
 
 def _by_pillow(photo: Photo, kind: str, largest: int | None = None, **options) -> bytes:
@@ -283,14 +259,12 @@ def _by_pillow(photo: Photo, kind: str, largest: int | None = None, **options) -
             f'{kind} holds at most {largest} pixels a side and the photo has '
             f'{photo.size[0]}x{photo.size[1]}; write .png or .tif instead'
         )
-    planes, profile = _planes(photo)
-    image, carried = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes), photo.carried
+    pixels, profile = planes(photo)
+    image, carried = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), photo.carried
     exif = _loaded_exif(photo)
     if kind == 'TIFF':
-        for tag, data in ((_XMP_TAG, carried.xmp), (_IPTC_TAG, carried.iptc)):
-            if data is not None:
-                exif[tag] = data
-    elif carried.xmp and (kind != 'JPEG' or len(carried.xmp) <= _LARGEST_JPEG_XMP):
+        exif.update(_tiff_tags(carried))
+    elif carried.xmp:
         options['xmp'] = carried.xmp
     if carried.dpi is not None and kind in ('WebP', 'AVIF'):
         exif[_ACROSS], exif[_DOWN], exif[_UNIT] = *carried.dpi, _INCH
@@ -311,16 +285,10 @@ def _loaded_exif(photo: Photo) -> Image.Exif:
     return exif
 
 
-def planes(photo: Photo) -> np.ndarray:
-    """The photo as one array, (H, W, C): gray, gray + alpha, RGB or RGBA."""
-    return _planes(photo)[0]
+def planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | None]:
+    """The photo as one array, (H, W, C) gray, gray + alpha, RGB or RGBA, and the profile that goes with it.
 
-
-def _planes(photo: Photo, gray_alpha: bool = True) -> tuple[np.ndarray, bytes | None]:
-    """(H, W, C) as it is stored, and the profile that goes with it.
-
-    A gray photo is stored as gray unless an edit brought color in, or `gray_alpha` is False and
-    it has transparency.
+    A gray photo stays gray unless an edit brought color in, or it has transparency and `gray_alpha` is False.
     """
     pixels, profile = photo.pixels, photo.icc_profile
     if photo.was_gray and (gray_alpha or photo.alpha is None) and (pixels[..., :1] == pixels[..., 1:]).all():
@@ -340,7 +308,7 @@ def encode_png(
     text: Mapping[str, str] | None = None,
     dpi: tuple[float, float] | None = None,
 ) -> bytes:
-    """Encodes an image as PNG, without loss.
+    """Returns the file of an image as PNG, without loss.
 
     Pillow writes no 16-bit color and OpenCV no gray with alpha; this also takes a tenth of Pillow's time.
 
@@ -350,9 +318,6 @@ def encode_png(
       exif: EXIF data as in JPEG files, with the mark in front or without it.
       text: Keywords (1 to 79 Latin-1 characters) and what they say.
       dpi: Pixels per inch across and down.
-
-    Returns:
-      The contents of the file.
     """
     height, width, channels = pixels.shape
     header = struct.pack('>IIBBBBB', width, height, 8 * pixels.itemsize, _PNG_TYPES[channels], 0, 0, 0)

@@ -5,7 +5,7 @@ picture, and `xmpMM:History` which program, model and edit. There is no time in 
 same file. Packets are strangers' XML: those that are large, declare entities or cannot be read give way to a new one.
 """
 
-import os
+import pathlib
 import re
 import struct
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _END = b'<?xpacket end="w"?>'
 _ISO_UUID = bytes.fromhex('be7acfcb97a942e89c71999491e3afac')  # of a box of XMP, as the standard gives it
 # Behind the packet in a GIF, so that a reader of its blocks finds their end wherever it is.
 _GIF_TRAILER = b'\x01' + bytes(range(255, -1, -1)) + b'\0'
-_XMP_FLAG, _WEBP_HEADER = 0x04, 12
+_XMP_FLAG = 0x04  # of a WebP
 
 
 def is_readable(packet: bytes) -> bool:
@@ -72,34 +72,22 @@ def updated(packet: bytes | None, size: tuple[int, int], made: Mapping[str, str]
     return _BEGIN + text.encode('utf-8', 'replace') + _END
 
 
-def mark_film(path: str | os.PathLike, packet: bytes) -> None:
-    """Adds a packet to a film that has none.
-
-    Args:
-      path: The file, whose suffix is .mp4, .mov, .webp or .gif.
-      packet: Of XMP.
-    """
-    with open(path, 'r+b') as file:
-        kind = os.path.splitext(path)[1].lower()
-        if kind in ('.mp4', '.mov'):
-            file.seek(0, os.SEEK_END)
+def mark_film(path: pathlib.Path, packet: bytes) -> None:
+    """Adds a packet of XMP to a film, .mp4, .mov, .webp or .gif, that has none."""
+    kind = path.suffix.lower()
+    if kind in ('.mp4', '.mov'):
+        with open(path, 'ab') as file:
             file.write(struct.pack('>I4s', 24 + len(packet), b'uuid') + _ISO_UUID + packet)
-        elif kind == '.gif':
-            head = file.read(13)  # its last bytes but two say how many colors follow, if any
-            head += file.read(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)
-            frames = file.read()
-            file.seek(len(head))
-            file.write(b'\x21\xff\x0bXMP DataXMP' + packet + _GIF_TRAILER + frames)
-        else:
-            file.seek(0, os.SEEK_END)
-            file.write(b'XMP ' + struct.pack('<I', len(packet)) + packet + bytes(len(packet) % 2))
-            end = file.tell()
-            file.seek(4)
-            file.write(struct.pack('<I', end - 8))
-            file.seek(_WEBP_HEADER + 8)  # the flags of VP8X, which every animation begins with
-            flags = file.read(1)[0]
-            file.seek(-1, os.SEEK_CUR)
-            file.write(bytes([flags | _XMP_FLAG]))
+        return
+    content = bytearray(path.read_bytes())
+    if kind == '.gif':
+        palette = 3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0  # bytes of it behind the head, if any
+        content[13 + palette : 13 + palette] = b'\x21\xff\x0bXMP DataXMP' + packet + _GIF_TRAILER
+    else:
+        content += b'XMP ' + struct.pack('<I', len(packet)) + packet + bytes(len(packet) % 2)
+        content[4:8] = struct.pack('<I', len(content) - 8)
+        content[20] |= _XMP_FLAG  # one of VP8X, which every animation begins with
+    path.write_bytes(content)
 
 
 def _parsed(packet: bytes | None) -> minidom.Document | None:
@@ -165,8 +153,8 @@ def _note(document: minidom.Document, descriptions: list[minidom.Element], made:
             name = node.namespaceURI, node.localName
             if name == (_IPTC, 'DigitalSourceType'):
                 _remove(description, node)
-            elif name == (_MEDIA, 'History') and (lists := node.getElementsByTagNameNS(_RDF, 'Seq')):
-                history = lists[0]
+            elif name == (_MEDIA, 'History') and node.nodeType == node.ELEMENT_NODE:
+                history = next(iter(node.getElementsByTagNameNS(_RDF, 'Seq')), history)
     rdf = document.getElementsByTagNameNS(_RDF, 'RDF')[0]
     new = _add(rdf, _RDF, 'rdf:Description')
     new.setAttributeNS(_RDF, 'rdf:about', descriptions[0].getAttributeNS(_RDF, 'about') if descriptions else '')

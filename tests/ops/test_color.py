@@ -1,12 +1,9 @@
 """Color transfer: its statistics, its fixed point, and the photos that would divide by zero."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import skimage.data
 
-from fvae_jax.errors import InputError
 from fvae_jax.ops.color import lab_to_rgb, rgb_to_lab, transfer_color
 from fvae_jax.ops.image import to_float
 
@@ -16,8 +13,12 @@ def photo():
     return to_float(skimage.data.astronaut()[::4, ::4])
 
 
+def lab_of(image):
+    return np.stack(rgb_to_lab(image), axis=-1)
+
+
 def statistics(image):
-    lab = rgb_to_lab(image)
+    lab = lab_of(image)
     return lab.mean(axis=(-3, -2)), lab.std(axis=(-3, -2))
 
 
@@ -28,11 +29,11 @@ def muted(image):
 
 def test_published_values_of_lab():
     # White has L = M = S up to the printed digits: l = √3 log10(1 + 1/255), no color.
-    white = rgb_to_lab(np.ones((1, 1, 3)))[0, 0]
+    white = lab_of(np.ones((1, 1, 3)))[0, 0]
     np.testing.assert_allclose(white, [np.sqrt(3) * np.log10(1 + 1 / 255), 0, 0], atol=2e-3)
     # Pure red by hand from the two printed matrices.
     long, medium, short = np.log10(np.array([0.3811, 0.1967, 0.0241]) + 1 / 255)
-    red = rgb_to_lab(np.array([[[1.0, -1.0, -1.0]]]))[0, 0]
+    red = lab_of(np.array([[[1.0, -1.0, -1.0]]]))[0, 0]
     np.testing.assert_allclose(
         red,
         [(long + medium + short) / np.sqrt(3), (long + medium - 2 * short) / np.sqrt(6), (long - medium) / np.sqrt(2)],
@@ -43,7 +44,7 @@ def test_published_values_of_lab():
 def test_lab_and_back_including_black_and_primaries(photo):
     corners = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(2, 4, 3)
     for image in (photo, corners.astype(np.float32)):
-        np.testing.assert_allclose(lab_to_rgb(rgb_to_lab(image)), image, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(np.stack(lab_to_rgb(rgb_to_lab(image)), -1), image, rtol=0, atol=1e-5)
 
 
 def test_result_has_the_statistics_of_the_target(photo):
@@ -76,7 +77,7 @@ def test_flat_photos_are_finite_and_flat(photo, level):
 
 def test_gray_photo_stays_free_of_colored_noise(photo):
     gray = np.repeat(photo[..., :1], 3, axis=-1)
-    alpha_beta = rgb_to_lab(transfer_color(gray, muted(photo)))[..., 1:]
+    alpha_beta = lab_of(transfer_color(gray, muted(photo)))[..., 1:]
     assert alpha_beta.std(axis=(0, 1)).max() < 0.01
 
 
@@ -85,19 +86,8 @@ def test_clips_to_the_range(photo):
     assert np.abs(contrast).max() <= 1 and np.abs(contrast).max() == 1
 
 
-def test_numpy_jax_and_batches_agree(photo):
+def test_photos_and_batches_agree(photo):
     batch = np.stack([photo, photo[::-1], muted(photo)])
     targets = np.stack([muted(photo), photo, photo[:, ::-1]])
     one_by_one = np.stack([transfer_color(s, t) for s, t in zip(batch, targets)])
-    assert isinstance(transfer_color(batch, targets), np.ndarray)
     np.testing.assert_allclose(transfer_color(batch, targets), one_by_one, atol=1e-5)
-    in_jax = jax.jit(transfer_color)(jnp.asarray(batch), jnp.asarray(targets))
-    assert isinstance(in_jax, jax.Array) and in_jax.dtype == jnp.float32
-    np.testing.assert_allclose(in_jax, one_by_one, atol=1e-4)
-
-
-def test_other_images_are_refused(photo):
-    with pytest.raises(InputError, match='uint8.*to_float'):
-        transfer_color(skimage.data.astronaut(), photo)
-    with pytest.raises(InputError, match='target'):
-        transfer_color(photo, photo[..., 0])

@@ -161,6 +161,12 @@ def test_packets_that_cannot_be_read_give_way(packet):
     assert len(_events(xmp.updated(packet, (1, 1), MADE))) == 1
 
 
+def test_a_history_that_is_no_list_is_left_alone():
+    packet = RATED.replace(b'mine:Rating', b'xmlns:m="http://ns.adobe.com/xap/1.0/mm/" m:History="text" mine:Rating')
+    noted = xmp.updated(packet, (1, 1), MADE)
+    assert b'History="text"' in noted and len(_events(noted)) == 1
+
+
 @pytest.mark.parametrize(
     'inside, attributes',
     [

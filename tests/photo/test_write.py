@@ -158,7 +158,4 @@ def test_pictures_are_written_without_loss_whole_or_not_at_all(tmp_path):
     (tmp_path / 'taken').mkdir()
     with pytest.raises(InputError, match='cannot be written'):
         write_png(tmp_path / 'taken', ASTRONAUT)
-    for image in (ASTRONAUT / 255, ASTRONAUT[..., 0]):
-        with pytest.raises(InputError, match='expected uint8'):
-            write_png(tmp_path / 'picture.png', image)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ['picture.png', 'taken']
