@@ -8,7 +8,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import found as found_lib
-from fvae_jax.editing import clip, course, edit, model, morph, still
+from fvae_jax.editing import clip, edit, model, morph, still
 from fvae_jax.models import compiled
 from fvae_jax.photo import footage, read
 
@@ -57,9 +57,9 @@ class Editor(model.Model):
         self,
         frames: Iterable[np.ndarray],
         /,
-        *strengths: Mapping[str, course.Course],
+        *strengths: Mapping[str, edit.Course],
         fps: float = 25.0,
-        strength: course.Course = 1.0,
+        strength: edit.Course = 1.0,
         face: int | str | None = None,
         **named: Any,
     ) -> Iterator[np.ndarray]:
@@ -79,8 +79,8 @@ class Editor(model.Model):
         Raises:
           InputError: No frame shows a face, frames differ in size, or an expression is unknown.
         """
-        options = {name: named.pop(name) for name in course.OPTIONS if name in named}
-        return clip.edit_frames(self, frames, course.film_edit(strengths, named, strength, face, options), fps)
+        options = {name: named.pop(name) for name in edit.OPTIONS if name in named}
+        return clip.edit_frames(self, frames, edit.film_edit(strengths, named, strength, face, options), fps)
 
     def example(
         self, expression: read.Picture | still.EditablePhoto, neutral: read.Picture | still.EditablePhoto | None = None

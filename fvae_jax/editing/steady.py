@@ -62,16 +62,13 @@ class Planned:
 def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
     """Averages the changes of each face over time; `REACH` frames late."""
     shot, holds = None, {}
-    for window, place in windows(stream, REACH):
-        here = window[place]
+    for here, around in windows(stream, REACH):
         if here.shot != shot:
             shot, holds = here.shot, collections.defaultdict(lips_lib.Hold)
         changes = {}
         for number, mine in here.changes.items():
-            around = [
-                (other.changes.get(number), n - place) for n, other in enumerate(window) if other.shot == here.shot
-            ]
-            change, seam = _mean(model, mine, around, holds[number])
+            found = [(other.changes.get(number), step) for other, step in around if other.shot == shot]
+            change, seam = _mean(model, mine, found, holds[number])
             changes[number] = dataclasses.replace(mine, change=change, seam=seam)
         yield dataclasses.replace(here, changes=changes)
 
