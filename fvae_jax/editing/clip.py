@@ -73,7 +73,7 @@ class EditableFilm:
           InputError: An expression is unknown, or a strength is given twice.
         """
         options = {'source': source, 'like': like, 'pixels_only': pixels_only, 'anchor': anchor, 'teeth': teeth}
-        asked = edit_lib.film_edit(strengths, named, strength, face, options)
+        asked = FilmEdit(strengths, named, strength, face, options)
         return EditedFilm(self, asked, start, end)
 
 

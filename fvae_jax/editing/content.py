@@ -14,6 +14,7 @@ import numpy as np
 from fvae_jax.data import align
 from fvae_jax.editing import exemplar, opening, portrait, tone as tone_lib
 from fvae_jax.editing.model import Content
+from fvae_jax.ops import maps
 from fvae_jax.photo.photo import Photo
 
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner.
@@ -139,8 +140,7 @@ def where_sure(alpha: np.ndarray) -> np.ndarray:
     count, patches = cv2.connectedComponents((alpha > _BACKGROUND).astype(np.uint8))
     surest = np.zeros(count, np.float32)
     np.maximum.at(surest, patches.ravel(), alpha.ravel())
-    share = np.clip((surest - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0, 1)
-    sure = (alpha * (share * share * (3 - 2 * share))[patches]).astype(np.float32)
+    sure = (alpha * maps.smooth_step(surest, _DOUBTFUL, _SURE)[patches]).astype(np.float32)
     return cv2.GaussianBlur(sure, (0, 0), _ROUNDER)
 
 

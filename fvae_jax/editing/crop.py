@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import portrait
+from fvae_jax.editing import exemplar, portrait
 from fvae_jax.photo.frame import Box, Picture, Planes
 
 _MARGIN = 16  # px around a crop from which its pixels may come
@@ -30,7 +30,7 @@ def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarra
       (size, size, 3) uint8.
     """
     y0, y1, x0, x1 = box = _rectangle(matrix, size, frame.shape)
-    pixels, matrix = frame.pixels(box), _within(matrix, box)
+    pixels, matrix = frame.pixels(box), exemplar.crop_matrix(matrix, (x0, y0))
     times = int(0.5 / portrait.scale_of(matrix))
     if times > 1 and pixels.size:
         height, width = y1 - y0, x1 - x0
@@ -41,8 +41,3 @@ def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarra
         shift = align.transform_points(matrix, np.full(2, (times - 1) / 2))
         matrix = np.column_stack([times * matrix[:, :2], shift])
     return align.align_crop(pixels, matrix, size)
-
-
-def _within(matrix: np.ndarray, box: Box) -> np.ndarray:
-    """The similarity from px of a part of a frame."""
-    return np.column_stack([matrix[:, :2], align.transform_points(matrix, (box[2], box[0]))])

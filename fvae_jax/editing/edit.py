@@ -128,21 +128,42 @@ def number(name: str, value: Any) -> float:
     raise InputError(f'strength of {name} is {value!r}; give a number, as 1.0')
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class FilmEdit:
-    """What is asked of a film; for what is not said here see `Edit`.
+    """What is asked of a film, checked; for what is not said here see `Edit`.
 
-    Attributes:
-      strengths: By expression.
+    Args:
+      strengths: By expression, as `given` takes them.
+      named: By expression.
       strength: A factor for all.
       face: The number of a face, 'all', or None for the main one of each shot.
-      options: `source`, `like`, `pixels_only`, `anchor` and `teeth` of an `Edit`.
+      options: `source`, `like`, `pixels_only` and `anchor` of an `Edit`; `teeth` as a photo that shows them.
+
+    Raises:
+      InputError: Something is given twice, or is no strength.
     """
 
-    strengths: Mapping[str, Course]
-    strength: Course = 1.0
-    face: int | str | None = None
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    def __init__(
+        self,
+        strengths: Sequence[Mapping[str, Course]],
+        named: Mapping[str, Course],
+        strength: Course,
+        face: int | str | None,
+        options: Mapping[str, Any],
+    ):
+        self.strengths, self.strength, self.face, self.options = given(strengths, named), strength, face, dict(options)
+        for name, course in {**self.strengths, 'strength': strength}.items():
+            if callable(course):
+                continue
+            if np.ndim(course) and not len(course):
+                raise InputError(
+                    f'{name} is an empty list; give a number, one for each frame, or a function of seconds'
+                )
+            for value in course if np.ndim(course) else [course]:
+                number(name, value)
+        if not (face is None or face == 'all' or (isinstance(face, numbers.Integral) and face > 0)):
+            raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
+        if options.get('teeth') is not None:
+            self.options['teeth'] = options['teeth'].teeth()
 
     def at(self, number: int, time: float, share: float = 1.0) -> Edit:
         """What is asked of a frame by its number, from 0, and its time, seconds; `share` of the strength."""
@@ -154,30 +175,3 @@ class FilmEdit:
 
         strengths = {name: value(course) for name, course in self.strengths.items()}
         return Edit(strengths, strength=share * value(self.strength), **self.options)
-
-
-def film_edit(
-    strengths: Sequence[Mapping[str, Course]],
-    named: Mapping[str, Course],
-    strength: Course,
-    face: int | str | None,
-    options: Mapping[str, Any],
-) -> FilmEdit:
-    """What is asked of a film, checked.
-
-    Raises:
-      InputError: Something is given twice, or is no strength.
-    """
-    strengths = given(strengths, named)
-    for name, course in {**strengths, 'strength': strength}.items():
-        if callable(course):
-            continue
-        if np.ndim(course) and not len(course):
-            raise InputError(f'{name} is an empty list; give a number, one for each frame, or a function of seconds')
-        for value in course if np.ndim(course) else [course]:
-            number(name, value)
-    if not (face is None or face == 'all' or (isinstance(face, numbers.Integral) and face > 0)):
-        raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
-    if options.get('teeth') is not None:
-        options = {**options, 'teeth': options['teeth'].teeth()}
-    return FilmEdit(strengths, strength, face, options)

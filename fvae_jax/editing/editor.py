@@ -1,7 +1,7 @@
 """`Editor`: photos in, edited photos and films out, by one model."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ class Editor(model.Model):
         super().__init__(bundle)
         self.max_pixels = read.MAX_PIXELS
 
-    def __reduce__(self) -> tuple[Callable[..., 'Editor'], tuple]:
-        return _restored, (type(self), self.bundle, self.max_pixels)
+    def __reduce__(self) -> tuple:
+        return type(self), (self.bundle,), {'max_pixels': self.max_pixels}  # its programs are compiled again
 
     def open(self, picture: read.Picture, *, unit_range: bool = False) -> still.EditablePhoto:
         """Reads a photo of at most `max_pixels` and finds its faces.
@@ -80,7 +80,7 @@ class Editor(model.Model):
           InputError: No frame shows a face, frames differ in size, or an expression is unknown.
         """
         options = {name: named.pop(name) for name in edit.OPTIONS if name in named}
-        return clip.edit_frames(self, frames, edit.film_edit(strengths, named, strength, face, options), fps)
+        return clip.edit_frames(self, frames, edit.FilmEdit(strengths, named, strength, face, options), fps)
 
     def example(
         self, expression: read.Picture | still.EditablePhoto, neutral: read.Picture | still.EditablePhoto | None = None
@@ -117,13 +117,6 @@ class Editor(model.Model):
         """
         morph.check(self, frames, blend)
         return morph.Morph(self.open(first), self.open(second), frames, blend, crop, anchor)
-
-
-def _restored(kind: type[Editor], bundle: bundle_lib.Bundle, max_pixels: int) -> Editor:
-    """What a pickled Editor becomes: its programs are compiled again."""
-    editor = kind(bundle)
-    editor.max_pixels = max_pixels
-    return editor
 
 
 def load(path: str | os.PathLike | None = None) -> Editor:

@@ -16,7 +16,7 @@ import numpy as np
 from fvae_jax.bundle import Exemplars
 from fvae_jax.data import align
 from fvae_jax.editing import opening as opening_lib
-from fvae_jax.ops import image as image_ops, lines
+from fvae_jax.ops import image as image_ops, lines, maps
 from fvae_jax.ops.frame import Frame
 
 _SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
@@ -255,8 +255,8 @@ def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
     if (mouth := opening_lib.outline(alpha)) is None:
         return np.float32(lips * cheeks)
     deep = np.clip(((mouth.bottom - mouth.top).max() / distance - _DEEP[0]) / (_DEEP[1] - _DEEP[0]), 0, 1)
-    below = np.clip((rows - np.interp(columns, mouth.x, mouth.top)) / (_SHADOW * distance), 0, 1)
-    upper_lip = 1 - deep * (1 - _UNDER) * (1 - below * below * (3 - 2 * below))
+    below = maps.smooth_step(rows - np.interp(columns, mouth.x, mouth.top), 0, _SHADOW * distance)
+    upper_lip = 1 - deep * (1 - _UNDER) * (1 - below)
     return np.float32(lips * cheeks * upper_lip)
 
 

@@ -5,6 +5,7 @@ and the teeth between them are those that its edits show.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -52,11 +53,6 @@ class Moves(NamedTuple):
     beyond: np.ndarray
     line: seam_lib.Seam | None = None
     met: float = 1.0
-
-
-def _unlined(box: portrait.Box, field: np.ndarray) -> Moves:
-    nothing = np.zeros(field.shape[:2], np.float32)
-    return Moves(box, field, nothing, nothing)
 
 
 class PhotoFace:
@@ -121,11 +117,10 @@ class PhotoFace:
         See `portrait.photo_displacement`, `seam.close`, `seam.crease` and `seam.beyond`.
         """
         shape = self._photo.pixels.shape
-        if change.openings is None:
-            return _unlined(*portrait.photo_displacement(change.displacement, self.matrix, shape))
         closed = self._closed(change)
-        if not (share := np.float32(change.openings.reopened)):
+        if change.openings is None or not change.openings.reopened:
             return closed
+        share = np.float32(change.openings.reopened)
         _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
         rest = 1 - share
         field = rest * closed.field + share * mouth.reopen(self._closing, opening)
@@ -180,11 +175,13 @@ class PhotoFace:
     def _closed(self, change: Change) -> Moves:
         """As `moves`, of a mouth that does not open anew."""
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
-        line, side = None, len(self._fine_mouth)
-        if self._lips is not None:
+        line = None
+        if change.openings is not None and self._lips is not None:
+            side = len(self._fine_mouth)
             line = seam_lib.find(change.openings, self._lips, side, change.displacement, self._model.frame)
         if line is None:
-            return _unlined(box, field)
+            nothing = np.zeros(field.shape[:2], np.float32)
+            return Moves(box, field, nothing, nothing)
         shading, share = (of(box, line, self.matrix) for of in (seam_lib.crease, seam_lib.beyond))
         return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share, line)
 
@@ -197,16 +194,25 @@ class PhotoFace:
         return color.to_srgb(Photo(crop).eight_bit().pixels, self._photo.icc_profile)
 
 
-def join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:
-    """One field for all faces, so that the photo is resampled once; overlapping ones add."""
+def join(parts: Sequence[tuple]) -> tuple:
+    """One field of each kind for all faces, so that the photo is resampled once; overlapping ones add.
+
+    Args:
+      parts: For each face its box and its fields, (h, w, …) float32 each.
+
+    Returns:
+      The same for all of them.
+    """
     if len(parts) == 1:
         return parts[0]
-    y0, y1, x0, x1 = zip(*(box for box, _ in parts))
+    y0, y1, x0, x1 = zip(*(box for box, *_ in parts))
     whole = min(y0), max(y1), min(x0), max(x1)
-    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], *parts[0][1].shape[2:]), np.float32)
-    for box, part in parts:
-        field[within(box, whole)] += part
-    return whole, field
+    size = whole[1] - whole[0], whole[3] - whole[2]
+    joined = [np.zeros((*size, *field.shape[2:]), np.float32) for field in parts[0][1:]]
+    for box, *fields in parts:
+        for all_of_them, field in zip(joined, fields):
+            all_of_them[within(box, whole)] += field
+    return whole, *joined
 
 
 def within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.editing.stream import windows
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 REACH = 6  # frames before and after that smoothing looks at, and over which an edit comes and goes
@@ -105,8 +106,7 @@ def settle(stream: Iterable[Followed]) -> Iterator[Followed]:
             nearest = min((abs(n) for others, n in shown if number not in others), default=REACH + 1)
             near = [(others[number], n) for others, n in shown if abs(n) < nearest]
             faces[number] = _parabola(*map(np.array, zip(*near)))
-            share = (nearest - 1) / REACH
-            presence[number] = share * share * (3 - 2 * share)
+            presence[number] = float(maps.smooth_step(nearest - 1, 0, REACH))
         yield dataclasses.replace(here, faces=faces, presence=presence)
 
 

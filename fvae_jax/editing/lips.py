@@ -14,13 +14,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from fvae_jax.editing import edit, mouth, seam as seam_lib
 from fvae_jax.editing.latent import NEUTRAL
 from fvae_jax.editing.model import CLOSING, Change, EncodedFace, Model
 from fvae_jax.editing.opening import Opening
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
@@ -70,13 +70,9 @@ def uncovered(change: Change, own: np.ndarray) -> Change:
       change: With content.
       own: Where the mouth is open before it; see `inside`.
     """
-    size = len(own)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    moved = cv2.remap(own, x + change.displacement[..., 0], y + change.displacement[..., 1], cv2.INTER_LINEAR)
-    alpha = change.content.alpha
+    moved, alpha = maps.moved(own, change.displacement), change.content.alpha
     share = (alpha * moved).sum() / max(alpha.sum(), 1e-6)
-    share = np.clip((share - _SOME) / (_ALL - _SOME), 0, 1)
-    kept = (1 - moved) * np.float32(1 - share * share * (3 - 2 * share))
+    kept = (1 - moved) * np.float32(1 - maps.smooth_step(share, _SOME, _ALL))
     return change._replace(content=change.content._replace(alpha=alpha * kept))
 
 

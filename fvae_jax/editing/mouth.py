@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
@@ -69,7 +70,7 @@ def closed(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     Returns:
       (size, size), none of it where it is small beside the photo's own.
     """
-    return wanted * np.float32(_between(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
+    return wanted * np.float32(maps.smooth_step(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
 
 
 def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame: Frame) -> float:
@@ -81,30 +82,19 @@ def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame
       displacement: Of the edit, (size, size, 2), px of the crop.
       frame: Where the eyes lie.
     """
-    places = (displacement + np.moveaxis(np.indices(own.shape)[::-1], 0, -1)).astype(np.float32)
-    moved = cv2.remap(own, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    moved = cv2.dilate(moved, _disk(_DOUBT * frame.eye_distance * len(own)))  # both may be that far off
+    side = 2 * max(1, round(_DOUBT * frame.eye_distance * len(own))) + 1  # both may be that far off
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    moved = cv2.dilate(maps.moved(own, displacement), around)
     area = max(float(wanted.sum()), 1e-6)
-    elsewhere = _between(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
-    stretched = _between(_height(wanted) / max(_height(own), 1e-6), *_STRETCHED)
-    opens = _between(_area(wanted, frame), _LEAST, 2 * _LEAST)
-    return opens * max(elsewhere, stretched)
+    elsewhere = maps.smooth_step(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
+    stretched = maps.smooth_step(_height(wanted) / max(_height(own), 1e-6), *_STRETCHED)
+    opens = maps.smooth_step(_area(wanted, frame), _LEAST, 2 * _LEAST)
+    return float(opens * max(elsewhere, stretched))
 
 
 def _height(opening: np.ndarray) -> float:
     """How high an opening is, on the mean, for its width."""
     return float(opening.sum()) / max(np.count_nonzero((opening > _OPEN).any(axis=0)), 1) ** 2
-
-
-def _disk(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
-def _between(value: float, low: float, high: float) -> float:
-    """A smooth step from 0 at `low` to 1 at `high`."""
-    share = min(max((value - low) / (high - low), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
 
 
 def reopen(closing: np.ndarray, opening: np.ndarray) -> np.ndarray:
@@ -114,5 +104,4 @@ def reopen(closing: np.ndarray, opening: np.ndarray) -> np.ndarray:
       closing: That of the face with closed lips, (h, w, 2) float32, photo px.
       opening: That which opens it, likewise.
     """
-    y, x = np.indices(closing.shape[:2], np.float32)
-    return opening + cv2.remap(closing, x + opening[..., 0], y + opening[..., 1], cv2.INTER_LINEAR)
+    return opening + maps.moved(closing, opening)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.editing import opening
-from fvae_jax.ops import lines
+from fvae_jax.ops import lines, maps
 from fvae_jax.ops.frame import Frame
 
 _MOUTH = 0.45  # eye distances below the eyes: what opens above is none
@@ -69,9 +69,9 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     down, up = (lines.smooth(shift, soft) for shift in (line - gap - upper, line + gap - lower))
     everywhere = np.arange(size)
     down, up, top, bottom = (np.interp(everywhere, columns, values) for values in (down, up, top, bottom))
-    ends = _smooth(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
+    ends = maps.smooth_step(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
     y = everywhere[:, None]
-    above, below = (_smooth(1 - far / (_REACH * distance)) for far in (top - y, y - bottom))
+    above, below = (maps.smooth_step(1 - far / (_REACH * distance)) for far in (top - y, y - bottom))
     # Between the edges all is hidden but what lies beside the corners of the mouth, which shall stay in one piece.
     within = np.minimum(_WITHIN, (bottom - top) / 3)
     between = np.clip((y - top - within) / np.maximum(bottom - top - 2 * within, 1e-3), 0, 1)
@@ -79,11 +79,6 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     parted = displacement.copy()
     parted[..., 1] += cv2.GaussianBlur(np.float32(pull), (0, 0), _SMOOTHER)
     return parted
-
-
-def _smooth(share: np.ndarray) -> np.ndarray:
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def _line(crop: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray, distance: float) -> np.ndarray:

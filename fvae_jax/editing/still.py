@@ -194,29 +194,28 @@ class EditedPhoto:
         self._numbers = numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, shadings, softenings, shares, self._layers, self._moves = [], [], [], [], [], {}
+        fields, self._layers, self._softenings, self._moves = [], [], [], {}
         for n, latent in self._latents.items():
             subject = original.face(n)
-            face = subject.encoded
-            if edit.teeth is not None:
-                face = model.with_teeth(face, edit.teeth)
+            face = subject.encoded if edit.teeth is None else model.with_teeth(subject.encoded, edit.teeth)
             change = model.change(face, latent, edit.anchor)
-            self._moves[n] = subject.moves(change)
-            box, field, shading, beyond, *_ = self._moves[n]
-            fields.append((box, field))
-            shares.append((box, beyond))
+            moves = self._moves[n] = subject.moves(change)
+            carried = functools.partial(
+                portrait.photo_shading, matrix=subject.matrix, size=model.size, photo_shape=shape
+            )
+            shading = moves.crease
+            if edit.pixels_only:
+                change = change._replace(content=None, shading=None, softening=None)
+                shading = np.zeros_like(shading)
             if change.shading is not None:
-                shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
-            if change.softening is not None and not edit.pixels_only:
-                softenings.append(portrait.photo_shading(change.softening, subject.matrix, model.size, shape))
-            shadings.append((box, np.zeros_like(shading) if edit.pixels_only else shading))
-            if change.content is not None and not edit.pixels_only:
+                shading = shading + carried(change.shading)[1]
+            if change.softening is not None:
+                self._softenings.append(carried(change.softening))
+            if change.content is not None:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
-        self.box, self.field = face_lib.join(fields)
-        _, self._shading = face_lib.join(shadings)
-        _, self._beyond = face_lib.join(shares)
-        self._softenings = softenings
+            fields.append((moves.box, moves.field, shading, moves.beyond))
+        self.box, self.field, self._shading, self._beyond = face_lib.join(fields)
 
     @functools.cached_property
     def photo(self) -> Photo:
@@ -239,10 +238,7 @@ class EditedPhoto:
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""
-        y0, y1, x0, x1 = self.box
-        y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
-        part = self.photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
-        return color.in_srgb(Photo(part, icc_profile=self.photo.icc_profile)).pixels
+        return _part(self.photo, self.box, _CLOSE_UP)
 
     def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
         """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
@@ -253,7 +249,7 @@ class EditedPhoto:
         """
         left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
         maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))
-        return overlay.flow_overlay(self._region(), self.field, maximum)
+        return overlay.flow_overlay(_part(self.original.photo, self.box), self.field, maximum)
 
     def content_picture(self) -> np.ndarray:
         """Draws what is new, if anything; see `overlay.content_overlay`."""
@@ -262,7 +258,7 @@ class EditedPhoto:
             inside = face_lib.within(layer.box, self.box)
             alpha[inside] = np.maximum(alpha[inside], layer.alpha)
             colors[inside] = layer.color
-        return overlay.content_overlay(self._region(), alpha, colors)
+        return overlay.content_overlay(_part(self.original.photo, self.box), alpha, colors)
 
     def mask_picture(self) -> np.ndarray:
         """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
@@ -279,7 +275,7 @@ class EditedPhoto:
             )
             inside = face_lib.within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
-        return overlay.doubt_overlay(self._region(), doubt)
+        return overlay.doubt_overlay(_part(self.original.photo, self.box), doubt)
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -336,7 +332,10 @@ class EditedPhoto:
             image.info['icc_profile'] = self.photo.icc_profile
         return image
 
-    def _region(self) -> np.ndarray:
-        y0, y1, x0, x1 = self.box
-        photo = self.original.photo
-        return color.in_srgb(Photo(photo.pixels[y0:y1, x0:x1], icc_profile=photo.icc_profile)).pixels
+
+def _part(photo: Photo, box: portrait.Box, margin: float = 0.0) -> np.ndarray:
+    """A box of a photo, and a share of its sides around it, (h, w, 3) uint8, sRGB."""
+    y0, y1, x0, x1 = box
+    y, x = round(margin * (y1 - y0)), round(margin * (x1 - x0))
+    part = photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
+    return color.in_srgb(Photo(part, icc_profile=photo.icc_profile)).pixels
