@@ -5,17 +5,9 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.editing import exemplar, portrait
-from fvae_jax.photo.frame import Box, Picture, Planes
+from fvae_jax.photo.frame import Picture, Planes
 
 _MARGIN = 16  # px around a crop from which its pixels may come
-
-
-def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> Box:
-    """The part of a frame that a crop reads, even so that chroma goes along."""
-    y0, y1, x0, x1 = portrait.face_region(matrix, size, shape)
-    y0, x0 = (max(low - _MARGIN, 0) // 2 * 2 for low in (y0, x0))
-    y1, x1 = (min(-(-(high + _MARGIN) // 2) * 2, side) for high, side in zip((y1, x1), shape))
-    return y0, max(y1, y0), x0, max(x1, x0)
 
 
 def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -29,8 +21,12 @@ def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarra
     Returns:
       (size, size, 3) uint8.
     """
-    y0, y1, x0, x1 = box = _rectangle(matrix, size, frame.shape)
-    pixels, matrix = frame.pixels(box), exemplar.crop_matrix(matrix, (x0, y0))
+    y0, y1, x0, x1 = portrait.face_region(matrix, size, frame.shape)
+    # What the crop reads, even so that chroma goes along.
+    y0, x0 = (max(low - _MARGIN, 0) // 2 * 2 for low in (y0, x0))
+    y1, x1 = (min(-(-(high + _MARGIN) // 2) * 2, side) for high, side in zip((y1, x1), frame.shape))
+    y1, x1 = max(y1, y0), max(x1, x0)
+    pixels, matrix = frame.pixels((y0, y1, x0, x1)), exemplar.crop_matrix(matrix, (x0, y0))
     times = int(0.5 / portrait.scale_of(matrix))
     if times > 1 and pixels.size:
         height, width = y1 - y0, x1 - x0

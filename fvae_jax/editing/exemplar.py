@@ -5,6 +5,9 @@ photograph: an exemplar is placed rigidly, as teeth belong to the skull, where t
 in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, below
 the teeth and in the corners of the mouth, is the dark that real mouths have there, and in a mouth that opens wide a
 cavity with a tongue, which is stretched to fit.
+
+Everywhere `crop` is a face, (size, size, 3) float32 in [-1, 1]; `alpha` an opening of its mouth, how much of each pixel
+is new, (size, size) in [0, 1]; `frame` where the eyes lie in both; `distance` from eye to eye, px of the crop.
 """
 
 import dataclasses
@@ -139,11 +142,7 @@ def skin_light(crop: np.ndarray, frame: Frame) -> np.ndarray:
 def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Donor:
     """Finds the exemplar that leaves the least of the middle of an opening uncovered, and whose owner was lit alike.
 
-    Args:
-      exemplars: To choose from.
-      crop: The face, (size, size, 3) float32 in [-1, 1].
-      alpha: The opening that the face has in the exemplars' expression, (size, size) in [0, 1].
-      frame: Where the eyes lie in both.
+    The opening is that which the face has in the exemplars' expression.
     """
     lip = _upper_lip(alpha, frame)
     lip = None if lip is None else tuple(lip.tolist())
@@ -159,13 +158,7 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
 
 
 def own(exemplars: Exemplars, frame: Frame, size: int) -> Donor:
-    """Teeth of the face itself, which stay where they are.
-
-    Args:
-      exemplars: As `cut` makes them of the face.
-      frame: Where the eyes lie in its crop.
-      size: Side of the crop, px.
-    """
+    """Teeth of the face itself, which stay where they are, as `cut` makes them; `size` is the side of its crop, px."""
     ratio = exemplars.eye_distance / (frame.eye_distance * size)
     return Donor(exemplars, 0, 1.0, tuple(((exemplars.lip[0] + 0.5) / ratio - 0.5).tolist()))
 
@@ -183,14 +176,7 @@ def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
 
 
 def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
-    """Places an exemplar in the opening of an edit; None where nothing opens.
-
-    Args:
-      donor: The exemplar that suits the face.
-      crop: The face, (size, size, 3) float32 in [-1, 1].
-      alpha: How much of a pixel is new, (size, size) in [0, 1].
-      frame: Where the eyes lie in both.
-    """
+    """Places the exemplar that suits a face in the opening of an edit; None where nothing opens."""
     size, exemplars = len(alpha), donor.exemplars
     distance = frame.eye_distance * size
     lip = _upper_lip(alpha, frame)
@@ -209,13 +195,8 @@ def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Pl
 def fitted(alpha: np.ndarray, placed: Placed, frame: Frame) -> tuple[np.ndarray, Placed]:
     """Lets the lower lip of a smile reach up to the teeth: below them it would leave a dark band.
 
-    Args:
-      alpha: The opening, (size, size) in [0, 1].
-      placed: The exemplar in it.
-      frame: Where the eyes lie.
-
     Returns:
-      Both as they are then.
+      The opening and the exemplar as they are then.
     """
     size = len(alpha)
     distance = frame.eye_distance * size
@@ -261,14 +242,10 @@ def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
 
 
 def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:
-    """Makes the mean of all teeth, which a network paints, to the dark that is around those of an exemplar.
-
-    Args:
-      color: C, (size, size, 3) float32 in [-1, 1].
-      frame: Where the eyes lie in it.
+    """Makes the mean of all teeth, which a network paints in C, to the dark that is around those of an exemplar.
 
     Returns:
-      The same, darker in the mouth.
+      C, (size, size, 3) float32 in [-1, 1], darker in the mouth.
     """
     below = ((np.arange(len(color)) + 0.5) / len(color) - frame.eye_y) / frame.eye_distance
     share = np.clip((below - _MOUTH[0]) / (_MOUTH[1] - _MOUTH[0]), 0, 1)[:, None, None]
@@ -311,9 +288,9 @@ def cut(
     """Makes an exemplar of a mouth whose opening a network has found; None where it shows no teeth.
 
     Args:
-      alpha: The opening, (size, size) in [0, 1].
+      alpha: The opening.
       crop: The face at any resolution, (S, S, 3) uint8.
-      frame: Where the eyes lie in both.
+      frame: Where the eyes lie.
       expression: What it shows.
       others: Exemplars whose cavity goes with it.
     """
@@ -343,13 +320,8 @@ def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
         return None
     middle = left + (width - 1) / 2
     around = np.arange(int(np.floor(middle - width / 12)), int(np.ceil(middle + width / 12)) + 1)
-    edges = []
-    for column in around:
-        rows = np.flatnonzero(patch[:, column])
-        if rows.size and rows[0]:
-            above, first = alpha[rows[0] - 1, column], alpha[rows[0], column]
-            edges.append(rows[0] - (first - _OPEN) / max(first - above, 1e-6))
-    return np.array([middle, np.mean(edges)]) if edges else None
+    around = around[patch[:, around].any(0) & ~patch[0, around]]
+    return np.array([middle, opening_lib.edges(alpha, patch, around)[0].mean()]) if around.size else None
 
 
 def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:

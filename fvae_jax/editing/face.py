@@ -84,13 +84,10 @@ class PhotoFace:
     def inside(self) -> bundle_lib.Exemplars | None:
         """What an open mouth shows, if it is enough for teeth."""
         frame, others = self._model.frame, self._model.bundle.exemplars
-        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame):
+        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame) or self._lips is None:
             return None
-        expression = others.expression if others else _TOOTHY
-        if self._lips is None:
-            return None
-        opening = self._lips.mask(len(self._fine_mouth))
-        return exemplar.cut(opening, self._eight_bit(self._read(_FINEST_TEETH)), frame, expression, others)
+        opening, crop = self._lips.mask(len(self._fine_mouth)), self._eight_bit(self._read(_FINEST_TEETH))
+        return exemplar.cut(opening, crop, frame, others.expression if others else _TOOTHY, others)
 
     @functools.cached_property
     def tone(self) -> tone_lib.Tone | None:

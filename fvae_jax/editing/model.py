@@ -240,9 +240,12 @@ class Model:
         if shading is not None and face.folds is not None:
             shading, softening = self._folded(shading, face, latent, displacement)
         if face.mouth is not None and anchor:
-            openings = self._openings(face.mouth, latent, displacement)
-            placed = self._placed(face, openings.wanted)
-            content = Content(openings.reopened * openings.wanted, content.color, placed)
+            mouth = face.mouth
+            of_closed = self.change(mouth.closed, latent)
+            wanted = mouth_lib.closed(mouth.opening, of_closed.content.alpha)
+            another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
+            openings = mouth_lib.Openings(mouth.opening, wanted, of_closed.displacement, another)
+            content = Content(another * wanted, content.color, self._placed(face, wanted))
         return Change(displacement, content, shading, openings, softening)
 
     @functools.cached_property
@@ -261,12 +264,6 @@ class Model:
         moved = folds_lib.moved(face.folds, added, displacement)
         folded = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
         return folded, folds_lib.softened(face.folds, added, displacement)
-
-    def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
-        change = self.change(mouth.closed, latent)
-        wanted = mouth_lib.closed(mouth.opening, change.content.alpha)
-        another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
-        return mouth_lib.Openings(mouth.opening, wanted, change.displacement, another)
 
     def _content(self, face: EncodedFace, decoded: interface.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.

@@ -81,11 +81,17 @@ class Morph:
         Returns:
           (H, W, 3) uint8 sRGB: the size of the crops, or of the first photo.
         """
-        blended = self._blended(float(t))
+        t = float(t)
+        between = self._model.between(*self._faces, t, self._blend, self._anchor)
+        # Only the printed weights do not sum to one.
+        weights = between.weights if self._blend == 'paper' else between.weights[:1]
+        shadings = between.shadings or (None, None)
+        blended = mix_warps(*self.crops, *between.displacements, *weights, shadings=shadings)
+        if between.content is not None:
+            blended = content.lay_on_crop(blended, between.content, tone=tone.between(*self._tones, t))
         if self._crop:
             return image_ops.to_uint8(blended)
-        laid = put_back(self._pixels, blended, self._matrix)
-        return Photo(laid).eight_bit().pixels
+        return Photo(put_back(self._pixels, blended, self._matrix)).eight_bit().pixels
 
     def save(
         self,
@@ -113,16 +119,6 @@ class Morph:
             frames = (steps.film_frame(Photo(frame)) for frame in frames)
         notes = provenance(self._model, self._what) if metadata else None
         film.write_animation(path, frames, fps, overwrite=overwrite, metadata=notes)
-
-    def _blended(self, t: float) -> np.ndarray:
-        """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""
-        frame = self._model.between(*self._faces, t, self._blend, self._anchor)
-        # Only the printed weights do not sum to one.
-        weights = frame.weights if self._blend == 'paper' else frame.weights[:1]
-        blended = mix_warps(*self.crops, *frame.displacements, *weights, shadings=frame.shadings or (None, None))
-        if frame.content is None:
-            return blended
-        return content.lay_on_crop(blended, frame.content, tone=tone.between(*self._tones, t))
 
 
 def check(model: Model, frames: int, blend: str) -> None:
@@ -154,10 +150,12 @@ def native_crop(
         scale = portrait.scale_of(matrix)
         side = int(np.clip(round(size / scale), size, LARGEST_CROP))
     matrix = portrait.scale_transform(matrix, side / size)
-    region = _around(matrix, side, pixels.shape)
-    part = pixels[region].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
+    y0, y1, x0, x1 = portrait.face_region(matrix, side, pixels.shape)
+    height, width = pixels.shape[:2]
+    top, left = max(min(y0, height - 1) - _MARGIN, 0), max(min(x0, width - 1) - _MARGIN, 0)  # one pixel at least
+    part = pixels[top : y1 + _MARGIN, left : x1 + _MARGIN].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
     to_crop = matrix.copy()
-    to_crop[:, 2] += to_crop[:, :2] @ (region[1].start, region[0].start)
+    to_crop[:, 2] += to_crop[:, :2] @ (left, top)
     return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
 
 
@@ -270,12 +268,3 @@ def _warp(crop: np.ndarray, displacement: np.ndarray, shading: np.ndarray | None
     warped = portrait.warp_region(crop, (0, side, 0, side), field)
     larger = None if shading is None else portrait.enlarge(shading[..., None], side)[..., 0]
     return np.clip(image_ops.shade(warped, larger), -1, 1)
-
-
-def _around(matrix: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The part of a photo that a crop is made of; at least its nearest pixel."""
-    y0, y1, x0, x1 = portrait.face_region(matrix, side, shape)
-    height, width = shape[:2]
-    rows = slice(max(min(y0, height - 1) - _MARGIN, 0), min(y1 + _MARGIN, height))
-    columns = slice(max(min(x0, width - 1) - _MARGIN, 0), min(x1 + _MARGIN, width))
-    return rows, columns

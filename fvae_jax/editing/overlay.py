@@ -24,13 +24,9 @@ def flow_overlay(pixels: np.ndarray, field: np.ndarray, max_magnitude: float) ->
       (H, W, 3) uint8 RGB.
     """
     colors = flow_color.flow_to_color(_fit(field), max_magnitude) / np.float32(255)
-    picture = _gray(pixels) * colors
+    full = f'full color: {max_magnitude:.3g} px of the photo'
     wheel = flow_color.color_wheel(_WHEEL)
-    return grid.image_grid(
-        [[np.rint(picture).astype(np.uint8), wheel]],
-        ['where each pixel is read from', f'full color: {max_magnitude:.3g} px of the photo'],
-        scale=1,
-    )
+    return _side_by_side(_gray(pixels) * colors, wheel, 'where each pixel is read from', full)
 
 
 def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
@@ -43,14 +39,10 @@ def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     Returns:
       (H, W, 3) uint8 RGB, with its legend.
     """
-    picture = _reddened(pixels, _fit(doubt)[..., None])
     ramp = np.broadcast_to(np.linspace(1, 0, _WHEEL)[:, None, None], (_WHEEL, _WHEEL // 4, 1))
     legend = (1 - ramp) * 255 + ramp * _DOUBT
-    return grid.image_grid(
-        [[np.rint(picture).astype(np.uint8), np.rint(legend).astype(np.uint8)]],
-        ['confidence of the edit', 'white: confidence 1, red: 0'],
-        scale=1,
-    )
+    picture = _reddened(pixels, _fit(doubt)[..., None])
+    return _side_by_side(picture, legend, 'confidence of the edit', 'white: confidence 1, red: 0')
 
 
 def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) -> np.ndarray:
@@ -65,13 +57,13 @@ def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) ->
       (H, W, 3) uint8 RGB.
     """
     share = _fit(alpha)[..., None]
-    where = _reddened(pixels, share)
     new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
-    return grid.image_grid(
-        [[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
-        ['new content, red: alpha 1', 'the content'],
-        scale=1,
-    )
+    return _side_by_side(_reddened(pixels, share), new, 'new content, red: alpha 1', 'the content')
+
+
+def _side_by_side(left: np.ndarray, right: np.ndarray, *labels: str) -> np.ndarray:
+    """Two pictures, (h, w, 3) in [0, 255], with their labels, (H, W, 3) uint8."""
+    return grid.image_grid([[np.rint(picture).astype(np.uint8) for picture in (left, right)]], labels, scale=1)
 
 
 def _reddened(pixels: np.ndarray, share: np.ndarray) -> np.ndarray:
