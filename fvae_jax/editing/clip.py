@@ -97,9 +97,10 @@ class EditedFilm:
     @property
     def provenance(self) -> dict[str, str]:
         """How the film was made, for the XMP of its file; courses over time by their names alone."""
-        given = self.edit.strengths.items()
-        constant = {name: course for name, course in given if not callable(course) and not np.ndim(course)}
-        names = [f'{name} {constant[name]:.4g}' if name in constant else name for name, _ in given]
+        names = [
+            name if callable(course) or np.ndim(course) else f'{name} {course:.4g}'
+            for name, course in self.edit.strengths.items()
+        ]
         return edit_lib.provenance(self.original.model, ', '.join(names) or 'like another photo')
 
     def save(

@@ -108,11 +108,6 @@ def given(strengths: Sequence[Mapping[str, T]], named: Mapping[str, T]) -> dict[
     return {**first, **named}
 
 
-def asked(strengths: Sequence[Mapping[str, float]], named: Mapping[str, float]) -> dict[str, float]:
-    """As `given`, of a photo: each a number."""
-    return {name: number(name, value) for name, value in given(strengths, named).items()}
-
-
 def number(name: str, value: Any) -> float:
     """A strength; what only looks like one (texts, truths, arrays of several) is refused.
 

@@ -175,13 +175,12 @@ def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
     return 1 - float(np.concatenate(missed).mean())
 
 
-def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
-    """Places the exemplar that suits a face in the opening of an edit; None where nothing opens."""
-    size, exemplars = len(alpha), donor.exemplars
-    distance = frame.eye_distance * size
-    lip = _upper_lip(alpha, frame)
+def place(donor: Donor | None, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
+    """Places the exemplar that suits a face in the opening of an edit; None without one, or where nothing opens."""
+    lip = None if donor is None else _upper_lip(alpha, frame)
     if lip is None:
         return None
+    exemplars, distance = donor.exemplars, frame.eye_distance * len(alpha)
     if donor.lip is not None:  # a lip that rises farther takes the teeth along, one that rises less covers them
         lip = np.minimum(donor.lip, [np.inf, lip[1]])
     scale = exemplars.eye_distance / (distance * donor.zoom)

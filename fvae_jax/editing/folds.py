@@ -13,6 +13,7 @@ import numpy as np
 
 from fvae_jax.bundle import Folds
 from fvae_jax.editing import exemplar, opening as opening_lib
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 STEP = 0.5 / 127  # of r, the logarithm of a ratio of light, to a step of the stored maps
@@ -196,6 +197,4 @@ def _carried(whole: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         return whole
     side, size = len(whole), len(displacement)
     field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)
-    y, x = np.indices((side, side), np.float32)
-    places = x + field[..., 0], y + field[..., 1]
-    return cv2.remap(whole, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return maps.moved(whole, field)

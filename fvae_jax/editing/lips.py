@@ -107,9 +107,7 @@ def of(
       frame: Where the eyes lie in all of them.
     """
     area = float(own.sum()) / (frame.eye_distance * len(own)) ** 2
-    if wanted.sum() > _LESS * own.sum():
-        return Lips(area, None)
-    if (lines := edges()) is None:
+    if wanted.sum() > _LESS * own.sum() or (lines := edges()) is None:
         return Lips(area, None)
     seam = seam_lib.find(mouth.Openings(own, wanted, displacement, 0.0), lines, side, displacement, frame)
     return Lips(area, None if seam is None else _over_the_crop(seam, len(own)))

@@ -136,10 +136,7 @@ class Model:
           face: The face.
           fine: A finer crop of it, (S, S, 3) uint8; with it its own folds go with an expression that is taken away.
         """
-        if self.bundle.folds is None:
-            return face
-        corners = self.mouth_corners(face)
-        if corners is None:
+        if self.bundle.folds is None or (corners := self.mouth_corners(face)) is None:
             return face
         placed = folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
         return face._replace(folds=placed)
@@ -240,12 +237,12 @@ class Model:
         if shading is not None and face.folds is not None:
             shading, softening = self._folded(shading, face, latent, displacement)
         if face.mouth is not None and anchor:
-            mouth = face.mouth
-            of_closed = self.change(mouth.closed, latent)
-            wanted = mouth_lib.closed(mouth.opening, of_closed.content.alpha)
-            another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
-            openings = mouth_lib.Openings(mouth.opening, wanted, of_closed.displacement, another)
-            content = Content(another * wanted, content.color, self._placed(face, wanted))
+            of_closed, own = self.change(face.mouth.closed, latent), face.mouth.opening
+            wanted = mouth_lib.closed(own, of_closed.content.alpha)
+            another = mouth_lib.another(own, wanted, displacement, self.frame)
+            openings = mouth_lib.Openings(own, wanted, of_closed.displacement, another)
+            placed = exemplar_lib.place(face.donor, face.crop, wanted, self.frame)
+            content = Content(another * wanted, content.color, placed)
         return Change(displacement, content, shading, openings, softening)
 
     @functools.cached_property
@@ -273,15 +270,10 @@ class Model:
         alpha = 1 - np.exp(kept)
         if not anchor or face.donor is None:
             return Content(alpha, decoded.color)
-        placed = self._placed(face, alpha)
+        placed = exemplar_lib.place(face.donor, face.crop, alpha, self.frame)
         if placed is not None:
             alpha, placed = exemplar_lib.fitted(alpha, placed, self.frame)
         return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), placed)
-
-    def _placed(self, face: EncodedFace, opening: np.ndarray) -> exemplar_lib.Placed | None:
-        if face.donor is None:
-            return None
-        return exemplar_lib.place(face.donor, face.crop, opening, self.frame)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.

@@ -94,7 +94,7 @@ def _mean(
         alpha = mean([change.content.alpha for change in changes])
         color = mean([change.content.color for change in changes], 1.0)
         placed = None
-        if content.exemplar is not None or any(change.content.exemplar is not None for change in changes):
+        if any(change.content.exemplar is not None for change in changes):
             placed = exemplar.place(mine.face.donor, mine.face.crop, alpha, model.frame)
         content = Content(alpha, color, placed)
     seam = hold.seam([other.lips for other, _ in near], weights)

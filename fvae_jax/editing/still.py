@@ -48,9 +48,7 @@ class EditablePhoto:
     """
 
     def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):
-        self.model = model
-        self.photo = photo
-        self.faces = tuple(faces)
+        self.model, self.photo, self.faces = model, photo, tuple(faces)
         self._known: dict[int, face_lib.PhotoFace] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,7 +152,7 @@ class EditablePhoto:
         Raises:
           InputError: An expression or a face is unknown, a strength is no finite number, or no teeth are seen.
         """
-        asked = edit_lib.asked(strengths, named)
+        asked = {name: edit_lib.number(name, value) for name, value in edit_lib.given(strengths, named).items()}
         inside = None if teeth is None else teeth.teeth()
         edit = edit_lib.Edit(asked, source, like, edit_lib.number('the edit', strength), pixels_only, anchor, inside)
         return EditedPhoto(self, edit, self.numbers(face))
@@ -189,9 +187,7 @@ class EditedPhoto:
     """
 
     def __init__(self, original: EditablePhoto, edit: edit_lib.Edit, numbers: tuple[int, ...]):
-        self.original = original
-        self.edit = edit
-        self._numbers = numbers
+        self.original, self.edit, self._numbers = original, edit, numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
         fields, self._layers, self._softenings, self._moves = [], [], [], {}
@@ -270,9 +266,8 @@ class EditedPhoto:
         doubt = np.zeros(self.field.shape[:2], np.float32)
         for n, latent in self._latents.items():
             logits = original.model.mask_logits(original.encoded(n), latent)
-            box, part = portrait.photo_map(
-                np.exp(-np.logaddexp(0, logits)), original.matrix(n), original.photo.pixels.shape
-            )
+            doubted, shape = np.exp(-np.logaddexp(0, logits)), original.photo.pixels.shape
+            box, part = portrait.photo_map(doubted, original.matrix(n), shape)
             inside = face_lib.within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
         return overlay.doubt_overlay(_part(self.original.photo, self.box), doubt)
