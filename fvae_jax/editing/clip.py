@@ -8,19 +8,10 @@ from typing import Any
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    crop,
-    edit as edit_lib,
-    follow,
-    latent as latent_lib,
-    retouch,
-    shot as shot_lib,
-    steady,
-    still,
-    stream,
-)
+from fvae_jax.editing import crop, edit as edit_lib, follow, latent as latent_lib, retouch, steady, still, stream
 from fvae_jax.editing.edit import Course, FilmEdit
 from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing.shot import Known
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, film, footage as footage_lib, frame as frame_lib, recode
 
@@ -51,23 +42,11 @@ class EditableFilm:
         teeth: 'still.EditablePhoto | None' = None,
         **named: Course,
     ) -> 'EditedFilm':
-        """Edits faces in all frames, or from `start` to `end`; for what is not said here see `EditablePhoto.edit`.
+        """Edits faces in all frames, or from `start` to `end`, seconds.
 
-        Every strength is a number, a sequence with one for each frame, or a function of the time in seconds.
-
-        Args:
-          *strengths: By expression.
-          strength: A factor for everything; where it is 0 frames are the film's own, bit for bit.
-          face: The number of a face, as they appear, the largest of the first frame first; 'all'; None for the main one
-            of each shot.
-          start: Where the part begins, seconds.
-          end: Where it ends; the film's end when None.
-          source: The expression to come from.
-          like: See `Editor.example`.
-          pixels_only: Leave out content and shading.
-          anchor: Whether the edit starts from each frame itself.
-          teeth: A photo of the same person whose teeth are shown where the mouth opens.
-          **named: Strengths of expressions.
+        Every strength is a number, a sequence with one for each frame, or a function of the time in seconds; where
+        `strength` is 0 frames are the film's own, bit for bit. Faces have numbers as they appear, the largest of the
+        first frame first; None is the main one of each shot. All other arguments are those of `EditablePhoto.edit`.
 
         Raises:
           InputError: An expression is unknown, or a strength is given twice.
@@ -170,7 +149,7 @@ def _plan(model: Model, settled: Iterable[follow.Followed], edit: FilmEdit) -> I
             matrix = align.crop_transform(here.faces[person], model.size, model.frame)
             face = model.encode(crop.aligned(frame, matrix, model.size), teeth=False)
             if person not in known:
-                known[person] = shot_lib.Known(model, face, asked)
+                known[person] = Known(model, face, asked)
             changes[person] = known[person].changed(frame, matrix, face, asked)
         yield steady.Planned(here.item, shot, changes)
     if not seen:

@@ -65,13 +65,9 @@ class Editor(model.Model):
     ) -> Iterator[np.ndarray]:
         """Edits the frames of another program as they come; they leave about a dozen frames late.
 
-        Args:
-          frames: (H, W, 3) uint8 RGB, all of one size.
-          *strengths: By expression; see `EditableFilm.edit`.
-          fps: How many frames make a second, for strengths that are functions of time.
-          strength: A factor for everything; where it is 0 frames keep their bits.
-          face: As for `EditableFilm.edit`.
-          **named: Strengths of expressions; source, like, pixels_only, anchor and teeth of `EditableFilm.edit`.
+        Frames are (H, W, 3) uint8 RGB, all of one size, and `fps` of them make a second, for strengths that are
+        functions of time. For all other arguments see `EditableFilm.edit`, whose `source`, `like`, `pixels_only`,
+        `anchor` and `teeth` may be given, too.
 
         Returns:
           As many frames as were given.

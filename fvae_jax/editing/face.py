@@ -13,16 +13,8 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    contour,
-    crop as crop_lib,
-    exemplar,
-    mouth,
-    portrait,
-    seam as seam_lib,
-    tone as tone_lib,
-    vermilion,
-)
+from fvae_jax.editing import contour, exemplar, mouth, portrait, seam as seam_lib, tone as tone_lib, vermilion
+from fvae_jax.editing.crop import aligned
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
@@ -147,7 +139,7 @@ class PhotoFace:
         side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
         matrix = portrait.scale_transform(self.matrix, side / size)
         if self._is_large:
-            return crop_lib.aligned(Picture(self._photo.pixels), matrix, side)
+            return aligned(Picture(self._photo.pixels), matrix, side)
         return align.align_crop(self._photo.pixels, matrix, side)
 
     @functools.cached_property

@@ -8,16 +8,7 @@ import jax
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import (
-    contour,
-    exemplar as exemplar_lib,
-    folds as folds_lib,
-    latent as latent_lib,
-    mouth as mouth_lib,
-    parting,
-    portrait,
-    vermilion,
-)
+from fvae_jax.editing import contour, exemplar, folds, latent as latent_lib, mouth, parting, portrait, vermilion
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
 from fvae_jax.models import compiled, interface
@@ -127,7 +118,7 @@ class Model:
             latent = self.edited_latent(face, {exemplars.expression: 1.0})
         start = face if face.mouth is None else face.mouth.closed
         opening = self._content(start, self.decode(start, latent), anchor=True).alpha
-        return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
+        return face._replace(donor=exemplar.choose(exemplars, face.crop, opening, self.frame))
 
     def with_folds(self, face: EncodedFace, fine: np.ndarray | None = None) -> EncodedFace:
         """Finds out how the skin of a face folds; the face as it is where the model does not know.
@@ -138,7 +129,7 @@ class Model:
         """
         if self.bundle.folds is None or (corners := self.mouth_corners(face)) is None:
             return face
-        placed = folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
+        placed = folds.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
         return face._replace(folds=placed)
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
@@ -152,13 +143,13 @@ class Model:
         None where nothing opens, and of a closed mouth by a model without exemplars.
         """
         if face.mouth is not None:
-            return folds_lib.corners(face.mouth.opening)
+            return folds.corners(face.mouth.opening)
         if self.bundle.exemplars is None or self.bundle.exemplars.expression not in self.expressions:
             return None
         # Led to the line between the lips, what is beside their ends would come from elsewhere.
         whole = face._replace(slit=None)
         change = self.change(whole, self.edited_latent(face, {self.bundle.exemplars.expression: 1.0}))
-        return None if change.content is None else folds_lib.corners(change.content.alpha, change.displacement)
+        return None if change.content is None else folds.corners(change.content.alpha, change.displacement)
 
     def with_mouth(self, face: EncodedFace) -> EncodedFace:
         """Finds out whether the mouth of a face is open, and what the face is like with closed lips; see `mouth`."""
@@ -166,7 +157,7 @@ class Model:
             return face
         closed = self.encode(self.edit(face, CLOSING), teeth=False)
         opening = self._content(closed, self.decode(closed, face.latent), anchor=True).alpha
-        if mouth_lib.is_open(opening, self.frame):
+        if mouth.is_open(opening, self.frame):
             return face._replace(mouth=OpenMouth(closed._replace(slit=np.zeros_like(opening)), opening))
         return face._replace(slit=opening)
 
@@ -238,10 +229,10 @@ class Model:
             shading, softening = self._folded(shading, face, latent, displacement)
         if face.mouth is not None and anchor:
             of_closed, own = self.change(face.mouth.closed, latent), face.mouth.opening
-            wanted = mouth_lib.closed(own, of_closed.content.alpha)
-            another = mouth_lib.another(own, wanted, displacement, self.frame)
-            openings = mouth_lib.Openings(own, wanted, of_closed.displacement, another)
-            placed = exemplar_lib.place(face.donor, face.crop, wanted, self.frame)
+            wanted = mouth.closed(own, of_closed.content.alpha)
+            another = mouth.another(own, wanted, displacement, self.frame)
+            openings = mouth.Openings(own, wanted, of_closed.displacement, another)
+            placed = exemplar.place(face.donor, face.crop, wanted, self.frame)
             content = Content(another * wanted, content.color, placed)
         return Change(displacement, content, shading, openings, softening)
 
@@ -258,9 +249,9 @@ class Model:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Adds folds that come; besides, the softening of those that go."""
         added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
-        moved = folds_lib.moved(face.folds, added, displacement)
+        moved = folds.moved(face.folds, added, displacement)
         folded = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
-        return folded, folds_lib.softened(face.folds, added, displacement)
+        return folded, folds.softened(face.folds, added, displacement)
 
     def _content(self, face: EncodedFace, decoded: interface.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
@@ -270,10 +261,10 @@ class Model:
         alpha = 1 - np.exp(kept)
         if not anchor or face.donor is None:
             return Content(alpha, decoded.color)
-        placed = exemplar_lib.place(face.donor, face.crop, alpha, self.frame)
+        placed = exemplar.place(face.donor, face.crop, alpha, self.frame)
         if placed is not None:
-            alpha, placed = exemplar_lib.fitted(alpha, placed, self.frame)
-        return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), placed)
+            alpha, placed = exemplar.fitted(alpha, placed, self.frame)
+        return Content(alpha, exemplar.beyond(decoded.color, self.frame), placed)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, latent as latent_lib, portrait, steps, tone
+from fvae_jax.editing import content, exemplar, latent as latent_lib, portrait, steps, tone
 from fvae_jax.editing.edit import provenance
 from fvae_jax.editing.model import Model
 from fvae_jax.editing.still import EditablePhoto
@@ -40,9 +40,6 @@ class Morph:
     Attributes:
       crops: The aligned faces, (S, S, 3) float32 in [-1, 1] each.
       doubts: Why frames will not look as they should, with the remedy, as lines for people.
-
-    Raises:
-      InputError: There are too few frames, the blend is unknown, or the model has no mask.
     """
 
     def __init__(
@@ -54,7 +51,6 @@ class Morph:
         crop: bool = False,
         anchor: bool = True,
     ):
-        check(first.model, frames, blend)
         self._model, self._count, self._blend, self._crop, self._anchor = first.model, frames, blend, crop, anchor
         pixels, others = (color.to_srgb(photo.pixels, photo.icc_profile) for photo in (first.photo, second.photo))
         self._pixels, self._what = pixels, f'interpolation of two photos, {frames} frames'
@@ -85,8 +81,7 @@ class Morph:
         between = self._model.between(*self._faces, t, self._blend, self._anchor)
         # Only the printed weights do not sum to one.
         weights = between.weights if self._blend == 'paper' else between.weights[:1]
-        shadings = between.shadings or (None, None)
-        blended = mix_warps(*self.crops, *between.displacements, *weights, shadings=shadings)
+        blended = mix_warps(*self.crops, *between.displacements, *weights, shadings=between.shadings or (None, None))
         if between.content is not None:
             blended = content.lay_on_crop(blended, between.content, tone=tone.between(*self._tones, t))
         if self._crop:
@@ -154,9 +149,7 @@ def native_crop(
     height, width = pixels.shape[:2]
     top, left = max(min(y0, height - 1) - _MARGIN, 0), max(min(x0, width - 1) - _MARGIN, 0)  # one pixel at least
     part = pixels[top : y1 + _MARGIN, left : x1 + _MARGIN].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
-    to_crop = matrix.copy()
-    to_crop[:, 2] += to_crop[:, :2] @ (left, top)
-    return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
+    return np.clip(align.align_crop(part, exemplar.crop_matrix(matrix, (left, top)), side), -1, 1), matrix
 
 
 def mix_warps(
@@ -185,15 +178,7 @@ def mix_warps(
 
     Returns:
       (S, S, 3) float32 in [-1, 1].
-
-    Raises:
-      InputError: The crops differ in size.
     """
-    if crop_a.shape != crop_b.shape:
-        raise InputError(
-            f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
-            'native_crop the side of the first for the second'
-        )
 
     def enlarge(values):
         return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)

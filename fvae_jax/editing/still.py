@@ -11,17 +11,10 @@ from PIL import Image
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    content,
-    edit as edit_lib,
-    face as face_lib,
-    latent as latent_lib,
-    overlay,
-    portrait,
-    steps as steps_lib,
-)
+from fvae_jax.editing import content, edit as edit_lib, face as face_lib, latent as latent_lib, overlay, portrait
 from fvae_jax.editing.model import Model
 from fvae_jax.editing.records import EncodedFace
+from fvae_jax.editing.steps import Steps
 from fvae_jax.errors import InputError, printable
 from fvae_jax.photo import color, write
 from fvae_jax.photo.photo import Photo
@@ -157,9 +150,7 @@ class EditablePhoto:
         edit = edit_lib.Edit(asked, source, like, edit_lib.number('the edit', strength), pixels_only, anchor, inside)
         return EditedPhoto(self, edit, self.numbers(face))
 
-    def sequence(
-        self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any
-    ) -> steps_lib.Steps:
+    def sequence(self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any) -> Steps:
         """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
 
         Args:
@@ -173,7 +164,7 @@ class EditablePhoto:
         """
         if steps < 1:
             raise InputError(f'{steps} steps; give at least 1')
-        return steps_lib.Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
+        return Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
 
 
 class EditedPhoto:
