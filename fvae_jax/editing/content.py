@@ -46,10 +46,7 @@ class Layer(NamedTuple):
 def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
     """Carries the content of a crop into the photo: a layer no larger than the content and its surroundings.
 
-    Args:
-      content: Of the crop.
-      matrix: 2×3 similarity, photo px to crop px.
-      photo_shape: (H, W, ...) of the photo.
+    The matrix is a 2×3 similarity, photo px to crop px; the photo's shape (H, W, ...).
     """
     sure = where_sure(content.alpha)
     mouth = None if content.exemplar is None else opening.outline(sure)
@@ -67,12 +64,9 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
 
 
 def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> None:
-    """Draws an opening into an alpha that is still to be made steeper.
+    """Draws an opening into the alpha, (h, w), of a part of a photo, which is still to be made steeper.
 
-    Args:
-      alpha: Of a part of a photo, (h, w), which is changed.
-      mouth: The opening.
-      to_crop: 2×3 similarity, px of the part to px of the crop.
+    `to_crop` is the 2×3 similarity from px of the part to px of the crop.
     """
     corners = [(x, y) for x in mouth.x[[0, -1]] for y in (mouth.top.min(), mouth.bottom.max())]
     around = align.transform_points(align.invert(to_crop), corners)
@@ -125,17 +119,12 @@ def lay_on_crop(
 
 
 def where_sure(alpha: np.ndarray) -> np.ndarray:
-    """Takes back patches of content that the network is nowhere sure of.
+    """Takes back patches of content that the network is nowhere sure of, (S, S) in [0, 1].
 
     Half of a strong expression is seldom shown to a network. It may then lay a veil over teeth, or a shadow on the chin
-    where the mouth would reach at full strength.
-
-    Args:
-      alpha: (S, S) in [0, 1], of the crop.
-
-    Returns:
-      (S, S) float32: each connected patch times a factor from 0 to 1 that grows with its largest alpha, smoothly, so
-      that nothing jumps from one strength to the next; its edges are smoothed by less than a pixel.
+    where the mouth would reach at full strength. So each connected patch is multiplied by a factor from 0 to 1 that
+    grows with its largest alpha, smoothly, so that nothing jumps from one strength to the next; its edges are smoothed
+    by less than a pixel.
     """
     count, patches = cv2.connectedComponents((alpha > _BACKGROUND).astype(np.uint8))
     surest = np.zeros(count, np.float32)
@@ -171,14 +160,9 @@ def _grainy(color: np.ndarray, image: np.ndarray, alpha: np.ndarray) -> np.ndarr
 
 
 def grain(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Draws noise as fine and as strong as that of the photo around the content.
+    """Draws noise as fine and as strong as that of an image (h, w, 3) in [-1, 1] around content, (h, w), of mean 0.
 
-    Args:
-      image: (h, w, 3) float32 in [-1, 1].
-      alpha: (h, w) in [0, 1]; where it is 0 the photo's own grain is measured.
-
-    Returns:
-      (h, w) float32, of mean 0.
+    Where alpha, (h, w) in [0, 1], is 0 the image's own grain is measured.
     """
     gray = image.mean(axis=2)
     fine = gray - cv2.GaussianBlur(gray, (0, 0), _GRAIN)

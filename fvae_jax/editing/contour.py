@@ -128,15 +128,9 @@ def look(crop: np.ndarray, frame: Frame) -> Seen:
 
 
 def around(seen: Seen, contour: np.ndarray, reach: tuple[float, float]) -> np.ndarray:
-    """What a regression looks at: light and red around each point, both of mean 0 and deviation 1.
+    """What a regression looks at: light and red around each point, both of mean 0 and deviation 1, (features,) float32.
 
-    Args:
-      seen: Of the crop.
-      contour: Near the lips.
-      reach: How far to both sides, and up and down; see `LOOKS`.
-
-    Returns:
-      (features,) float32.
+    `reach` is how far to both sides, and up and down; see `LOOKS`.
     """
     x, y = np.meshgrid(np.linspace(-1, 1, _ACROSS), np.linspace(-1, 1, _DOWN))
     points = seen.in_px(contour) - seen.origin

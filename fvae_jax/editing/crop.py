@@ -11,15 +11,9 @@ _MARGIN = 16  # px around a crop from which its pixels may come
 
 
 def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarray:
-    """The aligned crop of a face; large faces are reduced first, most of the way.
+    """The aligned crop of a face, (size, size, 3) uint8; large faces are reduced first, most of the way.
 
-    Args:
-      frame: The frame.
-      matrix: 2×3 similarity, px of the frame to px of the crop.
-      size: Side of the crop, px.
-
-    Returns:
-      (size, size, 3) uint8.
+    The matrix is a 2×3 similarity, px of the frame to px of the crop.
     """
     y0, y1, x0, x1 = portrait.face_region(matrix, size, frame.shape)
     # What the crop reads, even so that chroma goes along.

@@ -119,15 +119,10 @@ class Placed:
     shading: np.ndarray
 
     def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray) -> np.ndarray:
-        """Lays cavity and teeth over painted colors.
+        """Lays cavity and teeth over painted colors C, (h, w, 3) float32 in [-1, 1].
 
-        Args:
-          color: C, (h, w, 3) float32 in [-1, 1].
-          to_crop: 2×3 similarity, px of `color` to px of the model's crop.
-          shading: `shading` at the pixels of `color`, (h, w).
-
-        Returns:
-          (h, w, 3) float32 in [-1, 1].
+        `to_crop` is the 2×3 similarity from their px to px of the model's crop, `shading` that of the exemplar at their
+        pixels, (h, w).
         """
         if self.cavity is not None:
             color = self.cavity.over(color, to_crop)
@@ -286,12 +281,7 @@ def cut(
 ) -> Exemplars | None:
     """Makes an exemplar of a mouth whose opening a network has found; None where it shows no teeth.
 
-    Args:
-      alpha: The opening.
-      crop: The face at any resolution, (S, S, 3) uint8.
-      frame: Where the eyes lie.
-      expression: What it shows.
-      others: Exemplars whose cavity goes with it.
+    The face is one of any resolution, (S, S, 3) uint8, which shows the expression; the cavity of `others` goes with it.
     """
     lip = _upper_lip(alpha, frame)
     if lip is None:

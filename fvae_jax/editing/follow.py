@@ -69,10 +69,8 @@ def follow(items: Iterable[Any]) -> Iterator[Followed]:
     """Follows all faces of a film.
 
     Numbers go from 1, the largest face of the first frame first, as in photos; who comes later gets the next one. After
-    a cut, and when a face comes back, it has the number of the one that looks most alike.
-
-    Args:
-      items: Frames in their order, each an object with a `frame`.
+    a cut, and when a face comes back, it has the number of the one that looks most alike. Items are frames in their
+    order, each an object with a `frame`.
     """
     people: dict[int, _Person] = {}
     cuts, shot, main, since = _Cuts(), -1, None, 0

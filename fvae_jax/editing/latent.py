@@ -84,13 +84,7 @@ def whiten(values: np.ndarray, stats: LatentStatistics) -> np.ndarray:
     A symmetric linear map, the fourth root of the inverse covariance within expressions (of principal directions, and
     the mean of all others), up to a factor. The square root, which would make all directions alike, trusts the training
     people too much: of strangers it read smiles with twice the error. Nothing is done where the statistics lack it.
-
-    Args:
-      values: (n, 4 · 4 · C), differences of latents.
-      stats: Of the training people.
-
-    Returns:
-      float64, of the same shape.
+    Values are differences of latents, (n, 4 · 4 · C); the result is float64.
     """
     values = values.astype(np.float64)
     if stats.spread is None:

@@ -52,24 +52,16 @@ def is_more_closed(model: Model, face: EncodedFace, lips_closed: EncodedFace) ->
 
 
 def inside(model: Model, face: EncodedFace, lips_closed: EncodedFace) -> np.ndarray:
-    """Where the mouth of a face is open, (size, size) float32 in [0, 1].
+    """Where the mouth of a face is open, (size, size) float32 in [0, 1]; by a model with a content layer.
 
-    Args:
-      model: A model with a content layer.
-      face: The face.
-      lips_closed: Of another frame of the same shot; see `closed`.
+    `lips_closed` is `closed` of another frame of the same shot.
     """
     logits = np.asarray(model.decode(lips_closed, face.latent).alpha_logit, np.float32)
     return np.exp(-np.logaddexp(0, -logits))
 
 
 def uncovered(change: Change, own: np.ndarray) -> Change:
-    """A change that lays nothing over what is inside of a mouth, and all the less the wider that is open.
-
-    Args:
-      change: With content.
-      own: Where the mouth is open before it; see `inside`.
-    """
+    """A change, with content, that lays nothing over the `inside` of a mouth, and all the less the wider it is open."""
     moved, alpha = maps.moved(own, change.displacement), change.content.alpha
     share = (alpha * moved).sum() / max(alpha.sum(), 1e-6)
     kept = (1 - moved) * np.float32(1 - maps.smooth_step(share, _SOME, _ALL))
@@ -98,13 +90,8 @@ def of(
 ) -> Lips:
     """The lips of an open mouth.
 
-    Args:
-      own: Its opening, (size, size) in [0, 1].
-      wanted: That of the edit.
-      displacement: Of the edit, (size, size, 2), px of the crop.
-      edges: Finds the edges of the lips in a finer crop; see `contour.of`.
-      side: Of that crop, px.
-      frame: Where the eyes lie in all of them.
+    Its own opening and the wanted one are (size, size) in [0, 1], the displacement of the edit (size, size, 2), px of
+    the crop. `edges` finds those of the lips in a finer crop of `side` px; see `contour.of`.
     """
     area = float(own.sum()) / (frame.eye_distance * len(own)) ** 2
     if wanted.sum() > _LESS * own.sum() or (lines := edges()) is None:

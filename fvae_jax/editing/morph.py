@@ -129,14 +129,11 @@ def check(model: Model, frames: int, blend: str) -> None:
 def native_crop(
     pixels: np.ndarray, matrix: np.ndarray, size: int, side: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Aligns a face with as many pixels as the photo has of it.
+    """Aligns a face in a photo, (H, W, 3) uint8 or uint16, with as many pixels as that has of it.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      matrix: 2×3 similarity, photo px to px of the model's crop.
-      size: Side of the model's crop, px.
-      side: Side of the result, px; by default the photo's own, between `size` and `LARGEST_CROP`.
-        The second photo of a pair takes the first one's.
+    The matrix is the 2×3 similarity from photo px to px of the model's crop, which has the side `size`; `side` is that
+    of the result, by default the photo's own, between `size` and `LARGEST_CROP`. The second photo of a pair takes the
+    first one's.
 
     Returns:
       The crop, (side, side, 3) float32 in [-1, 1], and the 2×3 similarity from photo px to its px.
@@ -166,18 +163,10 @@ def mix_warps(
 
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
 
-    Args:
-      crop_a: (S, S, 3) float32 in [-1, 1].
-      crop_b: (S, S, 3) float32 in [-1, 1].
-      displacement_a: (s, s, 2), px of the model's crop, where to read the first crop.
-      displacement_b: (s, s, 2), likewise for the second.
-      weight: (s, s) in [0, 1], of the first crop.
-      weight_b: Of the second; None stands for 1 − weight. Only the printed formula needs it, whose
-        weights do not sum to one; the sum is clipped to the range of an image.
-      shadings: r of both warps, (s, s) each, or None.
-
-    Returns:
-      (S, S, 3) float32 in [-1, 1].
+    Crops and the result are (S, S, 3) float32 in [-1, 1]. Displacements, (s, s, 2), px of the model's crop, say where
+    to read them; `weight`, (s, s) in [0, 1], is that of the first crop, `weight_b` that of the second: None stands for
+    1 − weight. Only the printed formula needs it, whose weights do not sum to one; the sum is clipped to the range of
+    an image. `shadings` are r of both warps, (s, s) each, or None.
     """
 
     def enlarge(values):
@@ -194,15 +183,9 @@ def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray
     """Mixes two pictures band by band of a Laplacian pyramid (Burt and Adelson, 1983).
 
     The coarsest band is the weighted mean. In finer ones the weights are multiplied by how much each picture has there:
-    the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them.
-
-    Args:
-      first: (H, W, 3) float32.
-      second: (H, W, 3) float32.
-      weight: (H, W, 1) float32 in [0, 1], of the second; where it is 0 or 1 all over, that picture bit for bit.
-
-    Returns:
-      (H, W, 3) float32.
+    the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them. Pictures
+    are (H, W, 3) float32; the weight of the second is (H, W, 1) float32 in [0, 1], and where it is 0 or 1 all over the
+    result is one of them bit for bit.
     """
     faded = (1 - weight) * first + weight * second
     if min(first.shape[:2]) < 2 * _COARSEST:
@@ -219,15 +202,10 @@ def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Lays an aligned crop over the photo, faded out at the crop's edge.
+    """Lays an aligned crop over the photo, faded out at the crop's edge; outside of it every bit stays.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      crop: (S, S, 3) float32 in [-1, 1].
-      matrix: 2×3 similarity, photo px to px of this crop.
-
-    Returns:
-      (H, W, 3), the type of `pixels`; bit for bit those outside the crop.
+    The photo is (H, W, 3) uint8 or uint16, as the result is, the crop (S, S, 3) float32 in [-1, 1], and the matrix the
+    2×3 similarity from photo px to px of this crop.
     """
     half = np.iinfo(pixels.dtype).max / np.float32(2)
     box, opacity = portrait.photo_map(

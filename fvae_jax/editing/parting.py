@@ -36,14 +36,11 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     """Leads the flow around an opening to the line on which the lips meet.
 
     Args:
-      displacement: Of an edit, (size, size, 2) float32, px of the crop, (x, y).
+      displacement: Of an edit, (size, size, 2) float32, px of the crop, (x, y); returned as it is where nothing opens.
       alpha: The opening of that edit, (size, size) in [0, 1].
       crop: The face, (size, size, 3) float32 in [-1, 1].
       slit: Its own opening, (size, size) in [0, 1]: lips that meet may still show some of a tooth.
       frame: Where the eyes lie.
-
-    Returns:
-      (size, size, 2) float32; `displacement` itself where nothing opens.
     """
     size = len(alpha)
     distance = frame.eye_distance * size
@@ -84,12 +81,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
 def _line(crop: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray, distance: float) -> np.ndarray:
     """The rows on which lips meet, (w,): the smoothest deep valley of light, by dynamic programming.
 
-    Args:
-      crop: The face, (size, size, 3) in [-1, 1].
-      x: Columns of places between the lips, (w,).
-      upper: Rows about below which the line lies, (w,).
-      lower: Rows about above which it lies, (w,).
-      distance: That of the eyes, px.
+    At columns `x` it lies about between the rows `upper` and `lower`, (w,) each; the eyes are `distance` px apart.
     """
     light = np.log(cv2.cvtColor(np.float32(crop + 1), cv2.COLOR_RGB2GRAY) / 2 + 0.02)
     around = _AROUND * distance

@@ -15,67 +15,55 @@ _FINE_MOUTH = 512  # px: side of the crop in which the edge of lips is sought, a
 
 
 class Known:
-    """What is known of a face for a whole shot.
+    """What is known of a face for a whole shot, from the first frame on in which it is edited.
 
-    Args:
-      model: The model.
-      face: The face in the first frame in which it is edited.
-      edit: What is asked of it there.
-
-    Attributes:
-      donor: Whose teeth are shown where it opens its mouth, if anybody's.
-      folds: Of skin; see `EncodedFace`.
-      tone: Of a film of one color; None of others.
-      lips_closed: The face with its lips closed; None where nothing is laid over it.
+    Whose teeth are shown where it opens its mouth, if anybody's; its folds; its tone in a film of one color; and the
+    face with its lips closed, unless nothing is laid over it.
     """
 
     def __init__(self, model: Model, face: EncodedFace, edit: edit_lib.Edit):
         self._model, self._seen = model, 0
-        self.donor = self.folds = self.lips_closed = None
-        self.tone = tone_lib.of(face.crop)
+        self._donor = self._folds = self._closed = None
+        self._tone = tone_lib.of(face.crop)
         if not model.bundle.config.model.content:
             return
         exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth
         if exemplars is not None and not edit.pixels_only:
-            self.donor = model.with_teeth(face, exemplars).donor
+            self._donor = model.with_teeth(face, exemplars).donor
         if edit.anchor:
-            self.lips_closed = lips.closed(model, face)
-            self.folds = model.with_folds(self.lips_closed).folds
+            self._closed = lips.closed(model, face)
+            self._folds = model.with_folds(self._closed).folds
 
     def changed(self, frame: Planes | Picture, matrix: np.ndarray, face: EncodedFace, asked: edit_lib.Edit) -> Changed:
-        """What an edit does to the face in a frame.
+        """What an edit does to the face in a frame, known there without teeth and folds.
 
-        Args:
-          frame: The frame.
-          matrix: 2×3 similarity, px of the frame to px of the crop.
-          face: The face there, without teeth and folds.
-          asked: The edit.
+        The matrix is the 2×3 similarity from px of the frame to px of the crop.
         """
         model = self._model
         # Folds are less deep where the frame shows them already.
-        folds = self.folds and self.folds._replace(shown=model.shown(face))
-        face = face._replace(donor=self.donor, folds=folds)
+        folds = self._folds and self._folds._replace(shown=model.shown(face))
+        face = face._replace(donor=self._donor, folds=folds)
         latent = lips.spared(asked).latent(model, face)
-        if self.lips_closed is None:
-            return Changed(matrix, face, model.change(face, latent, asked.anchor), self.tone)
+        if self._closed is None:
+            return Changed(matrix, face, model.change(face, latent, asked.anchor), self._tone)
         self._seen += 1
-        if self._seen % _LOOK == 0 and lips.is_more_closed(model, face, self.lips_closed):
-            self.lips_closed = lips.closed(model, face)
-        own = lips.inside(model, face, self.lips_closed)
+        if self._seen % _LOOK == 0 and lips.is_more_closed(model, face, self._closed):
+            self._closed = lips.closed(model, face)
+        own = lips.inside(model, face, self._closed)
         face = face._replace(slit=own)  # lips that are apart already are not parted
         change, seen = model.change(face, latent), None
         if mouth.is_open(own, model.frame):
             seen = self._lips(frame, matrix, face, latent, change)
         if change.content.alpha.max() > _SHOWS:
             change = lips.uncovered(change, own)
-        return Changed(matrix, face, change, self.tone, seen)
+        return Changed(matrix, face, change, self._tone, seen)
 
     def _lips(
         self, frame: Planes | Picture, matrix: np.ndarray, face: EncodedFace, latent: np.ndarray, change: Change
     ) -> lips.Lips:
         """The lips of an open mouth, and how an edit to `latent` closes them."""
         model = self._model
-        wanted = lips.inside(model, face._replace(latent=latent), self.lips_closed)
+        wanted = lips.inside(model, face._replace(latent=latent), self._closed)
         finer = portrait.scale_transform(matrix, _FINE_MOUTH / model.size)
 
         def edges() -> Opening | None:
