@@ -53,8 +53,8 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
     (y0, _, x0, _), alpha = portrait.photo_map(sure, matrix, photo_shape)
     if mouth is not None:
         _draw(alpha, mouth, exemplar.crop_matrix(matrix, (x0, y0)))
-    x, y, width, height = cv2.boundingRect((alpha > _BACKGROUND).astype(np.uint8))
-    rows, columns = _extent(y, height, len(alpha)), _extent(x, width, alpha.shape[1])
+    shows = alpha > _BACKGROUND
+    rows, columns = (maps.extent(shows.any(axis), _AROUND // 2) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
     if content.exemplar is not None and color.size:
@@ -79,26 +79,13 @@ def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> Non
     part[:] = np.maximum(part, np.where(drawn > 0, 0.5 + (drawn - 0.5) / _STEEPER, 0))
 
 
-def _extent(first: int, count: int, side: int) -> slice:
-    """Some rows or columns of so many, and half of `_AROUND` on both sides; empty if there are none."""
-    if not count:
-        return slice(0, 0)
-    return slice(max(first - _AROUND // 2, 0), min(first + count + _AROUND // 2, side))
-
-
 def lay_on_crop(
     crop: np.ndarray, content: Content, texture: bool = True, tone: tone_lib.Tone | None = None
 ) -> np.ndarray:
-    """Lays content over an aligned crop.
+    """Lays content of the model's crop over an aligned one, (S, S, 3) float32 in [-1, 1], S at least as large.
 
-    Args:
-      crop: (S, S, 3) float32 in [-1, 1], S at least the size of the content.
-      content: Of the model's crop.
-      texture: Whether the crop's grain is put over the content; at the model's own size there is nothing to match.
-      tone: That of the photo, if it is of one color.
-
-    Returns:
-      (S, S, 3) float32 in [-1, 1].
+    With `texture` the crop's grain is put over it; at the model's own size there is nothing to match. `tone` is that of
+    the photo, if it is of one color.
     """
     if not content.alpha.any():
         return crop

@@ -57,17 +57,10 @@ def check(lips: Lips) -> None:
 
 
 def of(lips: Lips | None, latent: np.ndarray, opening: np.ndarray, crop: np.ndarray, frame: Frame) -> Opening | None:
-    """The edges of the lips of an open mouth.
+    """The edges of the lips of an open mouth, px of `crop`; None where nothing is open.
 
-    Args:
-      lips: How they are found; None of a model that was not taught, which takes what the network sees.
-      latent: Of the face.
-      opening: What the network sees of the opening, (size, size) in [0, 1], the crop at least as large.
-      crop: The face.
-      frame: Where the eyes lie in both.
-
-    Returns:
-      Two lines, px of `crop`; None where nothing is open.
+    Without `lips`, of a model that was not taught how they are found, they are sought near what the network sees of the
+    opening, (size, size) in [0, 1]; the crop is at least as large.
     """
     if lips is not None:
         return follow(_as_lines(find(lips, latent, crop, frame)), crop, frame)

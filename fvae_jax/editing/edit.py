@@ -90,8 +90,7 @@ class Edit:
 
 def provenance(model: Model, what: str) -> dict[str, str]:
     """What a file notes of a picture that a model had a part in: program, model and what was done."""
-    bundle = model.bundle
-    name = str(bundle.info.get('experiment', bundle.config.name))
+    name = str(model.bundle.info.get('experiment', model.bundle.config.name))
     return {'Software': f'fvae_jax {__version__}', 'Model': name, 'Edit': what}
 
 

@@ -48,12 +48,7 @@ class Moves(NamedTuple):
 
 
 class PhotoFace:
-    """A face of a photo, as a model sees it.
-
-    Args:
-      model: The model.
-      photo: The photo.
-      landmarks: (5, 2), photo px.
+    """A face of a photo, as a model sees it; landmarks are (5, 2), photo px.
 
     Attributes:
       matrix: The 2×3 similarity from photo px to px of the model's crop (5.2).
@@ -186,11 +181,7 @@ class PhotoFace:
 def join(parts: Sequence[tuple]) -> tuple:
     """One field of each kind for all faces, so that the photo is resampled once; overlapping ones add.
 
-    Args:
-      parts: For each face its box and its fields, (h, w, …) float32 each.
-
-    Returns:
-      The same for all of them.
+    Parts have for each face its box and its fields, (h, w, …) float32 each; the result has the same for all of them.
     """
     if len(parts) == 1:
         return parts[0]

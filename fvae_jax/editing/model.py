@@ -26,9 +26,6 @@ class Model:
     F(Z), the printed form, which shows the face itself only as well as the model can. For `blend` see
     `latent.blend_weights`.
 
-    Args:
-      bundle: The trained model.
-
     Attributes:
       bundle: The trained model.
       size: Side of its crops, px.

@@ -17,7 +17,7 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
-from fvae_jax.ops import resample
+from fvae_jax.ops import maps, resample
 from fvae_jax.photo.photo import Photo
 
 Box = tuple[int, int, int, int]
@@ -345,8 +345,7 @@ def _spline(times: int) -> np.ndarray:
 def _fade(side: int) -> np.ndarray:
     """(side,) float32: a smooth step from 0 at the outermost pixels to 1 inside of `FADE`."""
     edge = np.minimum(np.arange(side), np.arange(side)[::-1])
-    step = np.clip(edge / (FADE * side), 0, 1)
-    return (step * step * (3 - 2 * step)).astype(np.float32)
+    return maps.smooth_step(edge, 0, FADE * side).astype(np.float32)
 
 
 def _check_square(values: np.ndarray, name: str, channels: int | None = None) -> None:

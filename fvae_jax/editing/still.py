@@ -29,15 +29,11 @@ _FLOW_MAXIMUM = 0.1
 class EditablePhoto:
     """A photo with its faces, each encoded once, when it is first needed.
 
-    Args:
-      model: The model.
-      photo: The photo.
-      faces: As `align.detect_faces` returns them, at least one.
-
     Attributes:
       model: The model.
       photo: The photo.
-      faces: Its faces, widest first; face N of `edit` is `faces[N - 1]`.
+      faces: Its faces as `align.detect_faces` returns them, at least one, widest first; face N of `edit` is
+        `faces[N - 1]`.
     """
 
     def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):

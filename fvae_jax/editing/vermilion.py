@@ -55,10 +55,7 @@ def columns(left: float, right: float) -> np.ndarray:
 def seen(pixels: np.ndarray, at: np.ndarray, distance: float) -> np.ndarray:
     """How much lighter a mouth is than the skin around it, whose light may change evenly across and down.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      at: Where the places of the map lie, (h, w, 2), px.
-      distance: That of the eyes, px.
+    Pixels are (H, W, 3) uint8 or uint16, `at` is where the places of the map lie, (h, w, 2), px.
 
     Returns:
       Log of the ratio, of red, green and blue, (h, w, 3) float32.

@@ -10,6 +10,14 @@ def smooth_step(values: np.ndarray | float, low: float = 0.0, high: float = 1.0)
     return share * share * (3 - 2 * share)
 
 
+def extent(shows: np.ndarray, room: int) -> slice:
+    """The rows, or columns, from the first to the last that shows something, (n,) bool, and so many on both sides."""
+    found = np.flatnonzero(shows)
+    if not found.size:
+        return slice(0, 0)
+    return slice(max(int(found[0]) - room, 0), min(int(found[-1]) + room + 1, len(shows)))
+
+
 def moved(values: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """Reads a map bilinearly at every pixel's place plus a displacement, px, (x, y); outside of it is 0.
 
