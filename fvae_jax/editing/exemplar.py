@@ -189,8 +189,7 @@ def place(donor: Donor | None, crop: np.ndarray, alpha: np.ndarray, frame: Frame
 def fitted(alpha: np.ndarray, placed: Placed, frame: Frame) -> tuple[np.ndarray, Placed]:
     """Lets the lower lip of a smile reach up to the teeth: below them it would leave a dark band.
 
-    Returns:
-      The opening and the exemplar as they are then.
+    The opening and the exemplar are returned as they are then.
     """
     size = len(alpha)
     distance = frame.eye_distance * size
@@ -236,10 +235,9 @@ def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
 
 
 def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:
-    """Makes the mean of all teeth, which a network paints in C, to the dark that is around those of an exemplar.
+    """Makes the mean of all teeth, which a network paints, to the dark that is around those of an exemplar.
 
-    Returns:
-      C, (size, size, 3) float32 in [-1, 1], darker in the mouth.
+    The color is C, (size, size, 3) float32 in [-1, 1].
     """
     below = ((np.arange(len(color)) + 0.5) / len(color) - frame.eye_y) / frame.eye_distance
     share = np.clip((below - _MOUTH[0]) / (_MOUTH[1] - _MOUTH[0]), 0, 1)[:, None, None]

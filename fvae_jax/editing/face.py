@@ -100,12 +100,11 @@ class PhotoFace:
 
         See `portrait.photo_displacement`, `seam.close`, `seam.crease` and `seam.beyond`.
         """
-        shape = self._photo.pixels.shape
-        closed = self._closed(change)
-        if change.openings is None or not change.openings.reopened:
+        closed, openings = self._closed(change), change.openings
+        if openings is None or not openings.reopened:
             return closed
-        share = np.float32(change.openings.reopened)
-        _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
+        share = np.float32(openings.reopened)
+        _, opening = portrait.photo_displacement(openings.displacement, self.matrix, self._photo.pixels.shape)
         rest = 1 - share
         field = rest * closed.field + share * mouth.reopen(self._closing, opening)
         return Moves(closed.box, field, rest * closed.crease, rest * closed.beyond, closed.line, float(rest))

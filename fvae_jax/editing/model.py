@@ -120,9 +120,7 @@ class Model:
     def with_folds(self, face: EncodedFace, fine: np.ndarray | None = None) -> EncodedFace:
         """Finds out how the skin of a face folds; the face as it is where the model does not know.
 
-        Args:
-          face: The face.
-          fine: A finer crop of it, (S, S, 3) uint8; with it its own folds go with an expression that is taken away.
+        With `fine`, a finer crop, (S, S, 3) uint8, its own folds go with an expression that is taken away.
         """
         if self.bundle.folds is None or (corners := self.mouth_corners(face)) is None:
             return face
@@ -205,12 +203,8 @@ class Model:
 
         Anchored, r is r(Z) − r(Z(S)), and alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's
         own latent: what the layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds
-        nothing. Where the mouth is known to be open, only another opening than its own is new; see `mouth`.
-
-        Args:
-          face: The face.
-          latent: Z_edit.
-          anchor: Whether the edit starts from the face itself; see the class.
+        nothing. Where the mouth is known to be open, only another opening than its own is new; see `mouth`. `latent` is
+        Z_edit.
         """
         decoded = self.decode(face, latent)
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))

@@ -98,12 +98,7 @@ class Morph:
     ) -> None:
         """Writes the frames as .mp4, .gif or .webp, or as numbered PNGs into a folder (no suffix).
 
-        Args:
-          path: The output; films have at most `steps.LARGEST_FILM` pixels a side.
-          fps: Frames per second of a film.
-          overwrite: Whether a file may be replaced, or a folder have files.
-          progress: Goes over the frames, and may tell how far it is.
-          metadata: Whether files note how they were made.
+        Films have at most `steps.LARGEST_FILM` pixels a side; for the arguments see `steps.Steps.save`.
 
         Raises:
           InputError: The output cannot be written.
@@ -208,9 +203,8 @@ def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.nda
     2×3 similarity from photo px to px of this crop.
     """
     half = np.iinfo(pixels.dtype).max / np.float32(2)
-    box, opacity = portrait.photo_map(
-        np.ones((_FADE_SIDE, _FADE_SIDE)), portrait.scale_transform(matrix, _FADE_SIDE / len(crop)), pixels.shape
-    )
+    to_fade = portrait.scale_transform(matrix, _FADE_SIDE / len(crop))
+    box, opacity = portrait.photo_map(np.ones((_FADE_SIDE, _FADE_SIDE)), to_fade, pixels.shape)
     y0, _, x0, _ = box
     laid = pixels.copy()
     for part in portrait.tiles(box):

@@ -61,8 +61,7 @@ def _area(opening: np.ndarray, frame: Frame) -> float:
 def closed(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Lets a mouth close that nearly does: teeth on one side are what a network leaves of a smile.
 
-    Returns:
-      The wanted opening, none of it where it is small beside the photo's own.
+    Nothing is left of a wanted opening that is small beside the photo's own.
     """
     return wanted * np.float32(maps.smooth_step(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
 

@@ -149,15 +149,14 @@ def _brought(inside: np.ndarray, away: np.ndarray, shift: np.ndarray, near: np.n
 def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray, frame: Frame) -> Seam | None:
     """Finds how lips must come nearer, so that no place outside of the wanted opening shows the inside of the mouth.
 
+    None where nothing has to be done.
+
     Args:
       openings: Of the edit.
       lips: The edges of the lips in a finer crop, px of it; see `contour.of`.
       side: Of that crop, px.
       displacement: Of the edit, (size, size, 2), px of the crop.
       frame: Where the eyes lie.
-
-    Returns:
-      None where nothing has to be done.
     """
     unit, distance = side / len(displacement), frame.eye_distance * side
     edges = _edges(lips, distance)

@@ -149,11 +149,7 @@ class EditablePhoto:
     def sequence(self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any) -> Steps:
         """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
 
-        Args:
-          steps: K, at least 1.
-          *strengths: As for `edit`.
-          strength: That of the last step.
-          **options: As for `edit`.
+        `steps` is K, at least 1, and `strength` that of the last step; all other arguments are those of `edit`.
 
         Raises:
           InputError: There are no steps.
@@ -226,9 +222,7 @@ class EditedPhoto:
     def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
         """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
 
-        Args:
-          max_magnitude: Photo px of a fully saturated color; by default a tenth of the distance
-            between the eyes of the first edited face.
+        The maximum is by default a tenth of the distance between the eyes of the first edited face, photo px.
         """
         left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
         maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))

@@ -43,11 +43,10 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
     def work() -> None:
         stream = iter(items)
         try:
-            for item in stream:
+            for item in itertools.chain(stream, [end]):
                 put((item, None))
                 if left.is_set():
                     break
-            put((end, None))
         except BaseException as error:
             put((end, error))
         finally:

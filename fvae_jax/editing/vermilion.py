@@ -38,11 +38,8 @@ def check(lips: Lips) -> None:
 def places(left: float, right: float, rows: np.ndarray, distance: float) -> np.ndarray:
     """Where the places of a map lie, (h, w, 2).
 
-    Args:
-      left: Column of one corner of the mouth.
-      right: Of the other.
-      rows: Of the line on which the lips meet, at the columns of the map, (w,).
-      distance: That of the eyes.
+    The mouth has its corners at columns `left` and `right`, its lips meet on `rows`, at the columns of the map, (w,),
+    and the eyes are `distance` apart.
     """
     return np.stack(np.broadcast_arrays(columns(left, right), rows + distance * DOWN[:, None]), axis=-1)
 
