@@ -294,8 +294,8 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
 def _finer(plane: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     """A map (s, s) with k² pixels in place of each.
 
-    Filters, float32 and (k, n), see `_spline`, and no products of matrices: on a busy computer the threads of those
-    wait for each other a hundred times as long as they compute.
+    By filters, whose kernels are (k, n), see `_spline`, not by products of matrices: on a busy computer the threads of
+    those wait for each other a hundred times as long as they compute. The map is float32.
     """
     size, times, one = len(plane), len(kernels), np.ones(1, np.float32)
     filtered = functools.partial(cv2.sepFilter2D, ddepth=cv2.CV_32F, borderType=cv2.BORDER_REPLICATE)
