@@ -8,25 +8,13 @@ from typing import Any
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    course,
-    crop,
-    edit as edit_lib,
-    follow,
-    latent as latent_lib,
-    retouch,
-    shot as shot_lib,
-    speech,
-    steady,
-    still,
-    stream,
-)
-from fvae_jax.editing.course import Course, FilmEdit
+from fvae_jax.editing import crop, edit as edit_lib, follow, latent as latent_lib, retouch, steady, still, stream
+from fvae_jax.editing.edit import Course, FilmEdit
 from fvae_jax.editing.model import EncodedFace, Model
+from fvae_jax.editing.shot import Known
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, film, footage as footage_lib, frame as frame_lib, recode
 
-_SHOWS = 0.02  # of alpha: less than that is not laid over anything
 _AHEAD, _READY = 3, 1  # frames that wait for their edit, and for their pixels
 
 
@@ -54,29 +42,17 @@ class EditableFilm:
         teeth: 'still.EditablePhoto | None' = None,
         **named: Course,
     ) -> 'EditedFilm':
-        """Edits faces in all frames, or from `start` to `end`; for what is not said here see `EditablePhoto.edit`.
+        """Edits faces in all frames, or from `start` to `end`, seconds.
 
-        Every strength is a number, a sequence with one for each frame, or a function of the time in seconds.
-
-        Args:
-          *strengths: By expression.
-          strength: A factor for everything; where it is 0 frames are the film's own, bit for bit.
-          face: The number of a face, as they appear, the largest of the first frame first; 'all'; None for the main one
-            of each shot.
-          start: Where the part begins, seconds.
-          end: Where it ends; the film's end when None.
-          source: The expression to come from.
-          like: See `Editor.example`.
-          pixels_only: Leave out content and shading.
-          anchor: Whether the edit starts from each frame itself.
-          teeth: A photo of the same person whose teeth are shown where the mouth opens.
-          **named: Strengths of expressions.
+        Every strength is a number, a sequence with one for each frame, or a function of the time in seconds; where
+        `strength` is 0 frames are the film's own, bit for bit. Faces have numbers as they appear, the largest of the
+        first frame first; None is the main one of each shot. All other arguments are those of `EditablePhoto.edit`.
 
         Raises:
           InputError: An expression is unknown, or a strength is given twice.
         """
         options = {'source': source, 'like': like, 'pixels_only': pixels_only, 'anchor': anchor, 'teeth': teeth}
-        asked = course.film_edit(strengths, named, strength, face, options)
+        asked = FilmEdit(strengths, named, strength, face, options)
         return EditedFilm(self, asked, start, end)
 
 
@@ -100,9 +76,10 @@ class EditedFilm:
     @property
     def provenance(self) -> dict[str, str]:
         """How the film was made, for the XMP of its file; courses over time by their names alone."""
-        given = self.edit.strengths.items()
-        constant = {name: course for name, course in given if not callable(course) and not np.ndim(course)}
-        names = [f'{name} {constant[name]:.4g}' if name in constant else name for name, _ in given]
+        names = [
+            name if callable(course) or np.ndim(course) else f'{name} {course:.4g}'
+            for name, course in self.edit.strengths.items()
+        ]
         return edit_lib.provenance(self.original.model, ', '.join(names) or 'like another photo')
 
     def save(
@@ -141,78 +118,43 @@ def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[
     Raises:
       InputError: No frame shows a face that is asked for, or the strengths cannot be used.
     """
-    edit.at(0, 0.0).latent(model, _no_face(model))  # names and numbers, before the work
+    latent = next(iter(model.bundle.statistics.class_means.values()))
+    edit.at(0, 0.0).latent(model, EncodedFace(None, latent, None, None, None))  # names and numbers, before the work
     settled = stream.ahead(follow.settle(follow.follow(items)), _AHEAD)
+    pixels_only = edit.options.get('pixels_only', False)
     # A core that waits for the network moves pixels meanwhile.
     for planned in stream.ahead(steady.steady(model, _plan(model, settled, edit)), _READY):
-        yield _carried_out(planned, edit)
+        frame = planned.item.frame
+        for changed in planned.changes.values():
+            frame = retouch.carried_out(frame, changed.change, changed.matrix, changed.tone, changed.seam, pixels_only)
+        yield dataclasses.replace(planned.item, frame=frame)
 
 
-def _no_face(model: Model) -> EncodedFace:
-    latent = next(iter(model.bundle.statistics.class_means.values()))
-    return EncodedFace(None, latent, None, None, None)
-
-
-def _plan(model: Model, settled: Iterable[follow.Settled], edit: FilmEdit) -> Iterator[steady.Planned]:
+def _plan(model: Model, settled: Iterable[follow.Followed], edit: FilmEdit) -> Iterator[steady.Planned]:
     """What changes in each frame."""
     known, shot, seen = {}, -1, False
     for number, here in enumerate(settled):
         if here.shot != shot:
             known, shot = {}, here.shot
         wanted = {None: [here.main], 'all': list(here.faces)}.get(edit.face, [edit.face])
-        changes = {}
+        frame, changes = here.item.frame, {}
         for person in wanted:
             if person not in here.faces:
                 continue
             seen = True
             asked = edit.at(number, float(here.item.time), here.presence[person])
-            if edit.options.get('anchor', True) and not _does_anything(asked):
+            does_nothing = not asked.strength or (asked.like is None and not any(asked.strengths.values()))
+            if asked.anchor and does_nothing:
                 continue
-            changes[person] = _changed(model, here.item.frame, here.faces[person], asked, known, person)
+            matrix = align.crop_transform(here.faces[person], model.size, model.frame)
+            face = model.encode(crop.aligned(frame, matrix, model.size), teeth=False)
+            if person not in known:
+                known[person] = Known(model, face, asked)
+            changes[person] = known[person].changed(frame, matrix, face, asked)
         yield steady.Planned(here.item, shot, changes)
     if not seen:
         what = 'no face that can be found' if edit.face in (None, 'all') else f'no face {edit.face}'
         raise InputError(f'the film shows {what}; take one with an upright, roughly frontal face')
-
-
-def _does_anything(edit: edit_lib.Edit) -> bool:
-    return bool(edit.strength) and (edit.like is not None or any(edit.strengths.values()))
-
-
-def _changed(
-    model: Model,
-    frame: frame_lib.Planes | frame_lib.Picture,
-    landmarks: np.ndarray,
-    asked: edit_lib.Edit,
-    known: dict[int, shot_lib.Known],
-    person: int,
-) -> steady.Changed:
-    """What an edit does to one face of a frame; `known` by number of the face grows with it."""
-    matrix = align.crop_transform(landmarks, model.size, model.frame)
-    face = model.encode(crop.aligned(frame, matrix, model.size), teeth=False)
-    if person not in known:
-        known[person] = shot_lib.Known.of(model, face, asked)
-    mine = known[person]
-    face, latent = mine.given_to(model, face), speech.spared(asked).latent(model, face)
-    own = lips = None
-    if mine.lips_closed is not None:
-        mine.see(model, face)
-        own = speech.inside(model, face, mine.lips_closed)
-        face = face._replace(slit=own)  # lips that are apart already are not parted
-    change = model.change(face, latent, asked.anchor)
-    if own is not None:
-        lips = mine.lips(model, frame, matrix, face.latent, face._replace(latent=latent), own, change)
-        if change.content.alpha.max() > _SHOWS:
-            change = speech.uncovered(change, own)
-    return steady.Changed(matrix, face, change, mine.tone, lips)
-
-
-def _carried_out(planned: steady.Planned, edit: FilmEdit):
-    """The frame with its changes."""
-    frame, pixels_only = planned.item.frame, edit.options.get('pixels_only', False)
-    for changed in planned.changes.values():
-        frame = retouch.carried_out(frame, changed.change, changed.matrix, changed.tone, changed.seam, pixels_only)
-    return dataclasses.replace(planned.item, frame=frame)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 from fvae_jax.data import align
 from fvae_jax.editing import exemplar, opening, portrait, tone as tone_lib
 from fvae_jax.editing.model import Content
+from fvae_jax.ops import maps
 from fvae_jax.photo.photo import Photo
 
 # Enlarged, a step of alpha from one crop pixel to the next is a ramp of several photo pixels; lips end sooner.
@@ -45,18 +46,15 @@ class Layer(NamedTuple):
 def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> Layer:
     """Carries the content of a crop into the photo: a layer no larger than the content and its surroundings.
 
-    Args:
-      content: Of the crop.
-      matrix: 2×3 similarity, photo px to crop px.
-      photo_shape: (H, W, ...) of the photo.
+    The matrix is a 2×3 similarity, photo px to crop px; the photo's shape (H, W, ...).
     """
     sure = where_sure(content.alpha)
     mouth = None if content.exemplar is None else opening.outline(sure)
     (y0, _, x0, _), alpha = portrait.photo_map(sure, matrix, photo_shape)
     if mouth is not None:
         _draw(alpha, mouth, exemplar.crop_matrix(matrix, (x0, y0)))
-    x, y, width, height = cv2.boundingRect((alpha > _BACKGROUND).astype(np.uint8))
-    rows, columns = _extent(y, height, len(alpha)), _extent(x, width, alpha.shape[1])
+    shows = alpha > _BACKGROUND
+    rows, columns = (maps.extent(shows.any(axis), _AROUND // 2) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
     if content.exemplar is not None and color.size:
@@ -66,12 +64,9 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
 
 
 def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> None:
-    """Draws an opening into an alpha that is still to be made steeper.
+    """Draws an opening into the alpha, (h, w), of a part of a photo, which is still to be made steeper.
 
-    Args:
-      alpha: Of a part of a photo, (h, w), which is changed.
-      mouth: The opening.
-      to_crop: 2×3 similarity, px of the part to px of the crop.
+    `to_crop` is the 2×3 similarity from px of the part to px of the crop.
     """
     corners = [(x, y) for x in mouth.x[[0, -1]] for y in (mouth.top.min(), mouth.bottom.max())]
     around = align.transform_points(align.invert(to_crop), corners)
@@ -84,26 +79,13 @@ def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> Non
     part[:] = np.maximum(part, np.where(drawn > 0, 0.5 + (drawn - 0.5) / _STEEPER, 0))
 
 
-def _extent(first: int, count: int, side: int) -> slice:
-    """Some rows or columns of so many, and half of `_AROUND` on both sides; empty if there are none."""
-    if not count:
-        return slice(0, 0)
-    return slice(max(first - _AROUND // 2, 0), min(first + count + _AROUND // 2, side))
-
-
 def lay_on_crop(
     crop: np.ndarray, content: Content, texture: bool = True, tone: tone_lib.Tone | None = None
 ) -> np.ndarray:
-    """Lays content over an aligned crop.
+    """Lays content of the model's crop over an aligned one, (S, S, 3) float32 in [-1, 1], S at least as large.
 
-    Args:
-      crop: (S, S, 3) float32 in [-1, 1], S at least the size of the content.
-      content: Of the model's crop.
-      texture: Whether the crop's grain is put over the content; at the model's own size there is nothing to match.
-      tone: That of the photo, if it is of one color.
-
-    Returns:
-      (S, S, 3) float32 in [-1, 1].
+    With `texture` the crop's grain is put over it; at the model's own size there is nothing to match. `tone` is that of
+    the photo, if it is of one color.
     """
     if not content.alpha.any():
         return crop
@@ -124,23 +106,17 @@ def lay_on_crop(
 
 
 def where_sure(alpha: np.ndarray) -> np.ndarray:
-    """Takes back patches of content that the network is nowhere sure of.
+    """Takes back patches of content that the network is nowhere sure of, (S, S) in [0, 1].
 
     Half of a strong expression is seldom shown to a network. It may then lay a veil over teeth, or a shadow on the chin
-    where the mouth would reach at full strength.
-
-    Args:
-      alpha: (S, S) in [0, 1], of the crop.
-
-    Returns:
-      (S, S) float32: each connected patch times a factor from 0 to 1 that grows with its largest alpha, smoothly, so
-      that nothing jumps from one strength to the next; its edges are smoothed by less than a pixel.
+    where the mouth would reach at full strength. So each connected patch is multiplied by a factor from 0 to 1 that
+    grows with its largest alpha, smoothly, so that nothing jumps from one strength to the next; its edges are smoothed
+    by less than a pixel.
     """
     count, patches = cv2.connectedComponents((alpha > _BACKGROUND).astype(np.uint8))
     surest = np.zeros(count, np.float32)
     np.maximum.at(surest, patches.ravel(), alpha.ravel())
-    share = np.clip((surest - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0, 1)
-    sure = (alpha * (share * share * (3 - 2 * share))[patches]).astype(np.float32)
+    sure = (alpha * maps.smooth_step(surest, _DOUBTFUL, _SURE)[patches]).astype(np.float32)
     return cv2.GaussianBlur(sure, (0, 0), _ROUNDER)
 
 
@@ -171,14 +147,9 @@ def _grainy(color: np.ndarray, image: np.ndarray, alpha: np.ndarray) -> np.ndarr
 
 
 def grain(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Draws noise as fine and as strong as that of the photo around the content.
+    """Draws noise as fine and as strong as that of an image (h, w, 3) in [-1, 1] around content, (h, w), of mean 0.
 
-    Args:
-      image: (h, w, 3) float32 in [-1, 1].
-      alpha: (h, w) in [0, 1]; where it is 0 the photo's own grain is measured.
-
-    Returns:
-      (h, w) float32, of mean 0.
+    Where alpha, (h, w) in [0, 1], is 0 the image's own grain is measured.
     """
     gray = image.mean(axis=2)
     fine = gray - cv2.GaussianBlur(gray, (0, 0), _GRAIN)

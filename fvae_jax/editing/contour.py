@@ -4,6 +4,9 @@ A network of 128 px tells them to a pixel or two, of which a tooth is soon made.
 cascade of linear regressions, from the latent of the face and then from what is seen around the last guess, knows how
 mouths look (supervised descent: Xiong and De la Torre 2013). Then both lines go to where the colors of teeth and of
 the dark give way to those of lips and skin.
+
+Everywhere `crop` is the face, (S, S, 3) uint8, `frame` where the eyes lie in it, and `latent` Z(S), (4, 4, C). A
+contour is (2n,), in eye distances from the middle between the eyes.
 """
 
 from typing import NamedTuple
@@ -54,17 +57,10 @@ def check(lips: Lips) -> None:
 
 
 def of(lips: Lips | None, latent: np.ndarray, opening: np.ndarray, crop: np.ndarray, frame: Frame) -> Opening | None:
-    """The edges of the lips of an open mouth.
+    """The edges of the lips of an open mouth, px of `crop`; None where nothing is open.
 
-    Args:
-      lips: How they are found; None of a model that was not taught, which takes what the network sees.
-      latent: Z(S), (4, 4, C).
-      opening: What the network sees of the opening, (size, size) in [0, 1].
-      crop: The face, (S, S, 3) uint8, S at least `size`.
-      frame: Where the eyes lie in both.
-
-    Returns:
-      Two lines, px of `crop`; None where nothing is open.
+    Without `lips`, of a model that was not taught how they are found, they are sought near what the network sees of the
+    opening, (size, size) in [0, 1]; the crop is at least as large.
     """
     if lips is not None:
         return follow(_as_lines(find(lips, latent, crop, frame)), crop, frame)
@@ -74,17 +70,7 @@ def of(lips: Lips | None, latent: np.ndarray, opening: np.ndarray, crop: np.ndar
 
 
 def find(lips: Lips, latent: np.ndarray, crop: np.ndarray, frame: Frame) -> np.ndarray:
-    """The inner contour of the lips by regressions alone.
-
-    Args:
-      lips: How it is found.
-      latent: Z(S), (4, 4, C).
-      crop: The face, (S, S, 3) uint8.
-      frame: Where the eyes lie in it.
-
-    Returns:
-      (`data.lips.POINTS`, 2), px of `crop`.
-    """
+    """The inner contour of the lips by regressions alone, (`data.lips.POINTS`, 2), px of `crop`."""
     seen = look(crop, frame)
     contour = start(lips.start, latent)
     for step, reach in zip(lips.steps, LOOKS):
@@ -93,7 +79,7 @@ def find(lips: Lips, latent: np.ndarray, crop: np.ndarray, frame: Frame) -> np.n
 
 
 def start(regression: np.ndarray, latent: np.ndarray) -> np.ndarray:
-    """The first guess, (2n,) in eye distances: a row of constants, and one for each number of a latent."""
+    """The first guess of a contour: a row of constants, and one for each number of a latent."""
     return regression[0] + latent.ravel() @ regression[1:]
 
 
@@ -113,16 +99,16 @@ class Seen(NamedTuple):
     distance: float
 
     def in_px(self, contour: np.ndarray) -> np.ndarray:
-        """Points (2n,) in eye distances as (n, 2) in px of the crop."""
+        """A contour as (n, 2) in px of the crop."""
         return contour.reshape(-1, 2) * self.distance + self.middle
 
     def in_eye_distances(self, contour: np.ndarray) -> np.ndarray:
-        """Points (n, 2) in px of the crop as (2n,) in eye distances from the middle between the eyes."""
+        """Points (n, 2) in px of the crop as a contour."""
         return ((contour - self.middle) / self.distance).ravel()
 
 
 def look(crop: np.ndarray, frame: Frame) -> Seen:
-    """Takes what regressions look at out of a crop, (S, S, 3) uint8."""
+    """Takes what regressions look at out of a crop."""
     side = len(crop)
     distance = frame.eye_distance * side
     middle = np.array([side / 2, frame.eye_y * side]) - 0.5
@@ -135,15 +121,9 @@ def look(crop: np.ndarray, frame: Frame) -> Seen:
 
 
 def around(seen: Seen, contour: np.ndarray, reach: tuple[float, float]) -> np.ndarray:
-    """What a regression looks at: light and red around each point, both of mean 0 and deviation 1.
+    """What a regression looks at: light and red around each point, both of mean 0 and deviation 1, (features,) float32.
 
-    Args:
-      seen: Of the crop.
-      contour: (2n,), in eye distances.
-      reach: How far to both sides, and up and down; see `LOOKS`.
-
-    Returns:
-      (features,) float32.
+    `reach` is how far to both sides, and up and down; see `LOOKS`.
     """
     x, y = np.meshgrid(np.linspace(-1, 1, _ACROSS), np.linspace(-1, 1, _DOWN))
     points = seen.in_px(contour) - seen.origin
@@ -164,13 +144,7 @@ def _as_lines(contour: np.ndarray) -> Opening:
 
 
 def follow(lips: Opening, crop: np.ndarray, frame: Frame) -> Opening:
-    """Lets both lines go to where what is between lips ends, as its colors tell.
-
-    Args:
-      lips: Two lines near them, px of `crop`.
-      crop: The face, (S, S, 3) uint8.
-      frame: Where the eyes lie in it.
-    """
+    """Lets two lines, px of `crop`, go to where what is between lips ends, as its colors tell."""
     distance = frame.eye_distance * len(crop)
     step = max(_STEP * distance, 0.5)
     x = np.arange(lips.x[0], lips.x[-1], 2 * step)

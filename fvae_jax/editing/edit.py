@@ -1,7 +1,8 @@
-"""What is asked of a face: the directions in which its latent is to go, how far, and what is shown of it."""
+"""What is asked of a face, in a photo or over time in a film: where its latent is to go, and what is shown of it."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import numbers
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,12 @@ from fvae_jax.errors import InputError
 from fvae_jax.version import __version__
 
 T = TypeVar('T')
+
+# A number, one for each frame (the last goes on), or a function of the time in seconds.
+Course = float | Sequence[float] | Callable[[float], float]
+
+# The options of an edit that mean the same in photos and films.
+OPTIONS = ('source', 'like', 'pixels_only', 'anchor', 'teeth')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,8 +90,7 @@ class Edit:
 
 def provenance(model: Model, what: str) -> dict[str, str]:
     """What a file notes of a picture that a model had a part in: program, model and what was done."""
-    bundle = model.bundle
-    name = str(bundle.info.get('experiment', bundle.config.name))
+    name = str(model.bundle.info.get('experiment', model.bundle.config.name))
     return {'Software': f'fvae_jax {__version__}', 'Model': name, 'Edit': what}
 
 
@@ -101,11 +107,6 @@ def given(strengths: Sequence[Mapping[str, T]], named: Mapping[str, T]) -> dict[
     return {**first, **named}
 
 
-def asked(strengths: Sequence[Mapping[str, float]], named: Mapping[str, float]) -> dict[str, float]:
-    """As `given`, of a photo: each a number."""
-    return {name: number(name, value) for name, value in given(strengths, named).items()}
-
-
 def number(name: str, value: Any) -> float:
     """A strength; what only looks like one (texts, truths, arrays of several) is refused.
 
@@ -119,3 +120,52 @@ def number(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         pass
     raise InputError(f'strength of {name} is {value!r}; give a number, as 1.0')
+
+
+class FilmEdit:
+    """What is asked of a film, checked; for what is not said here see `Edit`.
+
+    Args:
+      strengths: By expression, as `given` takes them.
+      named: By expression.
+      strength: A factor for all.
+      face: The number of a face, 'all', or None for the main one of each shot.
+      options: `source`, `like`, `pixels_only` and `anchor` of an `Edit`; `teeth` as a photo that shows them.
+
+    Raises:
+      InputError: Something is given twice, or is no strength.
+    """
+
+    def __init__(
+        self,
+        strengths: Sequence[Mapping[str, Course]],
+        named: Mapping[str, Course],
+        strength: Course,
+        face: int | str | None,
+        options: Mapping[str, Any],
+    ):
+        self.strengths, self.strength, self.face, self.options = given(strengths, named), strength, face, dict(options)
+        for name, course in {**self.strengths, 'strength': strength}.items():
+            if callable(course):
+                continue
+            if np.ndim(course) and not len(course):
+                raise InputError(
+                    f'{name} is an empty list; give a number, one for each frame, or a function of seconds'
+                )
+            for value in course if np.ndim(course) else [course]:
+                number(name, value)
+        if not (face is None or face == 'all' or (isinstance(face, numbers.Integral) and face > 0)):
+            raise InputError(f"face is {face!r}; give its number, from 1 on, or 'all'")
+        if options.get('teeth') is not None:
+            self.options['teeth'] = options['teeth'].teeth()
+
+    def at(self, number: int, time: float, share: float = 1.0) -> Edit:
+        """What is asked of a frame by its number, from 0, and its time, seconds; `share` of the strength."""
+
+        def value(course: Course) -> float:
+            if callable(course):
+                return float(course(time))
+            return float(course[min(number, len(course) - 1)] if np.ndim(course) else course)
+
+        strengths = {name: value(course) for name, course in self.strengths.items()}
+        return Edit(strengths, strength=share * value(self.strength), **self.options)

@@ -1,14 +1,14 @@
 """`Editor`: photos in, edited photos and films out, by one model."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import found as found_lib
-from fvae_jax.editing import clip, course, edit, model, morph, still
+from fvae_jax.editing import clip, edit, model, morph, still
 from fvae_jax.models import compiled
 from fvae_jax.photo import footage, read
 
@@ -24,8 +24,8 @@ class Editor(model.Model):
         super().__init__(bundle)
         self.max_pixels = read.MAX_PIXELS
 
-    def __reduce__(self) -> tuple[Callable[..., 'Editor'], tuple]:
-        return _restored, (type(self), self.bundle, self.max_pixels)
+    def __reduce__(self) -> tuple:
+        return type(self), (self.bundle,), {'max_pixels': self.max_pixels}  # its programs are compiled again
 
     def open(self, picture: read.Picture, *, unit_range: bool = False) -> still.EditablePhoto:
         """Reads a photo of at most `max_pixels` and finds its faces.
@@ -57,21 +57,17 @@ class Editor(model.Model):
         self,
         frames: Iterable[np.ndarray],
         /,
-        *strengths: Mapping[str, course.Course],
+        *strengths: Mapping[str, edit.Course],
         fps: float = 25.0,
-        strength: course.Course = 1.0,
+        strength: edit.Course = 1.0,
         face: int | str | None = None,
         **named: Any,
     ) -> Iterator[np.ndarray]:
         """Edits the frames of another program as they come; they leave about a dozen frames late.
 
-        Args:
-          frames: (H, W, 3) uint8 RGB, all of one size.
-          *strengths: By expression; see `EditableFilm.edit`.
-          fps: How many frames make a second, for strengths that are functions of time.
-          strength: A factor for everything; where it is 0 frames keep their bits.
-          face: As for `EditableFilm.edit`.
-          **named: Strengths of expressions; source, like, pixels_only, anchor and teeth of `EditableFilm.edit`.
+        Frames are (H, W, 3) uint8 RGB, all of one size, and `fps` of them make a second, for strengths that are
+        functions of time. For all other arguments see `EditableFilm.edit`, whose `source`, `like`, `pixels_only`,
+        `anchor` and `teeth` may be given, too.
 
         Returns:
           As many frames as were given.
@@ -79,8 +75,8 @@ class Editor(model.Model):
         Raises:
           InputError: No frame shows a face, frames differ in size, or an expression is unknown.
         """
-        options = {name: named.pop(name) for name in course.OPTIONS if name in named}
-        return clip.edit_frames(self, frames, course.film_edit(strengths, named, strength, face, options), fps)
+        options = {name: named.pop(name) for name in edit.OPTIONS if name in named}
+        return clip.edit_frames(self, frames, edit.FilmEdit(strengths, named, strength, face, options), fps)
 
     def example(
         self, expression: read.Picture | still.EditablePhoto, neutral: read.Picture | still.EditablePhoto | None = None
@@ -117,13 +113,6 @@ class Editor(model.Model):
         """
         morph.check(self, frames, blend)
         return morph.Morph(self.open(first), self.open(second), frames, blend, crop, anchor)
-
-
-def _restored(kind: type[Editor], bundle: bundle_lib.Bundle, max_pixels: int) -> Editor:
-    """What a pickled Editor becomes: its programs are compiled again."""
-    editor = kind(bundle)
-    editor.max_pixels = max_pixels
-    return editor
 
 
 def load(path: str | os.PathLike | None = None) -> Editor:

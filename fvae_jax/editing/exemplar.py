@@ -5,6 +5,9 @@ photograph: an exemplar is placed rigidly, as teeth belong to the skull, where t
 in the exemplar's expression; in others the lips cover more of them, or less. Where the exemplar's own lips end, below
 the teeth and in the corners of the mouth, is the dark that real mouths have there, and in a mouth that opens wide a
 cavity with a tongue, which is stretched to fit.
+
+Everywhere `crop` is a face, (size, size, 3) float32 in [-1, 1]; `alpha` an opening of its mouth, how much of each pixel
+is new, (size, size) in [0, 1]; `frame` where the eyes lie in both; `distance` from eye to eye, px of the crop.
 """
 
 import dataclasses
@@ -16,7 +19,7 @@ import numpy as np
 from fvae_jax.bundle import Exemplars
 from fvae_jax.data import align
 from fvae_jax.editing import opening as opening_lib
-from fvae_jax.ops import image as image_ops, lines
+from fvae_jax.ops import image as image_ops, lines, maps
 from fvae_jax.ops.frame import Frame
 
 _SURE_INSIDE = 4  # slope of coverage over alpha at the edge of an exemplar that a network has found
@@ -116,15 +119,10 @@ class Placed:
     shading: np.ndarray
 
     def over(self, color: np.ndarray, to_crop: np.ndarray, shading: np.ndarray) -> np.ndarray:
-        """Lays cavity and teeth over painted colors.
+        """Lays cavity and teeth over painted colors C, (h, w, 3) float32 in [-1, 1].
 
-        Args:
-          color: C, (h, w, 3) float32 in [-1, 1].
-          to_crop: 2×3 similarity, px of `color` to px of the model's crop.
-          shading: `shading` at the pixels of `color`, (h, w).
-
-        Returns:
-          (h, w, 3) float32 in [-1, 1].
+        `to_crop` is the 2×3 similarity from their px to px of the model's crop, `shading` that of the exemplar at their
+        pixels, (h, w).
         """
         if self.cavity is not None:
             color = self.cavity.over(color, to_crop)
@@ -139,11 +137,7 @@ def skin_light(crop: np.ndarray, frame: Frame) -> np.ndarray:
 def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Donor:
     """Finds the exemplar that leaves the least of the middle of an opening uncovered, and whose owner was lit alike.
 
-    Args:
-      exemplars: To choose from.
-      crop: The face, (size, size, 3) float32 in [-1, 1].
-      alpha: The opening that the face has in the exemplars' expression, (size, size) in [0, 1].
-      frame: Where the eyes lie in both.
+    The opening is that which the face has in the exemplars' expression.
     """
     lip = _upper_lip(alpha, frame)
     lip = None if lip is None else tuple(lip.tolist())
@@ -159,13 +153,7 @@ def choose(exemplars: Exemplars, crop: np.ndarray, alpha: np.ndarray, frame: Fra
 
 
 def own(exemplars: Exemplars, frame: Frame, size: int) -> Donor:
-    """Teeth of the face itself, which stay where they are.
-
-    Args:
-      exemplars: As `cut` makes them of the face.
-      frame: Where the eyes lie in its crop.
-      size: Side of the crop, px.
-    """
+    """Teeth of the face itself, which stay where they are, as `cut` makes them; `size` is the side of its crop, px."""
     ratio = exemplars.eye_distance / (frame.eye_distance * size)
     return Donor(exemplars, 0, 1.0, tuple(((exemplars.lip[0] + 0.5) / ratio - 0.5).tolist()))
 
@@ -182,20 +170,12 @@ def _uncovered(placed: Placed, alpha: np.ndarray) -> float:
     return 1 - float(np.concatenate(missed).mean())
 
 
-def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
-    """Places an exemplar in the opening of an edit; None where nothing opens.
-
-    Args:
-      donor: The exemplar that suits the face.
-      crop: The face, (size, size, 3) float32 in [-1, 1].
-      alpha: How much of a pixel is new, (size, size) in [0, 1].
-      frame: Where the eyes lie in both.
-    """
-    size, exemplars = len(alpha), donor.exemplars
-    distance = frame.eye_distance * size
-    lip = _upper_lip(alpha, frame)
+def place(donor: Donor | None, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Placed | None:
+    """Places the exemplar that suits a face in the opening of an edit; None without one, or where nothing opens."""
+    lip = None if donor is None else _upper_lip(alpha, frame)
     if lip is None:
         return None
+    exemplars, distance = donor.exemplars, frame.eye_distance * len(alpha)
     if donor.lip is not None:  # a lip that rises farther takes the teeth along, one that rises less covers them
         lip = np.minimum(donor.lip, [np.inf, lip[1]])
     scale = exemplars.eye_distance / (distance * donor.zoom)
@@ -209,13 +189,7 @@ def place(donor: Donor, crop: np.ndarray, alpha: np.ndarray, frame: Frame) -> Pl
 def fitted(alpha: np.ndarray, placed: Placed, frame: Frame) -> tuple[np.ndarray, Placed]:
     """Lets the lower lip of a smile reach up to the teeth: below them it would leave a dark band.
 
-    Args:
-      alpha: The opening, (size, size) in [0, 1].
-      placed: The exemplar in it.
-      frame: Where the eyes lie.
-
-    Returns:
-      Both as they are then.
+    The opening and the exemplar are returned as they are then.
     """
     size = len(alpha)
     distance = frame.eye_distance * size
@@ -255,20 +229,15 @@ def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
     if (mouth := opening_lib.outline(alpha)) is None:
         return np.float32(lips * cheeks)
     deep = np.clip(((mouth.bottom - mouth.top).max() / distance - _DEEP[0]) / (_DEEP[1] - _DEEP[0]), 0, 1)
-    below = np.clip((rows - np.interp(columns, mouth.x, mouth.top)) / (_SHADOW * distance), 0, 1)
-    upper_lip = 1 - deep * (1 - _UNDER) * (1 - below * below * (3 - 2 * below))
+    below = maps.smooth_step(rows - np.interp(columns, mouth.x, mouth.top), 0, _SHADOW * distance)
+    upper_lip = 1 - deep * (1 - _UNDER) * (1 - below)
     return np.float32(lips * cheeks * upper_lip)
 
 
 def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:
     """Makes the mean of all teeth, which a network paints, to the dark that is around those of an exemplar.
 
-    Args:
-      color: C, (size, size, 3) float32 in [-1, 1].
-      frame: Where the eyes lie in it.
-
-    Returns:
-      The same, darker in the mouth.
+    The color is C, (size, size, 3) float32 in [-1, 1].
     """
     below = ((np.arange(len(color)) + 0.5) / len(color) - frame.eye_y) / frame.eye_distance
     share = np.clip((below - _MOUTH[0]) / (_MOUTH[1] - _MOUTH[0]), 0, 1)[:, None, None]
@@ -310,12 +279,7 @@ def cut(
 ) -> Exemplars | None:
     """Makes an exemplar of a mouth whose opening a network has found; None where it shows no teeth.
 
-    Args:
-      alpha: The opening, (size, size) in [0, 1].
-      crop: The face at any resolution, (S, S, 3) uint8.
-      frame: Where the eyes lie in both.
-      expression: What it shows.
-      others: Exemplars whose cavity goes with it.
+    The face is one of any resolution, (S, S, 3) uint8, which shows the expression; the cavity of `others` goes with it.
     """
     lip = _upper_lip(alpha, frame)
     if lip is None:
@@ -343,13 +307,8 @@ def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
         return None
     middle = left + (width - 1) / 2
     around = np.arange(int(np.floor(middle - width / 12)), int(np.ceil(middle + width / 12)) + 1)
-    edges = []
-    for column in around:
-        rows = np.flatnonzero(patch[:, column])
-        if rows.size and rows[0]:
-            above, first = alpha[rows[0] - 1, column], alpha[rows[0], column]
-            edges.append(rows[0] - (first - _OPEN) / max(first - above, 1e-6))
-    return np.array([middle, np.mean(edges)]) if edges else None
+    around = around[patch[:, around].any(0) & ~patch[0, around]]
+    return np.array([middle, opening_lib.edges(alpha, patch, around)[0].mean()]) if around.size else None
 
 
 def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ and the teeth between them are those that its edits show.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -12,16 +13,8 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    contour,
-    crop as crop_lib,
-    exemplar,
-    mouth,
-    portrait,
-    seam as seam_lib,
-    tone as tone_lib,
-    vermilion,
-)
+from fvae_jax.editing import contour, exemplar, mouth, portrait, seam as seam_lib, tone as tone_lib, vermilion
+from fvae_jax.editing.crop import aligned
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
@@ -54,18 +47,8 @@ class Moves(NamedTuple):
     met: float = 1.0
 
 
-def _unlined(box: portrait.Box, field: np.ndarray) -> Moves:
-    nothing = np.zeros(field.shape[:2], np.float32)
-    return Moves(box, field, nothing, nothing)
-
-
 class PhotoFace:
-    """A face of a photo, as a model sees it.
-
-    Args:
-      model: The model.
-      photo: The photo.
-      landmarks: (5, 2), photo px.
+    """A face of a photo, as a model sees it; landmarks are (5, 2), photo px.
 
     Attributes:
       matrix: The 2×3 similarity from photo px to px of the model's crop (5.2).
@@ -88,13 +71,10 @@ class PhotoFace:
     def inside(self) -> bundle_lib.Exemplars | None:
         """What an open mouth shows, if it is enough for teeth."""
         frame, others = self._model.frame, self._model.bundle.exemplars
-        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame):
+        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame) or self._lips is None:
             return None
-        expression = others.expression if others else _TOOTHY
-        if self._lips is None:
-            return None
-        opening = self._lips.mask(len(self._fine_mouth))
-        return exemplar.cut(opening, self._eight_bit(self._read(_FINEST_TEETH)), frame, expression, others)
+        opening, crop = self._lips.mask(len(self._fine_mouth)), self._eight_bit(self._read(_FINEST_TEETH))
+        return exemplar.cut(opening, crop, frame, others.expression if others else _TOOTHY, others)
 
     @functools.cached_property
     def tone(self) -> tone_lib.Tone | None:
@@ -120,13 +100,11 @@ class PhotoFace:
 
         See `portrait.photo_displacement`, `seam.close`, `seam.crease` and `seam.beyond`.
         """
-        shape = self._photo.pixels.shape
-        if change.openings is None:
-            return _unlined(*portrait.photo_displacement(change.displacement, self.matrix, shape))
-        closed = self._closed(change)
-        if not (share := np.float32(change.openings.reopened)):
+        closed, openings = self._closed(change), change.openings
+        if openings is None or not openings.reopened:
             return closed
-        _, opening = portrait.photo_displacement(change.openings.displacement, self.matrix, shape)
+        share = np.float32(openings.reopened)
+        _, opening = portrait.photo_displacement(openings.displacement, self.matrix, self._photo.pixels.shape)
         rest = 1 - share
         field = rest * closed.field + share * mouth.reopen(self._closing, opening)
         return Moves(closed.box, field, rest * closed.crease, rest * closed.beyond, closed.line, float(rest))
@@ -155,7 +133,7 @@ class PhotoFace:
         side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
         matrix = portrait.scale_transform(self.matrix, side / size)
         if self._is_large:
-            return crop_lib.aligned(Picture(self._photo.pixels), matrix, side)
+            return aligned(Picture(self._photo.pixels), matrix, side)
         return align.align_crop(self._photo.pixels, matrix, side)
 
     @functools.cached_property
@@ -180,11 +158,13 @@ class PhotoFace:
     def _closed(self, change: Change) -> Moves:
         """As `moves`, of a mouth that does not open anew."""
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
-        line, side = None, len(self._fine_mouth)
-        if self._lips is not None:
+        line = None
+        if change.openings is not None and self._lips is not None:
+            side = len(self._fine_mouth)
             line = seam_lib.find(change.openings, self._lips, side, change.displacement, self._model.frame)
         if line is None:
-            return _unlined(box, field)
+            nothing = np.zeros(field.shape[:2], np.float32)
+            return Moves(box, field, nothing, nothing)
         shading, share = (of(box, line, self.matrix) for of in (seam_lib.crease, seam_lib.beyond))
         return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share, line)
 
@@ -197,16 +177,21 @@ class PhotoFace:
         return color.to_srgb(Photo(crop).eight_bit().pixels, self._photo.icc_profile)
 
 
-def join(parts: list[tuple[portrait.Box, np.ndarray]]) -> tuple[portrait.Box, np.ndarray]:
-    """One field for all faces, so that the photo is resampled once; overlapping ones add."""
+def join(parts: Sequence[tuple]) -> tuple:
+    """One field of each kind for all faces, so that the photo is resampled once; overlapping ones add.
+
+    Parts have for each face its box and its fields, (h, w, …) float32 each; the result has the same for all of them.
+    """
     if len(parts) == 1:
         return parts[0]
-    y0, y1, x0, x1 = zip(*(box for box, _ in parts))
+    y0, y1, x0, x1 = zip(*(box for box, *_ in parts))
     whole = min(y0), max(y1), min(x0), max(x1)
-    field = np.zeros((whole[1] - whole[0], whole[3] - whole[2], *parts[0][1].shape[2:]), np.float32)
-    for box, part in parts:
-        field[within(box, whole)] += part
-    return whole, field
+    size = whole[1] - whole[0], whole[3] - whole[2]
+    joined = [np.zeros((*size, *field.shape[2:]), np.float32) for field in parts[0][1:]]
+    for box, *fields in parts:
+        for all_of_them, field in zip(joined, fields):
+            all_of_them[within(box, whole)] += field
+    return whole, *joined
 
 
 def within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fvae_jax.bundle import Folds
 from fvae_jax.editing import exemplar, opening as opening_lib
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 STEP = 0.5 / 127  # of r, the logarithm of a ratio of light, to a step of the stored maps
@@ -53,9 +54,8 @@ class Placed(NamedTuple):
 def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.ndarray | None:
     """The corners of a mouth in a face, by the opening that it has, or would have in an edit.
 
-    Args:
-      opening: (size, size) in [0, 1].
-      displacement: Of that edit, (size, size, 2), px of the crop; None if the face itself has the opening.
+    The opening is (size, size) in [0, 1], the displacement, of that edit, (size, size, 2), px of the crop; None if the
+    face itself has the opening.
 
     Returns:
       (2, 2) float32, (x, y) of the left and the right one of the picture, as shares of the crop's side; None where
@@ -153,26 +153,15 @@ def _fitted(values: np.ndarray, theirs: np.ndarray, mouth: np.ndarray, frame: Fr
 
 
 def deepened(shown: float, added: float) -> float:
-    """How much of its folds an expression adds to a face.
-
-    Args:
-      shown: How much of the expression the face shows already.
-      added: The strength of the edit.
-    """
+    """How much of its folds an expression adds to a face that shows some of it already, by the strength of the edit."""
     before, after = (min(max(strength, 0.0), _STRONGEST) for strength in (shown, shown + added))
     return max(after - before, 0.0)
 
 
 def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray:
-    """Folds that come, carried along with the skin.
+    """Folds that come, carried along with the skin: r of an edit, (s, s) float32.
 
-    Args:
-      folds: Of the face.
-      added: How much of each expression comes.
-      displacement: Of the edit, (size, size, 2), px of the crop.
-
-    Returns:
-      r of the edit, (s, s) float32.
+    `added` is how much of each expression comes, the displacement that of the edit, (size, size, 2), px of the crop.
     """
     amounts = {name: deepened(folds.shown.get(name, 0.0), added.get(name, 0.0)) for name in folds.maps}
     whole = sum(np.float32(amount) * folds.maps[name] for name, amount in amounts.items())
@@ -180,11 +169,7 @@ def moved(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -
 
 
 def softened(folds: Placed, added: Mapping[str, float], displacement: np.ndarray) -> np.ndarray | None:
-    """Own folds that go with an expression; for the arguments see `moved`.
-
-    Returns:
-      r of the edit, of red, green and blue, (S, S, 3) float32; None where none go.
-    """
+    """Own folds that go with an expression: r as of `moved`, of red, green and blue, (S, S, 3); None where none go."""
     taken = sum(min(max(folds.shown.get(name, 0.0), 0.0), max(-added.get(name, 0.0), 0.0)) for name in folds.maps)
     if folds.own is None or taken <= 0:
         return None
@@ -196,6 +181,4 @@ def _carried(whole: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         return whole
     side, size = len(whole), len(displacement)
     field = cv2.resize(np.float32(displacement) * (side / size), (side, side), interpolation=cv2.INTER_CUBIC)
-    y, x = np.indices((side, side), np.float32)
-    places = x + field[..., 0], y + field[..., 1]
-    return cv2.remap(whole, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return maps.moved(whole, field)

@@ -15,6 +15,7 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.editing.stream import windows
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 REACH = 6  # frames before and after that smoothing looks at, and over which an edit comes and goes
@@ -39,54 +40,37 @@ class Followed:
       shot: The number of its shot, from 0.
       faces: Landmarks, (5, 2) px, by number of the face.
       main: The number of the main face of the shot; None if it has none yet.
+      presence: By number of the face, how much of an edit is shown, 0 to 1: less before a face is lost and after it
+        came back. Empty before `settle`.
     """
 
     item: Any
     shot: int
     faces: dict[int, np.ndarray]
     main: int | None
+    presence: dict[int, float] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Settled(Followed):
-    """The same after smoothing.
-
-    Attributes:
-      presence: By number of the face, how much of an edit is shown, 0 to 1: less before a face is lost and after it
-        came back.
-    """
-
-    presence: dict[int, float]
-
-
+@dataclasses.dataclass(eq=False)
 class _Person:
-    """A face that is known: where it was last, how it moves, and how it looks."""
+    """A face that is known: where it was last, how it looks and moves, and for how many frames it is gone."""
 
-    def __init__(self, landmarks: np.ndarray, look: np.ndarray):
-        self.landmarks, self.look = landmarks, look
-        self.motion = np.zeros_like(landmarks)
-        self.there, self.gone = True, 0
+    landmarks: np.ndarray
+    look: np.ndarray
+    motion: np.ndarray | float = 0.0
+    there: bool = True
+    gone: int = 0
 
     def expected(self) -> np.ndarray:
         return self.landmarks + self.motion
-
-    def move(self, landmarks: np.ndarray) -> None:
-        self.motion = 0.5 * self.motion + 0.5 * (landmarks - self.landmarks)
-        self.landmarks = landmarks
-
-    def found(self, landmarks: np.ndarray, look: np.ndarray) -> None:
-        self.landmarks, self.look, self.there = landmarks, look, True
-        self.motion = np.zeros_like(landmarks)
 
 
 def follow(items: Iterable[Any]) -> Iterator[Followed]:
     """Follows all faces of a film.
 
     Numbers go from 1, the largest face of the first frame first, as in photos; who comes later gets the next one. After
-    a cut, and when a face comes back, it has the number of the one that looks most alike.
-
-    Args:
-      items: Frames in their order, each an object with a `frame`.
+    a cut, and when a face comes back, it has the number of the one that looks most alike. Items are frames in their
+    order, each an object with a `frame`.
     """
     people: dict[int, _Person] = {}
     cuts, shot, main, since = _Cuts(), -1, None, 0
@@ -102,8 +86,7 @@ def follow(items: Iterable[Any]) -> Iterator[Followed]:
         missing = all(gone) or any(0 < frames < _WAIT for frames in gone)
         if since % (_MISSING if missing else _SEARCH) == 0:
             found = _search(frame, people)
-            if main is None and found:
-                main = found
+            main = main or found
         for person in people.values():
             if person.there and since:
                 _find_again(frame.luma, person, confirm=since % _CONFIRM == 0)
@@ -112,20 +95,17 @@ def follow(items: Iterable[Any]) -> Iterator[Followed]:
         since += 1
 
 
-def settle(stream: Iterable[Followed]) -> Iterator[Settled]:
+def settle(stream: Iterable[Followed]) -> Iterator[Followed]:
     """Smooths landmarks over time, and lets edits come and go softly where a face is lost; `REACH` frames late."""
-    for window, place in windows(stream, REACH):
-        here = window[place]
-        around = [(other, n - place) for n, other in enumerate(window) if other.shot == here.shot]
+    for here, around in windows(stream, REACH):
+        shown = [(other.faces, n) for other, n in around if other.shot == here.shot]
         faces, presence = {}, {}
         for number in here.faces:
-            absent = [abs(n) for other, n in around if number not in other.faces]
-            nearest = min(absent, default=REACH + 1)
-            near = [(other.faces[number], n) for other, n in around if number in other.faces and abs(n) < nearest]
-            faces[number] = _parabola(np.stack([points for points, _ in near]), np.array([n for _, n in near]))
-            share = (nearest - 1) / REACH
-            presence[number] = share * share * (3 - 2 * share)
-        yield Settled(here.item, here.shot, faces, here.main, presence)
+            nearest = min((abs(n) for others, n in shown if number not in others), default=REACH + 1)
+            near = [(others[number], n) for others, n in shown if abs(n) < nearest]
+            faces[number] = _parabola(*map(np.array, zip(*near)))
+            presence[number] = float(maps.smooth_step(nearest - 1, 0, REACH))
+        yield dataclasses.replace(here, faces=faces, presence=presence)
 
 
 def _parabola(points: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -151,13 +131,11 @@ class _Cuts:
         middle = thumbnail[y:-y, x:-x]
         squares = cv2.matchTemplate(last, middle, cv2.TM_SQDIFF)
         change = float(np.sqrt(max(squares.min(), 0) / middle.size))
-        usual = float(np.mean(self._changes)) if self._changes else 0.0
-        cut = change > max(_CUT, _SUDDEN * usual)
-        if cut:
+        if change > max(_CUT, _SUDDEN * float(np.mean(self._changes or [0.0]))):
             self._changes.clear()
-        else:
-            self._changes.append(change)
-        return cut
+            return True
+        self._changes.append(change)
+        return False
 
 
 def _search(frame: Any, people: dict[int, _Person]) -> int | None:
@@ -166,20 +144,16 @@ def _search(frame: Any, people: dict[int, _Person]) -> int | None:
     subject, main = align.main_face(faces), None
     free = {number for number, person in people.items() if not person.there}
     for face in faces:
-        look = _look(frame, face.landmarks)
         number = next(
             (n for n, person in people.items() if n not in free and _same_place(person, face.landmarks)), None
         )
-        if number is None and not align.is_face(frame.luma, face.landmarks):
-            continue  # half hidden: it would be lost in the next frame
         if number is None:
-            alike = {n: _likeness(people[n].look, look) for n in free}
-            number = max(alike, key=alike.get, default=None)
-            if number is None or alike[number] < _ALIKE:
-                number = max(people, default=0) + 1
-                people[number] = _Person(face.landmarks, look)
-            else:
-                people[number].found(face.landmarks, look)
+            if not align.is_face(frame.luma, face.landmarks):
+                continue  # half hidden: it would be lost in the next frame
+            look = _look(frame, face.landmarks)
+            alike = {n: likeness for n in free if (likeness := float(people[n].look @ look)) >= _ALIKE}
+            number = max(alike, key=alike.get, default=max(people, default=0) + 1)
+            people[number] = _Person(face.landmarks, look)
             free.discard(number)
         if face is subject:
             main = number
@@ -200,10 +174,6 @@ def _look(frame: Any, landmarks: np.ndarray) -> np.ndarray:
     return small.ravel() / max(float(np.linalg.norm(small)), 1e-6)
 
 
-def _likeness(first: np.ndarray, second: np.ndarray) -> float:
-    return float(first @ second)
-
-
 def _same_place(person: _Person, landmarks: np.ndarray) -> bool:
     """Whether a face that was found is one that is followed."""
     (left, right), (other, _) = align.eye_centers(landmarks), align.eye_centers(person.expected())
@@ -214,9 +184,7 @@ def _find_again(luma: np.ndarray, person: _Person, confirm: bool) -> None:
     """Reads the landmarks of a face where it is expected; it is lost where they are nowhere near, or are no face's."""
     expected = person.expected()
     landmarks = align.find_again(luma, expected)
-    left, right = align.eye_centers(landmarks)
-    distance = float(np.hypot(*(right - left)))
-    before = float(np.hypot(*np.subtract(*align.eye_centers(expected))))
+    distance, before = (float(np.hypot(*np.subtract(*align.eye_centers(points)))) for points in (landmarks, expected))
     strayed = float(np.abs(landmarks - expected).max()) > max(_FASTEST * before, 1.0)
     inside = (landmarks > 0).all() and (landmarks < luma.shape[::-1]).all()
     if (
@@ -227,4 +195,5 @@ def _find_again(luma: np.ndarray, person: _Person, confirm: bool) -> None:
     ):
         person.there = False
     else:
-        person.move(landmarks)
+        person.motion = 0.5 * person.motion + 0.5 * (landmarks - person.landmarks)
+        person.landmarks = landmarks

@@ -1,7 +1,8 @@
 """Algorithms 1 and 2 in the latent space: pure functions of latents and masks.
 
 Latents are (4, 4, C) or have any leading axes; strengths are any real numbers: 0 is the photo itself, 1 the
-expression as the training people show it on average, more exaggerates, less than 0 does the opposite.
+expression as the training people show it on average, more exaggerates, less than 0 does the opposite. `stats` are those
+of the training people, `kind` is what a direction is; see `direction`.
 """
 
 import functools
@@ -83,13 +84,7 @@ def whiten(values: np.ndarray, stats: LatentStatistics) -> np.ndarray:
     A symmetric linear map, the fourth root of the inverse covariance within expressions (of principal directions, and
     the mean of all others), up to a factor. The square root, which would make all directions alike, trusts the training
     people too much: of strangers it read smiles with twice the error. Nothing is done where the statistics lack it.
-
-    Args:
-      values: (n, 4 · 4 · C), differences of latents.
-      stats: Of the training people.
-
-    Returns:
-      (n, 4 · 4 · C) float64.
+    Values are differences of latents, (n, 4 · 4 · C); the result is float64.
     """
     values = values.astype(np.float64)
     if stats.spread is None:
@@ -122,9 +117,8 @@ def direction(stats: LatentStatistics, target: str, source: str = NEUTRAL, kind:
     Raises:
       InputError: An expression is unknown; the message lists those that are known.
     """
-    if kind == 'within_identity':
-        return _known(target, stats.within_identity) - _known(source, stats.within_identity)
-    z_target, z_source = _known(target, stats.class_means), _known(source, stats.class_means)
+    table = stats.within_identity if kind == 'within_identity' else stats.class_means
+    z_target, z_source = _known(target, table), _known(source, table)
     if kind == 'paper':
         whole = sum(stats.counts.values())
         return (stats.counts[target] * z_target - stats.counts[source] * z_source) / whole
@@ -164,14 +158,8 @@ def neutralize(
     The photo's distance from the mean neutral latent is written as a sum of the known directions, see `shown`, which
     is subtracted; none counts more than once, for beyond that it is the person and not the expression.
 
-    Args:
-      latent: Z(S), (4, 4, C).
-      stats: Of the training people.
-      kind: See `direction`.
-      read: The `readings` of both, which take longer than all the rest; made if not given.
-
     Returns:
-      (4, 4, C), to be added to Z(S).
+      (4, 4, C), to be added to Z(S), which is `latent`.
     """
     names, basis = _basis(stats, kind)
     if not names:
@@ -188,7 +176,8 @@ def shown(
     Its distance from the mean neutral latent is mostly the person. So shares of the known directions are sought, none
     negative, that leave the likeliest difference between two people who show the same (generalized least squares; see
     `whiten`), and as little of them as explains it. Unweighted, people of one studio without any expression showed half
-    a pucker. (Least squares with negative shares cut off distorts faces: the directions overlap.)
+    a pucker. (Least squares with negative shares cut off distorts faces: the directions overlap.) `read` are the
+    `readings` of the statistics, which take longer than all the rest; they are made if not given.
     """
     rows, gram = read or readings(stats, kind)
     if not rows:

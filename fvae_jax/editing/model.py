@@ -8,16 +8,7 @@ import jax
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import (
-    contour,
-    exemplar as exemplar_lib,
-    folds as folds_lib,
-    latent as latent_lib,
-    mouth as mouth_lib,
-    parting,
-    portrait,
-    vermilion,
-)
+from fvae_jax.editing import contour, exemplar, folds, latent as latent_lib, mouth, parting, portrait, vermilion
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
 from fvae_jax.models import compiled, interface
@@ -34,9 +25,6 @@ class Model:
     them. Anchored, a flow is F(Z) − F(Z(S)) + grid, exactly the identity for the face's own latent; not anchored it is
     F(Z), the printed form, which shows the face itself only as well as the model can. For `blend` see
     `latent.blend_weights`.
-
-    Args:
-      bundle: The trained model.
 
     Attributes:
       bundle: The trained model.
@@ -127,21 +115,16 @@ class Model:
             latent = self.edited_latent(face, {exemplars.expression: 1.0})
         start = face if face.mouth is None else face.mouth.closed
         opening = self._content(start, self.decode(start, latent), anchor=True).alpha
-        return face._replace(donor=exemplar_lib.choose(exemplars, face.crop, opening, self.frame))
+        return face._replace(donor=exemplar.choose(exemplars, face.crop, opening, self.frame))
 
     def with_folds(self, face: EncodedFace, fine: np.ndarray | None = None) -> EncodedFace:
         """Finds out how the skin of a face folds; the face as it is where the model does not know.
 
-        Args:
-          face: The face.
-          fine: A finer crop of it, (S, S, 3) uint8; with it its own folds go with an expression that is taken away.
+        With `fine`, a finer crop, (S, S, 3) uint8, its own folds go with an expression that is taken away.
         """
-        if self.bundle.folds is None:
+        if self.bundle.folds is None or (corners := self.mouth_corners(face)) is None:
             return face
-        corners = self.mouth_corners(face)
-        if corners is None:
-            return face
-        placed = folds_lib.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
+        placed = folds.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
         return face._replace(folds=placed)
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
@@ -155,13 +138,13 @@ class Model:
         None where nothing opens, and of a closed mouth by a model without exemplars.
         """
         if face.mouth is not None:
-            return folds_lib.corners(face.mouth.opening)
+            return folds.corners(face.mouth.opening)
         if self.bundle.exemplars is None or self.bundle.exemplars.expression not in self.expressions:
             return None
         # Led to the line between the lips, what is beside their ends would come from elsewhere.
         whole = face._replace(slit=None)
         change = self.change(whole, self.edited_latent(face, {self.bundle.exemplars.expression: 1.0}))
-        return None if change.content is None else folds_lib.corners(change.content.alpha, change.displacement)
+        return None if change.content is None else folds.corners(change.content.alpha, change.displacement)
 
     def with_mouth(self, face: EncodedFace) -> EncodedFace:
         """Finds out whether the mouth of a face is open, and what the face is like with closed lips; see `mouth`."""
@@ -169,7 +152,7 @@ class Model:
             return face
         closed = self.encode(self.edit(face, CLOSING), teeth=False)
         opening = self._content(closed, self.decode(closed, face.latent), anchor=True).alpha
-        if mouth_lib.is_open(opening, self.frame):
+        if mouth.is_open(opening, self.frame):
             return face._replace(mouth=OpenMouth(closed._replace(slit=np.zeros_like(opening)), opening))
         return face._replace(slit=opening)
 
@@ -220,12 +203,8 @@ class Model:
 
         Anchored, r is r(Z) − r(Z(S)), and alpha is 1 − min(1, (1 − a_edit) / (1 − a_S)) with a_S that of the face's
         own latent: what the layer would lay over the photo unchanged is no part of an edit, and closing a mouth adds
-        nothing. Where the mouth is known to be open, only another opening than its own is new; see `mouth`.
-
-        Args:
-          face: The face.
-          latent: Z_edit.
-          anchor: Whether the edit starts from the face itself; see the class.
+        nothing. Where the mouth is known to be open, only another opening than its own is new; see `mouth`. `latent` is
+        Z_edit.
         """
         decoded = self.decode(face, latent)
         start = face.own.flow if anchor else np.asarray(warp.identity_grid(self.size, self.size))
@@ -240,9 +219,12 @@ class Model:
         if shading is not None and face.folds is not None:
             shading, softening = self._folded(shading, face, latent, displacement)
         if face.mouth is not None and anchor:
-            openings = self._openings(face.mouth, latent, displacement)
-            placed = self._placed(face, openings.wanted)
-            content = Content(openings.reopened * openings.wanted, content.color, placed)
+            of_closed, own = self.change(face.mouth.closed, latent), face.mouth.opening
+            wanted = mouth.closed(own, of_closed.content.alpha)
+            another = mouth.another(own, wanted, displacement, self.frame)
+            openings = mouth.Openings(own, wanted, of_closed.displacement, another)
+            placed = exemplar.place(face.donor, face.crop, wanted, self.frame)
+            content = Content(another * wanted, content.color, placed)
         return Change(displacement, content, shading, openings, softening)
 
     @functools.cached_property
@@ -258,15 +240,9 @@ class Model:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Adds folds that come; besides, the softening of those that go."""
         added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
-        moved = folds_lib.moved(face.folds, added, displacement)
+        moved = folds.moved(face.folds, added, displacement)
         folded = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
-        return folded, folds_lib.softened(face.folds, added, displacement)
-
-    def _openings(self, mouth: OpenMouth, latent: np.ndarray, displacement: np.ndarray) -> mouth_lib.Openings:
-        change = self.change(mouth.closed, latent)
-        wanted = mouth_lib.closed(mouth.opening, change.content.alpha)
-        another = mouth_lib.another(mouth.opening, wanted, displacement, self.frame)
-        return mouth_lib.Openings(mouth.opening, wanted, change.displacement, another)
+        return folded, folds.softened(face.folds, added, displacement)
 
     def _content(self, face: EncodedFace, decoded: interface.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.
@@ -276,15 +252,10 @@ class Model:
         alpha = 1 - np.exp(kept)
         if not anchor or face.donor is None:
             return Content(alpha, decoded.color)
-        placed = self._placed(face, alpha)
+        placed = exemplar.place(face.donor, face.crop, alpha, self.frame)
         if placed is not None:
-            alpha, placed = exemplar_lib.fitted(alpha, placed, self.frame)
-        return Content(alpha, exemplar_lib.beyond(decoded.color, self.frame), placed)
-
-    def _placed(self, face: EncodedFace, opening: np.ndarray) -> exemplar_lib.Placed | None:
-        if face.donor is None:
-            return None
-        return exemplar_lib.place(face.donor, face.crop, opening, self.frame)
+            alpha, placed = exemplar.fitted(alpha, placed, self.frame)
+        return Content(alpha, exemplar.beyond(decoded.color, self.frame), placed)
 
     def mask_logits(self, face: EncodedFace, latent: np.ndarray) -> np.ndarray:
         """Logits of the confidence M(S, Z), (size, size) float32.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, latent as latent_lib, portrait, steps, tone
+from fvae_jax.editing import content, exemplar, latent as latent_lib, portrait, steps, tone
 from fvae_jax.editing.edit import provenance
 from fvae_jax.editing.model import Model
 from fvae_jax.editing.still import EditablePhoto
@@ -40,9 +40,6 @@ class Morph:
     Attributes:
       crops: The aligned faces, (S, S, 3) float32 in [-1, 1] each.
       doubts: Why frames will not look as they should, with the remedy, as lines for people.
-
-    Raises:
-      InputError: There are too few frames, the blend is unknown, or the model has no mask.
     """
 
     def __init__(
@@ -54,7 +51,6 @@ class Morph:
         crop: bool = False,
         anchor: bool = True,
     ):
-        check(first.model, frames, blend)
         self._model, self._count, self._blend, self._crop, self._anchor = first.model, frames, blend, crop, anchor
         pixels, others = (color.to_srgb(photo.pixels, photo.icc_profile) for photo in (first.photo, second.photo))
         self._pixels, self._what = pixels, f'interpolation of two photos, {frames} frames'
@@ -81,11 +77,16 @@ class Morph:
         Returns:
           (H, W, 3) uint8 sRGB: the size of the crops, or of the first photo.
         """
-        blended = self._blended(float(t))
+        t = float(t)
+        between = self._model.between(*self._faces, t, self._blend, self._anchor)
+        # Only the printed weights do not sum to one.
+        weights = between.weights if self._blend == 'paper' else between.weights[:1]
+        blended = mix_warps(*self.crops, *between.displacements, *weights, shadings=between.shadings or (None, None))
+        if between.content is not None:
+            blended = content.lay_on_crop(blended, between.content, tone=tone.between(*self._tones, t))
         if self._crop:
             return image_ops.to_uint8(blended)
-        laid = put_back(self._pixels, blended, self._matrix)
-        return Photo(laid).eight_bit().pixels
+        return Photo(put_back(self._pixels, blended, self._matrix)).eight_bit().pixels
 
     def save(
         self,
@@ -97,12 +98,7 @@ class Morph:
     ) -> None:
         """Writes the frames as .mp4, .gif or .webp, or as numbered PNGs into a folder (no suffix).
 
-        Args:
-          path: The output; films have at most `steps.LARGEST_FILM` pixels a side.
-          fps: Frames per second of a film.
-          overwrite: Whether a file may be replaced, or a folder have files.
-          progress: Goes over the frames, and may tell how far it is.
-          metadata: Whether files note how they were made.
+        Films have at most `steps.LARGEST_FILM` pixels a side; for the arguments see `steps.Steps.save`.
 
         Raises:
           InputError: The output cannot be written.
@@ -113,16 +109,6 @@ class Morph:
             frames = (steps.film_frame(Photo(frame)) for frame in frames)
         notes = provenance(self._model, self._what) if metadata else None
         film.write_animation(path, frames, fps, overwrite=overwrite, metadata=notes)
-
-    def _blended(self, t: float) -> np.ndarray:
-        """O = w1 · O1 + w2 · O2 at full crop resolution, float32 in [-1, 1]."""
-        frame = self._model.between(*self._faces, t, self._blend, self._anchor)
-        # Only the printed weights do not sum to one.
-        weights = frame.weights if self._blend == 'paper' else frame.weights[:1]
-        blended = mix_warps(*self.crops, *frame.displacements, *weights, shadings=frame.shadings or (None, None))
-        if frame.content is None:
-            return blended
-        return content.lay_on_crop(blended, frame.content, tone=tone.between(*self._tones, t))
 
 
 def check(model: Model, frames: int, blend: str) -> None:
@@ -138,14 +124,11 @@ def check(model: Model, frames: int, blend: str) -> None:
 def native_crop(
     pixels: np.ndarray, matrix: np.ndarray, size: int, side: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Aligns a face with as many pixels as the photo has of it.
+    """Aligns a face in a photo, (H, W, 3) uint8 or uint16, with as many pixels as that has of it.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      matrix: 2×3 similarity, photo px to px of the model's crop.
-      size: Side of the model's crop, px.
-      side: Side of the result, px; by default the photo's own, between `size` and `LARGEST_CROP`.
-        The second photo of a pair takes the first one's.
+    The matrix is the 2×3 similarity from photo px to px of the model's crop, which has the side `size`; `side` is that
+    of the result, by default the photo's own, between `size` and `LARGEST_CROP`. The second photo of a pair takes the
+    first one's.
 
     Returns:
       The crop, (side, side, 3) float32 in [-1, 1], and the 2×3 similarity from photo px to its px.
@@ -154,11 +137,11 @@ def native_crop(
         scale = portrait.scale_of(matrix)
         side = int(np.clip(round(size / scale), size, LARGEST_CROP))
     matrix = portrait.scale_transform(matrix, side / size)
-    region = _around(matrix, side, pixels.shape)
-    part = pixels[region].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
-    to_crop = matrix.copy()
-    to_crop[:, 2] += to_crop[:, :2] @ (region[1].start, region[0].start)
-    return np.clip(align.align_crop(part, to_crop, side), -1, 1), matrix
+    y0, y1, x0, x1 = portrait.face_region(matrix, side, pixels.shape)
+    height, width = pixels.shape[:2]
+    top, left = max(min(y0, height - 1) - _MARGIN, 0), max(min(x0, width - 1) - _MARGIN, 0)  # one pixel at least
+    part = pixels[top : y1 + _MARGIN, left : x1 + _MARGIN].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
+    return np.clip(align.align_crop(part, exemplar.crop_matrix(matrix, (left, top)), side), -1, 1), matrix
 
 
 def mix_warps(
@@ -175,27 +158,11 @@ def mix_warps(
 
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
 
-    Args:
-      crop_a: (S, S, 3) float32 in [-1, 1].
-      crop_b: (S, S, 3) float32 in [-1, 1].
-      displacement_a: (s, s, 2), px of the model's crop, where to read the first crop.
-      displacement_b: (s, s, 2), likewise for the second.
-      weight: (s, s) in [0, 1], of the first crop.
-      weight_b: Of the second; None stands for 1 − weight. Only the printed formula needs it, whose
-        weights do not sum to one; the sum is clipped to the range of an image.
-      shadings: r of both warps, (s, s) each, or None.
-
-    Returns:
-      (S, S, 3) float32 in [-1, 1].
-
-    Raises:
-      InputError: The crops differ in size.
+    Crops and the result are (S, S, 3) float32 in [-1, 1]. Displacements, (s, s, 2), px of the model's crop, say where
+    to read them; `weight`, (s, s) in [0, 1], is that of the first crop, `weight_b` that of the second: None stands for
+    1 − weight. Only the printed formula needs it, whose weights do not sum to one; the sum is clipped to the range of
+    an image. `shadings` are r of both warps, (s, s) each, or None.
     """
-    if crop_a.shape != crop_b.shape:
-        raise InputError(
-            f'crops of {crop_a.shape} and {crop_b.shape} cannot be blended; give '
-            'native_crop the side of the first for the second'
-        )
 
     def enlarge(values):
         return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)
@@ -211,15 +178,9 @@ def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray
     """Mixes two pictures band by band of a Laplacian pyramid (Burt and Adelson, 1983).
 
     The coarsest band is the weighted mean. In finer ones the weights are multiplied by how much each picture has there:
-    the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them.
-
-    Args:
-      first: (H, W, 3) float32.
-      second: (H, W, 3) float32.
-      weight: (H, W, 1) float32 in [0, 1], of the second; where it is 0 or 1 all over, that picture bit for bit.
-
-    Returns:
-      (H, W, 3) float32.
+    the mean of two pictures that do not quite agree is blurred, and detail is better taken from one of them. Pictures
+    are (H, W, 3) float32; the weight of the second is (H, W, 1) float32 in [0, 1], and where it is 0 or 1 all over the
+    result is one of them bit for bit.
     """
     faded = (1 - weight) * first + weight * second
     if min(first.shape[:2]) < 2 * _COARSEST:
@@ -236,20 +197,14 @@ def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Lays an aligned crop over the photo, faded out at the crop's edge.
+    """Lays an aligned crop over the photo, faded out at the crop's edge; outside of it every bit stays.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      crop: (S, S, 3) float32 in [-1, 1].
-      matrix: 2×3 similarity, photo px to px of this crop.
-
-    Returns:
-      (H, W, 3), the type of `pixels`; bit for bit those outside the crop.
+    The photo is (H, W, 3) uint8 or uint16, as the result is, the crop (S, S, 3) float32 in [-1, 1], and the matrix the
+    2×3 similarity from photo px to px of this crop.
     """
     half = np.iinfo(pixels.dtype).max / np.float32(2)
-    box, opacity = portrait.photo_map(
-        np.ones((_FADE_SIDE, _FADE_SIDE)), portrait.scale_transform(matrix, _FADE_SIDE / len(crop)), pixels.shape
-    )
+    to_fade = portrait.scale_transform(matrix, _FADE_SIDE / len(crop))
+    box, opacity = portrait.photo_map(np.ones((_FADE_SIDE, _FADE_SIDE)), to_fade, pixels.shape)
     y0, _, x0, _ = box
     laid = pixels.copy()
     for part in portrait.tiles(box):
@@ -270,12 +225,3 @@ def _warp(crop: np.ndarray, displacement: np.ndarray, shading: np.ndarray | None
     warped = portrait.warp_region(crop, (0, side, 0, side), field)
     larger = None if shading is None else portrait.enlarge(shading[..., None], side)[..., 0]
     return np.clip(image_ops.shade(warped, larger), -1, 1)
-
-
-def _around(matrix: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The part of a photo that a crop is made of; at least its nearest pixel."""
-    y0, y1, x0, x1 = portrait.face_region(matrix, side, shape)
-    height, width = shape[:2]
-    rows = slice(max(min(y0, height - 1) - _MARGIN, 0), min(y1 + _MARGIN, height))
-    columns = slice(max(min(x0, width - 1) - _MARGIN, 0), min(x1 + _MARGIN, width))
-    return rows, columns

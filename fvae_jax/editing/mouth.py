@@ -4,6 +4,9 @@ A network that is shown an open mouth cannot tell which part of another opening 
 the line between the lips leaves a thread of teeth when they close. So the network is also shown the face with its lips
 closed, and decodes for that one both openings: the one that the photo has, and the one that the edit shall have. Lips
 that come nearer are brought together pixel by pixel; a mouth that shall open elsewhere is closed first, then opened.
+
+Openings are (size, size) float32 in [0, 1]: `own` that of the photo, `wanted` that of an edit. `frame` is where the
+eyes lie in them.
 """
 
 from typing import NamedTuple
@@ -11,6 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from fvae_jax.ops import maps
 from fvae_jax.ops.frame import Frame
 
 _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
@@ -25,7 +29,7 @@ _NEARLY = (0.3, 0.5)  # of the photo's opening: one smaller than the first is no
 
 
 class Openings(NamedTuple):
-    """The openings of a mouth that an edit finds open, (size, size) float32 in [0, 1] each.
+    """The openings of a mouth that an edit finds open.
 
     Attributes:
       own: That of the photo.
@@ -41,17 +45,12 @@ class Openings(NamedTuple):
 
 
 def is_open(opening: np.ndarray, frame: Frame) -> bool:
-    """Whether lips are apart.
-
-    Args:
-      opening: (size, size) in [0, 1].
-      frame: Where the eyes lie.
-    """
+    """Whether lips are apart."""
     return _area(opening, frame) > _LEAST
 
 
 def may_show_teeth(opening: np.ndarray, frame: Frame) -> bool:
-    """Whether lips are far enough apart for teeth; for the arguments see `is_open`."""
+    """Whether lips are far enough apart for teeth."""
     return _area(opening, frame) > _TOOTHY
 
 
@@ -62,33 +61,24 @@ def _area(opening: np.ndarray, frame: Frame) -> float:
 def closed(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Lets a mouth close that nearly does: teeth on one side are what a network leaves of a smile.
 
-    Args:
-      own: The opening of the photo, (size, size) in [0, 1].
-      wanted: That of an edit.
-
-    Returns:
-      (size, size), none of it where it is small beside the photo's own.
+    Nothing is left of a wanted opening that is small beside the photo's own.
     """
-    return wanted * np.float32(_between(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
+    return wanted * np.float32(maps.smooth_step(float(wanted.sum()) / max(float(own.sum()), 1e-6), *_NEARLY))
 
 
 def another(own: np.ndarray, wanted: np.ndarray, displacement: np.ndarray, frame: Frame) -> float:
     """How far an opening is another one than the photo's own, which the edit moves: from 0, the same, to 1.
 
-    Args:
-      own: The opening of the photo, (size, size) in [0, 1].
-      wanted: That of the edit.
-      displacement: Of the edit, (size, size, 2), px of the crop.
-      frame: Where the eyes lie.
+    `displacement` is that of the edit, (size, size, 2), px of the crop.
     """
-    places = (displacement + np.moveaxis(np.indices(own.shape)[::-1], 0, -1)).astype(np.float32)
-    moved = cv2.remap(own, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    moved = cv2.dilate(moved, _disk(_DOUBT * frame.eye_distance * len(own)))  # both may be that far off
+    side = 2 * max(1, round(_DOUBT * frame.eye_distance * len(own))) + 1  # both may be that far off
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    moved = cv2.dilate(maps.moved(own, displacement), around)
     area = max(float(wanted.sum()), 1e-6)
-    elsewhere = _between(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
-    stretched = _between(_height(wanted) / max(_height(own), 1e-6), *_STRETCHED)
-    opens = _between(_area(wanted, frame), _LEAST, 2 * _LEAST)
-    return opens * max(elsewhere, stretched)
+    elsewhere = maps.smooth_step(np.maximum(wanted - moved, 0).sum() / area, *_ELSEWHERE)
+    stretched = maps.smooth_step(_height(wanted) / max(_height(own), 1e-6), *_STRETCHED)
+    opens = maps.smooth_step(_area(wanted, frame), _LEAST, 2 * _LEAST)
+    return float(opens * max(elsewhere, stretched))
 
 
 def _height(opening: np.ndarray) -> float:
@@ -96,23 +86,6 @@ def _height(opening: np.ndarray) -> float:
     return float(opening.sum()) / max(np.count_nonzero((opening > _OPEN).any(axis=0)), 1) ** 2
 
 
-def _disk(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
-def _between(value: float, low: float, high: float) -> float:
-    """A smooth step from 0 at `low` to 1 at `high`."""
-    share = min(max((value - low) / (high - low), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
-
-
 def reopen(closing: np.ndarray, opening: np.ndarray) -> np.ndarray:
-    """Closes a mouth and then opens it: the field of two edits after one another.
-
-    Args:
-      closing: That of the face with closed lips, (h, w, 2) float32, photo px.
-      opening: That which opens it, likewise.
-    """
-    y, x = np.indices(closing.shape[:2], np.float32)
-    return opening + cv2.remap(closing, x + opening[..., 0], y + opening[..., 1], cv2.INTER_LINEAR)
+    """Closes a mouth and then opens it: the field of both edits, (h, w, 2) float32, photo px, as theirs are."""
+    return opening + maps.moved(closing, opening)

@@ -35,15 +35,9 @@ class Opening(NamedTuple):
     bottom: np.ndarray
 
     def alpha(self, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
-        """How much of pixels is in the opening.
+        """How much of pixels is in the opening, float32 in [0, 1].
 
-        Args:
-          x: Where they are, columns of the crop, of any shape.
-          y: Rows, of the same shape.
-          pixel: Their side, px of the crop.
-
-        Returns:
-          float32 in [0, 1], of that shape.
+        They are at columns `x` and rows `y` of the crop, of any shape, and `pixel` px of it wide and high.
         """
         step = self.x[1] - self.x[0]
         rows = [np.interp(x, self.x, edge) for edge in (self.top, self.bottom)]
@@ -92,11 +86,7 @@ def outline(alpha: np.ndarray) -> Opening | None:
 def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[float, float, float]:
     """How far before its first column an opening ends, and its edges there, if they go on as they come.
 
-    Args:
-      top: Of the upper edge, rows by column.
-      bottom: Of the lower one.
-      inner: Which column tells how they come.
-      flat: How far the opening is one that may have corners, from 0 to 1.
+    Edges are rows by column. Column `inner` tells how they come, `flat` from 0 to 1 how far there may be corners.
     """
     height, before = bottom[0] - top[0], bottom[inner] - top[inner]
     closing = (before - height) / inner  # px a column
@@ -110,15 +100,9 @@ def _end(top: np.ndarray, bottom: np.ndarray, inner: int, flat: float) -> tuple[
 
 
 def edges(alpha: np.ndarray, patch: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows, between whole ones, of the upper and of the lower edge of a patch, where alpha is a half.
+    """The rows, between whole ones, of the upper and of the lower edge of a patch, where alpha is a half, (n,) each.
 
-    Args:
-      alpha: (h, w) in [0, 1].
-      patch: Which of its pixels belong to the patch, (h, w) bool.
-      columns: Those that are asked for, (n,).
-
-    Returns:
-      (n,) each.
+    Alpha is (h, w) in [0, 1], the patch (h, w) bool; (n,) columns are asked for.
     """
     found = []
     for shows, values in ((patch, alpha), (patch[::-1], alpha[::-1])):

@@ -1,4 +1,7 @@
-"""Pictures that explain an edit: what moved and what is doubted, drawn over the gray photo."""
+"""Pictures that explain an edit: what moved and what is doubted, drawn over the gray photo, with a legend.
+
+`pixels` are those of a part of the photo, (h, w, 3) uint8; pictures are (H, W, 3) uint8 RGB.
+"""
 
 import cv2
 import numpy as np
@@ -13,65 +16,31 @@ _DARKEST = 110
 
 
 def flow_overlay(pixels: np.ndarray, field: np.ndarray, max_magnitude: float) -> np.ndarray:
-    """Draws a displacement as colors over the photo, with the color wheel and its maximum.
-
-    Args:
-      pixels: (h, w, 3) uint8, the part of the photo that the field is of.
-      field: (h, w, 2), photo px.
-      max_magnitude: length of a fully saturated color, photo px.
-
-    Returns:
-      (H, W, 3) uint8 RGB.
-    """
+    """Draws a displacement, (h, w, 2), as colors over the photo; `max_magnitude` px of it have the full color."""
     colors = flow_color.flow_to_color(_fit(field), max_magnitude) / np.float32(255)
-    picture = _gray(pixels) * colors
+    full = f'full color: {max_magnitude:.3g} px of the photo'
     wheel = flow_color.color_wheel(_WHEEL)
-    return grid.image_grid(
-        [[np.rint(picture).astype(np.uint8), wheel]],
-        ['where each pixel is read from', f'full color: {max_magnitude:.3g} px of the photo'],
-        scale=1,
-    )
+    return _side_by_side(_gray(pixels) * colors, wheel, 'where each pixel is read from', full)
 
 
 def doubt_overlay(pixels: np.ndarray, doubt: np.ndarray) -> np.ndarray:
-    """Draws where the model does not trust an edit, in red over the photo.
-
-    Args:
-      pixels: (h, w, 3) uint8, a part of the photo.
-      doubt: (h, w), 1 − M(S, Z), in [0, 1].
-
-    Returns:
-      (H, W, 3) uint8 RGB, with its legend.
-    """
-    picture = _reddened(pixels, _fit(doubt)[..., None])
+    """Draws where the model does not trust an edit, 1 − M(S, Z), (h, w) in [0, 1], in red over a part of the photo."""
     ramp = np.broadcast_to(np.linspace(1, 0, _WHEEL)[:, None, None], (_WHEEL, _WHEEL // 4, 1))
     legend = (1 - ramp) * 255 + ramp * _DOUBT
-    return grid.image_grid(
-        [[np.rint(picture).astype(np.uint8), np.rint(legend).astype(np.uint8)]],
-        ['confidence of the edit', 'white: confidence 1, red: 0'],
-        scale=1,
-    )
+    picture = _reddened(pixels, _fit(doubt)[..., None])
+    return _side_by_side(picture, legend, 'confidence of the edit', 'white: confidence 1, red: 0')
 
 
 def content_overlay(pixels: np.ndarray, alpha: np.ndarray, color: np.ndarray) -> np.ndarray:
-    """Draws what an edit adds: alpha in red over the gray photo, and the content alone.
-
-    Args:
-      pixels: (h, w, 3) uint8, a part of the photo.
-      alpha: (h, w) in [0, 1].
-      color: (h, w, 3) in [-1, 1].
-
-    Returns:
-      (H, W, 3) uint8 RGB.
-    """
+    """Draws what an edit adds: alpha, (h, w) in [0, 1], in red over the photo, and the colors, (h, w, 3) in [-1, 1]."""
     share = _fit(alpha)[..., None]
-    where = _reddened(pixels, share)
     new = (1 - share) * 255 + share * image_ops.to_uint8(_fit(color)).astype(np.float32)
-    return grid.image_grid(
-        [[np.rint(where).astype(np.uint8), np.rint(new).astype(np.uint8)]],
-        ['new content, red: alpha 1', 'the content'],
-        scale=1,
-    )
+    return _side_by_side(_reddened(pixels, share), new, 'new content, red: alpha 1', 'the content')
+
+
+def _side_by_side(left: np.ndarray, right: np.ndarray, *labels: str) -> np.ndarray:
+    """Two pictures, (h, w, 3) in [0, 255], with their labels, (H, W, 3) uint8."""
+    return grid.image_grid([[np.rint(picture).astype(np.uint8) for picture in (left, right)]], labels, scale=1)
 
 
 def _reddened(pixels: np.ndarray, share: np.ndarray) -> np.ndarray:

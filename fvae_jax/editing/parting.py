@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.editing import opening
-from fvae_jax.ops import lines
+from fvae_jax.ops import lines, maps
 from fvae_jax.ops.frame import Frame
 
 _MOUTH = 0.45  # eye distances below the eyes: what opens above is none
@@ -36,14 +36,11 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     """Leads the flow around an opening to the line on which the lips meet.
 
     Args:
-      displacement: Of an edit, (size, size, 2) float32, px of the crop, (x, y).
+      displacement: Of an edit, (size, size, 2) float32, px of the crop, (x, y); returned as it is where nothing opens.
       alpha: The opening of that edit, (size, size) in [0, 1].
       crop: The face, (size, size, 3) float32 in [-1, 1].
       slit: Its own opening, (size, size) in [0, 1]: lips that meet may still show some of a tooth.
       frame: Where the eyes lie.
-
-    Returns:
-      (size, size, 2) float32; `displacement` itself where nothing opens.
     """
     size = len(alpha)
     distance = frame.eye_distance * size
@@ -69,9 +66,9 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     down, up = (lines.smooth(shift, soft) for shift in (line - gap - upper, line + gap - lower))
     everywhere = np.arange(size)
     down, up, top, bottom = (np.interp(everywhere, columns, values) for values in (down, up, top, bottom))
-    ends = _smooth(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
+    ends = maps.smooth_step(1 - np.maximum(columns[0] - everywhere, everywhere - columns[-1]) / (_ENDS * distance))
     y = everywhere[:, None]
-    above, below = (_smooth(1 - far / (_REACH * distance)) for far in (top - y, y - bottom))
+    above, below = (maps.smooth_step(1 - far / (_REACH * distance)) for far in (top - y, y - bottom))
     # Between the edges all is hidden but what lies beside the corners of the mouth, which shall stay in one piece.
     within = np.minimum(_WITHIN, (bottom - top) / 3)
     between = np.clip((y - top - within) / np.maximum(bottom - top - 2 * within, 1e-3), 0, 1)
@@ -81,20 +78,10 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     return parted
 
 
-def _smooth(share: np.ndarray) -> np.ndarray:
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
-
-
 def _line(crop: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray, distance: float) -> np.ndarray:
     """The rows on which lips meet, (w,): the smoothest deep valley of light, by dynamic programming.
 
-    Args:
-      crop: The face, (size, size, 3) in [-1, 1].
-      x: Columns of places between the lips, (w,).
-      upper: Rows about below which the line lies, (w,).
-      lower: Rows about above which it lies, (w,).
-      distance: That of the eyes, px.
+    At columns `x` it lies about between the rows `upper` and `lower`, (w,) each; the eyes are `distance` px apart.
     """
     light = np.log(cv2.cvtColor(np.float32(crop + 1), cv2.COLOR_RGB2GRAY) / 2 + 0.02)
     around = _AROUND * distance

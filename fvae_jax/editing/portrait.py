@@ -3,6 +3,8 @@
 The network sees a small aligned crop. What it says is carried through the similarity of
 `fvae_jax.data.align` into the pixels of the photo, faded out towards the crop's edge, and the
 photo's own pixels are resampled once. A *box* is (y0, y1, x0, x1), photo pixels, half open.
+`matrix` is the 2×3 similarity from photo px to crop px, `photo_shape` (H, W, ...) of the photo.
+A *field* is (h, w, 2) float32 for the pixels of a box, photo px, (x, y).
 """
 
 import dataclasses
@@ -15,7 +17,7 @@ import numpy as np
 
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
-from fvae_jax.ops import resample
+from fvae_jax.ops import maps, resample
 from fvae_jax.photo.photo import Photo
 
 Box = tuple[int, int, int, int]
@@ -34,12 +36,7 @@ _MANY_TILES = 16  # fewer are done one after another: a frame of a film, which h
 
 
 def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> Box:
-    """The part of a photo that an aligned crop covers.
-
-    Args:
-      matrix: 2×3 similarity, photo px to crop px.
-      size: side of the crop, px.
-      photo_shape: (H, W, ...) of the photo.
+    """The part of a photo that an aligned crop of `size` px a side covers.
 
     Returns:
       The smallest box with every pixel whose centre lies in the crop; empty when there is none.
@@ -57,18 +54,13 @@ def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> 
 def photo_displacement(
     displacement: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]
 ) -> tuple[Box, np.ndarray]:
-    """Carries a displacement of the crop into the photo (section 4.3).
+    """Carries a displacement of the crop, (s, s, 2), crop px, (x, y), into the photo (section 4.3).
 
     Zero stays exactly zero, and a constant stays constant within the fade.
 
-    Args:
-      displacement: (s, s, 2), crop px, (x, y).
-      matrix: 2×3 similarity, photo px to crop px.
-      photo_shape: (H, W, ...) of the photo.
-
     Returns:
-      The box of the crop in the photo, and (h, w, 2) float32 for its pixels, photo px, (x, y):
-      rotated and scaled with the face, zero at the crop's edge and outside it.
+      The box of the crop in the photo, and its field: rotated and scaled with the face, zero at the
+      crop's edge and outside it.
 
     Raises:
       InputError: the displacement is not finite or not (s, s, 2).
@@ -80,12 +72,7 @@ def photo_displacement(
 
 
 def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
-    """Carries a map of the crop, such as a mask, into the photo, with the fade of an edit.
-
-    Args:
-      values: (s, s), in [0, 1].
-      matrix: 2×3 similarity, photo px to crop px.
-      photo_shape: (H, W, ...) of the photo.
+    """Carries a map of the crop, (s, s) in [0, 1], such as a mask, into the photo, with the fade of an edit.
 
     Returns:
       The box of the crop in the photo, and (h, w) float32 in [0, 1] for its pixels.
@@ -103,11 +90,7 @@ def photo_shading(
 ) -> tuple[Box, np.ndarray]:
     """Carries the shading r of the crop into the photo, with the fade of an edit; zero stays exactly zero.
 
-    Args:
-      shading: (s, s), or (s, s, C), s at least `size`.
-      matrix: 2×3 similarity, photo px to crop px.
-      size: side of the crop, px.
-      photo_shape: (H, W, ...) of the photo.
+    It is (s, s), or (s, s, C), s at least `size`, the side of the crop, px.
 
     Returns:
       The box of the crop in the photo, and (h, w) or (h, w, C) float32 for its pixels.
@@ -123,13 +106,9 @@ def photo_shading(
 
 
 def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = True) -> Photo:
-    """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
+    """Multiplies the pixels of a box by e^r, r (h, w); those with r = 0 and those outside stay bit for bit.
 
-    Args:
-      photo: the photo.
-      box: the box of the shading.
-      shading: r, (h, w).
-      colored: whether skin keeps the color that it has in shadow, redder than in light; False in photos of one color.
+    Where `colored`, skin keeps the color that it has in shadow, redder than in light; not so in photos of one color.
     """
     factors = SKIN if colored else np.ones(3, np.float32)
     return _lit(photo, box, shading, lambda r: (factor * r for factor in factors))
@@ -158,12 +137,7 @@ def _lit(photo: Photo, box: Box, r: np.ndarray, by_color: Callable[[np.ndarray],
 
 
 def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray:
-    """Carries colors of the crop into a part of the photo, without a fade: they have an alpha of their own.
-
-    Args:
-      colors: (s, s, C) in [-1, 1].
-      matrix: 2×3 similarity, photo px to crop px.
-      box: the part.
+    """Carries colors of the crop, (s, s, C) in [-1, 1], into a box, without a fade: they have an alpha of their own.
 
     Returns:
       (h, w, C) float32 in [-1, 1] for the pixels of the box.
@@ -181,13 +155,8 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray) -> np.ndarray:
     Pixels outside the box, and those with zero displacement, stay bit for bit. Positions may leave
     the box; where they leave the photo its border is repeated.
 
-    Args:
-      pixels: (H, W, C), uint8, uint16 or float32, up to four channels.
-      box: the box of the field.
-      field: (h, w, 2) float32, photo px, (x, y).
-
     Returns:
-      (H, W, C), a copy, the type of `pixels`.
+      A copy of the photo, (H, W, C), uint8, uint16 or float32, up to four channels.
 
     Raises:
       InputError: the field does not fit the box, or is not finite.
@@ -220,11 +189,6 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray) -> Photo:
 
     Colors are weighted by their opacity, so that what is hidden does not leak into the picture.
 
-    Args:
-      photo: the photo.
-      box: the box of the field.
-      field: (h, w, 2) float32, photo px, (x, y).
-
     Returns:
       The photo with other pixels and alpha.
 
@@ -254,10 +218,7 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray) -> Photo:
 def mixed(photo: Photo, box: Box, beyond: np.ndarray) -> Photo:
     """Mixes pixels on both sides of a line in which a field is torn, as a camera does, so that it has no stairs.
 
-    Args:
-      photo: the photo, its pixels moved.
-      box: the box of the field.
-      beyond: how much of a pixel shows what is above it, or below it where negative, (h, w) in [-1/2, 1/2].
+    `beyond` is how much of a pixel shows what is above it, or below it where negative, (h, w) in [-1/2, 1/2].
     """
     rows, columns = np.nonzero(beyond)
     rows_from = rows + box[0] - np.sign(beyond[rows, columns]).astype(int)
@@ -312,14 +273,10 @@ def scale_transform(matrix: np.ndarray, ratio: float) -> np.ndarray:
 def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     """Resizes a smooth map of the crop to more pixels, half-pixel-centred (section 4.3).
 
-    Constant maps stay constant exactly; past the outermost centres a map goes on unchanged.
-
-    Args:
-      values: (s, s, C).
-      side: at least s.
+    Constant maps, (s, s, C), stay constant exactly; past the outermost centres a map goes on unchanged.
 
     Returns:
-      (side, side, C) float32.
+      (side, side, C) float32, `side` at least s.
     """
     size = len(values)
     if side == size:
@@ -337,12 +294,8 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
 def _finer(plane: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     """A map (s, s) with k² pixels in place of each.
 
-    Filters, no products of matrices: on a busy computer the threads of those wait for each other a hundred times as
-    long as they compute.
-
-    Args:
-      plane: The map, float32.
-      kernels: (k, n); see `_spline`.
+    By filters, whose kernels are (k, n), see `_spline`, not by products of matrices: on a busy computer the threads of
+    those wait for each other a hundred times as long as they compute. The map is float32.
     """
     size, times, one = len(plane), len(kernels), np.ones(1, np.float32)
     filtered = functools.partial(cv2.sepFilter2D, ddepth=cv2.CV_32F, borderType=cv2.BORDER_REPLICATE)
@@ -392,8 +345,7 @@ def _spline(times: int) -> np.ndarray:
 def _fade(side: int) -> np.ndarray:
     """(side,) float32: a smooth step from 0 at the outermost pixels to 1 inside of `FADE`."""
     edge = np.minimum(np.arange(side), np.arange(side)[::-1])
-    step = np.clip(edge / (FADE * side), 0, 1)
-    return (step * step * (3 - 2 * step)).astype(np.float32)
+    return maps.smooth_step(edge, 0, FADE * side).astype(np.float32)
 
 
 def _check_square(values: np.ndarray, name: str, channels: int | None = None) -> None:

@@ -14,7 +14,7 @@ from fvae_jax.data import align
 from fvae_jax.editing import opening as opening_lib, portrait
 from fvae_jax.editing.mouth import Openings
 from fvae_jax.editing.opening import Opening
-from fvae_jax.ops import lines
+from fvae_jax.ops import lines, maps
 from fvae_jax.ops.frame import Frame
 
 _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
@@ -72,19 +72,12 @@ class Seam(NamedTuple):
     corners: tuple[float, float]
 
     def pull(self, x: np.ndarray, y: np.ndarray, from_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How much farther to the right and down in the crop pixels come from.
+        """How much farther to the right and down in the crop pixels come from, px, each of the shape of the places.
 
-        Args:
-          x: Columns of places in the crop, px.
-          y: Their rows, of the same shape.
-          from_y: Rows where the flow says that they come from, likewise.
-
-        Returns:
-          px, of the same shape, each.
+        These are columns `x` and rows `y` of the crop, px; `from_y` are rows where the flow says that they come from.
         """
         upper, lower, upper_from, lower_from, down, up, *asides = self._lines(x)
-        near = 1 - np.clip(np.maximum(upper - y, y - lower) / self.reach, 0, 1)
-        near = near * near * (3 - 2 * near)
+        near = maps.smooth_step(1 - np.maximum(upper - y, y - lower) / self.reach)
         above, below = from_y - upper_from, lower_from - from_y  # by how much it is inside of the mouth
         high, low = upper - y, y - lower
         above, below = (_brought(*lip, near) for lip in ((above, high, down), (below, low, up)))
@@ -108,13 +101,8 @@ class Seam(NamedTuple):
     def beyond(self, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
         """How much of a pixel is on the other side of the line on which lips meet, at places as of `pull`.
 
-        Args:
-          x: Columns.
-          y: Rows.
-          pixel: The pixel's side, px of the crop.
-
-        Returns:
-          Of the same shape: up to a half where its middle is below the line, down to minus a half where it is above.
+        Up to a half where its middle is below the line, down to minus a half where it is above; `pixel` is its side, px
+        of the crop.
         """
         upper, lower, _, _, down, up = self._lines(x)[:6]
         away = (y - (upper + lower) / 2) / pixel
@@ -161,20 +149,19 @@ def _brought(inside: np.ndarray, away: np.ndarray, shift: np.ndarray, near: np.n
 def find(openings: Openings, lips: Opening, side: int, displacement: np.ndarray, frame: Frame) -> Seam | None:
     """Finds how lips must come nearer, so that no place outside of the wanted opening shows the inside of the mouth.
 
+    None where nothing has to be done.
+
     Args:
       openings: Of the edit.
       lips: The edges of the lips in a finer crop, px of it; see `contour.of`.
       side: Of that crop, px.
       displacement: Of the edit, (size, size, 2), px of the crop.
       frame: Where the eyes lie.
-
-    Returns:
-      None where nothing has to be done.
     """
     unit, distance = side / len(displacement), frame.eye_distance * side
     edges = _edges(lips, distance)
     opening = lips.mask(side)
-    rows, columns = (_extent(opening.max(axis) > _OPEN, round(distance / 2)) for axis in (1, 0))
+    rows, columns = (maps.extent(opening.max(axis) > _OPEN, round(distance / 2)) for axis in (1, 0))
     part = np.s_[rows, columns]
     fine = portrait.enlarge(np.dstack([displacement * unit, openings.wanted]), side)[part]
     y, x = np.indices(fine.shape[:2], np.float32)
@@ -273,32 +260,22 @@ def _meeting(
 
 
 def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
-    """How much farther to the right lips that meet come from, at columns of the face.
+    """How much farther to the right lips that meet come from, at columns of the face, of any shape.
 
-    Args:
-      x: The columns, of any shape.
-      corners: Those of both ends of the mouth.
-      thin: How far outer thirds take what is nearer to the middle, of half the mouth.
+    `corners` are those of both ends of the mouth; `thin` is how far outer thirds take what is nearer to the middle, of
+    half the mouth.
     """
     half = (corners[1] - corners[0]) / 2
     away = (x - corners.mean()) / half
     share = np.clip((np.abs(away) - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
-    far = np.clip((np.abs(away) - _NARROWED[0]) / (_NARROWED[1] - _NARROWED[0]), 0, 1)
-    narrower = _NARROWER * np.abs(away) * (1 - far * far * (3 - 2 * far))
+    narrower = _NARROWER * np.abs(away) * (1 - maps.smooth_step(np.abs(away), *_NARROWED))
     return half * np.sign(away) * (narrower - thin * np.sin(np.pi * share) ** 2)
 
 
 def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) -> np.ndarray:
     """Brings lips together in a photo, pixel by pixel: resized over their line it is the mean of both sides.
 
-    Args:
-      box: Of the field, with the whole mouth.
-      field: (h, w, 2) float32, photo px.
-      line: Where they meet.
-      matrix: 2×3 similarity, photo px to px of the crop.
-
-    Returns:
-      (h, w, 2) float32.
+    The box is that of the field, with the whole mouth, the matrix the 2×3 similarity from photo px to px of the crop.
     """
     part, places = around(box, line, matrix)
     in_crop, come_from = (align.transform_points(matrix, at) for at in (places, places + field[part]))
@@ -338,10 +315,3 @@ def around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[sli
     size = rows.stop - rows.start, columns.stop - columns.start
     places = np.moveaxis(np.indices(size, np.float32)[::-1], 0, -1) + (x0 + columns.start, y0 + rows.start)
     return (rows, columns), places
-
-
-def _extent(shows: np.ndarray, room: int) -> slice:
-    found = np.flatnonzero(shows)
-    if not found.size:
-        return slice(0, 0)
-    return slice(max(int(found[0]) - room, 0), min(int(found[-1]) + room + 1, len(shows)))

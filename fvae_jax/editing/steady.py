@@ -62,16 +62,13 @@ class Planned:
 def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
     """Averages the changes of each face over time; `REACH` frames late."""
     shot, holds = None, {}
-    for window, place in windows(stream, REACH):
-        here = window[place]
+    for here, around in windows(stream, REACH):
         if here.shot != shot:
             shot, holds = here.shot, collections.defaultdict(lips_lib.Hold)
         changes = {}
         for number, mine in here.changes.items():
-            around = [
-                (other.changes.get(number), n - place) for n, other in enumerate(window) if other.shot == here.shot
-            ]
-            change, seam = _mean(model, mine, around, holds[number])
+            found = [(other.changes.get(number), step) for other, step in around if other.shot == shot]
+            change, seam = _mean(model, mine, found, holds[number])
             changes[number] = dataclasses.replace(mine, change=change, seam=seam)
         yield dataclasses.replace(here, changes=changes)
 
@@ -97,7 +94,7 @@ def _mean(
         alpha = mean([change.content.alpha for change in changes])
         color = mean([change.content.color for change in changes], 1.0)
         placed = None
-        if content.exemplar is not None or any(change.content.exemplar is not None for change in changes):
+        if any(change.content.exemplar is not None for change in changes):
             placed = exemplar.place(mine.face.donor, mine.face.crop, alpha, model.frame)
         content = Content(alpha, color, placed)
     seam = hold.seam([other.lips for other, _ in near], weights)

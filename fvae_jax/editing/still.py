@@ -11,17 +11,10 @@ from PIL import Image
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
-from fvae_jax.editing import (
-    content,
-    edit as edit_lib,
-    face as face_lib,
-    latent as latent_lib,
-    overlay,
-    portrait,
-    steps as steps_lib,
-)
+from fvae_jax.editing import content, edit as edit_lib, face as face_lib, latent as latent_lib, overlay, portrait
 from fvae_jax.editing.model import Model
 from fvae_jax.editing.records import EncodedFace
+from fvae_jax.editing.steps import Steps
 from fvae_jax.errors import InputError, printable
 from fvae_jax.photo import color, write
 from fvae_jax.photo.photo import Photo
@@ -36,21 +29,15 @@ _FLOW_MAXIMUM = 0.1
 class EditablePhoto:
     """A photo with its faces, each encoded once, when it is first needed.
 
-    Args:
-      model: The model.
-      photo: The photo.
-      faces: As `align.detect_faces` returns them, at least one.
-
     Attributes:
       model: The model.
       photo: The photo.
-      faces: Its faces, widest first; face N of `edit` is `faces[N - 1]`.
+      faces: Its faces as `align.detect_faces` returns them, at least one, widest first; face N of `edit` is
+        `faces[N - 1]`.
     """
 
     def __init__(self, model: Model, photo: Photo, faces: Sequence[align.Detection]):
-        self.model = model
-        self.photo = photo
-        self.faces = tuple(faces)
+        self.model, self.photo, self.faces = model, photo, tuple(faces)
         self._known: dict[int, face_lib.PhotoFace] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,28 +141,22 @@ class EditablePhoto:
         Raises:
           InputError: An expression or a face is unknown, a strength is no finite number, or no teeth are seen.
         """
-        asked = edit_lib.asked(strengths, named)
+        asked = {name: edit_lib.number(name, value) for name, value in edit_lib.given(strengths, named).items()}
         inside = None if teeth is None else teeth.teeth()
         edit = edit_lib.Edit(asked, source, like, edit_lib.number('the edit', strength), pixels_only, anchor, inside)
         return EditedPhoto(self, edit, self.numbers(face))
 
-    def sequence(
-        self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any
-    ) -> steps_lib.Steps:
+    def sequence(self, steps: int, /, *strengths: Mapping[str, float], strength: float = 1.0, **options: Any) -> Steps:
         """The K steps of Algorithm 1: strengths i/K for i = 0 … K, of which 0 is the photo itself.
 
-        Args:
-          steps: K, at least 1.
-          *strengths: As for `edit`.
-          strength: That of the last step.
-          **options: As for `edit`.
+        `steps` is K, at least 1, and `strength` that of the last step; all other arguments are those of `edit`.
 
         Raises:
           InputError: There are no steps.
         """
         if steps < 1:
             raise InputError(f'{steps} steps; give at least 1')
-        return steps_lib.Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
+        return Steps(lambda i: self.edit(*strengths, strength=strength * i / steps, **options), steps + 1)
 
 
 class EditedPhoto:
@@ -189,34 +170,31 @@ class EditedPhoto:
     """
 
     def __init__(self, original: EditablePhoto, edit: edit_lib.Edit, numbers: tuple[int, ...]):
-        self.original = original
-        self.edit = edit
-        self._numbers = numbers
+        self.original, self.edit, self._numbers = original, edit, numbers
         model, shape = original.model, original.photo.pixels.shape
         self._latents = {n: edit.latent(model, original.encoded(n)) for n in numbers}
-        fields, shadings, softenings, shares, self._layers, self._moves = [], [], [], [], [], {}
+        fields, self._layers, self._softenings, self._moves = [], [], [], {}
         for n, latent in self._latents.items():
             subject = original.face(n)
-            face = subject.encoded
-            if edit.teeth is not None:
-                face = model.with_teeth(face, edit.teeth)
+            face = subject.encoded if edit.teeth is None else model.with_teeth(subject.encoded, edit.teeth)
             change = model.change(face, latent, edit.anchor)
-            self._moves[n] = subject.moves(change)
-            box, field, shading, beyond, *_ = self._moves[n]
-            fields.append((box, field))
-            shares.append((box, beyond))
+            moves = self._moves[n] = subject.moves(change)
+            carried = functools.partial(
+                portrait.photo_shading, matrix=subject.matrix, size=model.size, photo_shape=shape
+            )
+            shading = moves.crease
+            if edit.pixels_only:
+                change = change._replace(content=None, shading=None, softening=None)
+                shading = np.zeros_like(shading)
             if change.shading is not None:
-                shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
-            if change.softening is not None and not edit.pixels_only:
-                softenings.append(portrait.photo_shading(change.softening, subject.matrix, model.size, shape))
-            shadings.append((box, np.zeros_like(shading) if edit.pixels_only else shading))
-            if change.content is not None and not edit.pixels_only:
+                shading = shading + carried(change.shading)[1]
+            if change.softening is not None:
+                self._softenings.append(carried(change.softening))
+            if change.content is not None:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
-        self.box, self.field = face_lib.join(fields)
-        _, self._shading = face_lib.join(shadings)
-        _, self._beyond = face_lib.join(shares)
-        self._softenings = softenings
+            fields.append((moves.box, moves.field, shading, moves.beyond))
+        self.box, self.field, self._shading, self._beyond = face_lib.join(fields)
 
     @functools.cached_property
     def photo(self) -> Photo:
@@ -239,21 +217,16 @@ class EditedPhoto:
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""
-        y0, y1, x0, x1 = self.box
-        y, x = round(_CLOSE_UP * (y1 - y0)), round(_CLOSE_UP * (x1 - x0))
-        part = self.photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
-        return color.in_srgb(Photo(part, icc_profile=self.photo.icc_profile)).pixels
+        return _part(self.photo, self.box, _CLOSE_UP)
 
     def flow_picture(self, max_magnitude: float | None = None) -> np.ndarray:
         """Draws where the pixels of the face come from; see `overlay.flow_overlay`.
 
-        Args:
-          max_magnitude: Photo px of a fully saturated color; by default a tenth of the distance
-            between the eyes of the first edited face.
+        The maximum is by default a tenth of the distance between the eyes of the first edited face, photo px.
         """
         left, right = align.eye_centers(self.original.faces[self._numbers[0] - 1].landmarks)
         maximum = max_magnitude or _FLOW_MAXIMUM * float(np.hypot(*(right - left)))
-        return overlay.flow_overlay(self._region(), self.field, maximum)
+        return overlay.flow_overlay(_part(self.original.photo, self.box), self.field, maximum)
 
     def content_picture(self) -> np.ndarray:
         """Draws what is new, if anything; see `overlay.content_overlay`."""
@@ -262,7 +235,7 @@ class EditedPhoto:
             inside = face_lib.within(layer.box, self.box)
             alpha[inside] = np.maximum(alpha[inside], layer.alpha)
             colors[inside] = layer.color
-        return overlay.content_overlay(self._region(), alpha, colors)
+        return overlay.content_overlay(_part(self.original.photo, self.box), alpha, colors)
 
     def mask_picture(self) -> np.ndarray:
         """Draws the confidence M(S, Z_edit) of 3.2; see `overlay.doubt_overlay`.
@@ -274,12 +247,11 @@ class EditedPhoto:
         doubt = np.zeros(self.field.shape[:2], np.float32)
         for n, latent in self._latents.items():
             logits = original.model.mask_logits(original.encoded(n), latent)
-            box, part = portrait.photo_map(
-                np.exp(-np.logaddexp(0, logits)), original.matrix(n), original.photo.pixels.shape
-            )
+            doubted, shape = np.exp(-np.logaddexp(0, logits)), original.photo.pixels.shape
+            box, part = portrait.photo_map(doubted, original.matrix(n), shape)
             inside = face_lib.within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
-        return overlay.doubt_overlay(self._region(), doubt)
+        return overlay.doubt_overlay(_part(self.original.photo, self.box), doubt)
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -336,7 +308,10 @@ class EditedPhoto:
             image.info['icc_profile'] = self.photo.icc_profile
         return image
 
-    def _region(self) -> np.ndarray:
-        y0, y1, x0, x1 = self.box
-        photo = self.original.photo
-        return color.in_srgb(Photo(photo.pixels[y0:y1, x0:x1], icc_profile=photo.icc_profile)).pixels
+
+def _part(photo: Photo, box: portrait.Box, margin: float = 0.0) -> np.ndarray:
+    """A box of a photo, and a share of its sides around it, (h, w, 3) uint8, sRGB."""
+    y0, y1, x0, x1 = box
+    y, x = round(margin * (y1 - y0)), round(margin * (x1 - x0))
+    part = photo.pixels[max(y0 - y, 0) : y1 + y, max(x0 - x, 0) : x1 + x]
+    return color.in_srgb(Photo(part, icc_profile=photo.icc_profile)).pixels

@@ -2,36 +2,27 @@
 
 import atexit
 import collections
+import itertools
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar('T')
 
 
-def windows(items: Iterable[T], reach: int) -> Iterator[tuple[Sequence[T], int]]:
+def windows(items: Iterable[T], reach: int) -> Iterator[tuple[T, list[tuple[T, int]]]]:
     """Gives each item with those around it, `reach` before and after, fewer at both ends.
 
     Returns:
-      Pairs of a window, which is only valid until the next one, and the place of the item in it.
+      Pairs of an item, and of those around it and itself in their order, each with how many places after it they are.
     """
-    held, place = collections.deque(), 0
-    for item in items:
+    nothing = object()
+    held = collections.deque([nothing] * reach, maxlen=2 * reach + 1)
+    for item in itertools.chain(items, [nothing] * reach):
         held.append(item)
-        if len(held) - place > reach:
-            yield held, place
-            place = _advance(held, place, reach)
-    while place < len(held):
-        yield held, place
-        place = _advance(held, place, reach)
-
-
-def _advance(held: collections.deque, place: int, reach: int) -> int:
-    if place < reach:
-        return place + 1
-    held.popleft()
-    return place
+        if len(held) == held.maxlen:
+            yield held[reach], [(other, step) for step, other in enumerate(held, -reach) if other is not nothing]
 
 
 def ahead(items: Iterable[T], most: int) -> Iterator[T]:
@@ -52,11 +43,10 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
     def work() -> None:
         stream = iter(items)
         try:
-            for item in stream:
+            for item in itertools.chain(stream, [end]):
                 put((item, None))
                 if left.is_set():
                     break
-            put((end, None))
         except BaseException as error:
             put((end, error))
         finally:

@@ -31,14 +31,7 @@ class Tone(NamedTuple):
     share: float = 1.0
 
     def follow(self, colors: np.ndarray) -> np.ndarray:
-        """Gives colors this tone.
-
-        Args:
-          colors: (h, w, 3) float32 in [-1, 1].
-
-        Returns:
-          (h, w, 3) float32 in [-1, 1], as bright as they were.
-        """
+        """Gives colors, (h, w, 3) float32 in [-1, 1], this tone, as bright as they were."""
         luma = colors @ _LUMA
         offsets = [np.interp(luma, self.levels, offset) for offset in self.offsets.T]
         toned = np.clip(luma[..., None] + np.stack(offsets, axis=-1), -1, 1)
@@ -46,11 +39,7 @@ class Tone(NamedTuple):
 
 
 def of(crop: np.ndarray) -> Tone | None:
-    """Returns the tone of a face; None where it has colors of its own.
-
-    Args:
-      crop: Aligned, (S, S, 3), uint8, uint16 or float32 in [-1, 1].
-    """
+    """The tone of an aligned face, (S, S, 3), uint8, uint16 or float32 in [-1, 1]; None if it has colors of its own."""
     if (crop == crop[..., :1]).all():
         return Tone(np.float32([0]), np.zeros((1, 3), np.float32))
     if crop.dtype != np.float32:
@@ -69,13 +58,7 @@ def of(crop: np.ndarray) -> Tone | None:
 
 
 def between(first: Tone | None, second: Tone | None, t: float) -> Tone | None:
-    """The tone of a picture between two; None where one of them has colors of its own.
-
-    Args:
-      first: At t = 0.
-      second: At t = 1.
-      t: In [0, 1].
-    """
+    """The tone of a picture between the first, at t = 0, and the second, at t = 1; None if one has its own colors."""
     if first is None or second is None:
         return None
     levels = np.union1d(first.levels, second.levels)

@@ -38,11 +38,8 @@ def check(lips: Lips) -> None:
 def places(left: float, right: float, rows: np.ndarray, distance: float) -> np.ndarray:
     """Where the places of a map lie, (h, w, 2).
 
-    Args:
-      left: Column of one corner of the mouth.
-      right: Of the other.
-      rows: Of the line on which the lips meet, at the columns of the map, (w,).
-      distance: That of the eyes.
+    The mouth has its corners at columns `left` and `right`, its lips meet on `rows`, at the columns of the map, (w,),
+    and the eyes are `distance` apart.
     """
     return np.stack(np.broadcast_arrays(columns(left, right), rows + distance * DOWN[:, None]), axis=-1)
 
@@ -55,10 +52,7 @@ def columns(left: float, right: float) -> np.ndarray:
 def seen(pixels: np.ndarray, at: np.ndarray, distance: float) -> np.ndarray:
     """How much lighter a mouth is than the skin around it, whose light may change evenly across and down.
 
-    Args:
-      pixels: (H, W, 3) uint8 or uint16.
-      at: Where the places of the map lie, (h, w, 2), px.
-      distance: That of the eyes, px.
+    Pixels are (H, W, 3) uint8 or uint16, `at` is where the places of the map lie, (h, w, 2), px.
 
     Returns:
       Log of the ratio, of red, green and blue, (h, w, 3) float32.

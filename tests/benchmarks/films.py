@@ -41,7 +41,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     import fvae_jax
     from fvae_jax import runtime
     from fvae_jax.data import align
-    from fvae_jax.editing import crop as crop_lib, exemplar, retouch, speech
+    from fvae_jax.editing import crop as crop_lib, exemplar, lips, retouch
 
     runtime.prepare()
     editor = fvae_jax.load()
@@ -50,7 +50,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     matrix = align.crop_transform(landmarks, editor.size, editor.frame)
     crop = crop_lib.aligned(frame, matrix, editor.size)
     face = editor.encode(crop)
-    closed = speech.closed(editor, face)
+    closed = lips.closed(editor, face)
     latent = editor.edited_latent(face, {'smile': 1.0})
     change = editor.change(face, latent)
     alpha = change.content.alpha
@@ -61,7 +61,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
         'crop': lambda: crop_lib.aligned(frame, matrix, editor.size),
         'encode, decode its own latent': lambda: editor.encode(crop, teeth=False),
         'decode the edit, place teeth': lambda: editor.change(face, latent),
-        'decode where the mouth is open': lambda: speech.inside(editor, face, closed),
+        'decode where the mouth is open': lambda: lips.inside(editor, face, closed),
         'place teeth after averaging': lambda: exemplar.place(face.donor, face.crop, alpha, editor.frame),
         'move, shade, lay': lambda: retouch.carried_out(frame, change, matrix),
     }

@@ -91,14 +91,15 @@ def test_cuts_begin_shots_and_numbers_stay():
 
 
 def test_windows_look_ahead_and_back():
-    seen = [(list(window), place) for window, place in windows(iter(range(7)), 2)]
-    assert [window[place] for window, place in seen] == list(range(7))
-    assert [window for window, _ in seen] == [list(range(max(n - 2, 0), min(n + 3, 7))) for n in range(7)]
+    seen = list(windows(iter(range(7)), 2))
+    assert [item for item, _ in seen] == list(range(7))
+    for n, around in seen:
+        assert around == [(other, other - n) for other in range(max(n - 2, 0), min(n + 3, 7))]
     taken = []
     stream = windows((taken.append(n) or n for n in range(100)), 3)
     next(stream)
     assert taken == [0, 1, 2, 3]  # no farther than it must
-    assert [place for _, place in windows(iter([]), 2)] == []
+    assert list(windows(iter([]), 2)) == []
 
 
 def test_working_ahead():

@@ -8,7 +8,6 @@ from skimage import data
 
 from fvae_jax.data import align
 from fvae_jax.editing import morph, portrait
-from fvae_jax.errors import InputError
 from fvae_jax.ops import image as image_ops, warp
 
 SIZE = 128
@@ -45,8 +44,6 @@ def test_the_side_has_limits(scale, side):
 
 def test_the_second_crop_takes_the_side_of_the_first():
     assert morph.native_crop(LARGE, MATRIX, SIZE, side=500)[0].shape == (500, 500, 3)
-    with pytest.raises(InputError, match='side of the first'):
-        morph.mix_warps(np.zeros((500, 500, 3)), np.zeros((640, 640, 3)), *fields())
 
 
 def test_sixteen_bits_give_the_same_crop():

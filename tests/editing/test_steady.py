@@ -10,7 +10,7 @@ import pytest
 import fvae_jax
 from fvae_jax.data import align
 from fvae_jax.data.drawn.face import DrawnFace
-from fvae_jax.editing import speech, steady, still
+from fvae_jax.editing import lips, steady, still
 from fvae_jax.editing.model import Change, Content, EncodedFace
 from fvae_jax.photo.photo import Photo
 
@@ -43,18 +43,18 @@ def test_what_is_inside_of_a_mouth_is_not_covered(editor):
         (found,) = align.detect_faces(picture)
         matrix = align.crop_transform(found.landmarks, editor.size, editor.frame)
         encoded.append(editor.encode(align.align_crop(picture, matrix, editor.size)))
-    lips_closed = speech.closed(editor, encoded[0])
-    assert speech.is_more_closed(editor, encoded[0], encoded[1])
-    assert not speech.is_more_closed(editor, encoded[1], encoded[0])
-    assert not speech.is_more_closed(editor, encoded[0], lips_closed)
-    own = [speech.inside(editor, face, lips_closed) for face in encoded]
+    lips_closed = lips.closed(editor, encoded[0])
+    assert lips.is_more_closed(editor, encoded[0], encoded[1])
+    assert not lips.is_more_closed(editor, encoded[1], encoded[0])
+    assert not lips.is_more_closed(editor, encoded[0], lips_closed)
+    own = [lips.inside(editor, face, lips_closed) for face in encoded]
     assert (own[0] > 0.5).sum() < 20 and (own[1] > 0.5).sum() > 40
     rows, columns = np.nonzero(own[1] > 0.5)  # below the nose, in the middle
     assert 0.6 < rows.mean() / editor.size < 0.85 and 0.45 < columns.mean() / editor.size < 0.55
     kept = []
     for face, inside in zip(encoded, own):
         change = editor.change(face, editor.edited_latent(face, {'smile': 1.0}))
-        kept.append(speech.uncovered(change, inside).content.alpha.sum() / change.content.alpha.sum())
+        kept.append(lips.uncovered(change, inside).content.alpha.sum() / change.content.alpha.sum())
     assert kept[0] > 0.9 and kept[1] < 0.1
 
 
