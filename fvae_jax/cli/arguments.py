@@ -24,6 +24,31 @@ if TYPE_CHECKING:
 _WIDTH = 98  # columns of help
 STANDARD = '-'  # standard input or output in place of a file; the file of that name is ./-
 
+# Arguments of several commands, as `add_argument` takes them.
+_MODEL = dict(type=pathlib.Path, help='RUN/model.safetensors of a training run (the built-in model)')
+_SHARED = {
+    'run': dict(type=pathlib.Path, metavar='RUN', help='the directory of a training run'),
+    '--data': dict(metavar='DIR', help='where the photos are now, if they have moved'),
+    'model': dict(metavar='MODEL', nargs='?', **_MODEL),
+    '--model': dict(metavar='FILE', **_MODEL),
+    '--no-anchor': dict(
+        dest='anchor',
+        action='store_false',
+        help='start from what the model makes of the photo, as printed, not from the photo',
+    ),
+    '--no-metadata': dict(
+        dest='metadata', action='store_false', help='do not note program, model and edit in the XMP of the file'
+    ),
+    '--overwrite': dict(action='store_true', help='allow replacing files'),
+    '--max-megapixels': dict(
+        dest='max_pixels',
+        type=lambda text: round(1e6 * positive(text)),
+        default='200',
+        metavar='X',
+        help='refuse larger photos (200); each takes 16 MB of memory, 32 if 16-bit',
+    ),
+}
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are `InputError`s and whose help fits a screen.
@@ -53,36 +78,10 @@ class Parser(argparse.ArgumentParser):
         self._asked = self.add_argument_group('what to show')
         return self._asked
 
-    def add_model(self, name: str = '--model') -> None:
-        """Adds the model, as an option or as an argument that may be left out."""
-        rest = {'metavar': 'FILE'} if name.startswith('-') else {'metavar': name.upper(), 'nargs': '?'}
-        words = 'RUN/model.safetensors of a training run (the built-in model)'
-        self.add_argument(name, type=pathlib.Path, help=words, **rest)
-
-    def add_run(self) -> None:
-        """Adds RUN and --data, for `run_config`."""
-        self.add_argument('run', type=pathlib.Path, metavar='RUN', help='the directory of a training run')
-        self.add_argument('--data', metavar='DIR', help='where the photos are now, if they have moved')
-
-    def add_anchor(self, group: argparse._ArgumentGroup | None = None) -> None:
-        """Adds --no-anchor: `Model` says what an anchor is."""
-        words = 'start from what the model makes of the photo, as printed, not from the photo'
-        (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
-
-    def add_metadata(self, group: argparse._ArgumentGroup | None = None) -> None:
-        """Adds --no-metadata."""
-        words = 'do not note program, model and edit in the XMP of the file'
-        (group or self).add_argument('--no-metadata', dest='metadata', action='store_false', help=words)
-
-    def add_overwrite(self, what: str = 'files') -> None:
-        """Adds --overwrite."""
-        self.add_argument('--overwrite', action='store_true', help=f'allow replacing {what}')
-
-    def add_limit(self) -> None:
-        """Adds --max-megapixels, which becomes `max_pixels`."""
-        pixels = lambda text: round(1e6 * positive(text))
-        words = 'refuse larger photos (200); each takes 16 MB of memory, 32 if 16-bit'
-        self.add_argument('--max-megapixels', dest='max_pixels', type=pixels, default='200', metavar='X', help=words)
+    def add_shared(self, *names: str, group: argparse._ArgumentGroup | None = None) -> None:
+        """Adds arguments of `_SHARED`, to a group of the help if one is given."""
+        for name in names:
+            (group or self).add_argument(name, **_SHARED[name])
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parses, photos and options in any order.

@@ -58,7 +58,8 @@ def carry_out(tasks: Sequence[Task], threads: int) -> int:
         finishes = [task.work for task in tasks]
         if threads > 1:
             stack.enter_context(runtime.screen_of_its_own())
-            stack.enter_context(_opencv_threads(max(1, _cores() // threads)))
+            # A twentieth of the processor time goes into more than that.
+            stack.enter_context(opencv_threads(max(1, _cores() // threads)))
             finishes = stack.enter_context(_ahead(tasks, threads))
         bar = stack.enter_context(tqdm(total=len(tasks), unit='file', disable=None))
         for finish in finishes:
@@ -131,8 +132,8 @@ def _logging_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opencv_threads(count: int) -> Iterator[None]:
-    """Lets OpenCV use so many threads for each of ours: a twentieth of the processor time goes into more than that."""
+def opencv_threads(count: int) -> Iterator[None]:
+    """Lets OpenCV use so many threads for each of ours."""
     import cv2
 
     before = cv2.getNumThreads()

@@ -16,12 +16,12 @@ def run(argv: Sequence[str]) -> None:
         'What a model card needs, as Markdown tables and JSON, on the people that a run never saw.',
         'example:\n  fvae card runs/mine --people people.csv --out card.md',
     )
-    parser.add_run()
+    parser.add_shared('run', '--data')
     words = 'who the people are: columns identity, age, gender, ethnicity'
     parser.add_argument('--people', type=pathlib.Path, required=True, metavar='CSV', help=words)
     words = 'the tables; FILE.json will have the numbers'
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='FILE.md', help=words)
-    parser.add_overwrite()
+    parser.add_shared('--overwrite')
     args = parser.parse(argv)
     config = arguments.run_config(args)
     output.check_output(args.out, ('.md',), overwrite=args.overwrite)

@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> None:
         'Edits photos in your browser; they do not leave this computer.',
         'examples:\n  fvae demo\n  fvae demo RUN/model.safetensors --port 8000 --no-open',
     )
-    parser.add_model('model')
+    parser.add_shared('model')
     parser.add_argument('--port', type=_port, default=0, metavar='N', help='port of the address (any free one)')
     parser.add_argument('--no-open', action='store_true', help='only print the address')
     args = parser.parse(argv)

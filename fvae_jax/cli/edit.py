@@ -96,7 +96,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)
-    parser.add_anchor(group)
+    parser.add_shared('--no-anchor', group=group)
     words = 'which face, from the widest, 1, on, as `fvae info PHOTO` numbers them (1)'
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
@@ -111,15 +111,14 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
     words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
-    parser.add_metadata(group)
+    parser.add_shared('--no-metadata', group=group)
     film.add_options(parser)
-    parser.add_model()
-    parser.add_overwrite()
+    parser.add_shared('--model', '--overwrite')
     add = parser.add_argument
     words = 'leave out files whose output is there: a batch that was stopped goes on'
     add('--skip-existing', action='store_true', help=words)
     add('--jobs', type=arguments.count, metavar='N', help='photos at a time (the cores for five and more)')
-    parser.add_limit()
+    parser.add_shared('--max-megapixels')
     return parser
 
 

@@ -16,12 +16,12 @@ def run(argv: Sequence[str]) -> None:
         'A model for other programs: encode a face, decode flow and new content, say how sure it is.',
         'examples:\n  fvae export --to web --out page\n  fvae export RUN/model.safetensors --to onnx --out model',
     )
-    parser.add_model('model')
+    parser.add_shared('model')
     words = """stablehlo: for jax alone; onnx: for onnxruntime and what else reads ONNX; web: a page that edits photos
         in the browser, for any file server"""
     parser.add_argument('--to', required=True, metavar='TARGET', help=words)
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
-    parser.add_overwrite('another export')
+    parser.add_argument('--overwrite', action='store_true', help='allow replacing another export')
     args = parser.parse(argv)
     bundle = bundle_lib.load(args.model)
     print(folder.write(bundle, args.to, args.out, overwrite=args.overwrite, with_card=args.model is None))

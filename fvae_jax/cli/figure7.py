@@ -21,11 +21,11 @@ def run(argv: Sequence[str]) -> None:
     )
     parser.add_argument('photo', metavar='PHOTO', type=pathlib.Path, help='a photo with a face')
     parser.add_expressions()
-    parser.add_model()
+    parser.add_shared('--model')
     words = 'of the enlarged crop (512, as in the paper)'
     parser.add_argument('--side', default=512, type=arguments.count, metavar='PX', help=words)
     parser.add_argument('--out', required=True, type=pathlib.Path, metavar='PNG', help='the figure')
-    parser.add_overwrite('a file')
+    parser.add_argument('--overwrite', action='store_true', help='allow replacing a file')
     args = parser.parse(argv)
     output.check_output(args.out, ('.png',), overwrite=args.overwrite)
     runtime.prepare()

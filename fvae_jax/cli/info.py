@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> None:
     parser = arguments.Parser('fvae info', '[MODEL|PHOTO]', words, _EXAMPLES)
     words = 'a .safetensors file, or a photo, - on standard input (the built-in model)'
     parser.add_argument('path', nargs='?', type=arguments.file, metavar='MODEL|PHOTO', help=words)
-    parser.add_limit()
+    parser.add_shared('--max-megapixels')
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
     if path != arguments.STANDARD and path.suffix == '.safetensors':

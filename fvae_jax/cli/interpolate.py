@@ -23,13 +23,10 @@ def run(argv: Sequence[str]) -> None:
     words = """how the photos are mixed: logit (ends with the photos themselves), softmax, or paper, the printed formula
         (logit)"""
     add('--blend', default='logit', metavar='NAME', help=words)
-    parser.add_anchor()
+    parser.add_shared('--no-anchor')
     words = '.mp4, .gif or .webp; a name without suffix is a folder of PNGs'
     add('--out', required=True, metavar='PATH', help=words, **path)
-    parser.add_metadata()
-    parser.add_model()
-    parser.add_overwrite()
-    parser.add_limit()
+    parser.add_shared('--no-metadata', '--model', '--overwrite', '--max-megapixels')
     bundle = arguments.open_model(argv)
     args = parser.parse(argv)
     from fvae_jax.photo import film

@@ -14,7 +14,7 @@ def run(argv: Sequence[str]) -> None:
         "The paper's tables and figures on the people a run never saw: RUN/report/index.html.",
         'example:\n  fvae report runs/mine',
     )
-    parser.add_run()
+    parser.add_shared('run', '--data')
     args = parser.parse(argv)
     config = arguments.run_config(args)
     runtime.prepare()

@@ -40,7 +40,7 @@ def _build(argv: Sequence[str]) -> None:
         'FVAE with content.',
         'DIR/index.html is for the participants and works from a file; DIR/key.json is for `fvae study score`.',
     )
-    parser.add_run()
+    parser.add_shared('run', '--data')
     parser.add_argument('--out', type=pathlib.Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of names and choice of the images (0)')
     words = 'images of each method, and real ones (10, as in the paper)'
