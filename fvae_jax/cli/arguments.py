@@ -11,9 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-import ml_collections
-
-from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.cli import batch, completion
 from fvae_jax.errors import InputError, meant
 
@@ -114,8 +112,8 @@ class Parser(argparse.ArgumentParser):
         for name in self.expressions:
             flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
             with contextlib.suppress(argparse.ArgumentError):
-                self._asked.add_argument(*flags, type=finite, dest=_destination(name), help=argparse.SUPPRESS)
-                self._options[name] = next(iter(flags))
+                dest = f'strength of {name}'  # cannot be the name of an option
+                self._options[name] = self._asked.add_argument(*flags, type=finite, dest=dest, help=argparse.SUPPRESS)
         hidden = [name for name in self.expressions if name not in self._options]
         words = (
             '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
@@ -127,11 +125,11 @@ class Parser(argparse.ArgumentParser):
 
     def expression_options(self) -> str:
         """The options of the expressions, in a list for people."""
-        return ', '.join(self._options.values())
+        return ', '.join(option.option_strings[0] for option in self._options.values())
 
     def strengths(self, args: argparse.Namespace) -> dict[str, float]:
         """The expressions that were given, with their strengths."""
-        values = {name: getattr(args, _destination(name)) for name in self._options}
+        values = {name: getattr(args, option.dest) for name, option in self._options.items()}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -144,19 +142,6 @@ def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--model', nargs='?')
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)
-
-
-def run_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
-    """The experiment of the run that was named.
-
-    Raises:
-      InputError: There is no such run.
-    """
-    config = config_lib.of_run(args.run)
-    if args.data:
-        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
-    config_lib.validate(config)
-    return config
 
 
 def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor':
@@ -234,7 +219,3 @@ def _plain(argv: Sequence[str]) -> list[str]:
     at = list(argv).index('--')
     # In front, where no option that takes several values takes them.
     return [os.path.join(os.curdir, word) if word.startswith('-') else word for word in argv[at + 1 :]] + [*argv[:at]]
-
-
-def _destination(expression: str) -> str:
-    return f'strength of {expression}'  # cannot be the name of an option

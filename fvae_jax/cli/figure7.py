@@ -8,7 +8,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.photo import output
 
 
-def run(argv: Sequence[str]) -> None:
+def figure7(argv: Sequence[str]) -> None:
     """Runs `fvae figure7 PHOTO --EXPRESSION X --out FIGURE.png`: draws the figure and prints its numbers."""
     bundle = arguments.open_model(argv)
     parser = arguments.Parser(
@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> None:
     output.check_output(args.out, ('.png',), overwrite=args.overwrite)
     runtime.prepare()
     from fvae_jax.editing.editor import Editor
-    from fvae_jax.evaluation.report import figure7
+    from fvae_jax.evaluation.report import figure7 as figure7_lib
 
     photo = arguments.open_photo(Editor(bundle), args.photo)
-    print(figure7.of_photo(photo, parser.strengths(args), args.side, args.out))
+    print(figure7_lib.of_photo(photo, parser.strengths(args), args.side, args.out))
