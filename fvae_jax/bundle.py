@@ -169,11 +169,7 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
 
 
 def built_in() -> pathlib.Path:
-    """Returns the path of the model that comes with the package.
-
-    Raises:
-      InputError: The installation lacks it.
-    """
+    """Returns the path of the model that comes with the package; raises `InputError` if the installation lacks it."""
     if not BUILT_IN.is_file():
         raise InputError('this installation has no built-in model; reinstall, or give --model RUN/model.safetensors')
     return BUILT_IN

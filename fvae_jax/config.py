@@ -18,29 +18,18 @@ from fvae_jax.fields import FIELDS, REMOVED, is_a
 _FILE = 'config.json'  # of a run directory
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
-CHANGEABLE = (
+_CHANGEABLE_BY_GROUP = {
+    'data': ('root', 'manual_dir', 'cache', 'exemplars', 'cavity', 'folds', 'note', 'licence'),
+    'train': ('start', 'steps', 'patience', 'log_every', 'evaluate_every'),
+    'confidence': ('enabled', 'steps'),
+    'latent': ('direction', 'mirror'),
+    'eval': ('batch_size', 'max_pairs'),
+}
+CHANGEABLE = {
     'name',
     'parallel',
-    'data.root',
-    'data.manual_dir',
-    'data.cache',
-    'data.exemplars',
-    'data.cavity',
-    'data.folds',
-    'data.note',
-    'data.licence',
-    'train.start',
-    'train.steps',
-    'train.patience',
-    'train.log_every',
-    'train.evaluate_every',
-    'confidence.enabled',
-    'confidence.steps',
-    'latent.direction',
-    'latent.mirror',
-    'eval.batch_size',
-    'eval.max_pairs',
-)
+    *(f'{group}.{name}' for group, names in _CHANGEABLE_BY_GROUP.items() for name in names),
+}
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -53,8 +42,7 @@ def default_config() -> ml_collections.ConfigDict:
 def parse_arg(arg: str | None, variants: Iterable[str]) -> frozenset[str]:
     """The names after the colon of `--config=configs/x.py:a,b`; None stands for no colon.
 
-    Raises:
-      InputError: A name is not among `variants`.
+    Raises `InputError` if one is not among `variants`.
     """
     known = tuple(variants)
     given = frozenset(part for part in (arg or '').split(',') if part)
@@ -75,11 +63,7 @@ def flatten(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def check_fields(config: ml_collections.ConfigDict) -> None:
-    """Checks every field by itself.
-
-    Raises:
-      InputError: As of `validate`.
-    """
+    """Checks every field by itself; raises `InputError` as `validate` does."""
     flat = flatten(config)
     for path in flat:
         if path not in FIELDS:
@@ -195,11 +179,7 @@ def is_run(workdir: str | os.PathLike) -> bool:
 
 
 def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
-    """Returns the config that a run directory was made with.
-
-    Raises:
-      InputError: The directory holds no run, or its config.json is damaged.
-    """
+    """Returns the config that a run directory was made with; raises `InputError` if it holds none, or a damaged one."""
     path = pathlib.Path(workdir) / _FILE
     try:
         return from_json(path.read_text())

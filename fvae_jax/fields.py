@@ -204,22 +204,16 @@ REMOVED: dict[str, Any] = {'model.norm': 'batch', 'loss.reduction': 'sum', 'loss
 
 
 def check_name(path: str) -> None:
-    """Checks that a field exists.
-
-    Args:
-      path: Its name with its groups', such as 'train.steps'.
-
-    Raises:
-      InputError: It does not; the message names those that may be meant.
-    """
+    """Raises `InputError`, which names those that may be meant, unless a field, such as 'train.steps', exists."""
     if path in FIELDS:
         return
     # A slip of the fingers, or the right name in another group.
     group, _, name = path.rpartition('.')
-    meant = difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8) or [
-        field for field in FIELDS if field.endswith(f'.{name}')
-    ]
-    meant = meant or [field for field in FIELDS if field.startswith(f'{group}.')]
+    meant = (
+        difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8)
+        or [field for field in FIELDS if field.endswith(f'.{name}')]
+        or [field for field in FIELDS if field.startswith(f'{group}.')]
+    )
     hint = f'it may be {", ".join(f"config.{field}" for field in meant)}; ' if meant else ''
     raise InputError(f'config.{path} is not a field; {hint}--help lists all of them')
 

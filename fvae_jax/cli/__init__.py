@@ -46,13 +46,9 @@ example:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a command, given what follows `fvae`.
+    """Runs a command, given what follows `fvae`; raises `InputError` if it cannot be carried out.
 
-    Returns:
-      The exit status: 0, or 1 if some of several photos failed or a run is damaged.
-
-    Raises:
-      InputError: The command cannot be carried out.
+    Returns the exit status: 0, or 1 if some of several photos failed or a run is damaged.
     """
     if completion.ASKED:
         argv = completion.asked_of({name: _OWN.get(name, ()) for name in COMMANDS})

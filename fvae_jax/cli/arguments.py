@@ -51,12 +51,7 @@ _SHARED = {
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are `InputError`s and whose help fits a screen.
 
-    Args:
-      command: Its name.
-      usage: Its main arguments.
-      description: One sentence.
-      epilog: Examples.
-      expressions: Those of the model; none for a command without one.
+    `usage` has the main arguments of the command, `expressions` those of the model, if it has one.
     """
 
     def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
@@ -82,11 +77,7 @@ class Parser(argparse.ArgumentParser):
             (group or self).add_argument(name, **_SHARED[name])
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parses, photos and options in any order.
-
-        Raises:
-          InputError: Something is missing, or not known.
-        """
+        """Parses, photos and options in any order; raises `InputError` if something is missing, or not known."""
         if self._asked:
             self._finish_expressions()
         if completion.ASKED:
@@ -134,11 +125,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
-    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole.
-
-    Raises:
-      InputError: The model cannot be read.
-    """
+    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--model', nargs='?')
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)

@@ -215,11 +215,7 @@ def _jobs(args: argparse.Namespace, kinds: Sequence[str]) -> list[_Job]:
 
 
 def _unfinished(jobs: Sequence[_Job], args: argparse.Namespace) -> list[_Job]:
-    """Those whose output is not there yet; how many are is told.
-
-    Raises:
-      InputError: Files are to be replaced as well.
-    """
+    """Those whose output is not there yet; how many are is told. Raises `InputError` with --overwrite."""
     if args.overwrite:
         raise InputError('--skip-existing keeps the files that --overwrite replaces; leave one of them out')
 

@@ -30,11 +30,7 @@ def add_options(parser: arguments.Parser) -> None:
 
 
 def check_options(args: argparse.Namespace, films: int) -> None:
-    """Refuses options that nothing they are for was given.
-
-    Raises:
-      InputError: They are for films and there is none, or for photos and all are films.
-    """
+    """Raises `InputError` for options that are for films where there is none, or for photos where all are films."""
     for name in _ONLY_FILMS if not films else _ONLY_PHOTOS if films == len(args.photos) else ():
         if getattr(args, name) not in (None, False):
             what = 'photos' if films else 'films'
