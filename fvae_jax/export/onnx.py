@@ -1,9 +1,5 @@
 """The networks of a model as ONNX graphs, written operator by operator from its weights.
 
-    encode.onnx  image → latent, feature_0 …, and with a mask mask_feature_0 …
-    decode.onnx  latent, feature_0 … → displacement, and with these layers alpha_logit, color, shading
-    mask.onnx    latent, mask_feature_0 … → mask_logit
-
 What they compute, and in which shapes, is told in `functions`; only features, which are for the other graphs alone,
 have their channels first. The batch is symbolic.
 
