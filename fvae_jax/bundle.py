@@ -142,28 +142,24 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     Raises:
       InputError: The file cannot be written.
     """
-    tensors = {
-        **_flatten('fvae', bundle.fvae),
-        **_flatten('mask', bundle.mask or {}),
-        **_flatten('class_means', bundle.statistics.class_means),
-        **_flatten('within_identity', bundle.statistics.within_identity),
-        **({} if bundle.statistics.spread is None else _flatten('spread', bundle.statistics.spread)),
-    }
+    stats = bundle.statistics
+    latents = {'class_means': stats.class_means, 'within_identity': stats.within_identity, 'spread': stats.spread}
+    tensors = _flatten({'fvae': bundle.fvae, 'mask': bundle.mask, **latents})
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
     facts = {
         'version': VERSION,
         'config': config_lib.to_json(bundle.config),
-        'counts': dict(bundle.statistics.counts),
+        'counts': dict(stats.counts),
         'info': bundle.info,
     }
     # These whole, since lines of lips cut: a rounding of theirs is seen.
     for kind in ('lips', 'exemplars', 'folds'):
         if part := getattr(bundle, kind):
-            known = {name: value for name, value in part._asdict().items() if value is not None}
+            known = part._asdict()
             if kind in _PLAIN:
                 facts[kind] = {name: known.pop(name) for name in _PLAIN[kind]}
-            tensors |= _flatten(kind, known)
+            tensors |= _flatten({kind: known})
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     output.write(path, safetensors.numpy.save(tensors, metadata))
 
@@ -313,12 +309,15 @@ def _halved(value: np.ndarray) -> np.ndarray:
     return half if np.all(np.abs(half - value) <= 1e-3 * np.abs(value).max()) else value
 
 
-def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
-    if isinstance(tree, Mapping):
-        return {
-            path: leaf for name, inner in tree.items() for path, leaf in _flatten(f'{prefix}/{name}', inner).items()
-        }
-    return {prefix: np.ascontiguousarray(tree)}
+def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, np.ndarray]:
+    """The arrays of a tree by their paths; what is None is left out."""
+    flat = {}
+    for name, inner in tree.items():
+        if isinstance(inner, Mapping):
+            flat |= _flatten(inner, f'{prefix}{name}/')
+        elif inner is not None:
+            flat[prefix + name] = np.ascontiguousarray(inner)
+    return flat
 
 
 def _unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:

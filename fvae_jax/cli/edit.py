@@ -235,8 +235,8 @@ def _is_film(photo: pathlib.Path | str) -> bool:
     return photo != arguments.STANDARD and footage.is_film(photo)
 
 
-def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:
-    if args.steps is not None or list(kinds):
+def _check_standard_output(args: argparse.Namespace, kinds: Sequence[str]) -> None:
+    if args.steps is not None or kinds:
         raise InputError('--steps, --show-flow and --show-mask write files of their own; name one with --out')
     if sys.stdout is None or sys.stdout.isatty():
         raise InputError("standard output is a terminal, which shows no photos; redirect it, as '--out - > FILE'")

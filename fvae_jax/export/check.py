@@ -49,7 +49,6 @@ class Reference:
     """What JAX computes for some crops, (N, size, size, 3) float32 in [-1, 1]: drawn ones when none are given."""
 
     def __init__(self, bundle: bundle_lib.Bundle, crops: np.ndarray | None = None):
-        self._bundle = bundle
         self._inputs = functions.inputs(bundle)
         self._crops = drawn_crops(bundle.config.data.image_size) if crops is None else crops
         self._directions = [value for name, value in facts.latents(bundle).items() if name != latent.NEUTRAL]
@@ -80,7 +79,7 @@ class Reference:
 
     def _results(self, run: Run) -> dict[str, np.ndarray]:
         """What people see of the networks: all of it in units in which 1 is much."""
-        size = self._bundle.config.data.image_size
+        size = self._crops.shape[1]
         encoded = run('encode', {'image': self._crops})
         decoded = [self._decoded(run, encoded, change) for change in (0, *self._directions)]
         own = decoded[0]
