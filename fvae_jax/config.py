@@ -25,11 +25,8 @@ _CHANGEABLE_BY_GROUP = {
     'latent': ('direction', 'mirror'),
     'eval': ('batch_size', 'max_pairs'),
 }
-CHANGEABLE = {
-    'name',
-    'parallel',
-    *(f'{group}.{name}' for group, names in _CHANGEABLE_BY_GROUP.items() for name in names),
-}
+CHANGEABLE = {'name', 'parallel'}
+CHANGEABLE |= {f'{group}.{name}' for group, names in _CHANGEABLE_BY_GROUP.items() for name in names}
 
 
 def default_config() -> ml_collections.ConfigDict:

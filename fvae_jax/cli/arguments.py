@@ -125,7 +125,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
-    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole."""
+    """Reads --model FILE, or the built-in one, before the rest is parsed; raises `InputError` if it cannot be read."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--model', nargs='?')
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)

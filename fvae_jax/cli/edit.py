@@ -91,8 +91,7 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--to', metavar='NAME', help='the same as --NAME 1')
     words = 'the expression of another photo; a second one shows the same person neutral'
     add('--like', nargs='+', metavar='PHOTO', help=words, **path)
-    words = 'take the teeth from another photo of the same person that shows them'
-    add('--teeth', metavar='PHOTO', help=words, **path)
+    add('--teeth', metavar='PHOTO', help='take the teeth from another photo of the same person that shows them', **path)
     add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)

@@ -15,8 +15,7 @@ def interpolate(argv: Sequence[str]) -> None:
         'example:\n  fvae interpolate calm.jpg laughing.jpg --out morph.mp4',
     )
     add, path = parser.add_argument, {'type': pathlib.Path}
-    words = 'two photos of one person; A gives resolution and background'
-    add('photos', nargs=2, metavar='A B', help=words, **path)
+    add('photos', nargs=2, metavar='A B', help='two photos of one person; A gives resolution and background', **path)
     add('--frames', type=arguments.count, default=30, metavar='N', help='frames, both ends included (30)')
     add('--fps', type=arguments.positive, default=15.0, metavar='X', help='frames per second of a film (15)')
     add('--crop', action='store_true', help='show the aligned face only, not the whole of photo A')
