@@ -27,8 +27,8 @@ KEY = 'fvae_jax'
 # They become options of a command line.
 _EXPRESSION = re.compile(r'\w[\w .-]{0,63}')
 VERSION = 1
-_EXEMPLARS, _CAVITY = ('pixels', 'lip', 'light'), ('cavity', 'cavity_light')  # tensors of `Exemplars`
-_FOLDS = ('maps', 'corners', 'light')  # and of `Folds`
+# What `Exemplars` and `Folds` have besides tensors.
+_PLAIN = {'exemplars': ('eye_distance', 'expression'), 'folds': ('expressions',)}
 _DEEPEST = 20  # folders of a tensor's name; those of the networks here have seven
 _LARGEST = 2**32  # bytes; the paper's network at 256 px has 2**30
 BUILT_IN = pathlib.Path(__file__).with_name('assets') / 'faces.safetensors'
@@ -142,45 +142,30 @@ def save(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> None
     Raises:
       InputError: The file cannot be written.
     """
-    tensors = {
-        **_flatten('fvae', bundle.fvae),
-        **_flatten('mask', bundle.mask or {}),
-        **_flatten('class_means', bundle.statistics.class_means),
-        **_flatten('within_identity', bundle.statistics.within_identity),
-        **({} if bundle.statistics.spread is None else {'spread': np.ascontiguousarray(bundle.statistics.spread)}),
-    }
+    stats = bundle.statistics
+    latents = {'class_means': stats.class_means, 'within_identity': stats.within_identity, 'spread': stats.spread}
+    tensors = _flatten({'fvae': bundle.fvae, 'mask': bundle.mask, **latents})
     if half:
         tensors = {name: _halved(value) for name, value in tensors.items()}
-    # Whole, since lines of lips cut: a rounding of theirs is seen.
-    lips = bundle.lips._asdict() if bundle.lips else {}
-    tensors |= _flatten('lips', {name: value for name, value in lips.items() if value is not None})
-    if bundle.exemplars:
-        shown = {name: getattr(bundle.exemplars, name) for name in (*_EXEMPLARS, *_CAVITY)}
-        tensors |= {
-            f'exemplars/{name}': np.ascontiguousarray(value) for name, value in shown.items() if value is not None
-        }
-    if bundle.folds:
-        tensors |= {f'folds/{name}': np.ascontiguousarray(getattr(bundle.folds, name)) for name in _FOLDS}
     facts = {
         'version': VERSION,
         'config': config_lib.to_json(bundle.config),
-        'counts': dict(bundle.statistics.counts),
+        'counts': dict(stats.counts),
         'info': bundle.info,
     }
-    if bundle.exemplars:
-        facts['exemplars'] = {name: getattr(bundle.exemplars, name) for name in ('eye_distance', 'expression')}
-    if bundle.folds:
-        facts['folds'] = {'expressions': list(bundle.folds.expressions)}
+    # These whole, since lines of lips cut: a rounding of theirs is seen.
+    for kind in ('lips', 'exemplars', 'folds'):
+        if part := getattr(bundle, kind):
+            known = part._asdict()
+            if kind in _PLAIN:
+                facts[kind] = {name: known.pop(name) for name in _PLAIN[kind]}
+            tensors |= _flatten({kind: known})
     metadata = {KEY: json.dumps(facts, ensure_ascii=False)}
     output.write(path, safetensors.numpy.save(tensors, metadata))
 
 
 def built_in() -> pathlib.Path:
-    """Returns the path of the model that comes with the package.
-
-    Raises:
-      InputError: The installation lacks it.
-    """
+    """Returns the path of the model that comes with the package; raises `InputError` if the installation lacks it."""
     if not BUILT_IN.is_file():
         raise InputError('this installation has no built-in model; reinstall, or give --model RUN/model.safetensors')
     return BUILT_IN
@@ -211,16 +196,15 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             f'{path} is not a model file, or is cut short ({error}); take RUN/model.safetensors of a trained run'
         ) from error
     try:
-        shown, folds = (_part(tensors, prefix) for prefix in ('exemplars/', 'folds/'))
+        shown, folds = (_take(tensors, f'{kind}/') for kind in _PLAIN)
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
-        stats = LatentStatistics(
-            tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']), tree.get('spread')
-        )
         bundle = Bundle(
             config_lib.from_json(facts['config']),
             tree['fvae'],
             tree.get('mask'),
-            stats,
+            LatentStatistics(
+                tree['class_means'], tree.get('within_identity', {}), dict(facts['counts']), tree.get('spread')
+            ),
             dict(facts['info']),
             _exemplars(shown, facts['exemplars']) if shown else None,
             _folds(folds, facts['folds']) if folds else None,
@@ -230,13 +214,14 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
         _check(tensors, bundle)
         return bundle
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f'{path} is damaged ({_one_line(error)}); take another copy of it') from error
+        reason = ' '.join(str(error).split())[:300]
+        raise InputError(f'{path} is damaged ({reason}); take another copy of it') from error
 
 
 def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Exemplars:
     """Raises ValueError unless the parts fit together."""
-    pixels, lip, light = (tensors[name] for name in _EXEMPLARS)
-    cavity, cavity_light = map(tensors.get, _CAVITY)
+    pixels, lip, light = (tensors[name] for name in ('pixels', 'lip', 'light'))
+    cavity, cavity_light = tensors.get('cavity'), tensors.get('cavity_light')
     for picture, axes in ((pixels, 4), *([] if cavity is None else [(cavity, 3)])):
         fits = picture.dtype == np.uint8 and picture.ndim == axes and picture.shape[-1] == 4 and picture.size
         if not fits or not picture[..., 3].any():
@@ -251,14 +236,14 @@ def _exemplars(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> E
     return Exemplars(pixels, lip, light, distance, expression, cavity, cavity_light)
 
 
-def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def _take(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Takes out the tensors of a prefix, by what follows it."""
     return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
 
 
 def _folds(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Folds:
     """Raises ValueError unless the parts fit together."""
-    maps, corners, light = (tensors[name] for name in _FOLDS)
+    maps, corners, light = (tensors[name] for name in ('maps', 'corners', 'light'))
     expressions = tuple(map(str, facts['expressions']))
     if maps.dtype != np.int8 or maps.ndim != 3 or maps.shape[1] != maps.shape[2] or not maps.size:
         raise ValueError(f'folds of shape {maps.shape} and type {maps.dtype}')
@@ -273,10 +258,6 @@ def _folds(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Folds
 def _check_numbers(name: str, value: np.ndarray | None, shape: tuple[int, ...]) -> None:
     if np.shape(value) != shape or value.dtype != np.float32 or not np.isfinite(value).all():
         raise ValueError(f'{name} of shape {np.shape(value)}')
-
-
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split())[:300]
 
 
 def _check(tensors: Mapping[str, np.ndarray], bundle: Bundle) -> None:
@@ -328,12 +309,15 @@ def _halved(value: np.ndarray) -> np.ndarray:
     return half if np.all(np.abs(half - value) <= 1e-3 * np.abs(value).max()) else value
 
 
-def _flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
-    if isinstance(tree, Mapping):
-        return {
-            path: leaf for name, inner in tree.items() for path, leaf in _flatten(f'{prefix}/{name}', inner).items()
-        }
-    return {prefix: np.ascontiguousarray(tree)}
+def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, np.ndarray]:
+    """The arrays of a tree by their paths; what is None is left out."""
+    flat = {}
+    for name, inner in tree.items():
+        if isinstance(inner, Mapping):
+            flat |= _flatten(inner, f'{prefix}{name}/')
+        elif inner is not None:
+            flat[prefix + name] = np.ascontiguousarray(inner)
+    return flat
 
 
 def _unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:

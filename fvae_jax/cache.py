@@ -48,9 +48,6 @@ class Hold:
     """Notes that a folder of the cache is used now; as long as this object lives no process deletes the folder.
 
     Does nothing where the folder may not be written or the file system knows no locks.
-
-    Args:
-      entry: The folder.
     """
 
     def __init__(self, entry: pathlib.Path):

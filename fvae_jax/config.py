@@ -18,47 +18,28 @@ from fvae_jax.fields import FIELDS, REMOVED, is_a
 _FILE = 'config.json'  # of a run directory
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
-CHANGEABLE = (
-    'name',
-    'parallel',
-    'data.root',
-    'data.manual_dir',
-    'data.cache',
-    'data.exemplars',
-    'data.cavity',
-    'data.folds',
-    'data.note',
-    'data.licence',
-    'train.start',
-    'train.steps',
-    'train.patience',
-    'train.log_every',
-    'train.evaluate_every',
-    'confidence.enabled',
-    'confidence.steps',
-    'latent.direction',
-    'latent.mirror',
-    'eval.batch_size',
-    'eval.max_pairs',
-)
+_CHANGEABLE_BY_GROUP = {
+    'data': ('root', 'manual_dir', 'cache', 'exemplars', 'cavity', 'folds', 'note', 'licence'),
+    'train': ('start', 'steps', 'patience', 'log_every', 'evaluate_every'),
+    'confidence': ('enabled', 'steps'),
+    'latent': ('direction', 'mirror'),
+    'eval': ('batch_size', 'max_pairs'),
+}
+CHANGEABLE = {'name', 'parallel'}
+CHANGEABLE |= {f'{group}.{name}' for group, names in _CHANGEABLE_BY_GROUP.items() for name in names}
 
 
 def default_config() -> ml_collections.ConfigDict:
     """Returns a new config with the paper's numbers in every field."""
-    config = ml_collections.ConfigDict()
-    for path, field in FIELDS.items():
-        group, _, name = path.rpartition('.')
-        if group and group not in config:
-            config[group] = ml_collections.ConfigDict()
-        (config[group] if group else config)[name] = field.default
+    config = ml_collections.ConfigDict({path.partition('.')[0]: {} for path in FIELDS if '.' in path})
+    config.update_from_flattened_dict({path: field.default for path, field in FIELDS.items()})
     return config
 
 
 def parse_arg(arg: str | None, variants: Iterable[str]) -> frozenset[str]:
     """The names after the colon of `--config=configs/x.py:a,b`; None stands for no colon.
 
-    Raises:
-      InputError: A name is not among `variants`.
+    Raises `InputError` if one is not among `variants`.
     """
     known = tuple(variants)
     given = frozenset(part for part in (arg or '').split(',') if part)
@@ -79,11 +60,7 @@ def flatten(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def check_fields(config: ml_collections.ConfigDict) -> None:
-    """Checks every field by itself.
-
-    Raises:
-      InputError: As of `validate`.
-    """
+    """Checks every field by itself; raises `InputError` as `validate` does."""
     flat = flatten(config)
     for path in flat:
         if path not in FIELDS:
@@ -147,17 +124,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
 
 def differences(config: ml_collections.ConfigDict, other: ml_collections.ConfigDict) -> list[str]:
     """Returns the fields, changeable ones aside, in which two configs differ, as 'field: a, not b'."""
-    a, b = json.loads(to_json(config)), json.loads(to_json(other))
-    flat_a, flat_b = _flatten_plain(a), _flatten_plain(b)
+    a, b = (flatten(ml_collections.ConfigDict(json.loads(to_json(one)))) for one in (config, other))
     return [
-        f'{path}: {flat_a.get(path)!r}, not {flat_b.get(path)!r}'
-        for path in sorted(flat_a.keys() | flat_b.keys())
-        if path not in CHANGEABLE and flat_a.get(path) != flat_b.get(path)
+        f'{path}: {a.get(path)!r}, not {b.get(path)!r}'
+        for path in sorted(a.keys() | b.keys())
+        if path not in CHANGEABLE and a.get(path) != b.get(path)
     ]
-
-
-def _flatten_plain(nested: dict) -> dict[str, Any]:
-    return flatten(ml_collections.ConfigDict(nested))
 
 
 def to_json(config: ml_collections.ConfigDict) -> str:
@@ -175,7 +147,7 @@ def from_json(text: str) -> ml_collections.ConfigDict:
         stored = json.loads(text)
         if not isinstance(stored, dict):
             raise TypeError(f'a {type(stored).__name__}')
-        stored = _flatten_plain(stored)
+        stored = flatten(ml_collections.ConfigDict(stored))
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f'this is not a config.json ({error}); restore the file or use a new workdir') from error
     config = default_config()
@@ -189,11 +161,10 @@ def from_json(text: str) -> ml_collections.ConfigDict:
             continue
         if path not in FIELDS:
             raise InputError(f'config.{path} is not a field of this version of fvae_jax')
-        group, _, name = path.rpartition('.')
         try:
             # JSON has no tuples.
             value = tuple(value) if isinstance(FIELDS[path].default, tuple) else value
-            (config[group] if group else config)[name] = value
+            config.update_from_flattened_dict({path: value})
         except TypeError as error:
             raise InputError(f'config.{path} = {value!r}: {error}') from error
     return config
@@ -205,11 +176,7 @@ def is_run(workdir: str | os.PathLike) -> bool:
 
 
 def of_run(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
-    """Returns the config that a run directory was made with.
-
-    Raises:
-      InputError: The directory holds no run, or its config.json is damaged.
-    """
+    """Returns the config that a run directory was made with; raises `InputError` if it holds none, or a damaged one."""
     path = pathlib.Path(workdir) / _FILE
     try:
         return from_json(path.read_text())

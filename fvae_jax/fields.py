@@ -26,11 +26,9 @@ class Field(NamedTuple):
 
 def is_a(value: Any, kind: type) -> bool:
     """Whether a value may stand in a field of a type: an integer in one of floats, but no bool in one of numbers."""
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def _at_least(low: float) -> Rule:
@@ -49,14 +47,10 @@ def _one_of(*options: Any) -> Rule:
     return Rule('one of ' + ', '.join(map(repr, options)), lambda value: value in options)
 
 
-def _each(kind: type, rule: Rule) -> Rule:
-    words = f'a tuple of values, each {rule.words}'
-    return Rule(words, lambda values: all(is_a(v, kind) and rule.allows(v) for v in values))
-
-
 _ANY = Rule('anything', lambda value: True)
 _SHARE = _between(0, 1)
 _NAME = Rule('not empty', lambda value: value != '')
+_NAMES = Rule('a tuple of values, each not empty', lambda values: all(isinstance(v, str) and v for v in values))
 
 FIELDS: dict[str, Field] = {
     'name': Field('fvae', _NAME, 'name of the experiment; the default workdir is runs/<name>'),
@@ -67,10 +61,10 @@ FIELDS: dict[str, Field] = {
     'data.root': Field('', _ANY, 'photos: the folder, or several separated by commas'),
     'data.manual_dir': Field('', _ANY, 'multipie: the folder that holds multipie/data/sessionNN'),
     'data.aligned': Field(False, _ANY, 'photos: the images are aligned crops, take them as they are'),
-    'data.exclude': Field((), _each(str, _NAME), 'photos: expressions to leave out'),
+    'data.exclude': Field((), _NAMES, 'photos: expressions to leave out'),
     'data.exemplars': Field(
         (),
-        _each(str, _NAME),
+        _NAMES,
         'photos: training people whose open mouths, without lips and skin, go into the model file as teeth for others',
     ),
     'data.cavity': Field(
@@ -94,7 +88,7 @@ FIELDS: dict[str, Field] = {
     'data.note': Field('', _ANY, 'said of the training data in the model file: source, attribution'),
     'data.licence': Field('', _ANY, 'licence of the training data, said in the model file'),
     'data.test_share': Field(0.2, _between(0.01, 0.9), 'share of identities kept for the final test'),
-    'data.test_people': Field((), _each(str, _NAME), 'identities that are among them in any case'),
+    'data.test_people': Field((), _NAMES, 'identities that are among them in any case'),
     'data.validation_share': Field(
         0.1, _between(0.01, 0.9), 'share of the training identities that early stopping looks at'
     ),
@@ -105,10 +99,10 @@ FIELDS: dict[str, Field] = {
     'data.jitter_scale': Field(0.0, _between(0, 0.5), 'joint scaling, ± share'),
     'data.jitter_shift': Field(0.0, _between(0, 0.5), 'joint shift, ± share of the side'),
     'data.jitter_color': Field(0.0, _between(0, 0.5), 'joint gain of each color channel, ± share'),
-    'data.emphasized': Field((), _each(str, _NAME), 'expressions whose images make a training pair count four times'),
+    'data.emphasized': Field((), _NAMES, 'expressions whose images make a training pair count four times'),
     'data.folds': Field(
         (),
-        _each(str, _NAME),
+        _NAMES,
         'photos: training people whose folds of skin, from photos with and without an expression, go there too',
     ),
     'data.true_flow': Field(False, _ANY, 'add what is known of each pair: displacement, exposed pixels, shading, lips'),
@@ -210,22 +204,16 @@ REMOVED: dict[str, Any] = {'model.norm': 'batch', 'loss.reduction': 'sum', 'loss
 
 
 def check_name(path: str) -> None:
-    """Checks that a field exists.
-
-    Args:
-      path: Its name with its groups', such as 'train.steps'.
-
-    Raises:
-      InputError: It does not; the message names those that may be meant.
-    """
+    """Raises `InputError`, which names those that may be meant, unless a field, such as 'train.steps', exists."""
     if path in FIELDS:
         return
     # A slip of the fingers, or the right name in another group.
     group, _, name = path.rpartition('.')
-    meant = difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8) or [
-        field for field in FIELDS if field.endswith(f'.{name}')
-    ]
-    meant = meant or [field for field in FIELDS if field.startswith(f'{group}.')]
+    meant = (
+        difflib.get_close_matches(path, FIELDS, n=1, cutoff=0.8)
+        or [field for field in FIELDS if field.endswith(f'.{name}')]
+        or [field for field in FIELDS if field.startswith(f'{group}.')]
+    )
     hint = f'it may be {", ".join(f"config.{field}" for field in meant)}; ' if meant else ''
     raise InputError(f'config.{path} is not a field; {hint}--help lists all of them')
 

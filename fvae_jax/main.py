@@ -12,9 +12,7 @@ import pathlib
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
 
-import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
@@ -48,15 +46,23 @@ def main(argv: list[str]) -> None:
     config_lib.validate(_CONFIG.value)
     runtime.prepare()
     workdir = pathlib.Path(_WORKDIR.value or f'runs/{_CONFIG.value.name}')
+
+    def work() -> None:
+        # What a mode needs is heavy, and waits until the flags are known to be good.
+        from fvae_jax.training import experiment
+
+        entries = {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}
+        entries[_MODE.value](_CONFIG.value, workdir)
+
     if _DISTRIBUTED.value:
-        _with_hosts(lambda: _entry(_MODE.value)(_CONFIG.value, workdir))
+        _with_hosts(work)
     else:
         runtime.log_to_stderr()
-        _entry(_MODE.value)(_CONFIG.value, workdir)
+        work()
     _LOG.info('done; see %s', workdir)
 
 
-def _with_hosts(work: Callable[[], Any]) -> None:
+def _with_hosts(work: Callable[[], None]) -> None:
     from fvae_jax.training import parallel
 
     if _MODE.value not in ('train', 'mask'):
@@ -66,13 +72,6 @@ def _with_hosts(work: Callable[[], Any]) -> None:
     parallel.with_hosts(work)
     # The main process has more to write, and a process that leaves early counts as lost.
     parallel.with_hosts(lambda: parallel.barrier('done'))
-
-
-def _entry(mode: str) -> Callable[[ml_collections.ConfigDict, pathlib.Path], Any]:
-    """Imports what a mode needs: heavy imports wait until the flags are known to be good."""
-    from fvae_jax.training import experiment
-
-    return {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}[mode]
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -111,9 +111,7 @@ def end_on_signals(clean_up: Callable[[], None]) -> None:
     """Makes SIGTERM and Ctrl-C end a command at once, with nothing half-written left.
 
     As in `stop_on_signals` nothing is unwound: JAX's callbacks may swallow the exception that Ctrl-C would be.
-
-    Args:
-      clean_up: Takes back what is being written.
+    `clean_up` takes back what is being written.
     """
 
     def end(number: int, frame):
@@ -195,11 +193,7 @@ def owns_process() -> bool:
 
 
 class Shared:
-    """A state of the whole process that several threads may want at a time: the first enters it, the last leaves it.
-
-    Args:
-      state: What enters and leaves it.
-    """
+    """A state of the whole process that several threads may want at a time: the first enters it, the last leaves it."""
 
     def __init__(self, state: Callable[[], contextlib.AbstractContextManager]):
         self._state, self._lock, self._threads, self._stack = state, threading.Lock(), 0, contextlib.ExitStack()

@@ -11,9 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-import ml_collections
-
-from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
+from fvae_jax import bundle as bundle_lib, runtime
 from fvae_jax.cli import batch, completion
 from fvae_jax.errors import InputError, meant
 
@@ -24,16 +22,36 @@ if TYPE_CHECKING:
 _WIDTH = 98  # columns of help
 STANDARD = '-'  # standard input or output in place of a file; the file of that name is ./-
 
+# Arguments of several commands, as `add_argument` takes them.
+_MODEL = dict(type=pathlib.Path, help='RUN/model.safetensors of a training run (the built-in model)')
+_SHARED = {
+    'run': dict(type=pathlib.Path, metavar='RUN', help='the directory of a training run'),
+    '--data': dict(metavar='DIR', help='where the photos are now, if they have moved'),
+    'model': dict(metavar='MODEL', nargs='?', **_MODEL),
+    '--model': dict(metavar='FILE', **_MODEL),
+    '--no-anchor': dict(
+        dest='anchor',
+        action='store_false',
+        help='start from what the model makes of the photo, as printed, not from the photo',
+    ),
+    '--no-metadata': dict(
+        dest='metadata', action='store_false', help='do not note program, model and edit in the XMP of the file'
+    ),
+    '--overwrite': dict(action='store_true', help='allow replacing files'),
+    '--max-megapixels': dict(
+        dest='max_pixels',
+        type=lambda text: round(1e6 * positive(text)),
+        default='200',
+        metavar='X',
+        help='refuse larger photos (200); each takes 16 MB of memory, 32 if 16-bit',
+    ),
+}
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are `InputError`s and whose help fits a screen.
 
-    Args:
-      command: Its name.
-      usage: Its main arguments.
-      description: One sentence.
-      epilog: Examples.
-      expressions: Those of the model; none for a command without one.
+    `usage` has the main arguments of the command, `expressions` those of the model, if it has one.
     """
 
     def __init__(self, command: str, usage: str, description: str, epilog: str = '', expressions: Sequence[str] = ()):
@@ -53,43 +71,13 @@ class Parser(argparse.ArgumentParser):
         self._asked = self.add_argument_group('what to show')
         return self._asked
 
-    def add_model(self, name: str = '--model') -> None:
-        """Adds the model, as an option or as an argument that may be left out."""
-        rest = {'metavar': 'FILE'} if name.startswith('-') else {'metavar': name.upper(), 'nargs': '?'}
-        words = 'RUN/model.safetensors of a training run (the built-in model)'
-        self.add_argument(name, type=pathlib.Path, help=words, **rest)
-
-    def add_run(self) -> None:
-        """Adds RUN and --data, for `run_config`."""
-        self.add_argument('run', type=pathlib.Path, metavar='RUN', help='the directory of a training run')
-        self.add_argument('--data', metavar='DIR', help='where the photos are now, if they have moved')
-
-    def add_anchor(self, group: argparse._ArgumentGroup | None = None) -> None:
-        """Adds --no-anchor: `Model` says what an anchor is."""
-        words = 'start from what the model makes of the photo, as printed, not from the photo'
-        (group or self).add_argument('--no-anchor', dest='anchor', action='store_false', help=words)
-
-    def add_metadata(self, group: argparse._ArgumentGroup | None = None) -> None:
-        """Adds --no-metadata."""
-        words = 'do not note program, model and edit in the XMP of the file'
-        (group or self).add_argument('--no-metadata', dest='metadata', action='store_false', help=words)
-
-    def add_overwrite(self, what: str = 'files') -> None:
-        """Adds --overwrite."""
-        self.add_argument('--overwrite', action='store_true', help=f'allow replacing {what}')
-
-    def add_limit(self) -> None:
-        """Adds --max-megapixels, which becomes `max_pixels`."""
-        pixels = lambda text: round(1e6 * positive(text))
-        words = 'refuse larger photos (200); each takes 16 MB of memory, 32 if 16-bit'
-        self.add_argument('--max-megapixels', dest='max_pixels', type=pixels, default='200', metavar='X', help=words)
+    def add_shared(self, *names: str, group: argparse._ArgumentGroup | None = None) -> None:
+        """Adds arguments of `_SHARED`, to a group of the help if one is given."""
+        for name in names:
+            (group or self).add_argument(name, **_SHARED[name])
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parses, photos and options in any order.
-
-        Raises:
-          InputError: Something is missing, or not known.
-        """
+        """Parses, photos and options in any order; raises `InputError` if something is missing, or not known."""
         if self._asked:
             self._finish_expressions()
         if completion.ASKED:
@@ -115,8 +103,8 @@ class Parser(argparse.ArgumentParser):
         for name in self.expressions:
             flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
             with contextlib.suppress(argparse.ArgumentError):
-                self._asked.add_argument(*flags, type=finite, dest=_destination(name), help=argparse.SUPPRESS)
-                self._options[name] = next(iter(flags))
+                dest = f'strength of {name}'  # cannot be the name of an option
+                self._options[name] = self._asked.add_argument(*flags, type=finite, dest=dest, help=argparse.SUPPRESS)
         hidden = [name for name in self.expressions if name not in self._options]
         words = (
             '--EXPRESSION X    strength of an expression: 1 is as most people show it, 2 '
@@ -128,36 +116,19 @@ class Parser(argparse.ArgumentParser):
 
     def expression_options(self) -> str:
         """The options of the expressions, in a list for people."""
-        return ', '.join(self._options.values())
+        return ', '.join(option.option_strings[0] for option in self._options.values())
 
     def strengths(self, args: argparse.Namespace) -> dict[str, float]:
         """The expressions that were given, with their strengths."""
-        values = {name: getattr(args, _destination(name)) for name in self._options}
+        values = {name: getattr(args, option.dest) for name, option in self._options.items()}
         return {name: value for name, value in values.items() if value is not None}
 
 
 def open_model(argv: Sequence[str]) -> bundle_lib.Bundle:
-    """Reads the model, --model FILE or the built-in one, before the arguments are parsed as a whole.
-
-    Raises:
-      InputError: The model cannot be read.
-    """
+    """Reads --model FILE, or the built-in one, before the rest is parsed; raises `InputError` if it cannot be read."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--model', nargs='?')
     return bundle_lib.load(parser.parse_known_args(argv)[0].model)
-
-
-def run_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
-    """The experiment of the run that was named.
-
-    Raises:
-      InputError: There is no such run.
-    """
-    config = config_lib.of_run(args.run)
-    if args.data:
-        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
-    config_lib.validate(config)
-    return config
 
 
 def open_editor(bundle: bundle_lib.Bundle, args: argparse.Namespace) -> 'Editor':
@@ -235,7 +206,3 @@ def _plain(argv: Sequence[str]) -> list[str]:
     at = list(argv).index('--')
     # In front, where no option that takes several values takes them.
     return [os.path.join(os.curdir, word) if word.startswith('-') else word for word in argv[at + 1 :]] + [*argv[:at]]
-
-
-def _destination(expression: str) -> str:
-    return f'strength of {expression}'  # cannot be the name of an option

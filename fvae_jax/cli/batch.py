@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 import logging
 import os
 import sys
@@ -58,8 +59,9 @@ def carry_out(tasks: Sequence[Task], threads: int) -> int:
         finishes = [task.work for task in tasks]
         if threads > 1:
             stack.enter_context(runtime.screen_of_its_own())
-            stack.enter_context(_opencv_threads(max(1, _cores() // threads)))
-            finishes = stack.enter_context(_ahead(tasks, threads))
+            # A twentieth of the processor time goes into more than that.
+            stack.enter_context(opencv_threads(max(1, _cores() // threads)))
+            finishes = stack.enter_context(contextlib.closing(_ahead(tasks, threads)))
         bar = stack.enter_context(tqdm(total=len(tasks), unit='file', disable=None))
         for finish in finishes:
             try:
@@ -71,42 +73,29 @@ def carry_out(tasks: Sequence[Task], threads: int) -> int:
     return failures
 
 
-@contextlib.contextmanager
-def _ahead(tasks: Sequence[Task], threads: int) -> Iterator[Iterator[Callable[[], None]]]:
+def _ahead(tasks: Sequence[Task], threads: int) -> Iterator[Callable[[], None]]:
     """Begins tasks in threads; gives for each, in order, what waits for its end and tells what it has to tell."""
     pool = futures.ThreadPoolExecutor(threads)
 
-    def begin(task: Task) -> futures.Future:
-        def work() -> tuple[list[str], InputError | None]:
-            lines: list[str] = []
-            _kept.set(lines)
-            try:
-                task.work()
-            except InputError as error:
-                return lines, error
-            return lines, None
+    def begin(task: Task) -> tuple[futures.Future, list[str]]:
+        lines: list[str] = []
+        context = contextvars.copy_context()  # of this thread, which says that it runs a command
+        context.run(_kept.set, lines)
+        return pool.submit(context.run, task.work), lines
 
-        # In a copy of this thread's context, which says that it runs a command.
-        return pool.submit(contextvars.copy_context().run, work)
-
-    def finish(begun: futures.Future) -> None:
-        lines, error = begun.result()
+    def finish(begun: futures.Future, lines: list[str]) -> None:
+        futures.wait([begun])
         for line in lines:
             tell(line)
-        if error is not None:
-            raise error
-
-    def all_in_turn() -> Iterator[Callable[[], None]]:
-        pooled = [task for task in tasks if not task.alone]
-        begun = [begin(task) for task in pooled[:1]]
-        futures.wait(begun)  # it compiles what all of them use
-        begun += map(begin, pooled[1:])
-        rest = iter(begun)
-        for task in tasks:
-            yield task.work if task.alone else lambda: finish(next(rest))
+        begun.result()
 
     try:
-        yield all_in_turn()
+        pooled = [task for task in tasks if not task.alone]
+        first = [begin(task) for task in pooled[:1]]
+        futures.wait([begun for begun, _ in first])  # it compiles what all of them use
+        rest = iter([*first, *map(begin, pooled[1:])])
+        for task in tasks:
+            yield task.work if task.alone else functools.partial(finish, *next(rest))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -131,8 +120,8 @@ def _logging_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opencv_threads(count: int) -> Iterator[None]:
-    """Lets OpenCV use so many threads for each of ours: a twentieth of the processor time goes into more than that."""
+def opencv_threads(count: int) -> Iterator[None]:
+    """Lets OpenCV use so many threads for each of ours."""
     import cv2
 
     before = cv2.getNumThreads()

@@ -33,7 +33,7 @@ class _Job(NamedTuple):
     pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
-def run(argv: Sequence[str]) -> int:
+def edit(argv: Sequence[str]) -> int:
     """Runs `fvae edit FILE … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several files failed."""
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))
@@ -91,12 +91,11 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--to', metavar='NAME', help='the same as --NAME 1')
     words = 'the expression of another photo; a second one shows the same person neutral'
     add('--like', nargs='+', metavar='PHOTO', help=words, **path)
-    words = 'take the teeth from another photo of the same person that shows them'
-    add('--teeth', metavar='PHOTO', help=words, **path)
+    add('--teeth', metavar='PHOTO', help='take the teeth from another photo of the same person that shows them', **path)
     add('--strength', type=arguments.finite, default=1.0, metavar='X', help='a factor for all of these (1)')
     words = "move the photo's own pixels and add nothing, also where the model could"
     add('--pixels-only', action='store_true', help=words)
-    parser.add_anchor(group)
+    parser.add_shared('--no-anchor', group=group)
     words = 'which face, from the widest, 1, on, as `fvae info PHOTO` numbers them (1)'
     add('--face', type=arguments.face, metavar='N|all', help=words)
     group = parser.add_argument_group('what to write')
@@ -111,15 +110,14 @@ def _parser(expressions: Sequence[str]) -> arguments.Parser:
     add('--show-flow', action='store_true', help='also write NAME_flow.png: where pixels are read from')
     words = 'also write NAME_mask.png, its certainty, and NAME_content.png, what is new'
     add('--show-mask', action='store_true', help=words)
-    parser.add_metadata(group)
+    parser.add_shared('--no-metadata', group=group)
     film.add_options(parser)
-    parser.add_model()
-    parser.add_overwrite()
+    parser.add_shared('--model', '--overwrite')
     add = parser.add_argument
     words = 'leave out files whose output is there: a batch that was stopped goes on'
     add('--skip-existing', action='store_true', help=words)
     add('--jobs', type=arguments.count, metavar='N', help='photos at a time (the cores for five and more)')
-    parser.add_limit()
+    parser.add_shared('--max-megapixels')
     return parser
 
 
@@ -216,11 +214,7 @@ def _jobs(args: argparse.Namespace, kinds: Sequence[str]) -> list[_Job]:
 
 
 def _unfinished(jobs: Sequence[_Job], args: argparse.Namespace) -> list[_Job]:
-    """Those whose output is not there yet; how many are is told.
-
-    Raises:
-      InputError: Files are to be replaced as well.
-    """
+    """Those whose output is not there yet; how many are is told. Raises `InputError` with --overwrite."""
     if args.overwrite:
         raise InputError('--skip-existing keeps the files that --overwrite replaces; leave one of them out')
 
@@ -240,8 +234,8 @@ def _is_film(photo: pathlib.Path | str) -> bool:
     return photo != arguments.STANDARD and footage.is_film(photo)
 
 
-def _check_standard_output(args: argparse.Namespace, kinds: Iterable[str]) -> None:
-    if args.steps is not None or list(kinds):
+def _check_standard_output(args: argparse.Namespace, kinds: Sequence[str]) -> None:
+    if args.steps is not None or kinds:
         raise InputError('--steps, --show-flow and --show-mask write files of their own; name one with --out')
     if sys.stdout is None or sys.stdout.isatty():
         raise InputError("standard output is a terminal, which shows no photos; redirect it, as '--out - > FILE'")

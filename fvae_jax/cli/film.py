@@ -2,13 +2,12 @@
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fvae_jax.cli import arguments
+from fvae_jax.cli import arguments, batch
 from fvae_jax.errors import InputError
 from fvae_jax.photo import ffmpeg, footage, recode
 
@@ -31,11 +30,7 @@ def add_options(parser: arguments.Parser) -> None:
 
 
 def check_options(args: argparse.Namespace, films: int) -> None:
-    """Refuses options that nothing they are for was given.
-
-    Raises:
-      InputError: They are for films and there is none, or for photos and all are films.
-    """
+    """Raises `InputError` for options that are for films where there is none, or for photos where all are films."""
     for name in _ONLY_FILMS if not films else _ONLY_PHOTOS if films == len(args.photos) else ():
         if getattr(args, name) not in (None, False):
             what = 'photos' if films else 'films'
@@ -66,12 +61,9 @@ def edit(
     args: argparse.Namespace,
 ) -> None:
     """Edits a film and writes it; what is converted on the way is told in a line each."""
-    import cv2
-    from tqdm import tqdm
-
     film = editor.open_film(source)
     for note in film.footage.notes:
-        tqdm.write(note, file=sys.stderr)
+        batch.tell(note)
     strength = asked['strength']
     if args.ramp is not None:
         asked = {**asked, 'strength': lambda seconds: strength * args.ramp(seconds)}
@@ -81,12 +73,8 @@ def edit(
     total = max(round(seconds * film.footage.rate), 1) if film.footage.seconds else None
     crf = ffmpeg.CRF if args.crf is None else args.crf
     # A film has threads of its own, one for each part of the work; those of OpenCV would spin while they wait.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with batch.opencv_threads(1):
         edited.save(target, crf, args.overwrite, args.metadata, arguments.progress(total))
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _time(text: str) -> float:

@@ -19,13 +19,13 @@ _EXAMPLES = """examples:
 _UNKNOWN = 'not stated'
 
 
-def run(argv: Sequence[str]) -> None:
+def info(argv: Sequence[str]) -> None:
     """Runs `fvae info [MODEL|PHOTO]`."""
     words = 'What is in a model, or which faces are in a photo.'
     parser = arguments.Parser('fvae info', '[MODEL|PHOTO]', words, _EXAMPLES)
     words = 'a .safetensors file, or a photo, - on standard input (the built-in model)'
     parser.add_argument('path', nargs='?', type=arguments.file, metavar='MODEL|PHOTO', help=words)
-    parser.add_limit()
+    parser.add_shared('--max-megapixels')
     args = parser.parse(argv)
     path = args.path or bundle_lib.built_in()
     if path != arguments.STANDARD and path.suffix == '.safetensors':
@@ -45,12 +45,7 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
     info, size = bundle.info, bundle.config.data.image_size
     counts = sorted(bundle.statistics.counts.items())
     edits = bundle.config.model.decoder == 'flow'
-    mask = 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits
     layers, shown = bundle.config.model, bundle.exemplars
-    teeth = f'of {len(shown.pixels)} people' if shown else 'painted' if layers.content else 'none'
-    content = 'yes, adds what a photo does not have' if layers.content else 'no'
-    shading = 'yes, moved pixels become lighter or darker' if layers.shading else 'no'
-    folds = f'from {len(bundle.folds.maps)} photos' if bundle.folds else 'none'
     use = 'photos of any size are edited through it' if edits else 'a VAE for the report; it edits no photos'
     source = 'built in, ' if path == bundle_lib.BUILT_IN else ''
     return _table(
@@ -59,11 +54,11 @@ def _describe_model(path: pathlib.Path, bundle: bundle_lib.Bundle) -> str:
             'experiment': f'{info.get("experiment", bundle.config.name)}, fvae_jax {info.get("fvae_jax", _UNKNOWN)}',
             'image size': f'{size}x{size} px ({use})',
             'expressions': ', '.join(f'{name} ({count} images)' for name, count in counts),
-            'mask': mask,
-            'content': content,
-            'shading': shading,
-            'teeth': teeth,
-            'folds of skin': folds,
+            'mask': 'yes' if bundle.mask is not None else 'no' + ' (interpolation and --show-mask need one)' * edits,
+            'content': 'yes, adds what a photo does not have' if layers.content else 'no',
+            'shading': 'yes, moved pixels become lighter or darker' if layers.shading else 'no',
+            'teeth': f'of {len(shown.pixels)} people' if shown else 'painted' if layers.content else 'none',
+            'folds of skin': f'from {len(bundle.folds.maps)} photos' if bundle.folds else 'none',
             # A run may begin with the weights of another, of whose steps the file knows nothing.
             'trained': f'{info.get("step", "?")} steps in its last run, on {info.get("training_people", "?")} people',
             'data': info.get('data') or _UNKNOWN,
@@ -80,10 +75,11 @@ def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
     extras = {'transparency': photo.alpha, 'profile': photo.icc_profile, 'EXIF': photo.exif}
     extras |= {'XMP': carried.xmp, 'IPTC': carried.iptc, 'C2PA manifest': carried.credentials or None}
     kinds += [name for name, value in extras.items() if value is not None]
+    order = ', numbered from the widest, which is edited unless --face says otherwise' if len(faces) > 1 else ''
     lines = {
         'photo': 'standard input' if photo.source is None else str(photo.source),
         'size': f'{width}x{height} px, {", ".join(kinds)}',
-        'faces': _count(faces),
+        'faces': f'{len(faces)}{order}' if faces else 'none found',
     }
     for number, face in enumerate(faces, 1):
         left, right = align.eye_centers(face.landmarks)
@@ -94,14 +90,6 @@ def _describe_photo(photo: Photo, faces: list[align.Detection]) -> str:
             f'score {face.score:.2f}{", the main face" if face is align.main_face(faces) else ""}{small}'
         )
     return _table(lines)
-
-
-def _count(faces: list[align.Detection]) -> str:
-    if not faces:
-        return 'none found'
-    return str(len(faces)) + ', numbered from the widest, which is edited unless --face says otherwise' * (
-        len(faces) > 1
-    )
 
 
 def _table(facts: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fvae_jax.cli import arguments
 
 
-def run(argv: Sequence[str]) -> None:
+def interpolate(argv: Sequence[str]) -> None:
     """Runs `fvae interpolate A B --out PATH`."""
     parser = arguments.Parser(
         'fvae interpolate',
@@ -15,21 +15,17 @@ def run(argv: Sequence[str]) -> None:
         'example:\n  fvae interpolate calm.jpg laughing.jpg --out morph.mp4',
     )
     add, path = parser.add_argument, {'type': pathlib.Path}
-    words = 'two photos of one person; A gives resolution and background'
-    add('photos', nargs=2, metavar='A B', help=words, **path)
+    add('photos', nargs=2, metavar='A B', help='two photos of one person; A gives resolution and background', **path)
     add('--frames', type=arguments.count, default=30, metavar='N', help='frames, both ends included (30)')
     add('--fps', type=arguments.positive, default=15.0, metavar='X', help='frames per second of a film (15)')
     add('--crop', action='store_true', help='show the aligned face only, not the whole of photo A')
     words = """how the photos are mixed: logit (ends with the photos themselves), softmax, or paper, the printed formula
         (logit)"""
     add('--blend', default='logit', metavar='NAME', help=words)
-    parser.add_anchor()
+    parser.add_shared('--no-anchor')
     words = '.mp4, .gif or .webp; a name without suffix is a folder of PNGs'
     add('--out', required=True, metavar='PATH', help=words, **path)
-    parser.add_metadata()
-    parser.add_model()
-    parser.add_overwrite()
-    parser.add_limit()
+    parser.add_shared('--no-metadata', '--model', '--overwrite', '--max-megapixels')
     bundle = arguments.open_model(argv)
     args = parser.parse(argv)
     from fvae_jax.photo import film

@@ -46,15 +46,9 @@ def drawn_crops(size: int) -> np.ndarray:
 
 
 class Reference:
-    """What JAX computes for some crops.
-
-    Args:
-      bundle: The model.
-      crops: (N, size, size, 3) float32 in [-1, 1]; drawn ones when None.
-    """
+    """What JAX computes for some crops, (N, size, size, 3) float32 in [-1, 1]: drawn ones when none are given."""
 
     def __init__(self, bundle: bundle_lib.Bundle, crops: np.ndarray | None = None):
-        self._bundle = bundle
         self._inputs = functions.inputs(bundle)
         self._crops = drawn_crops(bundle.config.data.image_size) if crops is None else crops
         self._directions = [value for name, value in facts.latents(bundle).items() if name != latent.NEUTRAL]
@@ -62,11 +56,9 @@ class Reference:
         self._expected = self._results(lambda name, arrays: jax.device_get(networks[name](arrays)))
 
     def difference(self, run: Run) -> Difference:
-        """Compares.
+        """Compares with what `run` gives.
 
-        Args:
-          run: Runs a network of the export by its name, on arrays as `functions` has them or as it gave them itself;
-            returns its outputs.
+        It runs a network of the export by its name, on arrays as `functions` has them or as it gave them itself.
         """
         apart = {name: np.abs(value - self._expected[name]).max() for name, value in self._results(run).items()}
         # A comparison with NaN is never true, and would pass.
@@ -75,11 +67,7 @@ class Reference:
         return Difference(max(apart.values()), picture)
 
     def require(self, run: Run, what: str) -> Difference:
-        """Returns the difference.
-
-        Raises:
-          InputError: It is larger than `LIMIT` allows.
-        """
+        """Returns the difference; raises `InputError` if it is larger than `LIMIT` allows."""
         found = self.difference(run)
         if found.numbers > LIMIT.numbers or found.picture > LIMIT.picture:
             raise InputError(
@@ -91,19 +79,19 @@ class Reference:
 
     def _results(self, run: Run) -> dict[str, np.ndarray]:
         """What people see of the networks: all of it in units in which 1 is much."""
-        size = self._bundle.config.data.image_size
+        size = self._crops.shape[1]
         encoded = run('encode', {'image': self._crops})
         decoded = [self._decoded(run, encoded, change) for change in (0, *self._directions)]
-        own, results = decoded[0], {}
-        results['flow'] = np.stack([2 / (size - 1) * one['displacement'] for one in decoded])
+        own = decoded[0]
+        seen = {
+            'displacement': lambda pixels: 2 / (size - 1) * pixels,
+            'alpha_logit': special.expit,
+            'color': lambda color: color / 2,
+            'shading': lambda shading: shading,
+            'mask_logit': special.expit,
+        }
+        results = {name: np.stack([see(one[name]) for one in decoded]) for name, see in seen.items() if name in own}
         results['picture'] = np.stack([_edit(self._crops, own, one) for one in decoded]) / 2
-        if 'color' in own:
-            results['alpha'] = np.stack([special.expit(one['alpha_logit']) for one in decoded])
-            results['color'] = np.stack([one['color'] for one in decoded]) / 2
-        if 'shading' in own:
-            results['shading'] = np.stack([one['shading'] for one in decoded])
-        if 'mask_logit' in own:
-            results['confidence'] = np.stack([special.expit(one['mask_logit']) for one in decoded])
         return results
 
     def _decoded(self, run: Run, encoded: Arrays, change: np.ndarray | int) -> dict[str, np.ndarray]:

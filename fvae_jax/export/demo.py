@@ -46,10 +46,9 @@ def folder(model: pathlib.Path | None) -> tuple[pathlib.Path, cache.Hold]:
 
 
 def listen(page: pathlib.Path, port: int = 0) -> http.server.ThreadingHTTPServer:
-    """Opens a server for a folder on this computer's own address; port 0 is any free one.
+    """Opens a server for a folder on this computer's own address; raises `InputError` if a port cannot be had.
 
-    Raises:
-      InputError: The port cannot be had.
+    Port 0 is any free one.
     """
     try:
         return _Server((ADDRESS, port), functools.partial(_Files, directory=page))

@@ -26,8 +26,7 @@ FILE, LATENTS, EXEMPLARS, FOLDS, LIPS = 'model.json', 'latents.bin', 'exemplars.
 def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     """Returns 'neutral', the mean latent of neutral faces, then by name what each expression adds at strength 1.
 
-    Raises:
-      InputError: The model does not know neutral faces.
+    Raises `InputError` if the model knows no neutral faces.
     """
     stats, kind = bundle.statistics, bundle.config.latent.direction
     table = stats.within_identity if kind == 'within_identity' else stats.class_means
@@ -41,9 +40,7 @@ def latents(bundle: bundle_lib.Bundle) -> dict[str, np.ndarray]:
     return {latent.NEUTRAL: stats.class_means[latent.NEUTRAL], **directions}
 
 
-def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | None) -> dict[str, Any] | None:
-    if exemplars is None:
-        return None
+def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars) -> dict[str, Any]:
     cavity = exemplars.cavity
     (folder / EXEMPLARS).write_bytes(exemplars.pixels.tobytes() + (b'' if cavity is None else cavity.tobytes()))
     return {
@@ -58,9 +55,7 @@ def _write_exemplars(folder: pathlib.Path, exemplars: bundle_lib.Exemplars | Non
     }
 
 
-def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds | None) -> dict[str, Any] | None:
-    if known is None:
-        return None
+def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds) -> dict[str, Any]:
     (folder / FOLDS).write_bytes(known.maps.tobytes())
     return {
         'file': FOLDS,
@@ -73,9 +68,7 @@ def _write_folds(folder: pathlib.Path, known: bundle_lib.Folds | None) -> dict[s
     }
 
 
-def _write_lips(folder: pathlib.Path, known: bundle_lib.Lips | None) -> dict[str, Any] | None:
-    if known is None:
-        return None
+def _write_lips(folder: pathlib.Path, known: bundle_lib.Lips) -> dict[str, Any]:
     found_by = {'start': known.start, 'steps': known.steps}
     (folder / LIPS).write_bytes(b''.join(np.asarray(value, '<f4').tobytes() for value in found_by.values()))
     return {
@@ -93,17 +86,14 @@ def write(
     outputs: dict[str, list[str]],
     card: pathlib.Path | None,
 ) -> None:
-    """Writes model.json, latents.bin, exemplars.bin, folds.bin and lips.bin, and copies the model card.
+    """Writes model.json, latents.bin, exemplars.bin, folds.bin and lips.bin, and copies the model card, if any.
 
-    Args:
-      folder: Where all other files of the export are already.
-      bundle: The model.
-      suffix: Of the files of the networks, which have their names.
-      outputs: The names of each network's outputs.
-      card: The model card, or None.
+    The folder has all other files of the export already: those of the networks have their names and the suffix.
+    `outputs` names the outputs of each network.
     """
-    exemplars, skin = _write_exemplars(folder, bundle.exemplars), _write_folds(folder, bundle.folds)
-    lips = _write_lips(folder, bundle.lips)
+    exemplars = bundle.exemplars and _write_exemplars(folder, bundle.exemplars)
+    skin = bundle.folds and _write_folds(folder, bundle.folds)
+    lips = bundle.lips and _write_lips(folder, bundle.lips)
     arrays, config, info, size = latents(bundle), bundle.config, bundle.info, bundle.config.data.image_size
     rows, gram = latent.readings(bundle.statistics, config.latent.direction)
     stored = [*arrays.values(), *rows.values()]

@@ -31,17 +31,14 @@ def check_installed(target: str, what: str) -> None:
 def write(
     bundle: bundle_lib.Bundle, target: str, out: pathlib.Path, *, overwrite: bool = False, with_card: bool = False
 ) -> str:
-    """Exports a model.
+    """Exports a model to a new folder; returns a line that tells what was written.
 
     Args:
       bundle: The model.
       target: One of `TARGETS`.
-      out: The folder to make.
+      out: The folder.
       overwrite: Whether another export may be replaced.
       with_card: Whether the card of the built-in model belongs beside this one.
-
-    Returns:
-      A line that tells what was written.
 
     Raises:
       InputError: The target is unknown, something is not installed, the folder cannot be written, the model is of

@@ -25,13 +25,10 @@ Arrays = Mapping[str, jax.Array]
 
 
 def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str, jax.Array]]]:
-    """The networks of a model by name, weights inside.
+    """The networks of a model by name, weights inside; raises `InputError` for a pixel VAE.
 
     Weights that half precision holds exactly, as those of the built-in model, are constants of half precision: files
     made from these functions are half as large and compute the same.
-
-    Raises:
-      InputError: The model is a pixel VAE.
     """
     if bundle.config.model.decoder != 'flow':
         raise InputError(

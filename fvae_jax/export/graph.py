@@ -1,10 +1,10 @@
-"""A graph of ONNX operators as it is written down: layers of the networks, channels first, normalisation folded in.
+"""A graph of ONNX operators as it is written down: layers of the networks, channels first.
 
 ONNX's convolutions want channels first. A network is built that way throughout, and only its inputs and outputs are
 turned, where they are small.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,6 @@ from onnx import helper, numpy_helper
 
 # The oldest set with all that is used here; onnxruntime-web's WebGPU part lags behind the newest.
 OPSET, IR_VERSION = 17, 8
-
-_EPSILON = 1e-5  # of Flax's batch normalization
 
 
 class Graph:
@@ -157,11 +155,3 @@ def _value(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
 def _merge(kernel: np.ndarray, parity: int) -> np.ndarray:
     # An even output pixel 2i sees pixels i - 1, i, i; an odd one sees i, i, i + 1.
     return np.stack([kernel[0] + kernel[1], kernel[2]] if parity else [kernel[0], kernel[1] + kernel[2]])
-
-
-def fold(
-    kernel: np.ndarray, norm: Mapping[str, np.ndarray], running: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns kernel and bias of a convolution that does what kernel and batch normalisation did."""
-    gain = np.float64(norm['scale']) / np.sqrt(np.float64(running['var']) + _EPSILON)
-    return np.float32(kernel * gain), np.float32(norm['bias'] - running['mean'] * gain)

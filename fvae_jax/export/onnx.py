@@ -1,9 +1,5 @@
 """The networks of a model as ONNX graphs, written operator by operator from its weights.
 
-    encode.onnx  image → latent, feature_0 …, and with a mask mask_feature_0 …
-    decode.onnx  latent, feature_0 … → displacement, and with these layers alpha_logit, color, shading
-    mask.onnx    latent, mask_feature_0 … → mask_logit
-
 What they compute, and in which shapes, is told in `functions`; only features, which are for the other graphs alone,
 have their channels first. The batch is symbolic.
 
@@ -21,12 +17,13 @@ import onnx
 import onnxruntime
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.export import check, facts, functions, graph as graph_lib
-from fvae_jax.export.graph import Graph
+from fvae_jax.export import check, facts, functions
+from fvae_jax.export.graph import OPSET, Graph
 from fvae_jax.models import fvae
 from fvae_jax.ops import warp
 
-_README = f"""# The networks of an fvae_jax model as ONNX (opset {graph_lib.OPSET})
+_EPSILON = 1e-5  # of Flax's batch normalization
+_README = f"""# The networks of an fvae_jax model as ONNX (opset {OPSET})
 
 `encode`, `decode` and, where there is one, `mask`. What `encode` gives goes into the others by its name. `model.json`
 tells inputs, outputs, expressions, where the eyes belong in a crop, and the licence; `latents.bin` has what each
@@ -71,12 +68,7 @@ def runner(graphs: dict[str, onnx.ModelProto]) -> check.Run:
 
 
 def models(bundle: bundle_lib.Bundle, half: bool = True) -> dict[str, onnx.ModelProto]:
-    """Builds the graphs of a model, by name: encode, decode and, where there is a mask, mask.
-
-    Args:
-      bundle: The model.
-      half: Whether weights are stored in half precision; arithmetic is float32 in any case.
-    """
+    """Builds the graphs of a model by name, with weights in half precision or not; arithmetic is always float32."""
     builders = {'encode': _encode, 'decode': _decode, 'mask': _mask}
     graphs = {}
     for name in functions.inputs(bundle):
@@ -156,9 +148,11 @@ def _decoder(graph: Graph, bundle: bundle_lib.Bundle, network: str, variables: A
 
 
 def _folded(variables: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of a `models.blocks.ConvNormRelu`, with its normalisation."""
-    params = variables['params'][name]
-    return graph_lib.fold(params['conv']['conv']['kernel'], params['norm'], variables['batch_stats'][name]['norm'])
+    """Kernel and bias of a convolution that does what a `models.blocks.ConvNormRelu` does before its ReLU."""
+    params, running = variables['params'][name], variables['batch_stats'][name]['norm']
+    kernel, norm = params['conv']['conv']['kernel'], params['norm']
+    gain = np.float64(norm['scale']) / np.sqrt(np.float64(running['var']) + _EPSILON)
+    return np.float32(kernel * gain), np.float32(norm['bias'] - running['mean'] * gain)
 
 
 def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) -> str:
@@ -172,7 +166,6 @@ def _displacement(graph: Graph, head: str, config: ml_collections.ConfigDict) ->
     if kind == 'absolute':
         flow = graph.op('Tanh', head)
     else:
-        flow = scaled(
-            graph.op('Tanh', graph.op('Add', head, graph.constant(np.arctanh(np.float32(0.99) * grid)))), 1 / 0.99
-        )
+        bent = graph.op('Add', head, graph.constant(np.arctanh(np.float32(0.99) * grid)))
+        flow = scaled(graph.op('Tanh', bent), 1 / 0.99)
     return scaled(graph.op('Sub', flow, graph.constant(grid)), pixels)

@@ -14,7 +14,7 @@ from export import variants
 from fvae_jax import bundle as bundle_lib, cli, runtime
 from fvae_jax.editing import latent
 from fvae_jax.errors import InputError
-from fvae_jax.export import facts, folder as folder_lib, graph, onnx, web
+from fvae_jax.export import facts, folder as folder_lib, onnx, web
 from fvae_jax.ops.frame import TIGHT
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -164,13 +164,13 @@ def test_an_export_that_disagrees_is_not_left(model, tmp_path, capsys, monkeypat
     if there:
         run(capsys, model, '--to', 'onnx', '--out', out)
     before = {name: (out / name).read_bytes() for name in names(out)} if there else None
-    fold = graph.fold
+    folded = onnx._folded
 
-    def wrong(kernel, *rest):
-        weights, bias = fold(kernel, *rest)
+    def wrong(variables, name):
+        weights, bias = folded(variables, name)
         return weights, bias + np.float32(0.01)
 
-    monkeypatch.setattr(onnx.graph_lib, 'fold', wrong)
+    monkeypatch.setattr(onnx, '_folded', wrong)
     with pytest.raises(InputError, match='the ONNX export does not compute what JAX does'):
         run(capsys, model, '--to', 'onnx', '--out', out, '--overwrite')
     assert [path.name for path in tmp_path.iterdir()] == (['out'] if there else [])

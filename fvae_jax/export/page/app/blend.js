@@ -5,6 +5,7 @@ import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
 import {measure} from './grain.js';
 import {anchored, mixed, secondShare} from './latent.js';
 import {mix} from './mix.js';
+import {clip} from './numbers.js';
 import {cut} from './photo.js';
 import {enlarge, faded, fineSide, refine} from './spline.js';
 import {mixedTone, toned} from './tone.js';
@@ -78,7 +79,7 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
     }),
   ];
   const [share, alpha, fade] = [0, 1, 2].map((channel) => carried(frame.map, channel, frame, toCrop, box));
-  for (let i = 0; i < share.length; i++) share[i] = Math.min(Math.max(share[i], 0), 1);
+  for (let i = 0; i < share.length; i++) share[i] = clip(share[i], 0, 1);
   const size = {width: box.width, height: box.height};
   const blended = mix(planes(warped[0]), planes(warped[1]), {...size, planes: [share]});
   const steep = steepened(alpha);
@@ -87,14 +88,14 @@ export async function draw(renderer, first, second, frame, part, secondPart) {
   const color = [0, 1, 2].map((channel) => carried(frame.color, channel, frame, toCrop, box));
   const tone = mixedTone(first.tone, second.tone, frame.t);
   for (let i = 0; i < steep.length; i++) {
-    const own = color.map((plane) => Math.min(Math.max(plane[i], -1), 1));
+    const own = color.map((plane) => clip(plane[i], -1, 1));
     const added = tone ? toned(own, tone) : own;
     const lighter = (1 + (added[0] + added[1] + added[2]) / 3) / light;
     const darker = Math.min(lighter, 1 / Math.max(lighter, 1) ** 3); // teeth are lighter and smoother
     const dot = grain * darker * renderer.noise(i % box.width, Math.floor(i / box.width));
     for (let c = 0; c < 3; c++) {
       const value = blended[c][i] + steep[i] * (127.5 * (added[c] + dot + 1) - blended[c][i]);
-      below.data[4 * i + c] += Math.round(fade[i] * (Math.min(Math.max(value, 0), 255) - below.data[4 * i + c]));
+      below.data[4 * i + c] += Math.round(fade[i] * (clip(value, 0, 255) - below.data[4 * i + c]));
     }
   }
   return {box, pixels: below};

@@ -2,6 +2,7 @@
 
 import {apply, invert, scaled} from './geometry.js';
 import {AROUND} from './grain.js';
+import {clip} from './numbers.js';
 
 export const STEEPER = 3; // as the shader has it
 const LARGEST = 1200; // px: of larger content, the middle is measured
@@ -25,7 +26,7 @@ export function contentBox({field, side, size}, toCrop, {width, height}) {
   const along = (low, high, side) => {
     const middle = (low + high) / 2;
     const half = Math.min((high - low) / 2 + AROUND, LARGEST / 2);
-    const start = Math.min(Math.max(Math.floor(middle - half), 0), side - 1);
+    const start = clip(Math.floor(middle - half), 0, side - 1);
     return [start, Math.min(Math.ceil(middle + half) + 1, side) - start];
   };
   const [x, boxWidth] = along(x0, x1, width);
@@ -54,5 +55,5 @@ export function carried(map, channel, {side, size}, toCrop, box) {
 
 /** Narrows the ramps of an enlarged alpha about their middle. */
 export function steepened(alpha) {
-  return alpha.map((value) => Math.min(Math.max(0.5 + STEEPER * (Math.min(Math.max(value, 0), 1) - 0.5), 0), 1));
+  return alpha.map((value) => clip(0.5 + STEEPER * (clip(value, 0, 1) - 0.5), 0, 1));
 }

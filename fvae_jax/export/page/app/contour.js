@@ -1,6 +1,7 @@
 // The edges of the lips between which a mouth is open, in the pixels of a photo; as editing/contour.py has it.
 
 import {blurredBytes} from './blur.js';
+import {clip, mean} from './numbers.js';
 import {interpolated, outline} from './opening.js';
 
 // Of each regression, eye distances to both sides of a point in which it looks, across and down; columns and rows.
@@ -25,8 +26,6 @@ const WEIGHT = 50; // of such ratios, per eye distance
 const SHARP = 0.05; // by how much more a bow costs that counts e times less
 const FEWEST = 30; // places inside of a mouth that tell its colors
 
-const clip = (value, low, high) => Math.min(Math.max(value, low), high);
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const deviation = (values, middle) => Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
 
 /** Numbers from the first on, less than `end`, `step` apart. */

@@ -1,5 +1,7 @@
 // YuNet: from a square picture, its side a multiple of 32 px, to faces with eyes.
 
+import {clip} from './numbers.js';
+
 const STRIDES = [8, 16, 32];
 const LEAST_SCORE = 0.5; // at which it is worth looking again
 const MOST_OVERLAP = 0.3;
@@ -32,7 +34,7 @@ export function faces(outputs, side) {
     const columns = side / stride;
     const [cls, obj, bbox, kps] = ['cls', 'obj', 'bbox', 'kps'].map((name) => outputs[`${name}_${stride}`]);
     for (let i = 0; i < columns * columns; i++) {
-      const score = Math.sqrt(Math.min(Math.max(cls[i], 0), 1) * Math.min(Math.max(obj[i], 0), 1));
+      const score = Math.sqrt(clip(cls[i], 0, 1) * clip(obj[i], 0, 1));
       if (score < LEAST_SCORE) continue;
       const column = i % columns;
       const row = Math.floor(i / columns);

@@ -6,7 +6,6 @@ import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
 import {measure} from './grain.js';
 import {edited, neutralizing} from './latent.js';
 import {cut, Refusal} from './photo.js';
-import {EDIT, FLOW} from './renderer.js';
 import {refine} from './spline.js';
 
 const TILE = 1024; // px of a saved photo that are made at once
@@ -51,7 +50,7 @@ export async function draw(renderer, sitter, refined, part, {flow = false, quick
   const box = faceBox(toCrop, sitter.model.size, bounds.width, bounds.height);
   const reach = Math.ceil(0.25 * Math.max(box.width, box.height)) + 12;
   const source = sourceOf(part, grown(box, reach, bounds.width, bounds.height));
-  const options = {bounds, quick, tone: sitter.tone, skin: skinOf(sitter), mode: flow ? FLOW : EDIT, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
+  const options = {bounds, quick, tone: sitter.tone, skin: skinOf(sitter), showFlow: flow, flowMaximum: FLOW_MAXIMUM * sitter.eyeDistance * part.fromPhoto.a};
   const noise = grain ?? grainOf(bounds, (piece) => cut(bounds, piece), refined, toCrop);
   return {box, pixels: await renderer.warp(source, refined, toCrop, box, {...options, ...noise})};
 }

@@ -2,6 +2,7 @@
 
 import {blurred} from './blur.js';
 import {apply} from './geometry.js';
+import {between, clip, mean} from './numbers.js';
 import {interpolated, outline, smoothed} from './opening.js';
 import {largestPatch} from './patches.js';
 import {enlarge} from './spline.js';
@@ -33,8 +34,6 @@ const [ASIDE, CORNER] = [0.4, 0.9];
 const [DEEP, SHADOW, UNDER] = [[0.18, 0.3], 0.16, 0.62];
 const WIDE = [0.12, 0.24]; // eye distances: openings less high than the first show no cavity, higher than the second all of it
 const SKIN = {top: -0.1, bottom: 0.9, half: 0.45}; // eye distances from between the eyes: where the light of a face is compared
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The mean light of the middle of a face, counted from black: three channels of a crop in [-1, 1]. */
 export function skinLight(crop, size, goals) {
@@ -87,7 +86,7 @@ export function cut(alpha, crop, side, {size, goals}, expression, cavity) {
   const ratio = side / size;
   const fine = ([x, y]) => [(x + 0.5) * ratio - 0.5, (y + 0.5) * ratio - 0.5];
   // Half a pixel of the network inside of the edge, where lips are not seen any more.
-  const inside = enlarge(alpha, size, side).map((value) => Math.min(Math.max(SURE_INSIDE * (value - OPEN), 0), 1));
+  const inside = enlarge(alpha, size, side).map((value) => clip(SURE_INSIDE * (value - OPEN), 0, 1));
   let [x0, y0, x1, y1] = [side, side, 0, 0];
   inside.forEach((value, i) => {
     if (value === 0) return;
@@ -144,7 +143,7 @@ export function beyond(color, size, goals) {
   const distance = goals[1][0] - goals[0][0];
   return color.map((value, i) => {
     const below = (Math.floor(i / (3 * size)) - goals[0][1]) / distance;
-    const share = Math.min(Math.max((below - MOUTH[0]) / (MOUTH[1] - MOUTH[0]), 0), 1);
+    const share = between(below, MOUTH);
     return (value + 1) * (1 - share * (1 - BEYOND[i % 3])) - 1;
   });
 }
@@ -208,11 +207,11 @@ function fitted(alpha, teeth, {size, goals}) {
     return row;
   });
   const sum = (of) => columns.reduce((total, x) => total + of(rows.get(x)), 0);
-  const share = Math.min(Math.max((sum(([, filled]) => filled) / sum(([all]) => all) - FILLED[0]) / (FILLED[1] - FILLED[0]), 0), 1);
+  const share = between(sum(([, filled]) => filled) / sum(([all]) => all), FILLED);
   const farther = GAP * distance + (1 - share) * Math.max(...[...rows.values()].map(([all]) => all));
   const ends = smoothed(lowest, EVEN * distance).map((row) => row + farther);
   const kept = Array.from({length: size}, (_, x) => interpolated(x, columns, ends));
-  const less = alpha.map((value, i) => value * Math.min(Math.max(kept[i % size] + 1 - Math.floor(i / size), 0), 1));
+  const less = alpha.map((value, i) => value * clip(kept[i % size] + 1 - Math.floor(i / size), 0, 1));
   return {alpha: less, teeth: {...teeth, shading: shaded(less, size, distance)}};
 }
 
@@ -236,23 +235,22 @@ function shaded(alpha, size, distance) {
   const columns = patch.map((i) => i % size);
   const [first, last] = [Math.min(...columns), Math.max(...columns)];
   const mouth = outline(alpha, size);
-  const share = (value, [low, high]) => Math.min(Math.max((value - low) / (high - low), 0), 1);
   const highest = mouth === null ? 0 : Math.max(...mouth.top.map((row, n) => mouth.bottom[n] - row));
-  const deep = share(highest / distance, DEEP);
+  const deep = between(highest / distance, DEEP);
   const tops = Array.from({length: size}, (_, x) => (mouth === null ? 0 : interpolated(x, mouth.x, mouth.top)));
   return blurred(alpha, size, size, SHADE * distance).map((inner, i) => {
     const [x, y] = [i % size, Math.floor(i / size)];
-    const lips = DARKEST + (1 - DARKEST) * share(2 * inner - 1, [0, 1]);
+    const lips = DARKEST + (1 - DARKEST) * between(2 * inner - 1, [0, 1]);
     const aside = Math.abs((x - first) / ((last - first) / 2) - 1);
-    const below = share((y - tops[x]) / distance, [0, SHADOW]);
+    const below = between((y - tops[x]) / distance, [0, SHADOW]);
     const upperLip = 1 - deep * (1 - UNDER) * (1 - below * below * (3 - 2 * below));
-    return lips * (1 - (1 - CORNER) * share(aside, [ASIDE, 1])) * upperLip;
+    return lips * (1 - (1 - CORNER) * between(aside, [ASIDE, 1])) * upperLip;
   });
 }
 
 function gainOf(light, owner) {
   const ratio = light.map((value, c) => Math.max(value, 0.02) / Math.max(owner[c], 0.02));
-  const lighter = Math.min(Math.max(mean(ratio) ** LIGHT, LEAST_GAIN), LARGEST_GAIN);
+  const lighter = clip(mean(ratio) ** LIGHT, LEAST_GAIN, LARGEST_GAIN);
   return ratio.map((value) => lighter * (value / mean(ratio)) ** TINT);
 }
 
@@ -262,7 +260,7 @@ function placeCavity(cavity, light, alpha, size, distance) {
   const opening = new Float32Array(size * size);
   for (const i of largestPatch(alpha, size, OPEN)) opening[i] = alpha[i];
   const [middle, deviation] = moments(opening, size);
-  const share = Math.min(Math.max((4 * deviation[1] / distance - WIDE[0]) / (WIDE[1] - WIDE[0]), 0), 1);
+  const share = between(4 * deviation[1] / distance, WIDE);
   if (share === 0) return null;
   const {pixels, width, height} = cavity;
   const [center, spread] = moments(Float32Array.from({length: width * height}, (_, i) => pixels[4 * i + 3]), width);

@@ -2,6 +2,7 @@
 // where the expression opens it.
 
 import {anchored, edited, shares} from './latent.js';
+import {clip, mean} from './numbers.js';
 import {largestPatch} from './patches.js';
 
 export const SKIN = [0.83, 1.02, 1.12]; // by how much red, green and blue are shaded where their mean is by 1, as editing/portrait.py has it
@@ -11,9 +12,6 @@ const NARROWEST = 0.05; // of the crop's side: what is narrower is no mouth
 const UNLIKE = 0.5; // of the mouth's place, relatively, that a light twice as different is worth
 const FOLLOWS = 0.15; // of what a new picture shows, in what those before have shown: the face speaks, folds do not flicker
 const LOWER = 2; // how much more the distance from eyes to mouth counts than the width of the mouth
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /**
  * The folds of every expression for a face, each taken from the person whose face suits it best.

@@ -8,6 +8,7 @@ import {asTrained, glance, readEyes} from './finder.js';
 import {fold, foldsOf, followed} from './folds.js';
 import {fromPairs} from './geometry.js';
 import {anchored} from './latent.js';
+import {clip} from './numbers.js';
 import {cut} from './photo.js';
 import {SteadyEyes} from './register.js';
 import {Renderer} from './renderer.js';
@@ -113,7 +114,7 @@ export class Follower {
       face.toCrop = fromPairs(face.eyes, this.#model.goals);
     }
     const step = (time - face.time) / APPEARING;
-    face.presence = Math.min(Math.max(face.presence + (time - face.last < PATIENCE ? step : -step), 0), 1);
+    face.presence = clip(face.presence + (time - face.last < PATIENCE ? step : -step), 0, 1);
     face.time = time;
     if (!face.eyes || (face.presence === 0 && !eyes)) this.#face = null;
   }

@@ -2,6 +2,8 @@
 //
 // A similarity {a, b, x, y} takes p to (a p.x − b p.y + x, b p.x + a p.y + y).
 
+import {clip} from './numbers.js';
+
 /** The similarity that takes two points to two others. */
 export function fromPairs([[x0, y0], [x1, y1]], [[u0, v0], [u1, v1]]) {
   const dx = x1 - x0;
@@ -53,7 +55,7 @@ export function faceBox(toCrop, size, photoWidth, photoHeight) {
   const back = invert(toCrop);
   const ends = [-0.5, size - 0.5];
   const corners = ends.flatMap((x) => ends.map((y) => apply(back, [x, y])));
-  const inside = (value, side) => Math.min(Math.max(value, 0), side);
+  const inside = (value, side) => clip(value, 0, side);
   const along = (axis, side) => {
     const values = corners.map((corner) => corner[axis]);
     return [inside(Math.ceil(Math.min(...values)), side), inside(Math.floor(Math.max(...values)) + 1, side)];
@@ -78,5 +80,5 @@ export function grown(box, margin, photoWidth, photoHeight) {
 /** The sample inside a line of `side` that stands for one a little beyond its ends, in a mirror at the outermost one. */
 export function mirrored(i, side) {
   const inside = i < 0 ? -i : i >= side ? 2 * side - 2 - i : i;
-  return Math.min(Math.max(inside, 0), side - 1);
+  return clip(inside, 0, side - 1);
 }

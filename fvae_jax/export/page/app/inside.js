@@ -8,6 +8,7 @@ import {compose, grown, invert, scaled, scaleOf} from './geometry.js';
 import {anchored} from './latent.js';
 import {mayShowTeeth} from './mouth.js';
 import {ask} from './networks.js';
+import {clip} from './numbers.js';
 import {maskOf} from './opening.js';
 
 const CLOSING = {neutral: 1.5}; // an edit that leaves no mouth open, as seen by the network
@@ -28,7 +29,7 @@ export async function teethOf(sitter) {
   const opening = await openingOf(sitter);
   if (!mayShowTeeth(opening, model)) return null;
   const part = photo.part(grown(box, Math.ceil(0.05 * Math.max(box.width, box.height)) + 8, photo.width, photo.height));
-  const sideOf = (finest) => Math.floor(Math.min(Math.max(size / scaleOf(toCrop), size), finest));
+  const sideOf = (finest) => Math.floor(clip(size / scaleOf(toCrop), size, finest));
   const cropOf = (side) => alignedCrop(part.pixels, scaled(compose(toCrop, invert(part.fromPhoto)), side / size), side);
   const [coarse, side] = [FINE_MOUTH, FINEST].map(sideOf);
   const lips = lipsOf(sitter.latent, opening, cropOf(coarse), coarse, model);
@@ -52,7 +53,7 @@ export async function openingOf(sitter) {
 /** A crop after a change, at its own size. */
 function changed(crop, {displacement, alpha, color, shading}, size) {
   const last = size - 1;
-  const inside = (value) => Math.min(Math.max(value, 0), last);
+  const inside = (value) => clip(value, 0, last);
   return crop.map((_, n) => {
     const [i, c] = [Math.floor(n / 3), n % 3];
     const [x, y] = [inside(i % size + displacement[2 * i]), inside(Math.floor(i / size) + displacement[2 * i + 1])];

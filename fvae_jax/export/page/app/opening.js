@@ -1,5 +1,6 @@
 // The outline of a mouth that opens, finer than the pixels that a network tells it in; as editing/opening.py has it.
 
+import {clip} from './numbers.js';
 import {largestPatch} from './patches.js';
 
 const OPEN = 0.5; // alpha from which a pixel belongs to an opening
@@ -11,8 +12,6 @@ const BLUNT = 0.5; // of its height there, at the very end of an opening without
 const STEP = 0.25; // px between points of the lines
 const SMOOTH = 0.6; // px over which they are smoothed
 const SOFT = 0.35; // px over which an edge is seen to end
-
-const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** The value at x of lines between points, `xs` ascending; beyond them that of the first or last. */
 export function interpolated(x, xs, values) {

@@ -1,6 +1,7 @@
 // Lips that part: the edges of an opening are the edges of the lips; as editing/parting.py has it.
 
 import {blurred} from './blur.js';
+import {between, clip, mean} from './numbers.js';
 import {interpolated, outline, smoothed} from './opening.js';
 
 const MOUTH = 0.45; // eye distances below the eyes: what opens above is none
@@ -19,8 +20,6 @@ const STEP = 0.25; // px of the crop, of the rows in which the line is sought
 const [BENDS, ASIDE, OUTSIDE] = [0.03, 0.05, 10]; // what counts against a place for the line
 const STEEPEST = 2; // steps from one column to the next
 
-const clip = (value, low, high) => Math.min(Math.max(value, low), high);
-const between = (value, [low, high]) => clip((value - low) / (high - low), 0, 1);
 const smooth = (share) => ((at) => at * at * (3 - 2 * at))(clip(share, 0, 1));
 
 /**
@@ -35,7 +34,6 @@ const smooth = (share) => ((at) => at * at * (3 - 2 * at))(clip(share, 0, 1));
 export function parted(displacement, alpha, {crop, slit}, {size, goals}) {
   const lips = slit && outline(alpha, size);
   const distance = goals[1][0] - goals[0][0];
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   if (!lips || mean(lips.top) < goals[0][1] + 0.5 + MOUTH * distance) return displacement;
   const {x: columns, top, bottom, surest} = lips;
   const highest = top.reduce((most, row, n) => Math.max(most, bottom[n] - row), 0);

@@ -6,10 +6,6 @@ import {Refusal} from './photo.js';
 import {CORNERS, DOUBLE, WARP} from './shaders.js';
 import {STEPS, tableOf} from './tone.js';
 
-export const EDIT = 0;
-export const PIXELS_ONLY = 1;
-export const FLOW = 2;
-
 const LOBES = 8;
 const NO_TEETH = {pixels: new Uint8Array(4), width: 1, height: 1, lips: new Float32Array(1)};
 
@@ -57,11 +53,11 @@ export class Renderer {
    * @param refined of `spline.refine`
    * @param toCrop similarity, photo px to crop px
    * @param box {x, y, width, height}: the pixels to make, photo px
-   * @param options bounds: {width, height} of the photo; mode; quick: whether the pixels are read by the bicubic kernel
+   * @param options bounds: {width, height} of the photo; showFlow: the flow as colors, not the edit; quick: whether the pixels are read by the bicubic kernel
    *   alone; grain, light: of `grain.measure`; tone: of `tone.toneOf`; skin: by how much each color is shaded; toOther: similarity from photo px to px of the photo that is read, if that is another one; turn: crop px to px of the photo that is read
    * @returns a promise of the box's ImageData
    */
-  async warp(source, refined, toCrop, box, {bounds, mode = EDIT, quick = false, grain = 0, light = 1, tone = null, skin = [1, 1, 1], flowMaximum = 1, toOther = null, turn = null}) {
+  async warp(source, refined, toCrop, box, {bounds, showFlow = false, quick = false, grain = 0, light = 1, tone = null, skin = [1, 1, 1], flowMaximum = 1, toOther = null, turn = null}) {
     if (this.#gl.isContextLost()) this.#start();
     const gl = this.#gl;
     this.#setSource(source, quick);
@@ -107,7 +103,7 @@ export class Renderer {
     set('toneShare', '1f', tone?.share ?? 0);
     set('skin', '3f', ...skin);
     set('flowMaximum', '1f', flowMaximum);
-    set('mode', '1i', mode);
+    set('showFlow', '1i', showFlow);
     set('dense', '1i', quick ? 1 : 2);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     return new ImageData(await this.#read(width, height), width, height);

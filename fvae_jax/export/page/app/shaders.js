@@ -53,7 +53,7 @@ uniform float grain, light, flowMaximum;
 uniform vec3 skin;  // by how much each color is shaded
 uniform float toneShare;  // how far the photo is of one color; 0 of one in colors
 uniform int dense;  // samples to a pixel of the source
-uniform int mode;  // 0: the edit, 1: pixels only, 2: the flow as colors
+uniform bool showFlow;  // as colors, not the edit
 out vec4 color;
 
 vec2 similarity(vec4 s, vec2 p) {
@@ -135,17 +135,13 @@ void main() {
   vec4 f = fine(field, q);
   vec2 d = vec2(turn.x * f.x - turn.y * f.y, turn.y * f.x + turn.x * f.y);
   vec2 place = similarity(toSource, p);
-  if (mode == 2) {
+  if (showFlow) {
     vec3 here = sharp(clamp(place, bounds.xy, bounds.zw));
     float gray = dot(here, vec3(0.299, 0.587, 0.114));
     color = vec4(mix(here, (110.0 + 145.0 * gray) / 255.0 * flowColor(d), f.w), 1);
     return;
   }
   vec3 moved = sharp(clamp(place + d, bounds.xy, bounds.zw));
-  if (mode == 1) {
-    color = vec4(moved, 1);
-    return;
-  }
   vec4 extra = fine(content, q);
   moved = floor(min(moved * exp(extra.a * skin), 1.0) * 255.0 + 0.5) / 255.0;
   float alpha = clamp(0.5 + 3.0 * (clamp(f.z, 0.0, 1.0) - 0.5), 0.0, 1.0);

@@ -1,6 +1,7 @@
 // The tone of a photo of one color, gray or sepia, which new content takes; as editing/tone.py has it.
 
 import {blurred} from './blur.js';
+import {clip} from './numbers.js';
 
 const LUMA = [0.299, 0.587, 0.114]; // of the coded values, as they are made gray
 const LEVELS = 32;
@@ -28,7 +29,7 @@ export function toneOf(crop, size) {
   let squares = 0;
   middle.forEach((line, c) => luma.forEach((value, i) => { squares += (offsets[c][i] - between(value, levels, line)) ** 2; }));
   const deviation = 127.5 * Math.sqrt(squares / (3 * luma.length));
-  const share = Math.min(Math.max((COLORED - deviation) / (COLORED - ONE_COLOR), 0), 1);
+  const share = clip((COLORED - deviation) / (COLORED - ONE_COLOR), 0, 1);
   return share > 0 ? {levels, offsets: middle, share} : null;
 }
 
@@ -68,5 +69,5 @@ export function tableOf({levels, offsets}) {
 /** Gives a color, RGB in [-1, 1], a tone; as bright as it was. */
 export function toned(color, {levels, offsets, share}) {
   const luma = LUMA[0] * color[0] + LUMA[1] * color[1] + LUMA[2] * color[2];
-  return color.map((value, c) => share * Math.min(Math.max(luma + between(luma, levels, offsets[c]), -1), 1) + (1 - share) * value);
+  return color.map((value, c) => share * clip(luma + between(luma, levels, offsets[c]), -1, 1) + (1 - share) * value);
 }

@@ -1,5 +1,7 @@
 // The legend of the flow: each point shows the vector from the center to it.
 
+import {clip} from './numbers.js';
+
 export function drawWheel(canvas) {
   const side = canvas.width;
   const image = new ImageData(side, side);
@@ -12,7 +14,7 @@ export function drawWheel(canvas) {
       const saturation = Math.min(length / (side / 2), 1);
       [0, 4, 2].forEach((shift, channel) => {
         const sixths = (((Math.atan2(y, x) * 3 / Math.PI + shift) % 6) + 6) % 6;
-        const pure = Math.min(Math.max(Math.abs(sixths - 3) - 1, 0), 1);
+        const pure = clip(Math.abs(sixths - 3) - 1, 0, 1);
         image.data[at + channel] = Math.round(255 * (1 - saturation * (1 - pure)));
       });
       image.data[at + 3] = 255;
