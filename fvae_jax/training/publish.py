@@ -12,7 +12,7 @@ import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent, model as model_lib
-from fvae_jax.models import networks
+from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import exemplars, folds, lips, parallel, vermilion
 
@@ -77,7 +77,7 @@ def training_latents(config: ml_collections.ConfigDict, faces: Faces, variables:
     With `latent.mirror` each image counts with its mirror image, which training shows as often: directions have no
     side.
     """
-    model = networks.from_config(config)
+    model = fvae.from_config(config)
     # Weights are an argument: closed over, they would become part of the compiled program.
     means = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
 

@@ -8,14 +8,14 @@ from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import latent as latent_lib
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods.base import Method
-from fvae_jax.models import networks
+from fvae_jax.models import fvae
 
 
 class VAE(Method):
     """The pixel decoder of 6.1: Z in, colors out; Algorithms 1 and 2 are walks in its own latent space."""
 
     def __init__(self, bundle: bundle_lib.Bundle):
-        network = networks.from_config(bundle.config)
+        network = fvae.from_config(bundle.config)
         self.name = 'VAE' if bundle.config.model.source_concat == 'none' else 'VAE with source pyramid'
         self._statistics, self._kind = bundle.statistics, bundle.config.latent.direction
         variables = jax.device_put(bundle.fvae)
