@@ -111,7 +111,7 @@ class Bundle(NamedTuple):
 
     Attributes:
       config: The experiment that made it.
-      fvae: Variables of `models.networks.from_config`: params and batch_stats.
+      fvae: Variables of `models.fvae.from_config`: params and batch_stats.
       mask: Variables of `models.confidence.ConfidenceMask`, or None.
       statistics: The expression latents.
       info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.

@@ -35,28 +35,12 @@ def _sum(values: jax.Array) -> jax.Array:
 
 
 def reconstruction(target: jax.Array, output: jax.Array) -> jax.Array:
-    """Eq. 4: ‖T − g(S, Z(T))‖².
-
-    Args:
-      target: T, (B, H, W, C).
-      output: g, of the same shape.
-
-    Returns:
-      (B,).
-    """
+    """Eq. 4: ‖T − g(S, Z(T))‖², (B,), of T and g, each (B, H, W, C)."""
     return _sum(jnp.square(target - output))
 
 
 def prior(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
-    """Eq. 3: −Σ(1 + log σ² − μ² − σ²), without a factor ½, as printed.
-
-    Args:
-      mean: μ, (B, …).
-      log_variance: log σ², of the same shape.
-
-    Returns:
-      (B,).
-    """
+    """Eq. 3: −Σ(1 + log σ² − μ² − σ²), (B,), of μ and log σ², each (B, …); without a factor ½, as printed."""
     return _sum(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance)
 
 
@@ -146,62 +130,39 @@ def content_price(alpha_logit: jax.Array) -> jax.Array:
 
 
 def exposure(alpha_logit: jax.Array, opening: jax.Array, known: jax.Array) -> jax.Array:
-    """Cross entropy of alpha from what the source truly lacks.
+    """Cross entropy of alpha from what the source truly lacks, (B,), nats; all are given as (B, H, W).
 
-    Args:
-      alpha_logit: (B, H, W).
-      opening: (B, H, W), how much of each pixel is new, in [0, 1].
-      known: (B, H, W) bool: whether `opening` is known of a pixel; those of which it is not are worth 0.
-
-    Returns:
-      (B,), nats.
+    `opening` is how much of each pixel is new, in [0, 1]; pixels of which it is not known are worth 0.
     """
     entropy = optax.sigmoid_binary_cross_entropy(alpha_logit, opening.astype(alpha_logit.dtype))
     return _sum(known * entropy)
 
 
 def flow_error(displacement: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
-    """Squared distance from the true displacement over the pixels that have a source.
+    """Squared distance of a displacement from the true one, each (B, H, W, 2), px; (B,), px².
 
-    Args:
-      displacement: (B, H, W, 2), px.
-      truth: The same of the true flow.
-      exposed: (B, H, W) bool: pixels without a source.
-      known: (B, H, W) bool: whether the truth is known of a pixel.
-
-    Returns:
-      (B,), px².
+    It is summed over the pixels that have a source, which those that are `exposed` have not, and of which the truth is
+    `known`, each (B, H, W) bool.
     """
-    squared = jnp.sum(jnp.square(displacement - truth), -1)
-    return _sum(jnp.where(exposed | ~known, 0, squared))
+    return _where_there_is_a_source(jnp.sum(jnp.square(displacement - truth), -1), exposed, known)
 
 
 def shading_price(shading: jax.Array) -> jax.Array:
-    """What shading costs: Σ r² and four times the squares of its steps to the next pixels, so that it stays soft.
+    """What shading costs, (B,), for r, (B, H, W).
 
-    Args:
-      shading: r, (B, H, W).
-
-    Returns:
-      (B,).
+    Σ r² and four times the squares of its steps to the next pixels, so that it stays soft.
     """
     steps = jnp.diff(shading, axis=1), jnp.diff(shading, axis=2)
     return _sum(jnp.square(shading)) + 4 * sum(_sum(jnp.square(step)) for step in steps)
 
 
 def shading_error(shading: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
-    """Squared distance from the true shading over the pixels that have a source.
+    """The same as `flow_error` of r and the true shading, each (B, H, W)."""
+    return _where_there_is_a_source(jnp.square(shading - truth), exposed, known)
 
-    Args:
-      shading: r, (B, H, W).
-      truth: The same of the true one.
-      exposed: (B, H, W) bool: pixels without a source.
-      known: (B, H, W) bool: whether the truth is known of a pixel.
 
-    Returns:
-      (B,).
-    """
-    return _sum(jnp.where(exposed | ~known, 0, jnp.square(shading - truth)))
+def _where_there_is_a_source(squared: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
+    return _sum(jnp.where(exposed | ~known, 0, squared))
 
 
 def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collections.ConfigDict) -> Terms:
@@ -217,22 +178,20 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collect
     terms = Terms(reconstruction(target, output.image), prior(*output.latent), *[nothing] * 6)
     if output.decoded is None:
         return terms
-    displacement, alpha_logit = warp.flow_to_displacement(output.decoded.flow), output.decoded.alpha_logit
-    terms = terms._replace(coherence=coherence(displacement, target, settings.flow_alpha, settings.flow_sigma))
+    flow, alpha_logit, _, shading = output.decoded
+    displacement = warp.flow_to_displacement(flow)
+    found = {'coherence': coherence(displacement, target, settings.flow_alpha, settings.flow_sigma)}
     if alpha_logit is not None:
-        terms = terms._replace(content=content_price(alpha_logit))
-    if alpha_logit is not None and settings.exposed_weight:
-        terms = terms._replace(exposure=exposure(alpha_logit, batch['opening'], batch['opening_known']))
+        found['content'] = content_price(alpha_logit)
+        if settings.exposed_weight:
+            found['exposure'] = exposure(alpha_logit, batch['opening'], batch['opening_known'])
     if settings.true_flow_weight:
-        error = flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'])
-        terms = terms._replace(flow_error=error)
-    shading = output.decoded.shading
+        found['flow_error'] = flow_error(displacement, batch['displacement'], batch['exposed'], batch['known'])
     if shading is not None:
-        terms = terms._replace(shading=shading_price(shading))
-    if shading is not None and settings.shading_weight:
-        error = shading_error(shading, batch['shade'], batch['exposed'], batch['known'])
-        terms = terms._replace(shading_error=error)
-    return terms
+        found['shading'] = shading_price(shading)
+        if settings.shading_weight:
+            found['shading_error'] = shading_error(shading, batch['shade'], batch['exposed'], batch['known'])
+    return terms._replace(**found)
 
 
 def total(terms: Terms, settings: ml_collections.ConfigDict) -> jax.Array:
@@ -250,30 +209,19 @@ def total(terms: Terms, settings: ml_collections.ConfigDict) -> jax.Array:
 
 
 def soft_label(target: jax.Array, output: jax.Array, beta: jax.Array | float) -> jax.Array:
-    """Eq. 7: y = exp(−‖T − g(S, Z(T))‖² / β) per pixel, a constant for differentiation.
+    """Eq. 7: y = exp(−‖T − g(S, Z(T))‖² / β) per pixel, (B, H, W) in (0, 1], a constant for differentiation.
 
-    Args:
-      target: T, (B, H, W, 3).
-      output: g, of the same shape.
-      beta: β, the mean of ‖T − g‖² over the pixels of the training pairs.
-
-    Returns:
-      (B, H, W) in (0, 1].
+    T and g are (B, H, W, 3), and β is the mean of ‖T − g‖² over the pixels of the training pairs.
     """
     return jax.lax.stop_gradient(jnp.exp(-jnp.sum(jnp.square(target - output), -1) / beta))
 
 
 def mask_cross_entropy(label: jax.Array, logits: jax.Array) -> jax.Array:
-    """Eq. 8 with its brackets: −Σ(y log M + (1 − y) log(1 − M)) over pixels, M = sigmoid(logits).
+    """Eq. 8 with its brackets: −Σ(y log M + (1 − y) log(1 − M)) over pixels, (B,), nats.
 
-    Args:
-      label: y, (B, H, W) in [0, 1].
-      logits: (B, H, W).
-
-    Returns:
-      (B,), nats.
+    Of y, (B, H, W) in [0, 1], and the logits (B, H, W) of M.
     """
-    return jnp.sum(optax.sigmoid_binary_cross_entropy(logits, label), (1, 2))
+    return _sum(optax.sigmoid_binary_cross_entropy(logits, label))
 
 
 def binary_entropy(label: jax.Array) -> jax.Array:

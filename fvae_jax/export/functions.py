@@ -38,6 +38,7 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
     config = bundle.config.copy_and_resolve_references()
     config.model.dtype = 'float32'
     network, judge = fvae.from_config(config), confidence.from_config(config)
+    stages = len(interface.stage_widths(config.data.image_size, config.model.width))
     variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
     given = shapes(bundle)
 
@@ -51,7 +52,7 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
         return {**result, **{name: value for name, value in named.items() if name in given}}
 
     def decode(arrays: Arrays) -> dict[str, jax.Array]:
-        features = [arrays.get(f'feature_{i}') for i in range(len(network.widths))]
+        features = [arrays.get(f'feature_{i}') for i in range(stages)]
         decoded = network.apply(_float32(variables), arrays['latent'], features, method='decode')
         result = {'displacement': warp.flow_to_displacement(decoded.flow)}
         if config.model.content:
@@ -61,7 +62,7 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
         return result
 
     def mask(arrays: Arrays) -> dict[str, jax.Array]:
-        features = [arrays.get(f'mask_feature_{i}') for i in range(len(judge.widths))]
+        features = [arrays.get(f'mask_feature_{i}') for i in range(stages)]
         return {'mask_logit': judge.apply(_float32(mask_variables), arrays['latent'], features, method='decode')}
 
     return {'encode': encode, 'decode': decode, **({} if bundle.mask is None else {'mask': mask})}

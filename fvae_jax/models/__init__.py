@@ -1,1 +1,1 @@
-"""The networks, Flax modules and nothing else; `networks` builds that of a config."""
+"""The networks, Flax modules, and their programs, compiled and kept."""

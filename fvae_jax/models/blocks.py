@@ -49,26 +49,23 @@ class _Filter(nn.Module):
 
     @nn.compact
     def __call__(self, channels: int) -> list[jax.Array]:
-        shapes = {'kernel': (self.side, self.side, channels, self.features)}
-        if self.with_bias:
-            shapes['bias'] = (self.features,)
         kept = parameter_dtype(self.dtype)
-        makers = {'kernel': INITIALIZER, 'bias': nn.initializers.zeros}
-        return [self.param(name, makers[name], shape, kept).astype(self.dtype) for name, shape in shapes.items()]
+        weights = [self.param('kernel', INITIALIZER, (self.side, self.side, channels, self.features), kept)]
+        if self.with_bias:
+            weights.append(self.param('bias', nn.initializers.zeros, (self.features,), kept))
+        return [weight.astype(self.dtype) for weight in weights]
 
 
 class Weights(nn.Module):
     """Kernel and bias alone, named as those of a `Conv`, for `ops.convolution.last_layers`.
 
     Attributes:
-      features: Output channels.
-      kernel: Side of the filter, px.
-      dtype: Arithmetic type.
+      features, kernel, dtype: See `Conv`.
     """
 
     features: int
     kernel: int
-    dtype: Any = jnp.float32
+    dtype: Any
 
     @nn.compact
     def __call__(self, channels: int) -> list[jax.Array]:
@@ -108,10 +105,7 @@ class ConvNormRelu(nn.Module):
     """Convolution, batch normalization, ReLU: every layer of Figure 3 but the last two (5.3).
 
     Attributes:
-      features: Output channels.
-      kernel: Side of the filter, px.
-      stride: Stride in both directions.
-      upsample: See `Conv`.
+      features, kernel, stride, upsample: See `Conv`.
       style: See `Style`.
     """
 

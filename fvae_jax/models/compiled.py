@@ -133,37 +133,29 @@ def make_ready(needed: Sequence[Program]) -> None:
 
 
 def programs(config: ml_collections.ConfigDict, weights: Mapping[str, Any], mask: Mapping[str, Any] | None) -> Programs:
-    """Returns the programs of a model.
+    """Returns the programs of a model, by its config and the variables of its Flax modules; without a mask, None."""
 
-    Args:
-      config: What the networks were made by.
-      weights: Of the FVAE, the variables of its Flax module.
-      mask: Of the confidence mask, likewise; None where there is none.
-    """
-    # Flax is imported where a network is traced: it is not needed for programs that are there.
+    def networks():
+        # Flax is imported where a network is traced: it is not needed for programs that are there.
+        from fvae_jax.models import confidence, fvae
+
+        return fvae.from_config(config).apply, confidence.from_config(config).apply
 
     def encode(variables, crop):
-        from fvae_jax.models import fvae
-
-        network = fvae.from_config(config)
-        posterior = network.apply(variables, crop, method='encode')
-        return posterior.mean[0], network.apply(variables, crop, method='features')
+        apply, _ = networks()
+        return apply(variables, crop, method='encode').mean[0], apply(variables, crop, method='features')
 
     def decode(variables, latent, features):
-        from fvae_jax.models import fvae
-
-        decoded = fvae.from_config(config).apply(variables, latent[None], features, method='decode')
-        return jax.tree.map(lambda x: x[0], decoded)
+        apply, _ = networks()
+        return jax.tree.map(lambda x: x[0], apply(variables, latent[None], features, method='decode'))
 
     def mask_encode(variables, crop):
-        from fvae_jax.models import confidence
-
-        return confidence.from_config(config).apply(variables, crop, method='features')
+        _, apply = networks()
+        return apply(variables, crop, method='features')
 
     def mask_decode(variables, latent, features):
-        from fvae_jax.models import confidence
-
-        return confidence.from_config(config).apply(variables, latent[None], features, method='decode')[0]
+        _, apply = networks()
+        return apply(variables, latent[None], features, method='decode')[0]
 
     size, channels = config.data.image_size, interface.latent_channels(config)
     crop, displacement, batch, latent = (

@@ -1,4 +1,7 @@
-"""The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g, and a content layer beyond it."""
+"""The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g, and a content layer beyond it.
+
+And the paper's VAE baseline (6.1): the same encoder, a decoder whose last layer predicts RGB directly.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -50,16 +53,15 @@ class Stack(nn.Module):
     """
 
     widths: Sequence[int]
-    style: blocks.Style = blocks.Style()
+    style: blocks.Style
 
     @nn.compact
     def __call__(self, image: jax.Array, train: bool) -> list[jax.Array]:
         """Maps (B, H, W, 3) to the stages' outputs: (B, H/2, W/2, w), …, (B, 4, 4, last width)."""
         x, outputs = image.astype(self.style.dtype), []
         for i, features in enumerate(self.widths):
-            x = blocks.ConvNormRelu(
-                features, kernel=5 if i == 0 else 3, stride=2, style=self.style, name=f'down{i + 1}'
-            )(x, train)
+            kernel = 5 if i == 0 else 3
+            x = blocks.ConvNormRelu(features, kernel, stride=2, style=self.style, name=f'down{i + 1}')(x, train)
             outputs.append(x)
         return outputs
 
@@ -68,23 +70,21 @@ class Encoder(nn.Module):
     """f(T) = (μ(T), log σ²(T)).
 
     Attributes:
-      widths: Channels of the stages.
+      widths, style: See `Stack`.
       latent_channels: Channels of Z.
-      style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
     latent_channels: int
-    style: blocks.Style = blocks.Style()
+    style: blocks.Style
 
     @nn.compact
     def __call__(self, target: jax.Array, train: bool) -> Latent:
         """Maps T (B, H, W, 3) to the posterior of Z."""
         x = Stack(self.widths, self.style, name='stack')(target, train)[-1]
-        heads = [
-            blocks.Conv(self.latent_channels, dtype=self.style.dtype, name=name)(x) for name in ('mean', 'log_variance')
-        ]
-        return Latent(*(h.astype(blocks.parameter_dtype(self.style.dtype)) for h in heads))
+        dtype = self.style.dtype
+        heads = (blocks.Conv(self.latent_channels, dtype=dtype, name=name)(x) for name in Latent._fields)
+        return Latent(*(head.astype(blocks.parameter_dtype(dtype)) for head in heads))
 
 
 class Decoder(nn.Module):
@@ -93,26 +93,22 @@ class Decoder(nn.Module):
     Attributes:
       widths: Channels of the encoder's stages; the decoder walks them backwards.
       channels: Output channels: 2 for a flow, 1 for a mask, 3 for pixels.
-      source_concat: 'pyramid' joins S's features at every scale, 'bottleneck' only at 4×4.
+      source_concat: 'pyramid' joins S's features at every scale, 'bottleneck' only at 4×4; with 'none', which only a
+        pixel VAE may have, there are no features.
       style: See `blocks.Style`.
     """
 
     widths: Sequence[int]
     channels: int
-    source_concat: str = 'pyramid'
-    style: blocks.Style = blocks.Style()
+    source_concat: str
+    style: blocks.Style
 
     @nn.compact
     def __call__(self, latent: jax.Array, features: Sequence[jax.Array], train: bool) -> jax.Array:
-        """Decodes Z.
+        """Decodes Z, (B, 4, 4, latent_channels), to (B, H, W, channels), before any tanh or sigmoid.
 
-        Args:
-          latent: Z, (B, 4, 4, latent_channels).
-          features: Outputs of the source pyramid, finest first; empty when S is not shown at all.
-          train: Whether batch statistics are those of this batch.
-
-        Returns:
-          (B, H, W, channels), before any tanh or sigmoid.
+        Features are the outputs of the source pyramid, finest first; none when S is not shown at all. In training batch
+        statistics are those of this batch.
         """
         x = latent.astype(self.style.dtype)
         if features:
@@ -156,62 +152,52 @@ DARKEST = 0.7
 
 
 class FVAE(nn.Module):
-    """f, the source pyramid and g.
+    """f, the source pyramid and g; with `model.content` and `model.shading` the last layer predicts more than a flow.
 
     Attributes:
-      widths: Channels of the stages.
-      latent_channels: Channels of Z.
-      parameterization, flow_scale: See `flow_from_head`.
-      source_concat: See `Decoder`.
-      content: Whether the last layer also predicts alpha and color of new content (beyond the paper).
-      shading: Whether it also predicts r, how much lighter or darker moved pixels become (beyond the paper).
+      config: The experiment.
       style: See `blocks.Style`.
     """
 
-    widths: Sequence[int]
-    latent_channels: int
-    parameterization: str = 'residual'
-    flow_scale: float = 0.5
-    source_concat: str = 'pyramid'
-    content: bool = False
-    shading: bool = False
-    style: blocks.Style = blocks.Style()
+    config: ml_collections.FrozenConfigDict
+    style: blocks.Style
 
     def setup(self) -> None:
-        self.encoder = Encoder(self.widths, self.latent_channels, self.style)
-        self.source_pyramid = Stack(self.widths, self.style)
-        channels = 2 + 4 * self.content + self.shading
-        self.decoder = Decoder(self.widths, channels, self.source_concat, self.style)
+        widths = interface.stage_widths(self.config.data.image_size, self.config.model.width)
+        self.encoder = Encoder(widths, interface.latent_channels(self.config), self.style)
+        self.source_pyramid = Stack(widths, self.style)
+        self.decoder = Decoder(widths, self.channels, self.config.model.source_concat, self.style)
+
+    @property
+    def channels(self) -> int:
+        """Of the decoder's last layer."""
+        return 2 + 4 * self.config.model.content + self.config.model.shading
 
     def encode(self, target: jax.Array, train: bool = False) -> Latent:
         """f(T) for T (B, H, W, 3) in [-1, 1]."""
         return self.encoder(target, train)
 
     def features(self, source: jax.Array, train: bool = False) -> list[jax.Array]:
-        """The source pyramid s1, s2, … of S (B, H, W, 3), finest first."""
-        return self.source_pyramid(source, train)
+        """The source pyramid s1, s2, … of S (B, H, W, 3), finest first; empty when S is not shown."""
+        return [] if self.config.model.source_concat == 'none' else self.source_pyramid(source, train)
 
     def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> Decoded:
         """F, the content layer and r from Z and the features of S."""
         head = self.decoder(latent, features, train)
-        flow = flow_from_head(head[..., :2], self.parameterization, self.flow_scale)
+        flow = flow_from_head(head[..., :2], self.config.flow.parameterization, self.config.flow.scale)
         decoded = Decoded(flow)
-        if self.content:
+        if self.config.model.content:
             decoded = decoded._replace(alpha_logit=head[..., 2] + ALPHA_BIAS, color=jnp.tanh(head[..., 3:6]))
-        if self.shading:
+        if self.config.model.shading:
             decoded = decoded._replace(shading=DARKEST * jnp.tanh(head[..., -1] / DARKEST))
         return decoded
 
     def __call__(
         self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None, train: bool = False
     ) -> Output:
-        """g(S, Z(T)) with Z = μ + σ ⊙ ε (Eq. 2, 5).
+        """g(S, Z(T)) with Z = μ + σ ⊙ ε (Eq. 2, 5), of S and T, each (B, H, W, 3) in [-1, 1].
 
-        Args:
-          source: S, (B, H, W, 3) in [-1, 1].
-          target: T, of the same shape.
-          noise: ε, (B, 4, 4, latent_channels); None takes Z = μ.
-          train: Whether batch statistics are those of this batch.
+        Noise is ε, (B, 4, 4, latent_channels); None takes Z = μ. In training batch statistics are those of this batch.
         """
         posterior = self.encode(target, train)
         decoded = self.decode(posterior.sample(noise), self.features(source, train), train)
@@ -228,15 +214,24 @@ def compose(warped: jax.Array, decoded: Decoded) -> jax.Array:
     return (1 - alpha) * warped + alpha * decoded.color
 
 
+class PixelVAE(FVAE):
+    """f and a decoder to pixels. With `model.source_concat` 'none' it decodes Z alone, as in the paper."""
+
+    channels = 3
+
+    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> jax.Array:
+        """The image (B, H, W, 3) in [-1, 1] from Z and the features of S."""
+        return jnp.tanh(self.decoder(latent, features, train))
+
+    def __call__(
+        self, source: jax.Array, target: jax.Array, noise: jax.Array | None = None, train: bool = False
+    ) -> Output:
+        """Z(T) decoded to pixels; see `FVAE`."""
+        posterior = self.encode(target, train)
+        return Output(posterior, None, self.decode(posterior.sample(noise), self.features(source, train), train))
+
+
 def from_config(config: ml_collections.ConfigDict) -> FVAE:
-    """Builds the FVAE of an experiment's config."""
-    return FVAE(
-        widths=interface.stage_widths(config.data.image_size, config.model.width),
-        latent_channels=interface.latent_channels(config),
-        parameterization=config.flow.parameterization,
-        flow_scale=config.flow.scale,
-        source_concat=config.model.source_concat,
-        content=config.model.content,
-        shading=config.model.shading,
-        style=blocks.Style.from_config(config),
-    )
+    """Builds the FVAE of an experiment's config, or the pixel VAE that it is compared with, by `model.decoder`."""
+    network = FVAE if config.model.decoder == 'flow' else PixelVAE
+    return network(ml_collections.FrozenConfigDict(config), blocks.Style.from_config(config))

@@ -25,12 +25,7 @@ class Decoded(NamedTuple):
 
 
 def stage_widths(image_size: int, width: int) -> tuple[int, ...]:
-    """Channels of the encoder's stages: w, 2w, 4w, … until the side is 4 px.
-
-    Args:
-      image_size: Side of the image, a power of two from 16 on, px.
-      width: w.
-    """
+    """Channels of the encoder's stages: w, 2w, 4w, … until a side, px, a power of two from 16 on, is 4."""
     stages = (image_size // 4).bit_length() - 1
     return tuple(width * 2**i for i in range(stages))
 

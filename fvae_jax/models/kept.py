@@ -45,29 +45,18 @@ def folder(devices: Sequence[jax.Device]) -> pathlib.Path | None:
 
 
 def key(*parts: str | Mapping[str, Any] | None) -> str:
-    """Says by what a program is made, in a few letters.
-
-    Args:
-      *parts: Texts, and trees of arrays.
-    """
+    """Says by what a program is made, texts and trees of arrays, in a few letters."""
     digest = _digest()
-    for part in (_environment(), *parts):
-        leaves = jax.tree_util.tree_leaves_with_path(part) if isinstance(part, Mapping) else [((), part)]
-        for path, leaf in leaves:
-            is_array = isinstance(leaf, np.ndarray)
-            digest.update(repr((path, leaf.shape, leaf.dtype) if is_array else (path, leaf)).encode())
-            if is_array:
-                digest.update(np.ascontiguousarray(leaf))
+    for path, leaf in jax.tree_util.tree_leaves_with_path((_environment(), *parts)):
+        is_array = isinstance(leaf, np.ndarray)
+        digest.update(repr((path, leaf.shape, leaf.dtype) if is_array else (path, leaf)).encode())
+        if is_array:
+            digest.update(np.ascontiguousarray(leaf))
     return digest.hexdigest()
 
 
 def load(path: pathlib.Path, devices: Sequence[jax.Device]) -> jax.stages.Compiled | None:
-    """Returns a program that was kept; None where there is none, or it is damaged.
-
-    Args:
-      path: Its file, which is named by its `key`.
-      devices: On which it runs.
-    """
+    """Returns a program for these devices from its file, named by its `key`; None without it, or if it is damaged."""
     with contextlib.suppress(Exception):  # whatever a library says of bytes that it does not take
         content = memoryview(path.read_bytes())
         if _digest(path.name.encode(), content[_DIGEST:]).digest() == content[:_DIGEST]:
@@ -76,13 +65,7 @@ def load(path: pathlib.Path, devices: Sequence[jax.Device]) -> jax.stages.Compil
 
 
 def make(path: pathlib.Path, devices: Sequence[jax.Device], lowered: jax.stages.Lowered) -> jax.stages.Compiled:
-    """Compiles a program and keeps it, where that can be written.
-
-    Args:
-      path: As for `load`.
-      devices: As for `load`.
-      lowered: What is compiled.
-    """
+    """Compiles a program and keeps it for `load`, where that can be written."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return lowered.compile()
     with _ANEW:

@@ -58,25 +58,19 @@ def _mark_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
 
 
 def _numbered(folder: pathlib.Path, suffix: str = '') -> set[int]:
-    names = (path.name.removesuffix(suffix) for path in folder.glob(f'*{suffix}')) if folder.is_dir() else ()
+    names = (path.name.removesuffix(suffix) for path in folder.glob(f'*{suffix}'))
     return {int(name) for name in names if name.isascii() and name.isdigit()}
 
 
-def unfinished_steps(workdir: pathlib.Path) -> list[int]:
+def _unfinished(workdir: pathlib.Path) -> set[int]:
     """Steps whose writing or deletion was cut short, or is under way."""
-    marked = _numbered(workdir / MANIFESTS, _UNFINISHED)
-    return sorted(marked - _numbered(workdir / MANIFESTS, '.json'))
-
-
-def steps_in(workdir: pathlib.Path) -> list[int]:
-    """Every finished step of which a run directory has files or a manifest, whole or not."""
-    steps = _numbered(workdir / CHECKPOINTS) | _numbered(workdir / MANIFESTS, '.json')
-    return sorted(steps - set(unfinished_steps(workdir)))
+    return _numbered(workdir / MANIFESTS, _UNFINISHED) - _numbered(workdir / MANIFESTS, '.json')
 
 
 def damage(workdir: pathlib.Path, step: int) -> str | None:
     """Says what is wrong with a step's files, or None."""
-    if not (workdir / CHECKPOINTS / str(step)).is_dir():
+    folder = workdir / CHECKPOINTS / str(step)
+    if not folder.is_dir():
         return 'its folder is missing'
     manifest = manifest_of(workdir, step)
     if not manifest.exists():
@@ -88,7 +82,7 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
     except (ValueError, OSError) as error:
         return f'its manifest cannot be read: {error}'
     try:
-        found = _checksums(workdir / CHECKPOINTS / str(step))
+        found = _checksums(folder)
     except OSError as error:
         return f'file {error.filename} cannot be read: {error.strerror}'
     for name in sorted(expected.keys() | found.keys()):
@@ -99,8 +93,9 @@ def damage(workdir: pathlib.Path, step: int) -> str | None:
 
 
 def examine(workdir: pathlib.Path) -> dict[int, str | None]:
-    """Returns {step: what is wrong with it, or None} of every finished step, oldest first."""
-    return {step: damage(workdir, step) for step in steps_in(workdir)}
+    """Returns {step: what is wrong with it, or None} of every finished step with files or a manifest, oldest first."""
+    steps = (_numbered(workdir / CHECKPOINTS) | _numbered(workdir / MANIFESTS, '.json')) - _unfinished(workdir)
+    return {step: damage(workdir, step) for step in sorted(steps)}
 
 
 def whole_steps(workdir: pathlib.Path) -> list[int]:
@@ -126,7 +121,9 @@ class Checkpoints:
             parallel.barrier('checkpoints read')
             if parallel.is_main_process():
                 self._remove_unfinished()
-                self._set_aside({step: wrong for step, wrong in found.items() if wrong})
+                for step, wrong in found.items():
+                    if wrong:
+                        self._set_aside(step, wrong)
             parallel.barrier('damaged ones set aside')
         handlers = {
             'state': ocp.StandardCheckpointHandler(),
@@ -134,7 +131,8 @@ class Checkpoints:
             'metrics': ocp.JsonCheckpointHandler('metrics'),
         }
         self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers))
-        self._scores = {step: self._score(step) for step, wrong in found.items() if not wrong}
+        scored = {'metrics': ocp.args.JsonRestore()}
+        self._scores = {step: self._restore(step, **scored).metrics['score'] for step in found if not found[step]}
 
     def steps(self) -> list[int]:
         """Returns the steps that can be restored, oldest first."""
@@ -143,11 +141,8 @@ class Checkpoints:
     def save(self, step: int, state: Any, progress: dict[str, Any], score: float) -> None:
         """Saves a step; it counts only when its manifest is written, last.
 
-        Args:
-          step: Steps done.
-          state: The training state, as `Strategy.save_form` gives it.
-          progress: Plain values that early stopping needs.
-          score: Higher is better; −inf where the step was not evaluated.
+        The state is as `Strategy.save_form` gives it, and progress holds plain values that early stopping needs. A
+        higher score is better; −inf where the step was not evaluated.
 
         Raises:
           OSError, InputError: There is no space left.
@@ -171,19 +166,15 @@ class Checkpoints:
         for old in set(self.steps()[:-_NEWEST]) - {self.best_step()}:
             del self._scores[old]
             if parallel.is_main_process():
-                self._delete(old)
+                mark = manifest_of(self._workdir, old).replace(_mark_of(self._workdir, old))
+                shutil.rmtree(self._directory(old))
+                mark.unlink()
 
     def _expect_space(self, step: int, state: Any) -> None:
         """Orbax finds out, too, but its threads tell of it at length."""
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + _OVERHEAD
         if shutil.disk_usage(self._workdir).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory(step)))
-
-    def _delete(self, step: int) -> None:
-        mark = _mark_of(self._workdir, step)
-        manifest_of(self._workdir, step).replace(mark)
-        shutil.rmtree(self._directory(step))
-        mark.unlink()
 
     def restore(self, step: int, template: Any) -> tuple[Any, dict[str, Any]]:
         """Restores state and progress of one of `steps`, by a template: shapes, types and shardings of the state.
@@ -209,9 +200,6 @@ class Checkpoints:
         """Releases Orbax's threads."""
         self._orbax.close()
 
-    def _score(self, step: int) -> float:
-        return self._restore(step, metrics=ocp.args.JsonRestore()).metrics['score']
-
     def _restore(self, step: int, **items: ocp.args.CheckpointArgs) -> Any:
         try:
             return self._orbax.restore(self._directory(step), args=ocp.args.Composite(**items))
@@ -231,21 +219,19 @@ class Checkpoints:
     def _remove_unfinished(self) -> None:
         for temporary in (self._workdir / CHECKPOINTS).glob(_ORBAX_TEMPORARY):
             shutil.rmtree(temporary)
-        for step in unfinished_steps(self._workdir):
+        for step in sorted(_unfinished(self._workdir)):
             _LOG.info('checkpoint %d was cut short while it was written or deleted; removed', step)
             if self._directory(step).exists():
                 shutil.rmtree(self._directory(step))
         for mark in (self._workdir / MANIFESTS).glob(f'*{_UNFINISHED}'):
             mark.unlink()
 
-    def _set_aside(self, damaged: dict[int, str]) -> None:
-        for step, wrong in damaged.items():
-            moved = ''
-            if self._directory(step).exists():
-                place = self._workdir / DAMAGED / str(step)
-                place.parent.mkdir(exist_ok=True)
-                shutil.rmtree(place, ignore_errors=True)
-                self._directory(step).rename(place)
-                moved = f'; moved to {DAMAGED}/'
-            _LOG.warning('checkpoint %d is damaged (%s)%s, using the step before', step, wrong, moved)
-            manifest_of(self._workdir, step).unlink(missing_ok=True)
+    def _set_aside(self, step: int, wrong: str) -> None:
+        moved, place = '', self._workdir / DAMAGED / str(step)
+        if self._directory(step).exists():
+            place.parent.mkdir(exist_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+            self._directory(step).rename(place)
+            moved = f'; moved to {DAMAGED}/'
+        _LOG.warning('checkpoint %d is damaged (%s)%s, using the step before', step, wrong, moved)
+        manifest_of(self._workdir, step).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ handed in and out un-replicated, so checkpoints do not depend on the choice.
 """
 # ruff: noqa: D102 (the methods of `Pmapped` are told by `Strategy`)
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -30,14 +31,10 @@ class Strategy:
 
     def compile(self, step: Callable) -> Callable:
         """Compiles `step(state, batch, *, axis_name)`; the state is donated."""
-        return _compiled_together(
-            jax.jit(
-                step,
-                in_shardings=(self._replicated, self._sharded),
-                donate_argnums=0,
-                out_shardings=(self._replicated, self._replicated),
-            )
+        compiled = jax.jit(
+            step, donate_argnums=0, in_shardings=(self._replicated, self._sharded), out_shardings=self._replicated
         )
+        return _compiled_together(compiled)
 
     def place(self, state: Any) -> Any:
         """Puts a state on the devices."""
@@ -80,9 +77,7 @@ class Pmapped(Strategy):
         self._local = [d for d in self._devices if d.process_index == jax.process_index()]
 
     def compile(self, step: Callable) -> Callable:
-        def mapped(state, batch):
-            return step(state, batch, axis_name=AXIS)
-
+        mapped = functools.partial(step, axis_name=AXIS)
         return _compiled_together(jax.pmap(mapped, axis_name=AXIS, donate_argnums=0, devices=self._devices))
 
     def place(self, state: Any) -> Any:

@@ -40,27 +40,21 @@ def examine(workdir: pathlib.Path) -> list[Finding]:
     config, trouble = _try(lambda: config_lib.of_run(workdir))
     if trouble:
         return [Finding('settings', f'config.json cannot be read: {trouble}; restore it', True)]
-    findings = [
-        Finding(
-            'settings',
-            f'{config.name}, set {config.data.set}, {config.data.image_size} px, seed {config.seed}, '
-            f'{config.train.steps} steps of {config.train.batch_size}',
-        )
-    ]
-    findings += [_starts(workdir), _people(workdir)]
-    saved = checkpoint.examine(workdir)
-    findings.append(_checkpoints('training', saved, config.train.steps))
-    masks = sorted((workdir / 'mask').glob('[0-9]*'))
+    settings = (
+        f'{config.name}, set {config.data.set}, {config.data.image_size} px, seed {config.seed}, '
+        f'{config.train.steps} steps of {config.train.batch_size}'
+    )
+    saved, masks = checkpoint.examine(workdir), sorted((workdir / 'mask').glob('[0-9]*'))
     mask_saved = checkpoint.examine(masks[-1]) if masks else {}
+    findings = [Finding('settings', settings), _starts(workdir), _people(workdir)]
+    findings.append(_checkpoints('training', saved, config.train.steps))
     if masks:
         findings.append(_checkpoints(f'mask of step {int(masks[-1].name)}', mask_saved, config.confidence.steps))
     aside = [path.name for place in (workdir, *masks) for path in sorted((place / checkpoint.DAMAGED).glob('*'))]
     if aside:
-        findings.append(
-            Finding('set aside', f'damaged checkpoints {", ".join(aside)}, in damaged/; they may be deleted')
-        )
-    findings += [_model(workdir), _process(workdir), _next(config, saved, mask_saved, workdir)]
-    return findings
+        told = f'damaged checkpoints {", ".join(aside)}, in damaged/; they may be deleted'
+        findings.append(Finding('set aside', told))
+    return [*findings, _model(workdir), _process(workdir), _next(config, saved, mask_saved, workdir)]
 
 
 def _try(work: Callable[[], Any]) -> tuple[Any, str]:

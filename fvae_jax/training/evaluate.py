@@ -14,9 +14,10 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pipeline
 from fvae_jax.data.builder import FaceData
+from fvae_jax.models import fvae
 from fvae_jax.ops import flow_color, frame as frame_lib, grid, image as image_ops, warp
 from fvae_jax.photo import output
-from fvae_jax.training import devices, parallel, steps
+from fvae_jax.training import devices, parallel
 
 _ROWS_SHOWN = 8
 
@@ -76,15 +77,8 @@ def over_pairs(
 ) -> dict[str, np.ndarray]:
     """Scores pairs, spread over the devices of all processes, which all have to call this.
 
-    Args:
-      score: `(state, batch) -> {name: (B,)}`, compiled.
-      state: What it takes, on one device or replicated.
-      faces: The set.
-      pairs: (pairs, 2) indices into it, at least one pair.
-      config: The experiment.
-
-    Returns:
-      {name: (pairs,)}, the same in every process.
+    By `score`, which is compiled: `(state, batch) -> {name: (B,)}`. The state lies on one device or is replicated, and
+    pairs, at least one, are (pairs, 2) indices into the set. Returns {name: (pairs,)}, the same in every process.
     """
     strategy = devices.own_devices(config.eval.batch_size)
     state = strategy.place(state)
@@ -103,16 +97,18 @@ class FVAEEvaluator(Evaluator):
     """PSNR and SSIM with the target's latent, beside those of copying the source."""
 
     def _make_judge(self) -> Callable:
-        forward, settings = steps.make_forward(self._config), self._config.loss
+        forward, settings = fvae.from_config(self._config).apply, self._config.loss
         mouth = frame_lib.of(self._config).mouth
 
         def judge(state, batch):
-            output = forward(state.variables, batch['source'], batch['target'])
-            terms = losses.fvae_terms(batch, output, settings)
-            scores = {
-                'loss': losses.total(terms, settings),
-                **pair_scores(batch['source'], batch['target'], output.image, mouth),
-            }
+            source, target = batch['source'], batch['target']
+            output = forward(state.variables, source, target)
+            scores = {'loss': losses.total(losses.fvae_terms(batch, output, settings), settings)}
+            for suffix, image in (('', output.image), ('_copy', source)):
+                at_mouth = (image_ops.crop_region(whole, *mouth) for whole in (image, target))
+                scores['psnr' + suffix] = image_ops.psnr(image, target)
+                scores['psnr_mouth' + suffix] = image_ops.psnr(*at_mouth)
+                scores['ssim' + suffix] = image_ops.ssim(image, target)
             return scores, output
 
         return judge
@@ -141,30 +137,6 @@ class FVAEEvaluator(Evaluator):
             f'mouth {scores["psnr_mouth"]:.2f} (copy {scores["psnr_mouth_copy"]:.2f}), '
             f'SSIM {scores["ssim"]:.3f} (copy {scores["ssim_copy"]:.3f})'
         )
-
-
-def pair_scores(
-    source: jax.Array, target: jax.Array, image: jax.Array, mouth: frame_lib.Region
-) -> dict[str, jax.Array]:
-    """Scores g(S, Z(T)) and, under `_copy`, S itself against T.
-
-    Args:
-      source: S after colour transfer, (B, H, W, 3) in [-1, 1].
-      target: T.
-      image: g(S, Z(T)).
-      mouth: The mouth region of the crop.
-
-    Returns:
-      psnr, psnr_mouth and ssim, each (B,), and the same with `_copy`.
-    """
-    scores = {}
-    for suffix, candidate in (('', image), ('_copy', source)):
-        scores['psnr' + suffix] = image_ops.psnr(candidate, target)
-        scores['psnr_mouth' + suffix] = image_ops.psnr(
-            image_ops.crop_region(candidate, *mouth), image_ops.crop_region(target, *mouth)
-        )
-        scores['ssim' + suffix] = image_ops.ssim(candidate, target)
-    return scores
 
 
 def write_evaluation(workdir: pathlib.Path, scores: dict[str, float], **facts: Any) -> None:

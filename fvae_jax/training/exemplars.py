@@ -36,10 +36,6 @@ _RIM = 3  # px by which a cavity is cut smaller, where lips are
 def collect(config: ml_collections.ConfigDict, faces: Faces) -> Exemplars | None:
     """Cuts the mouths of `data.exemplars` and `data.cavity` out of their photos; None without such people.
 
-    Args:
-      config: The experiment.
-      faces: The set and who trains.
-
     Raises:
       InputError: One of them is not among the training people, has no image with open lips, or its file is gone.
     """
@@ -143,16 +139,20 @@ def _mouth(
     widest = max(areas, key=areas.get, default=None)
     if widest is None or not areas[widest]:
         raise InputError(f"data.exemplars and data.cavity: no image of '{name}' has open lips in {lips.FILE}")
-    record, contour = faces.data.records[widest], faces.data[widest]['lips']
-    image = crop(config, frame_lib.of(config), record.file)
-    return image, (contour + 0.5) * (_SIDE / config.data.image_size) - 0.5, record.expression
+    return *crop_with_lips(config, faces, widest), faces.data.records[widest].expression
 
 
-def crop(config: ml_collections.ConfigDict, frame: frame_lib.Frame, file: str) -> np.ndarray:
+def crop_with_lips(config: ml_collections.ConfigDict, faces: Faces, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The crop of an image of the set, by its number, and the contour of its lips in px of the crop, (n, 2)."""
+    image = crop(config, faces.data.records[number].file)
+    return image, (faces.data[number]['lips'] + 0.5) * (_SIDE / config.data.image_size) - 0.5
+
+
+def crop(config: ml_collections.ConfigDict, file: str) -> np.ndarray:
     """The aligned crop of a photo of the set, (_SIDE, _SIDE, 3) uint8."""
     for root in index.folders_of(config.data.root):
         path = pathlib.Path(root) / file
         if path.is_file():
             image = read.read_photo(path).eight_bit().pixels
-            return crops.crop(image, _SIDE, None if config.data.aligned else frame)[0]
+            return crops.crop(image, _SIDE, None if config.data.aligned else frame_lib.of(config))[0]
     raise InputError(f"'{file}' is not in data.root '{config.data.root}' any more; put it back")

@@ -5,7 +5,6 @@ import logging
 import math
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,13 +57,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
         raise InputError("config.model.dtype = 'float64' needs the environment variable JAX_ENABLE_X64=1")
     with rundir.claim(workdir):
         faces = _open_training(config, workdir)
-        _LOG.info(
-            '%d people to train on (%d pairs), %d to validate, %d to test',
-            len(faces.split.train),
-            len(faces.pairs('train')),
-            len(faces.split.validation),
-            len(faces.split.test),
-        )
+        counts = len(faces.split.train), len(faces.pairs('train')), len(faces.split.validation), len(faces.split.test)
+        _LOG.info('%d people to train on (%d pairs), %d to validate, %d to test', *counts)
         if parallel.is_main_process():
             _LOG.info('%s', survey.table(faces.data, faces.split._asdict()))
             for doubt in survey.doubts(faces.data):
@@ -80,7 +74,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
         task = _fvae_task(config, faces)
         loop.fit(task, config, workdir)
         step, state = loop.load_best(task, workdir)
-        scores = _score_test(task, config, faces, workdir, step, state)
+        scores = _score_test(task, workdir, step, state)
         if config.confidence.enabled:
             _train_mask(config, workdir, faces, step, state)
         else:
@@ -116,7 +110,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> 
     """
     workdir, faces = open_run(config, workdir)
     task = _fvae_task(config, faces)
-    return _score_test(task, config, faces, workdir, *loop.load_best(task, workdir))
+    return _score_test(task, workdir, *loop.load_best(task, workdir))
 
 
 def open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[pathlib.Path, Faces]:
@@ -129,11 +123,6 @@ def open_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> 
     faces = open_faces(config)
     rundir.check_people(workdir, faces)
     return workdir, faces
-
-
-def mask_dir(workdir: pathlib.Path, fvae_step: int) -> pathlib.Path:
-    """Returns where the mask of an FVAE step is trained."""
-    return workdir / 'mask' / f'{fvae_step:07d}'
 
 
 def _existing_run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> pathlib.Path:
@@ -177,6 +166,10 @@ def _batches(config: ml_collections.ConfigDict, faces: Faces, step: int = 0):
     return pipeline.training_batches(faces.data, pairs, config, rows, step)
 
 
+def _evaluated(config: ml_collections.ConfigDict, faces: Faces) -> dict[str, np.ndarray]:
+    return {part: faces.pairs(part, config.eval.max_pairs) for part in ('validation', 'test')}
+
+
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
     create = jax.jit(functools.partial(state_lib.create_state, config))
     return loop.Task(
@@ -186,7 +179,7 @@ def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
         train_step=steps.make_train_step(config),
         batches=functools.partial(_batches, config, faces),
         evaluator=evaluate_lib.FVAEEvaluator(faces.data, config),
-        validation=faces.pairs('validation', config.eval.max_pairs),
+        pairs=_evaluated(config, faces),
         steps=config.train.steps,
     )
 
@@ -219,25 +212,10 @@ def _with_new_channels(begun: np.ndarray, new: jax.Array) -> np.ndarray:
     return np.concatenate([begun, np.asarray(new)[..., begun.shape[-1] :]], -1)
 
 
-def _mask_task(config: ml_collections.ConfigDict, faces: Faces, frozen: dict[str, Any]) -> loop.Task:
-    create = jax.jit(functools.partial(state_lib.create_mask_state, config))
-    return loop.Task(
-        name='mask',
-        create_state=create,
-        first_state=create,
-        train_step=mask.make_mask_train_step(config),
-        batches=functools.partial(_batches, _mask_data(config), faces),
-        evaluator=mask.MaskEvaluator(faces.data, config),
-        validation=faces.pairs('validation', config.eval.max_pairs),
-        steps=config.confidence.steps,
-        frozen=frozen,
-    )
-
-
 def _train_mask(
     config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, state: state_lib.TrainState
 ) -> dict[str, float]:
-    place = mask_dir(workdir, step)
+    place = workdir / 'mask' / f'{step:07d}'
     rundir.open_workdir(place, config)
     # Measured once: a resumed mask goes on with the same labels.
     beta = parallel.from_main(config.confidence.beta or _stored_beta(place))
@@ -247,10 +225,21 @@ def _train_mask(
         if parallel.is_main_process():
             output.write(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
-    task = _mask_task(config, faces, {'fvae': state.variables, 'beta': np.float32(beta)})
+    create = jax.jit(functools.partial(state_lib.create_mask_state, config))
+    task = loop.Task(
+        name='mask',
+        create_state=create,
+        first_state=create,
+        train_step=mask.make_mask_train_step(config),
+        batches=functools.partial(_batches, _mask_data(config), faces),
+        evaluator=mask.MaskEvaluator(faces.data, config),
+        pairs=_evaluated(config, faces),
+        steps=config.confidence.steps,
+        frozen={'fvae': state.variables, 'beta': np.float32(beta)},
+    )
     loop.fit(task, config, place)
     mask_step, mask_state = loop.load_best(task, place)
-    scores = _score_test(task, config, faces, place, mask_step, mask_state)
+    scores = _score_test(task, place, mask_step, mask_state)
     facts = {'step': step, 'beta': beta, 'mask_removed': scores['removed']}
     publish.publish(config, workdir, faces, state.variables, mask_state.variables, facts)
     return scores
@@ -269,20 +258,11 @@ def _mask_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     return config
 
 
-def _score_test(
-    task: loop.Task,
-    config: ml_collections.ConfigDict,
-    faces: Faces,
-    workdir: pathlib.Path,
-    step: int,
-    state: state_lib.TrainState,
-) -> dict[str, float]:
-    pairs = faces.pairs('test', config.eval.max_pairs)
-    scores = task.evaluator.score(state, pairs)
-    people = task.evaluator.people(pairs)
-    if not parallel.is_main_process():
-        return scores
-    evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
-    write.write_png(workdir / 'samples' / 'test.png', task.evaluator.samples(state, pairs))
-    _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, task.evaluator.summary(scores))
+def _score_test(task: loop.Task, workdir: pathlib.Path, step: int, state: state_lib.TrainState) -> dict[str, float]:
+    evaluator, pairs = task.evaluator, task.pairs['test']
+    scores, people = evaluator.score(state, pairs), evaluator.people(pairs)
+    if parallel.is_main_process():
+        evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')
+        write.write_png(workdir / 'samples' / 'test.png', evaluator.samples(state, pairs))
+        _LOG.info('%s, step %d, %d test people: %s', task.name, step, people, evaluator.summary(scores))
     return scores

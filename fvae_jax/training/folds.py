@@ -70,18 +70,14 @@ def people(config: ml_collections.ConfigDict, faces: Faces) -> list[tuple[str, s
 def collect(config: ml_collections.ConfigDict, faces: Faces, corners: Corners) -> Folds | None:
     """Measures the folds of `data.folds`; None without such people.
 
-    Args:
-      config: The experiment.
-      faces: The set and who trains.
-      corners: Finds the corners of the mouth in a neutral crop of the model, (size, size, 3) uint8; see
-        `Model.mouth_corners`.
+    `corners` finds those of the mouth in a neutral crop of the model, (size, size, 3) uint8; see `Model.mouth_corners`.
 
     Raises:
       InputError: See `people`; or a file is gone.
     """
     frame, size, found, left_out = frame_lib.of(config), config.data.image_size, [], {}
     for name, neutral, shown, expression in people(config, faces):
-        before, after = (exemplars.crop(config, frame, file) for file in (neutral, shown))
+        before, after = (exemplars.crop(config, file) for file in (neutral, shown))
         mouth = corners(cv2.resize(before, (size, size), interpolation=cv2.INTER_AREA))
         if mouth is None:
             left_out[name] = neutral

@@ -53,9 +53,7 @@ def versions_since(workdir: pathlib.Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return ''
     for versions in reversed(earlier):
-        changed = [
-            f'{name} {before} → {_version(name)}' for name, before in versions.items() if _version(name) != before
-        ]
+        changed = [f'{name} {old} → {now}' for name, old in versions.items() if (now := _version(name)) != old]
         if changed:
             return ', '.join(changed)
     return ''

@@ -1,4 +1,4 @@
-"""How lips are found in photos: learned from the contours of the training people's, for the model file.
+"""How lips are found in photos, and what those at rest are like: learned from training people, for the model file.
 
 Supervised descent (Xiong and De la Torre 2013): a linear regression from the latent, then a few from what is seen
 around the last guess, each taught on the errors that those before it make with people whom they have not seen.
@@ -15,11 +15,12 @@ from tqdm import tqdm
 from fvae_jax.bundle import Lips
 from fvae_jax.data import lips as lips_lib
 from fvae_jax.data.people import Faces
-from fvae_jax.editing import contour
+from fvae_jax.editing import contour, latent, vermilion
 from fvae_jax.ops import frame as frame_lib
 from fvae_jax.training import exemplars
 
 _FEWEST = 200  # images; of fewer a regression learns too little
+_FEWEST_AT_REST = 20  # images; the mean of fewer is somebody's mouth
 _TIMES = {'real': 3, 'synthetic': 1}  # how often an image is shown, each time a little elsewhere
 _TURN, _SCALE, _SHIFT = 1.5, 0.02, 0.012  # standard deviations of that: degrees, logarithm, shares of the crop's side
 _HALF = 0.5  # of a real one, what an image that was made counts
@@ -32,34 +33,34 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Encode) -> Lips | None:
-    """Learns how the lips of the training people are found; None without contours of enough images.
+    """Learns how the lips of the training people are found, and `at_rest`; None without contours of enough images.
 
-    Args:
-      config: The experiment.
-      faces: The set and who trains.
-      encode: Gives Z of a crop of the model, (size, size, 3) uint8.
+    `encode` gives Z of a crop of the model, (size, size, 3) uint8.
     """
-    frame, size = frame_lib.of(config), config.data.image_size
-    train = set(faces.split.train)
-    numbers = [
-        i
-        for i, record in enumerate(faces.data.records)
-        if record.identity in train and 'lips' in (example := faces.data[i]) and np.isfinite(example['lips']).all()
-    ]
+    frame, size, numbers = frame_lib.of(config), config.data.image_size, outlined(faces)
     if len(numbers) < _FEWEST:
         return None
     rng, seen, latents, contours, weights, groups = np.random.default_rng(config.seed), [], [], [], [], []
     for i in _progress(numbers, 'lips'):
-        record, points = faces.data.records[i], faces.data[i]['lips']
-        crop = exemplars.crop(config, frame, record.file)
-        points = (points + 0.5) * (len(crop) / size) - 0.5
+        record, (crop, points) = faces.data.records[i], exemplars.crop_with_lips(config, faces, i)
         for shown, moved in _elsewhere(crop, points, _TIMES.get(record.origin, 1), rng):
             seen.append(contour.look(shown, frame))
             latents.append(encode(cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA)).ravel())
             contours.append(seen[-1].in_eye_distances(moved))
             weights.append(1.0 if record.origin == 'real' else _HALF)
             groups.append(zlib.crc32(record.identity.encode()) % _GROUPS)
-    return _descent(seen, np.array(latents), np.array(contours), np.array(weights), np.array(groups), rng)
+    tables = (np.array(values) for values in (latents, contours, weights, groups))
+    return _descent(seen, *tables, rng)._replace(rest=at_rest(config, faces, numbers))
+
+
+def outlined(faces: Faces) -> list[int]:
+    """The images of training people in which the contour of the lips is known."""
+    train = set(faces.split.train)
+    return [
+        i
+        for i, record in enumerate(faces.data.records)
+        if record.identity in train and np.isfinite(faces.data[i].get('lips', np.nan)).all()
+    ]
 
 
 def _progress(what: Sequence, name: str) -> tqdm:
@@ -92,15 +93,10 @@ def _descent(
     groups: np.ndarray,
     rng: np.random.Generator,
 ) -> Lips:
-    """Fits one regression after another.
+    """Fits one regression after another to N crops.
 
-    Args:
-      seen: N crops.
-      latents: (N, 4 · 4 · C).
-      contours: The truth, (N, 2n), eye distances.
-      weights: (N,).
-      groups: (N,), numbers below `_GROUPS`.
-      rng: For where guesses start.
+    Latents are (N, 4 · 4 · C); contours, the truth, (N, 2n), eye distances; weights (N,); groups (N,), numbers below
+    `_GROUPS`. Where guesses start is random.
     """
     start, guesses = _taught(latents, contours, weights, groups, _RIDGE_LATENT)
     images = np.tile(np.arange(len(seen)), _STARTS)
@@ -145,3 +141,27 @@ def _regression(values: np.ndarray, truth: np.ndarray, weights: np.ndarray, ridg
     squares[np.diag_indices(len(squares))] += ridge * np.trace(squares) / len(squares)
     slopes = np.linalg.solve(squares, rows.T @ ((truth - target) * np.sqrt(weights)[:, None]))
     return np.concatenate([target[None] - middle @ slopes, slopes])
+
+
+def at_rest(config: ml_collections.ConfigDict, faces: Faces, numbers: Sequence[int]) -> np.ndarray | None:
+    """What a mouth at rest looks like beside the skin around it; None without enough neutral photos.
+
+    Returns:
+      The mean of `vermilion.seen` over those of the images that are neutral and were not made, mirrored as often as
+      not.
+    """
+    shown, half = [], lips_lib.POINTS // 2
+    for i in _progress(numbers, 'lips at rest'):
+        record = faces.data.records[i]
+        if record.expression != latent.NEUTRAL or record.origin == 'synthetic':
+            continue
+        crop, points = exemplars.crop_with_lips(config, faces, i)
+        distance = frame_lib.of(config).eye_distance * len(crop)
+        (left, right), lower = points[[0, half], 0], points[[0, *range(lips_lib.POINTS - 1, half - 1, -1)]]
+        line = (points[: half + 1] + lower) / 2
+        rows = np.interp(vermilion.columns(left, right), *line.T)
+        shown.append(vermilion.seen(crop, vermilion.places(left, right, rows, distance), distance))
+    if len(shown) < _FEWEST_AT_REST:
+        return None
+    rest = np.mean(shown, axis=0)
+    return np.float32((rest + rest[:, ::-1]) / 2)

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 import pathlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -13,9 +14,12 @@ import ml_collections
 import numpy as np
 from tqdm import tqdm
 
-from fvae_jax.errors import Diverged
+from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.photo import write
-from fvae_jax.training import checkpoint, devices, evaluate, parallel, signals, state as state_lib, writers
+from fvae_jax.training import checkpoint, devices, evaluate, parallel, state as state_lib, writers
+
+# `timeout`, for one, sends SIGTERM to a process and again to its group: signals this close are one.
+_SAME_SIGNAL_SECONDS = 1.0
 
 _LOG = logging.getLogger('fvae_jax')
 
@@ -30,7 +34,7 @@ class Task(NamedTuple):
       train_step: `(state, batch, *, axis_name=None) -> (state, metrics)`.
       batches: Opens this host's share of the training batches from a step on.
       evaluator: Scores states.
-      validation: (pairs, 2), the pairs of the validation people.
+      pairs: (pairs, 2) of the people to validate and to test, by 'validation' and 'test'.
       steps: Steps at most.
       frozen: What the state reads and never changes; it is not part of checkpoints.
     """
@@ -41,7 +45,7 @@ class Task(NamedTuple):
     train_step: Callable[..., tuple[state_lib.TrainState, dict[str, Any]]]
     batches: Callable[[int], Iterator[dict[str, np.ndarray]]]
     evaluator: evaluate.Evaluator
-    validation: np.ndarray
+    pairs: dict[str, np.ndarray]
     steps: int
     frozen: Any = {}
 
@@ -49,10 +53,7 @@ class Task(NamedTuple):
 def fit(task: Task, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     """Trains a task, or goes on with it, until `task.steps` or early stopping.
 
-    Args:
-      task: What to train.
-      config: The experiment.
-      workdir: Gets checkpoints, manifests, metrics, samples and evaluation.json.
+    The run directory gets checkpoints, manifests, metrics, samples and evaluation.json.
 
     Raises:
       Diverged: The loss became NaN or infinite.
@@ -131,7 +132,7 @@ class _Run:
     writer: writers.MetricsWriter | None
 
     def train(self, state: Any, progress: Progress) -> None:
-        settings, stop = self.config.train, signals.StopSignal()
+        settings, stop = self.config.train, _StopSignal()
         train_step, batches = self.strategy.compile(self.task.train_step), self.task.batches(progress.step)
         pending: list[dict[str, Any]] = []
         bar = tqdm(
@@ -174,12 +175,12 @@ class _Run:
         """Writes the mean of the steps since the last line; stops the run at the first that is not finite."""
         fetched = [self.strategy.first(metrics) for metrics in pending]
         for i, metrics in enumerate(fetched):
-            if not all(np.isfinite(value) for value in metrics.values()):
-                bad = step - len(fetched) + 1 + i
-                saved = self.checkpoints.steps()
+            wrong = [f'{name} is {float(value)}' for name, value in metrics.items() if not np.isfinite(value)]
+            if wrong:
+                bad, saved = step - len(fetched) + 1 + i, self.checkpoints.steps()
                 kept = f'the checkpoint of step {saved[-1]} is kept' if saved else 'there is no checkpoint yet'
                 raise Diverged(
-                    f'step {bad}: {_not_finite(metrics)}; {kept}. Lower train.learning_rate in a new '
+                    f'step {bad}: {", ".join(wrong)}; {kept}. Lower train.learning_rate in a new '
                     f'--workdir; {self.workdir / "metrics.jsonl"} shows how it came'
                 )
         means = {name: np.mean([m[name] for m in fetched]) for name in fetched[0]}
@@ -192,23 +193,22 @@ class _Run:
 
     def _evaluate(self, state: Any, progress: Progress, bar) -> None:
         started = time.monotonic()
-        evaluator, pairs = self.task.evaluator, self.task.validation
+        evaluator, pairs = self.task.evaluator, self.task.pairs['validation']
         fetched = self.strategy.fetch(state)
         scores = evaluator.score(fetched, pairs)
         loss = parallel.from_main(scores['loss'])
         progress.note(loss)
         if self.writer:
             self.writer.write(progress.step, {f'validation/{name}': score for name, score in scores.items()})
-            grid = evaluator.samples(fetched, pairs)
-            write.write_png(self.workdir / 'samples' / f'{progress.step:07d}.png', grid)
-            self.writer.picture(progress.step, 'samples', grid)
+            samples = evaluator.samples(fetched, pairs)
+            write.write_png(self.workdir / 'samples' / f'{progress.step:07d}.png', samples)
+            self.writer.picture(progress.step, 'samples', samples)
             facts = {'people': evaluator.people(pairs), 'pairs': len(pairs), 'step': progress.step}
             evaluate.write_evaluation(self.workdir, scores, **facts, split='validation')
         self._save(state, progress, -loss)
         bar.clear()
-        _LOG.info(
-            'step %d, %d validation people: %s', progress.step, evaluator.people(pairs), evaluator.summary(scores)
-        )
+        told = 'step %d, %d validation people: %s'
+        _LOG.info(told, progress.step, evaluator.people(pairs), evaluator.summary(scores))
         # Evaluating is no part of the training rate.
         if not bar.disable:
             bar.start_t += time.monotonic() - started
@@ -219,5 +219,40 @@ class _Run:
             self.checkpoints.save(progress.step, state, dataclasses.asdict(progress), score)
 
 
-def _not_finite(metrics: dict[str, Any]) -> str:
-    return ', '.join(f'{name} is {float(value)}' for name, value in metrics.items() if not np.isfinite(value))
+class _StopSignal:
+    """Remembers the first SIGTERM or SIGINT instead of dying of it, so that the step is finished and saved first.
+
+    Another one, a second later, is obeyed.
+    """
+
+    def __init__(self):
+        self.asked = ''
+        self._since = 0.0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> '_StopSignal':
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                self._before[number] = signal.signal(number, self._remember)
+            except ValueError:
+                # Not the main thread (a notebook's worker, say): signals stay as they are.
+                break
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def as_error(self, step: int) -> Stopped:
+        """What ends a training whose step is saved."""
+        return Stopped(
+            f'stopped by {self.asked or "a signal to another process"} at step {step}, which is saved; the same '
+            'command goes on from there'
+        )
+
+    def _remember(self, number: int, frame):
+        if not self.asked:
+            self.asked, self._since = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self._since > _SAME_SIGNAL_SECONDS:
+            self.__exit__()
+            signal.raise_signal(number)

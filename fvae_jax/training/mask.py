@@ -18,7 +18,7 @@ from fvae_jax.training import evaluate, state as state_lib, steps
 
 def measure_beta(faces: FaceData, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
     """Returns β of Eq. 7: the mean over the pixels of the given (training) pairs of ‖T − g(S, μ(T))‖²."""
-    forward = steps.make_forward(config)
+    forward = fvae.from_config(config).apply
 
     @jax.jit
     def error(variables, batch):
@@ -33,50 +33,27 @@ def _make_judgement(config: ml_collections.ConfigDict) -> Callable:
 
     g is the warp alone: M weighs moved pixels against each other, whatever a content layer lays over them.
     """
-    network = fvae.from_config(config)
+    forward = fvae.from_config(config).apply
 
     def judge(frozen: dict[str, Any], source: jax.Array, target: jax.Array):
-        output = network.apply(frozen['fvae'], source, target)
+        output = forward(frozen['fvae'], source, target)
         return output.latent.mean, output.warped, losses.soft_label(target, output.warped, frozen['beta'])
 
     return judge
 
 
 def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
-    """Returns `train_step(state, batch, *, axis_name=None) -> (state, metrics)`; see `steps.make_train_step`."""
+    """Returns the step of the mask; see `steps.make_step`."""
     judge = _make_judgement(config)
-    model = confidence.from_config(config)
-    optimizer = state_lib.make_optimizer(config, config.confidence.steps)
 
-    def train_step(state: state_lib.TrainState, batch: steps.Batch, *, axis_name: str | None = None):
-        network = model.clone(style=model.style._replace(axis_name=axis_name))
+    def objective(apply: Callable, batch: steps.Batch, state: state_lib.TrainState):
+        latent, _, label = judge(state.frozen, batch['source'], batch['target'])
+        logits, changed = apply(batch['source'], latent)
+        loss = jnp.mean(losses.mask_cross_entropy(label, logits))
+        entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
+        return loss, changed, {'excess': loss - entropy}
 
-        def gradient_of(batch_stats, batch):
-            latent, _, label = judge(state.frozen, batch['source'], batch['target'])
-
-            def objective(params):
-                logits, changed = network.apply(
-                    {'params': params, 'batch_stats': batch_stats},
-                    batch['source'],
-                    latent,
-                    train=True,
-                    mutable=['batch_stats'],
-                )
-                loss = jnp.mean(losses.mask_cross_entropy(label, logits))
-                return loss, changed['batch_stats']
-
-            (loss, batch_stats), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-            entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
-            return gradients, batch_stats, {'loss': loss, 'excess': loss - entropy}
-
-        gradients, batch_stats, metrics = steps.accumulate(
-            gradient_of, state.batch_stats, batch, config.train.accumulate_steps
-        )
-        if axis_name is not None:
-            gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
-        return steps.apply_gradients(state, gradients, batch_stats, optimizer, metrics)
-
-    return train_step
+    return steps.make_step(config, confidence.from_config(config), config.confidence.steps, objective)
 
 
 class MaskEvaluator(evaluate.Evaluator):
@@ -102,11 +79,8 @@ class MaskEvaluator(evaluate.Evaluator):
                 'label': jnp.mean(label, (1, 2)),
             }
             mask = jax.nn.sigmoid(logits)
-            for name, region in (
-                ('mask', ((0, 1), (0, 1))),
-                ('mask_mouth', frame.mouth),
-                ('mask_forehead', frame.forehead),
-            ):
+            regions = {'mask': ((0, 1), (0, 1)), 'mask_mouth': frame.mouth, 'mask_forehead': frame.forehead}
+            for name, region in regions.items():
                 scores[name] = jnp.mean(image_ops.crop_region(mask[..., None], *region), (1, 2, 3))
             return scores, (image, label, mask)
 
@@ -121,9 +95,8 @@ class MaskEvaluator(evaluate.Evaluator):
         image, label, mask = pictures
         gray = [np.repeat(np.round(255 * x[..., None]).astype(np.uint8), 3, -1) for x in (label, mask)]
         colors = [image_ops.to_uint8(x) for x in (source, image, target)]
-        return grid.image_grid(
-            [list(row) for row in zip(*colors, *gray)], ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M'], labels
-        )
+        columns = ['source', 'warped', 'target', 'y (Eq. 7)', 'mask M']
+        return grid.image_grid([list(row) for row in zip(*colors, *gray)], columns, labels)
 
     def summary(self, scores: dict[str, float]) -> str:
         return (

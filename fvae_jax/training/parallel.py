@@ -182,14 +182,10 @@ def any_process(asked: bool, step: int) -> bool:
 
 
 def divided(work: Callable[[np.ndarray], dict[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
-    """Lets every process do its share of a work on things numbered from 0 on.
+    """Lets every process do its share of a work on so many things, at least one, numbered from 0 on.
 
-    Args:
-      work: `numbers -> {name: values}`, for each number a value.
-      count: How many things there are, at least one.
-
-    Returns:
-      The values of all of them in their order, (count,), the same in every process.
+    It is `numbers -> {name: values}`, for each number a value. Returns the values of all of them in their order,
+    (count,), the same in every process.
     """
     processes = jax.process_count()
     if processes == 1:

@@ -12,9 +12,9 @@ import fvae_jax
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import latent, model as model_lib
-from fvae_jax.models import networks
+from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops
-from fvae_jax.training import exemplars, folds, lips, parallel, vermilion
+from fvae_jax.training import exemplars, folds, lips, parallel
 
 _BATCH = 32
 
@@ -31,13 +31,8 @@ def publish(
 ) -> None:
     """Writes RUN/model.safetensors; only the main process does.
 
-    Args:
-      config: The experiment.
-      workdir: The run directory.
-      faces: The set and who trains.
-      variables: The FVAE's.
-      mask: The confidence mask's, or None.
-      facts: For people; version, data note and licence are added.
+    It holds the variables of the FVAE and, unless None, of the confidence mask, and facts for people, to which version,
+    data note and licence are added.
     """
     if not parallel.is_main_process():
         return
@@ -63,10 +58,7 @@ def publish(
         bundle = bundle._replace(folds=folds.collect(measured, faces, corners))
     if config.model.content:
         latent_of = lambda crop: model.encode(crop, teeth=False).latent
-        found = lips.collect(measured, faces, latent_of)
-        if found is not None:
-            found = found._replace(rest=vermilion.collect(measured, faces))
-        bundle = bundle._replace(lips=found)
+        bundle = bundle._replace(lips=lips.collect(measured, faces, latent_of))
     bundle_lib.save(path, bundle)
     _LOG.info('wrote %s: expressions %s', path, ', '.join(sorted(statistics.class_means)))
 
@@ -77,7 +69,7 @@ def training_latents(config: ml_collections.ConfigDict, faces: Faces, variables:
     With `latent.mirror` each image counts with its mirror image, which training shows as often: directions have no
     side.
     """
-    model = networks.from_config(config)
+    model = fvae.from_config(config)
     # Weights are an argument: closed over, they would become part of the compiled program.
     means = jax.jit(lambda variables, images: model.apply(variables, images, method='encode').mean)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from fvae_jax.models import confidence, networks
+from fvae_jax.models import confidence, fvae, interface
 
 
 @flax.struct.dataclass
@@ -44,16 +44,9 @@ def stream(seed: int, name: str, step: jax.Array | int = 0) -> jax.Array:
 
 
 def example_noise(key: jax.Array, index: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """Standard normal noise per example, keyed by the example and not by its place in a shard.
+    """Standard normal noise per example, (B, *shape), keyed by the example and not by its place in a shard.
 
-    Args:
-      key: The stream's key.
-      index: Position of each example in the training stream, (B,) integers.
-      shape: Shape of one example's noise.
-      dtype: Its type.
-
-    Returns:
-      (B, *shape).
+    The key is that of the stream, and `index`, (B,) integers, the position of each example in the training stream.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index.astype(jnp.uint32))
     return jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
@@ -69,22 +62,21 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
 
 def create_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
-    model = networks.from_config(config)
-    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3), model.style.dtype)
-    return _state_of(model.init(stream(config.seed, 'init'), image, image), make_optimizer(config, config.train.steps))
+    image = _images(config)
+    variables = fvae.from_config(config).init(stream(config.seed, 'init'), image, image)
+    return _state_of(variables, make_optimizer(config, config.train.steps))
 
 
 def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
     """Initialises the confidence mask; what it judges is still missing in `frozen`."""
-    size = config.data.image_size
-    latent_channels = networks.from_config(config).latent_channels
-    model = confidence.from_config(config)
-    variables = model.init(
-        stream(config.seed, 'init mask'),
-        jnp.zeros((1, size, size, 3), model.style.dtype),
-        jnp.zeros((1, 4, 4, latent_channels), model.style.dtype),
-    )
+    image = _images(config)
+    latent = jnp.zeros((1, 4, 4, interface.latent_channels(config)), image.dtype)
+    variables = confidence.from_config(config).init(stream(config.seed, 'init mask'), image, latent)
     return _state_of(variables, make_optimizer(config, config.confidence.steps))
+
+
+def _images(config: ml_collections.ConfigDict) -> jax.Array:
+    return jnp.zeros((1, config.data.image_size, config.data.image_size, 3), config.model.dtype)
 
 
 def _state_of(variables: Any, optimizer: optax.GradientTransformation) -> TrainState:

@@ -1,37 +1,21 @@
-"""The training step of the FVAE and its forward pass: pure functions of state and batch."""
+"""Training steps: pure functions of state and batch."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
 
 from fvae_jax import losses
-from fvae_jax.models import fvae, networks
+from fvae_jax.models import fvae, interface
 from fvae_jax.training import state as state_lib
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
-
-
-def apply_gradients(
-    state: state_lib.TrainState,
-    gradients: Any,
-    batch_stats: Any,
-    optimizer: optax.GradientTransformation,
-    metrics: Metrics,
-) -> tuple[state_lib.TrainState, Metrics]:
-    """Takes one step of the optimizer with gradients that are averaged already; adds their norm to the metrics."""
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    state = state.replace(
-        step=state.step + 1,
-        params=optax.apply_updates(state.params, updates),
-        batch_stats=batch_stats,
-        opt_state=opt_state,
-    )
-    return state, {**metrics, 'gradient_norm': optax.tree.norm(gradients)}
 
 
 def accumulate(
@@ -44,13 +28,11 @@ def accumulate(
     statistics (5.3), so a batch in parts is not quite the batch at once.
 
     Args:
-      gradient_of: `(batch_stats, batch) -> (gradients, batch_stats, metrics)`, means over the batch.
+      gradient_of: `(batch_stats, batch) -> (gradients, batch_stats, metrics)`, means over the batch. The same is
+        returned for the whole batch.
       batch_stats: The running statistics, updated part by part.
       batch: Its rows divide by `parts`.
       parts: `config.train.accumulate_steps`.
-
-    Returns:
-      Gradients, running statistics and metrics as of `gradient_of`, for the whole batch.
     """
     if parts == 1:
         return gradient_of(batch_stats, batch)
@@ -69,54 +51,66 @@ def accumulate(
     return gradients, batch_stats, metrics
 
 
-def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[state_lib.TrainState, Metrics]]:
+def make_step(
+    config: ml_collections.ConfigDict,
+    model: nn.Module,
+    steps: int,
+    objective: Callable[[Callable, Batch, state_lib.TrainState], tuple[jax.Array, Any, Metrics]],
+) -> Callable[..., tuple[state_lib.TrainState, Metrics]]:
     """Returns `train_step(state, batch, *, axis_name=None) -> (state, metrics)`.
 
     A batch has `source` and `target`, (B, H, W, 3) in [-1, 1], and `index`, (B,), the examples' positions
     in the training stream. Metrics are means over the global batch. With `axis_name` the batch is one
     device's share: gradients, batch statistics and metrics are averaged over that axis, gradients
     before they are clipped.
+
+    Args:
+      config: The experiment.
+      model: The network that is trained.
+      steps: After how many of them a cosine schedule ends.
+      objective: `(apply, batch, state) -> (loss, what else changed, further metrics)`, means over a part of a batch;
+        `apply` runs the network with the weights of the moment and the statistics of the batch.
     """
-    model = networks.from_config(config)
-    optimizer = state_lib.make_optimizer(config, config.train.steps)
+    optimizer = state_lib.make_optimizer(config, steps)
 
     def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
         network = model.clone(style=model.style._replace(axis_name=axis_name))
-        dtype = jnp.promote_types(model.style.dtype, jnp.float32)
-        batch = {**batch, 'source': batch['source'].astype(dtype), 'target': batch['target'].astype(dtype)}
-        noise = state_lib.example_noise(
-            state_lib.stream(config.seed, 'latent', state.step), batch['index'], (4, 4, model.latent_channels), dtype
-        )
 
         def gradient_of(batch_stats, batch):
-            def objective(params):
-                output, changed = network.apply(
-                    {'params': params, 'batch_stats': batch_stats},
-                    batch['source'],
-                    batch['target'],
-                    batch['noise'],
-                    train=True,
-                    mutable=['batch_stats'],
-                )
-                terms = losses.fvae_terms(batch, output, config.loss)
-                loss = jnp.mean(losses.total(terms, config.loss))
-                means = {name: jnp.mean(value) for name, value in terms._asdict().items()}
-                return loss, (changed['batch_stats'], means)
+            def loss_of(params):
+                variables = {'params': params, 'batch_stats': batch_stats}
+                apply = functools.partial(network.apply, variables, train=True, mutable=['batch_stats'])
+                loss, changed, metrics = objective(apply, batch, state)
+                return loss, (changed['batch_stats'], {'loss': loss, **metrics})
 
-            (loss, (batch_stats, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-            return gradients, batch_stats, {'loss': loss, **metrics}
+            gradients, (batch_stats_, metrics) = jax.grad(loss_of, has_aux=True)(state.params)
+            return gradients, batch_stats_, metrics
 
         gradients, batch_stats, metrics = accumulate(
-            gradient_of, state.batch_stats, {**batch, 'noise': noise}, config.train.accumulate_steps
+            gradient_of, state.batch_stats, batch, config.train.accumulate_steps
         )
         if axis_name is not None:
             gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
-        return apply_gradients(state, gradients, batch_stats, optimizer, metrics)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
+        return state, {**metrics, 'gradient_norm': optax.tree.norm(gradients)}
 
     return train_step
 
 
-def make_forward(config: ml_collections.ConfigDict) -> Callable[[dict, jax.Array, jax.Array], fvae.Output]:
-    """Returns `forward(variables, source, target)`: g(S, μ(T)) with running statistics."""
-    model = networks.from_config(config)
-    return lambda variables, source, target: model.apply(variables, source, target)
+def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[state_lib.TrainState, Metrics]]:
+    """Returns the step of the FVAE; see `make_step`."""
+    model, shape = fvae.from_config(config), (4, 4, interface.latent_channels(config))
+    dtype = jnp.promote_types(model.style.dtype, jnp.float32)
+
+    def objective(apply: Callable, batch: Batch, state: state_lib.TrainState):
+        batch = {**batch, 'source': batch['source'].astype(dtype), 'target': batch['target'].astype(dtype)}
+        key = state_lib.stream(config.seed, 'latent', state.step)
+        noise = state_lib.example_noise(key, batch['index'], shape, dtype)
+        output, changed = apply(batch['source'], batch['target'], noise)
+        terms = losses.fvae_terms(batch, output, config.loss)
+        means = {name: jnp.mean(value) for name, value in terms._asdict().items()}
+        return jnp.mean(losses.total(terms, config.loss)), changed, means
+
+    return make_step(config, model, config.train.steps, objective)

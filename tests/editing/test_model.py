@@ -16,7 +16,7 @@ from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import model as model_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import compiled, confidence, fvae
+from fvae_jax.models import compiled, confidence, fvae, interface
 from fvae_jax.ops import image as image_ops, warp
 
 
@@ -103,7 +103,7 @@ def widened(width):
     network, image = fvae.from_config(config), jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(network.init, jax.random.key(0), image, image)
     weights = jax.tree.map(lambda leaf: np.random.default_rng(0).random(leaf.shape, np.float32) / 100, dict(shapes))
-    means = {'neutral': np.zeros((4, 4, network.latent_channels), np.float32)}
+    means = {'neutral': np.zeros((4, 4, interface.latent_channels(config)), np.float32)}
     bundle = bundle_lib.Bundle(config, weights, None, bundle_lib.LatentStatistics(means, means, {'neutral': 1}), {})
     return bundle, sum(leaf.nbytes for leaf in jax.tree.leaves(weights))
 

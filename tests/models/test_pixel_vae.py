@@ -8,7 +8,7 @@ import pytest
 from fvae_jax import bundle, config as config_lib, losses
 from fvae_jax.editing import editor
 from fvae_jax.errors import InputError
-from fvae_jax.models import fvae, networks, pixel_vae
+from fvae_jax.models import fvae
 
 
 def _config(concat='none'):
@@ -30,8 +30,8 @@ def _louder(variables):
 
 @pytest.mark.parametrize('concat', ['none', 'bottleneck', 'pyramid'])
 def test_the_source_is_seen_where_it_is_shown_and_nowhere_else(concat):
-    model = networks.from_config(_config(concat))
-    assert isinstance(model, pixel_vae.PixelVAE)
+    model = fvae.from_config(_config(concat))
+    assert isinstance(model, fvae.PixelVAE)
     source, other, target = map(_images, range(3))
     variables, apply = _louder(jax.jit(model.init)(jax.random.key(0), source, target)), jax.jit(model.apply)
     output = apply(variables, source, target)
@@ -43,7 +43,7 @@ def test_the_source_is_seen_where_it_is_shown_and_nowhere_else(concat):
 
 def test_the_encoder_is_that_of_the_fvae():
     config = _config()
-    shapes = lambda c: jax.eval_shape(networks.from_config(c).init, jax.random.key(0), _images(0), _images(1))['params']
+    shapes = lambda c: jax.eval_shape(fvae.from_config(c).init, jax.random.key(0), _images(0), _images(1))['params']
     pixels = shapes(config)
     config.model.decoder, config.model.source_concat = 'flow', 'pyramid'
     flow = shapes(config)

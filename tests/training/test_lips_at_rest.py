@@ -7,7 +7,7 @@ from training import album
 from fvae_jax.data import lips as lips_lib
 from fvae_jax.data.people import open_faces
 from fvae_jax.editing import vermilion as used
-from fvae_jax.training import vermilion
+from fvae_jax.training import lips
 
 
 def test_the_mean_of_neutral_mouths(tmp_path, monkeypatch):
@@ -26,9 +26,9 @@ def test_the_mean_of_neutral_mouths(tmp_path, monkeypatch):
     config = album.written(tmp_path, photos, 12)
     (tmp_path / lips_lib.FILE).write_text('\n'.join(table))
     faces = open_faces(config)
-    assert vermilion.collect(config, faces) is None  # too few
-    monkeypatch.setattr(vermilion, '_FEWEST', 4)
-    rest = vermilion.collect(config, faces)
+    assert lips.at_rest(config, faces, lips.outlined(faces)) is None  # too few
+    monkeypatch.setattr(lips, '_FEWEST_AT_REST', 4)
+    rest = lips.at_rest(config, faces, lips.outlined(faces))
     assert rest.shape == (len(used.DOWN), len(used.ACROSS), 3) and rest.dtype == np.float32
     np.testing.assert_allclose(rest, rest[:, ::-1], atol=1e-6)
     red = np.log(np.array([172, 92, 98]) / [205, 165, 145])  # lips beside skin, as they are drawn

@@ -7,7 +7,7 @@ import numpy as np
 
 from configs import synthetic
 from fvae_jax.data.people import Faces, Split
-from fvae_jax.models import networks
+from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.training import publish
 
@@ -31,7 +31,7 @@ class _Faces:
 
 def test_class_means_are_those_of_the_training_people_and_their_mirror_images():
     config = synthetic.get_config('tiny')
-    faces, network = _Faces(config.data.image_size), networks.from_config(config)
+    faces, network = _Faces(config.data.image_size), fvae.from_config(config)
     first = image_ops.to_float(faces.images[:1])
     variables = jax.jit(network.init)(jax.random.key(0), first, first)
     variables = {**variables, 'params': jax.tree.map(lambda weights: 10 * weights, variables['params'])}

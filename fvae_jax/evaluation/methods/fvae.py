@@ -11,7 +11,7 @@ from fvae_jax.editing import content as content_lib, editor as editor_lib, laten
 from fvae_jax.editing.records import Change, Content, EncodedFace
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods.base import Method, warp_crop
-from fvae_jax.models import networks
+from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops, warp
 
 # Faces and changes that are kept: the images of a pair, and those that the next pairs share with it.
@@ -141,7 +141,7 @@ class VAE(Method):
     """The pixel decoder of the comparison (6.1): Z in, colors out; Algorithms 1 and 2 walk in its own latent space."""
 
     def __init__(self, bundle: bundle_lib.Bundle):
-        network = networks.from_config(bundle.config)
+        network = fvae.from_config(bundle.config)
         self.name = 'VAE' if bundle.config.model.source_concat == 'none' else 'VAE with source pyramid'
         self._statistics, self._kind = bundle.statistics, bundle.config.latent.direction
         variables = jax.device_put(bundle.fvae)

@@ -11,7 +11,7 @@ from fvae_jax.editing import editor as editor_lib
 from fvae_jax.evaluation.cases import Pair
 from fvae_jax.evaluation.methods import fvae
 from fvae_jax.evaluation.methods.base import warp_crop
-from fvae_jax.models import networks
+from fvae_jax.models import fvae as networks
 from fvae_jax.ops import image as image_ops
 
 
