@@ -21,7 +21,7 @@ def get_config(arg=None):
         'Young Adult White Faces with Manipulated Versions (DeBruine and Jones 2017, doi '
         '10.6084/m9.figshare.4220517.v1, CC BY 4.0); official portraits of members of the US Congress (public domain); '
         'expressions not photographed were made through a 3D face model (ICT-FaceKit, MIT, (c) 2020 USC ICT); '
-        'teeth are the insides of mouths of 13 people of the London Set, folds of smiles those of 9'
+        'teeth are the insides of mouths of 13 people of the London Set, folds of smiles those of 9, lips those of 18'
     )
     config.data.licence = 'CC BY 4.0'
     # Studio smiles with sharp and clean upper teeth, of light and dark faces.
@@ -37,6 +37,10 @@ def get_config(arg=None):
     config.data.true_flow = True
     # Not a smile, or one of unknown kind: the mean of toothy and closed smiles is a mouth half open.
     config.data.exclude = ('smile_slight', 'unknown')
+    # Lips at rest, thin and full, pale and red, of light and dark people, without hair that grows over them.
+    config.data.lips = tuple(
+        f'london_{number:03}' for number in (1, 2, 17, 19, 21, 39, 68, 81, 82, 94, 96, 97, 100, 117, 122, 125, 139, 172)
+    )
     # The folds of the synthetic images are seen through at their full depth.
     config.data.shading = 0.7
     # Photos to be edited show these two; of all ordered pairs of nine expressions they make up three in a hundred.

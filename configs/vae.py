@@ -26,6 +26,7 @@ def get_config(arg=None):
     # What only a flow and its layers can learn from.
     config.model.content = config.model.shading = config.data.true_flow = False
     config.loss.exposed_weight = config.loss.true_flow_weight = config.loss.shading_weight = 0.0
-    config.data.exemplars, config.data.cavity, config.data.folds = (), '', ()
+    config.data.exemplars = config.data.folds = config.data.lips = ()
+    config.data.cavity = ''
     config.confidence.enabled = False
     return config

@@ -98,12 +98,13 @@ class Lips(NamedTuple):
     Attributes:
       start: (1 + 4 · 4 · C, 2n) float32: a first guess, from the latent of a face.
       steps: (k, 1 + features, 2n) float32: what is added to it, from what is seen around it.
-      rest: (h, w, 3) float32: log of the light of a mouth at rest, beside the skin around it; None where unknown.
+      resting: (n, h, w, 4) int8, of other people's lips at rest: r of red, green and blue beside the skin around them,
+        in steps of `editing.vermilion.STEP`, and how much of a place is lip; None where unknown.
     """
 
     start: np.ndarray
     steps: np.ndarray
-    rest: np.ndarray | None = None
+    resting: np.ndarray | None = None
 
 
 class Bundle(NamedTuple):
@@ -112,7 +113,7 @@ class Bundle(NamedTuple):
     Attributes:
       config: The experiment that made it.
       fvae: Variables of `models.fvae.from_config`: params and batch_stats.
-      mask: Variables of `models.confidence.ConfidenceMask`, or None.
+      mask: Variables of `models.fvae.ConfidenceMask`, or None.
       statistics: The expression latents.
       info: Plain facts for people: step, people, scores, beta, data note, licence, version of fvae_jax.
       exemplars: Of the insides of mouths, or None.
@@ -196,7 +197,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             f'{path} is not a model file, or is cut short ({error}); take RUN/model.safetensors of a trained run'
         ) from error
     try:
-        shown, folds = (_take(tensors, f'{kind}/') for kind in _PLAIN)
+        shown, folds, lips = (_take(tensors, f'{kind}/') for kind in (*_PLAIN, 'lips'))
         tree = _unflatten({name: np.asarray(value, np.float32) for name, value in tensors.items()})
         bundle = Bundle(
             config_lib.from_json(facts['config']),
@@ -208,7 +209,7 @@ def load(path: str | os.PathLike | None = None) -> Bundle:
             dict(facts['info']),
             _exemplars(shown, facts['exemplars']) if shown else None,
             _folds(folds, facts['folds']) if folds else None,
-            Lips(**tree['lips']) if 'lips' in tree else None,
+            _lips(lips) if lips else None,
         )
         config_lib.check_fields(bundle.config)
         _check(tensors, bundle)
@@ -253,6 +254,19 @@ def _folds(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Folds
     if len(expressions) != len(maps) or not all(map(_EXPRESSION.fullmatch, expressions)) or not wide.all():
         raise ValueError(f'folds of {len(expressions)} expressions')
     return Folds(maps, corners, light, expressions)
+
+
+def _lips(tensors: Mapping[str, np.ndarray]) -> Lips:
+    """Raises ValueError unless the parts fit together."""
+    start, steps = (np.asarray(tensors[name], np.float32) for name in ('start', 'steps'))
+    for name, value in (('start', start), ('steps', steps)):
+        _check_numbers(f'lips/{name}', value, value.shape)
+    resting = tensors.get('resting')
+    if resting is not None and (
+        resting.dtype != np.int8 or resting.ndim != 4 or resting.shape[-1] != 4 or not resting.size
+    ):
+        raise ValueError(f'lips at rest of shape {resting.shape} and type {resting.dtype}')
+    return Lips(start, steps, resting)
 
 
 def _check_numbers(name: str, value: np.ndarray | None, shape: tuple[int, ...]) -> None:

@@ -19,7 +19,7 @@ _FILE = 'config.json'  # of a run directory
 
 # A run may be continued with other values of these; the rest decides what the weights mean.
 _CHANGEABLE_BY_GROUP = {
-    'data': ('root', 'manual_dir', 'cache', 'exemplars', 'cavity', 'folds', 'note', 'licence'),
+    'data': ('root', 'manual_dir', 'cache', 'exemplars', 'cavity', 'folds', 'lips', 'note', 'licence'),
     'train': ('start', 'steps', 'patience', 'log_every', 'evaluate_every'),
     'confidence': ('enabled', 'steps'),
     'latent': ('direction', 'mirror'),
@@ -114,6 +114,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             'config.data.folds needs config.model.shading = True, which shades by them, and config.model.content = '
             'True with config.data.exemplars, by which mouths are found'
+        )
+    if config.data.lips and not config.model.content:
+        raise InputError(
+            'config.data.lips needs config.model.content = True: only such a model knows that a mouth is open'
         )
     if config.data.set == 'photos' and not config.data.root:
         raise InputError(

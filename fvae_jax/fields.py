@@ -105,6 +105,11 @@ FIELDS: dict[str, Field] = {
         _NAMES,
         'photos: training people whose folds of skin, from photos with and without an expression, go there too',
     ),
+    'data.lips': Field(
+        (),
+        _NAMES,
+        'photos: training people whose lips at rest, from neutral photos, go there too, for mouths that close',
+    ),
     'data.true_flow': Field(False, _ANY, 'add what is known of each pair: displacement, exposed pixels, shading, lips'),
     'data.shading': Field(
         1.0, _SHARE, 'photos: how much of the known shading is left in synthetic images; the rest is taken out of them'

@@ -156,11 +156,6 @@ def shading_price(shading: jax.Array) -> jax.Array:
     return _sum(jnp.square(shading)) + 4 * sum(_sum(jnp.square(step)) for step in steps)
 
 
-def shading_error(shading: jax.Array, truth: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
-    """The same as `flow_error` of r and the true shading, each (B, H, W)."""
-    return _where_there_is_a_source(jnp.square(shading - truth), exposed, known)
-
-
 def _where_there_is_a_source(squared: jax.Array, exposed: jax.Array, known: jax.Array) -> jax.Array:
     return _sum(jnp.where(exposed | ~known, 0, squared))
 
@@ -190,7 +185,8 @@ def fvae_terms(batch: Mapping[str, jax.Array], output: Any, settings: ml_collect
     if shading is not None:
         found['shading'] = shading_price(shading)
         if settings.shading_weight:
-            found['shading_error'] = shading_error(shading, batch['shade'], batch['exposed'], batch['known'])
+            squared = jnp.square(shading - batch['shade'])
+            found['shading_error'] = _where_there_is_a_source(squared, batch['exposed'], batch['known'])
     return terms._replace(**found)
 
 

@@ -11,7 +11,6 @@ import logging
 import pathlib
 import re
 import sys
-from collections.abc import Callable
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -54,24 +53,20 @@ def main(argv: list[str]) -> None:
         entries = {'train': experiment.train, 'mask': experiment.train_mask, 'evaluate': experiment.evaluate}
         entries[_MODE.value](_CONFIG.value, workdir)
 
-    if _DISTRIBUTED.value:
-        _with_hosts(work)
-    else:
+    if not _DISTRIBUTED.value:
         runtime.log_to_stderr()
         work()
+    elif _MODE.value == 'evaluate':
+        raise InputError('--distributed is for training; run --mode=evaluate without it, in one process')
+    else:
+        from fvae_jax.training import parallel
+
+        parallel.join_hosts()
+        runtime.log_to_stderr(logging.INFO if parallel.is_main_process() else logging.WARNING)
+        parallel.with_hosts(work)
+        # The main process has more to write, and a process that leaves early counts as lost.
+        parallel.with_hosts(lambda: parallel.barrier('done'))
     _LOG.info('done; see %s', workdir)
-
-
-def _with_hosts(work: Callable[[], None]) -> None:
-    from fvae_jax.training import parallel
-
-    if _MODE.value not in ('train', 'mask'):
-        raise InputError(f'--distributed is for training; run --mode={_MODE.value} without it, in one process')
-    parallel.join_hosts()
-    runtime.log_to_stderr(logging.INFO if parallel.is_main_process() else logging.WARNING)
-    parallel.with_hosts(work)
-    # The main process has more to write, and a process that leaves early counts as lost.
-    parallel.with_hosts(lambda: parallel.barrier('done'))
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -75,7 +75,7 @@ def several(editor: Editor, faces: list[EditablePhoto]) -> np.ndarray:
 def teeth(editor: Editor, faces: list[EditablePhoto]) -> np.ndarray:
     """The smile of a portrait taken away and given back, with other people's teeth and with her own."""
     portrait = editor.open(skimage.data.astronaut())
-    calm = editor.open(portrait.edit(neutral=1.0).to_array())
+    calm = editor.open(portrait.edit(neutral=1.33).to_array())
     pictures = {
         'the photo': portrait.photo.pixels,
         'with the teeth of others': calm.edit(smile=1.0).to_array(),

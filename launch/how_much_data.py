@@ -79,7 +79,7 @@ def row(workdir: pathlib.Path) -> str:
     pairs = cases.pairs(run.faces, 'test', run.config)
     methods = {'ours': fvae.FVAE(fvae.Network(run.editor), bilinear=True), 'copy': base.Copy()}
     makers = {name: method.reconstruct for name, method in methods.items()}
-    scores = scoring.score(pairs, makers, ('target', 'source', 'target'), workdir.name, run.editor.frame)
+    scores = scoring.score(pairs, makers, workdir.name, run.editor.frame)
     cells = [str(len(run.faces.split.train))]
     for name in ('psnr', 'psnr_mouth'):
         ours, copy = scores['ours'][name], scores['copy'][name]

@@ -301,10 +301,14 @@ def _lips(**changes):
 
 
 def test_how_lips_are_found_is_kept(tmp_path):
-    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(lips=_lips()))
+    resting = np.random.default_rng(0).integers(-127, 127, (2, 147, 281, 4), np.int8)
+    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(lips=_lips(resting=resting)), half=True)
     again = bundle_lib.load(tmp_path / 'model').lips
-    for stored, read in zip(_lips(), again):
+    for stored, read in zip(_lips(resting=resting), again):
         np.testing.assert_array_equal(stored, read)
+        assert stored.dtype == read.dtype
+    bundle_lib.save(tmp_path / 'model', models.random_bundle()._replace(lips=_lips()))
+    assert bundle_lib.load(tmp_path / 'model').lips.resting is None
     bundle_lib.save(tmp_path / 'model', models.random_bundle())
     assert bundle_lib.load(tmp_path / 'model').lips is None
 
@@ -316,6 +320,8 @@ def test_how_lips_are_found_is_kept(tmp_path):
         {'steps': np.zeros((3, 1801, 38), np.float32)},
         {'steps': np.zeros((1801, 40), np.float32)},
         {'steps': np.full((3, 1801, 40), np.nan, np.float32)},
+        {'resting': np.zeros((2, 147, 281, 3), np.int8)},
+        {'resting': np.zeros((2, 147, 281, 4), np.float32)},
     ],
 )
 def test_lips_that_do_not_fit_are_a_damaged_file(tmp_path, changes):

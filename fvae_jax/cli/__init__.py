@@ -1,4 +1,4 @@
-"""The `fvae` command, whose subcommands are functions of the modules of this folder.
+"""The `fvae` command, each of whose subcommands is a module of this folder.
 
 Arguments and outputs are checked before JAX is imported and a photo is read.
 """
@@ -13,20 +13,20 @@ from fvae_jax.cli import completion
 from fvae_jax.errors import InputError, meant
 from fvae_jax.photo import output
 
-# By name the module here that has a function of that name, which takes what follows the command and returns the exit
-# status, None for 0; and what people are told of it.
+# Each is the module of that name here, whose `run` takes what follows the command and returns the exit status, None
+# for 0.
 COMMANDS = {
-    'edit': ('edit', 'photos and films: more smile, less smile, any expression of the model'),
-    'interpolate': ('interpolate', 'a film from one photo of a person to another'),
-    'info': ('info', 'what is in the model, or which faces are in a photo'),
-    'report': ('runs', 'a training run beside other methods: tables and figures'),
-    'study': ('runs', 'let people judge which faces are real'),
-    'card': ('runs', 'the tables of a model card for a training run'),
-    'figure7': ('figure7', 'flow against pixel upsampling on a photo (Figure 7 of the paper)'),
-    'doctor': ('runs', 'is a training run whole, and what would a restart do'),
-    'export': ('export', 'the model for other programs, or as a web page'),
-    'demo': ('export', 'that page, in your browser'),
-    'completion': ('completion', 'commands and options completed by the shell'),
+    'edit': 'photos and films: more smile, less smile, any expression of the model',
+    'interpolate': 'a film from one photo of a person to another',
+    'info': 'what is in the model, or which faces are in a photo',
+    'report': 'a training run beside other methods: tables and figures',
+    'study': 'let people judge which faces are real',
+    'card': 'the tables of a model card for a training run',
+    'figure7': 'flow against pixel upsampling on a photo (Figure 7 of the paper)',
+    'doctor': 'is a training run whole, and what would a restart do',
+    'export': 'the model for other programs, or as a web page',
+    'demo': 'that page, in your browser',
+    'completion': 'commands and options completed by the shell',
 }
 
 _OWN = {'study': ('build', 'score'), 'completion': completion.SHELLS}
@@ -35,7 +35,7 @@ _HELP = f"""usage: fvae COMMAND ...
 
 Changes facial expressions in photos and films by moving their own pixels.
 
-{chr(10).join(f'  fvae {name:<11}  {words}' for name, (_, words) in COMMANDS.items())}
+{chr(10).join(f'  fvae {name:<11}  {words}' for name, words in COMMANDS.items())}
 
 fvae COMMAND --help says more; fvae --version prints the version.
 
@@ -54,8 +54,7 @@ def main(argv: Sequence[str]) -> int:
         argv = completion.asked_of({name: _OWN.get(name, ()) for name in COMMANDS})
     command, *rest = argv or ['']
     if command in COMMANDS:
-        module = importlib.import_module(f'fvae_jax.cli.{COMMANDS[command][0]}')
-        return getattr(module, command)(rest) or 0
+        return importlib.import_module(f'fvae_jax.cli.{command}').run(rest) or 0
     if command in ('-h', '--help'):
         print(_HELP)
     elif command == '--version':

@@ -11,7 +11,10 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from fvae_jax import bundle as bundle_lib, runtime
+import ml_collections
+from tqdm import tqdm
+
+from fvae_jax import bundle as bundle_lib, config as config_lib, runtime
 from fvae_jax.cli import batch, completion
 from fvae_jax.errors import InputError, meant
 
@@ -165,8 +168,6 @@ def picture(name: pathlib.Path | str) -> pathlib.Path | BinaryIO:
 
 def progress(total: int | None) -> Callable[[Iterable], Iterable]:
     """Returns what shows, on a terminal, how far a loop over frames is."""
-    from tqdm import tqdm
-
     return lambda frames: tqdm(frames, total=total, unit='frame', leave=False, disable=None)
 
 
@@ -206,3 +207,18 @@ def _plain(argv: Sequence[str]) -> list[str]:
     at = list(argv).index('--')
     # In front, where no option that takes several values takes them.
     return [os.path.join(os.curdir, word) if word.startswith('-') else word for word in argv[at + 1 :]] + [*argv[:at]]
+
+
+def run_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
+    """The experiment of the run that was named; raises `InputError` if there is no such run."""
+    config = config_lib.of_run(args.run)
+    if args.data:
+        config.data['manual_dir' if config.data.set == 'multipie' else 'root'] = args.data
+    config_lib.validate(config)
+    return config
+
+
+def make_ready() -> None:
+    """Imports JAX, and lets people see how far the work is."""
+    runtime.prepare()
+    runtime.log_to_stderr()

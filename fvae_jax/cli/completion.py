@@ -23,7 +23,7 @@ Prints what the shell needs to complete commands, options, expressions and names
 {chr(10).join(f'  {shell:<5} {words}' for shell, words in SHELLS.items())}"""
 
 
-def completion(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae completion SHELL`."""
     if list(argv) in (['-h'], ['--help']):
         print(_HELP)

@@ -33,7 +33,7 @@ class _Job(NamedTuple):
     pictures: Mapping[str, pathlib.Path]  # beside the target, by kind
 
 
-def edit(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Runs `fvae edit FILE … --EXPRESSION X (--out PATH | --out-dir DIR)`; 1 if some of several files failed."""
     bundle = arguments.open_model(argv)
     parser = _parser(sorted(bundle.statistics.counts))

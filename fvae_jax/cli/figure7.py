@@ -8,7 +8,7 @@ from fvae_jax.cli import arguments
 from fvae_jax.photo import output
 
 
-def figure7(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae figure7 PHOTO --EXPRESSION X --out FIGURE.png`: draws the figure and prints its numbers."""
     bundle = arguments.open_model(argv)
     parser = arguments.Parser(

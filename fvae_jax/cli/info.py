@@ -19,7 +19,7 @@ _EXAMPLES = """examples:
 _UNKNOWN = 'not stated'
 
 
-def info(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae info [MODEL|PHOTO]`."""
     words = 'What is in a model, or which faces are in a photo.'
     parser = arguments.Parser('fvae info', '[MODEL|PHOTO]', words, _EXAMPLES)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fvae_jax.cli import arguments
 
 
-def interpolate(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
     """Runs `fvae interpolate A B --out PATH`."""
     parser = arguments.Parser(
         'fvae interpolate',

@@ -151,14 +151,10 @@ def align_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     planes = image.reshape(*image.shape[:2], -1)
     scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     finer = max(1, math.ceil(1 / scale - 1e-6))
-    fine_matrix = finer * np.asarray(matrix, np.float64)
-    fine_matrix[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
-    options = {'dsize': (size * finer, size * finer), 'flags': cv2.INTER_CUBIC, 'borderMode': cv2.BORDER_REPLICATE}
     crops = []
     for channel in range(0, planes.shape[2], 4):  # OpenCV takes four channels at a time
-        crop = cv2.warpAffine(np.ascontiguousarray(planes[..., channel : channel + 4]), fine_matrix, **options)
-        if finer > 1:
-            crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+        part = np.ascontiguousarray(planes[..., channel : channel + 4])
+        crop = detect.reduced_warp(part, matrix, size, finer, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
         crops.append(crop.reshape(size, size, -1))  # OpenCV drops a single channel
     return np.concatenate(crops, axis=2).reshape(size, size, *image.shape[2:])
 

@@ -43,6 +43,7 @@ def crop(image: np.ndarray, size: int, frame: Frame | None) -> tuple[np.ndarray,
     return _resize(image, size, cv2.INTER_CUBIC), np.array([[ratio, 0, shift], [0, ratio, shift]])
 
 
+@np.errstate(all='ignore')  # what is not finite is no displacement
 def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
     """Reads a true flow and brings it to the size of the crop.
 
@@ -78,7 +79,7 @@ def read_flow(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
         or not (len(shape) == 2 and exposed.size and flow.shape == (*shape, 2) and shade.shape == shape)
         or not (np.abs(shade.astype(np.float64)) <= _DARKEST).all()
         or not np.isfinite(exposed).all()
-        or not _longest(flow) * max(1, size / min(shape)) <= np.finfo(np.float16).max
+        or not np.abs(flow.astype(np.float64)).max() * max(1, size / min(shape)) <= np.finfo(np.float16).max
     ):
         raise InputError(f'its flow {path.name} is not a finite flow (h, w, 2) with exposed and shade (h, w)')
     ratio = np.array([size / shape[1], size / shape[0]], np.float32)
@@ -96,12 +97,6 @@ def soften(example: dict[str, Any], share: float) -> None:
     image = example['image'] * np.exp(taken)[..., None]
     example['image'] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     example['shade'] = (share * example['shade'].astype(np.float32)).astype(np.float16)
-
-
-def _longest(flow: np.ndarray) -> float:
-    """The largest component, px; stored in float16 it ends at 65504, and what is not finite is no displacement."""
-    with np.errstate(all='ignore'):
-        return np.abs(flow.astype(np.float64)).max()
 
 
 def face_examples(

@@ -113,7 +113,9 @@ def _again(image: np.ndarray, points: np.ndarray) -> Face | None:
         return None
     goals = UPRIGHT_FRAME.eye_centers(UPRIGHT_SIDE)
     matrix = similarity(points[:2], goals)
-    row = _in_the_middle(_reduced_warp(image, matrix), _UPRIGHT_LEAST)
+    finer = min(max(1, round(1 / np.hypot(*matrix[:, 0]))), _FINEST)
+    upright = reduced_warp(image, matrix, UPRIGHT_SIDE, finer, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    row = _in_the_middle(upright, _UPRIGHT_LEAST)
     if row is None:
         return None
     seen = row[4:14].reshape(5, 2)
@@ -131,16 +133,14 @@ def _in_the_middle(upright: np.ndarray, least: float) -> np.ndarray | None:
     return min(near, key=away, default=None)
 
 
-def _reduced_warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The square of 320 px that a similarity makes of a photo, black outside of it, averaged where it reduces."""
-    finer = min(max(1, round(1 / np.hypot(*matrix[:, 0]))), _FINEST)
-    fine = finer * matrix
-    fine[:, 2] += (finer - 1) / 2
-    side = finer * UPRIGHT_SIDE
-    warped = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR)
-    if finer == 1:
-        return warped
-    return cv2.resize(warped, (UPRIGHT_SIDE, UPRIGHT_SIDE), interpolation=cv2.INTER_AREA)
+def reduced_warp(
+    image: np.ndarray, matrix: np.ndarray, side: int, finer: int, interpolation: int, border: int
+) -> np.ndarray:
+    """The square of `side` px that a 2×3 similarity makes of a photo, sampled so many times finer, then averaged."""
+    fine = finer * np.asarray(matrix, np.float64)
+    fine[:, 2] += (finer - 1) / 2  # the finer grid has its pixel centers elsewhere
+    warped = cv2.warpAffine(image, fine, (finer * side, finer * side), flags=interpolation, borderMode=border)
+    return warped if finer == 1 else cv2.resize(warped, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _same(points: np.ndarray, others: np.ndarray) -> bool:

@@ -69,29 +69,27 @@ def emphasize(pairs: np.ndarray, records: Sequence[Record], expressions: Sequenc
     return np.repeat(pairs, _EMPHASIS ** favored[pairs].sum(1), axis=0)
 
 
-class PairPlan:
+@functools.lru_cache(maxsize=2)  # loader threads may be in two epochs at a time
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+class PairPlan(NamedTuple):
     """Which pair, and with which augmentation, stands at a position of the endless training stream.
 
     The pairs are (n, 2) of `ordered_pairs`, the settings `config.data`; the seed is that of order and augmentation.
     """
 
-    def __init__(self, pairs: np.ndarray, seed: int, settings: ml_collections.ConfigDict):
-        self._pairs = pairs
-        self._seed = seed
-        self._settings = settings
-
-        @functools.lru_cache(maxsize=2)  # loader threads may be in two epochs at a time
-        def order(epoch: int) -> np.ndarray:
-            return np.random.default_rng((seed, 0, epoch)).permutation(len(pairs))
-
-        self._order = order
+    pairs: np.ndarray
+    seed: int
+    settings: ml_collections.ConfigDict
 
     def at(self, position: int) -> tuple[int, int, Augmentation]:
         """Returns source index, target index and augmentation; every epoch visits every target once per pair."""
-        epoch, offset = divmod(position, len(self._pairs))
-        source, target = self._pairs[self._order(epoch)[offset]]
-        generator = np.random.default_rng((self._seed, 1, epoch, offset))
-        settings = self._settings
+        epoch, offset = divmod(position, len(self.pairs))
+        source, target = self.pairs[_order(self.seed, epoch, len(self.pairs))[offset]]
+        generator = np.random.default_rng((self.seed, 1, epoch, offset))
+        settings = self.settings
         if generator.random() < settings.identity_pairs:
             source = target
         degrees, scale, shift_x, shift_y = generator.uniform(-1, 1, 4)

@@ -24,23 +24,20 @@ def _continuation(displacement, hidden, axis):
       slope (H, W, 2), its change per pixel; behind and ahead (H, W), px, how far pixels speak for
       their surroundings on the side of lower and of higher coordinates.
     """
-    lower, upper, first, last = [[slice(None)] * 2 for _ in range(4)]
-    lower[axis], upper[axis], first[axis], last[axis] = slice(None, -1), slice(1, None), 0, -1
-    lower, upper, first, last = map(tuple, (lower, upper, first, last))
-    change = np.diff(displacement, axis=axis)
-    rim = [(1, 1) if side == axis else (0, 0) for side in range(2)]
-    bend = np.pad(np.abs(np.diff(change, axis=axis)).max(-1), rim, constant_values=np.inf)
-    bend = np.minimum(bend[lower], bend[upper])
-    whole = (np.abs(change).max(-1) < _TEAR) & (bend < _KINK) & ~hidden[lower] & ~hidden[upper]
+    displacement, hidden = displacement.swapaxes(0, axis), hidden.swapaxes(0, axis)
+    change = np.diff(displacement, axis=0)
+    bend = np.pad(np.abs(np.diff(change, axis=0)).max(-1), ((1, 1), (0, 0)), constant_values=np.inf)
+    bend = np.minimum(bend[:-1], bend[1:])
+    whole = (np.abs(change).max(-1) < _TEAR) & (bend < _KINK) & ~hidden[:-1] & ~hidden[1:]
 
     total, count = np.zeros_like(displacement), np.zeros(hidden.shape, np.float32)
     behind, ahead = np.full((2, *hidden.shape), _EDGE_REACH, np.float32)
-    for side, reach in ((upper, behind), (lower, ahead)):
+    for side, reach in ((slice(1, None), behind), (slice(None, -1), ahead)):
         total[side] += change * whole[..., None]
         count[side] += whole
         reach[side] += (_REACH - _EDGE_REACH) * whole
-    behind[first] = ahead[last] = _FRAME_REACH
-    return total / np.maximum(count, 1)[..., None], behind, ahead
+    behind[0] = ahead[-1] = _FRAME_REACH
+    return [array.swapaxes(0, axis) for array in (total / np.maximum(count, 1)[..., None], behind, ahead)]
 
 
 def _nearest_pixel(shown, hidden, wanted):

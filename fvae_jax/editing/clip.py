@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import crop, edit as edit_lib, follow, latent as latent_lib, retouch, steady, still, stream
+from fvae_jax.editing import edit as edit_lib, follow, latent as latent_lib, portrait, retouch, steady, still, stream
 from fvae_jax.editing.edit import Course, FilmEdit
 from fvae_jax.editing.model import EncodedFace, Model
 from fvae_jax.editing.shot import Known
@@ -104,9 +104,7 @@ class EditedFilm:
         """
         made = self.provenance if metadata else None
         options = {'start': self.start, 'end': self.end, 'crf': crf, 'metadata': made, 'overwrite': overwrite}
-        with recode.writing(path, self.original.footage, **options) as write:
-            for shown in progress(self.shown()):
-                write(shown)
+        recode.write(path, self.original.footage, progress(self.shown()), **options)
 
 
 def edit_stream(model: Model, items: Iterable[Any], edit: FilmEdit) -> Iterator[Any]:
@@ -147,7 +145,7 @@ def _plan(model: Model, settled: Iterable[follow.Followed], edit: FilmEdit) -> I
             if asked.anchor and does_nothing:
                 continue
             matrix = align.crop_transform(here.faces[person], model.size, model.frame)
-            face = model.encode(crop.aligned(frame, matrix, model.size), teeth=False)
+            face = model.encode(portrait.aligned(frame, matrix, model.size), teeth=False)
             if person not in known:
                 known[person] = Known(model, face, asked)
             changes[person] = known[person].changed(frame, matrix, face, asked)

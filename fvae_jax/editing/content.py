@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import exemplar, opening, portrait, tone as tone_lib
+from fvae_jax.editing import opening, portrait, tone as tone_lib
 from fvae_jax.editing.model import Content
 from fvae_jax.ops import maps
 from fvae_jax.photo.photo import Photo
@@ -52,14 +52,14 @@ def photo_layer(content: Content, matrix: np.ndarray, photo_shape: tuple[int, ..
     mouth = None if content.exemplar is None else opening.outline(sure)
     (y0, _, x0, _), alpha = portrait.photo_map(sure, matrix, photo_shape)
     if mouth is not None:
-        _draw(alpha, mouth, exemplar.crop_matrix(matrix, (x0, y0)))
+        _draw(alpha, mouth, portrait.crop_matrix(matrix, (x0, y0)))
     shows = alpha > _BACKGROUND
     rows, columns = (maps.extent(shows.any(axis), _AROUND // 2) for axis in (1, 0))
     box = y0 + rows.start, y0 + rows.stop, x0 + columns.start, x0 + columns.stop
     color = portrait.photo_colors(content.color, matrix, box)
     if content.exemplar is not None and color.size:
         shading = portrait.photo_colors(content.exemplar.shading[..., None], matrix, box)[..., 0]
-        color = content.exemplar.over(color, exemplar.crop_matrix(matrix, (box[2], box[0])), shading)
+        color = content.exemplar.over(color, portrait.crop_matrix(matrix, (box[2], box[0])), shading)
     return Layer(box, steepen(alpha[rows, columns]), color)
 
 
@@ -71,10 +71,9 @@ def _draw(alpha: np.ndarray, mouth: opening.Opening, to_crop: np.ndarray) -> Non
     corners = [(x, y) for x in mouth.x[[0, -1]] for y in (mouth.top.min(), mouth.bottom.max())]
     around = align.transform_points(align.invert(to_crop), corners)
     low, high = np.floor(around.min(0)).astype(int) - 1, np.ceil(around.max(0)).astype(int) + 2
-    rows, columns = (slice(max(low[axis], 0), max(high[axis], 0)) for axis in (1, 0))
-    part = alpha[rows, columns]
-    x, y = np.meshgrid(*(np.arange(side.start, side.start + n) for side, n in zip((columns, rows), part.shape[::-1])))
-    places = align.transform_points(to_crop, np.stack([x, y], -1).astype(np.float64))
+    (x0, y0), (x1, y1) = (np.clip(corner, 0, alpha.shape[::-1]) for corner in (low, high))
+    box = y0, y1, x0, x1
+    part, places = alpha[portrait.within(box)], align.transform_points(to_crop, portrait.places(box))
     drawn = mouth.alpha(places[..., 0], places[..., 1], portrait.scale_of(to_crop))
     part[:] = np.maximum(part, np.where(drawn > 0, 0.5 + (drawn - 0.5) / _STEEPER, 0))
 

@@ -151,7 +151,8 @@ def follow(lips: Opening, crop: np.ndarray, frame: Frame) -> Opening:
     if len(x) < 2 * _COLORS:
         return lips
     top, bottom = (np.interp(x, lips.x, line) for line in (lips.top, lips.bottom))
-    place = 2 * (x - x[0]) / (x[-1] - x[0]) - 1
+    # Between the corners of the mouth, not the last column: it may have one more or less by a rounding.
+    place = 2 * (x - x[0]) / (lips.x[-1] - x[0]) - 1
     middle = np.abs(place) < _MIDDLE
     far = np.arange(-_BAND * distance, _OUTSIDE[1] * distance, step)
     y0, y1 = (int(np.clip(y, 0, len(crop))) for y in (top.min() - 0.2 * distance, bottom.max() + 0.2 * distance))

@@ -10,14 +10,12 @@ Everywhere `crop` is a face, (size, size, 3) float32 in [-1, 1]; `alpha` an open
 is new, (size, size) in [0, 1]; `frame` where the eyes lie in both; `distance` from eye to eye, px of the crop.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fvae_jax.bundle import Exemplars
-from fvae_jax.data import align
 from fvae_jax.editing import opening as opening_lib
 from fvae_jax.ops import image as image_ops, lines, maps
 from fvae_jax.ops.frame import Frame
@@ -93,19 +91,13 @@ class Patch(NamedTuple):
         pixels, finer = self.pixels, float(np.sqrt(abs(np.linalg.det(linear))))
         if finer > 1:  # several of its pixels to one: what is finer than that is taken out first
             pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * finer)
-        laid = cv2.warpAffine(
-            pixels,
-            np.column_stack([linear, shift]),
-            color.shape[1::-1],
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-        ) * np.float32(self.share / 255)
+        matrix, flags = np.column_stack([linear, shift]), cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        laid = cv2.warpAffine(pixels, matrix, color.shape[1::-1], flags=flags) * np.float32(self.share / 255)
         light = np.clip(self.gain * laid[..., :3] * shading, 0, 1)
         return np.float32(2 * light + (1 - laid[..., 3:]) * (color + 1) - 1)
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """An exemplar where it belongs.
 
     Attributes:
@@ -201,12 +193,12 @@ def fitted(alpha: np.ndarray, placed: Placed, frame: Frame) -> tuple[np.ndarray,
     lowest = size - 1 - shown[::-1, columns].argmax(0)
     lowest = lines.smooth(lowest.astype(np.float64), _EVEN * distance)
     filled = (shown & patch)[:, columns].sum() / patch[:, columns].sum()
-    share = np.clip((filled - _FILLED[0]) / (_FILLED[1] - _FILLED[0]), 0, 1)
+    share = maps.ramp(filled, *_FILLED)
     farther = _GAP * distance + (1 - share) * patch.sum(0).max()
     ends = np.interp(np.arange(size), columns, lowest + farther)
     kept = np.clip(ends + 1 - np.arange(size)[:, None], 0, 1)
     alpha = np.float32(alpha * kept)
-    return alpha, dataclasses.replace(placed, shading=_shading(alpha, distance))
+    return alpha, placed._replace(shading=_shading(alpha, distance))
 
 
 def _shown(placed: Placed, size: int) -> np.ndarray:
@@ -228,7 +220,7 @@ def _shading(alpha: np.ndarray, distance: float) -> np.ndarray:
     cheeks = 1 - (1 - _CORNER) * np.clip((aside - _ASIDE) / (1 - _ASIDE), 0, 1)
     if (mouth := opening_lib.outline(alpha)) is None:
         return np.float32(lips * cheeks)
-    deep = np.clip(((mouth.bottom - mouth.top).max() / distance - _DEEP[0]) / (_DEEP[1] - _DEEP[0]), 0, 1)
+    deep = maps.ramp((mouth.bottom - mouth.top).max() / distance, *_DEEP)
     below = maps.smooth_step(rows - np.interp(columns, mouth.x, mouth.top), 0, _SHADOW * distance)
     upper_lip = 1 - deep * (1 - _UNDER) * (1 - below)
     return np.float32(lips * cheeks * upper_lip)
@@ -240,7 +232,7 @@ def beyond(color: np.ndarray, frame: Frame) -> np.ndarray:
     The color is C, (size, size, 3) float32 in [-1, 1].
     """
     below = ((np.arange(len(color)) + 0.5) / len(color) - frame.eye_y) / frame.eye_distance
-    share = np.clip((below - _MOUTH[0]) / (_MOUTH[1] - _MOUTH[0]), 0, 1)[:, None, None]
+    share = maps.ramp(below, *_MOUTH)[:, None, None]
     return np.float32((color + 1) * (1 - share * (1 - _BEYOND)) - 1)
 
 
@@ -255,7 +247,7 @@ def _cavity(exemplars: Exemplars, light: np.ndarray, alpha: np.ndarray, distance
     if exemplars.cavity is None:
         return None
     middle, deviation = _moments(opening_lib.largest(alpha)[0] * alpha)
-    share = np.clip((4 * deviation[1] / distance - _WIDE[0]) / (_WIDE[1] - _WIDE[0]), 0, 1)
+    share = maps.ramp(4 * deviation[1] / distance, *_WIDE)
     if not share:
         return None
     center, spread = _moments(exemplars.cavity[..., 3])
@@ -290,14 +282,9 @@ def cut(
     inside = np.clip(_SURE_INSIDE * (larger - _OPEN), 0, 1)[..., None]
     pixels = np.rint(np.concatenate([inside * crop, 255 * inside], -1)).astype(np.uint8)
     lip, light = (lip + 0.5) * ratio - 0.5, skin_light(image_ops.to_float(crop), frame)
-    return Exemplars(
-        pixels[None],
-        np.float32(lip)[None],
-        np.float32(light)[None],
-        frame.eye_distance * len(crop),
-        expression,
-        *((others.cavity, others.cavity_light) if others else ()),
-    )
+    cavity = (others.cavity, others.cavity_light) if others else ()
+    distance = frame.eye_distance * len(crop)
+    return Exemplars(pixels[None], np.float32(lip)[None], np.float32(light)[None], distance, expression, *cavity)
 
 
 def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
@@ -309,8 +296,3 @@ def _upper_lip(alpha: np.ndarray, frame: Frame) -> np.ndarray | None:
     around = np.arange(int(np.floor(middle - width / 12)), int(np.ceil(middle + width / 12)) + 1)
     around = around[patch[:, around].any(0) & ~patch[0, around]]
     return np.array([middle, opening_lib.edges(alpha, patch, around)[0].mean()]) if around.size else None
-
-
-def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
-    """The similarity from px of a part that begins at `origin` (x, y) of a photo to px of the crop."""
-    return np.column_stack([matrix[:, :2], align.transform_points(matrix, np.float64(origin))])

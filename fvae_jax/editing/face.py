@@ -14,7 +14,7 @@ import numpy as np
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.editing import contour, exemplar, mouth, portrait, seam as seam_lib, tone as tone_lib, vermilion
-from fvae_jax.editing.crop import aligned
+from fvae_jax.editing.latent import NEUTRAL
 from fvae_jax.editing.model import CLOSING, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.records import Change, EncodedFace
@@ -64,14 +64,14 @@ class PhotoFace:
         if self.inside is not None:
             own = exemplar.own(self.inside, self._model.frame, self._model.size)
             return self._seen._replace(donor=own)
-        others = self._model.bundle.exemplars
-        return self._seen if others is None else self._model.with_teeth(self._seen, others)
+        return self._model.with_teeth(self._seen)
 
     @functools.cached_property
     def inside(self) -> bundle_lib.Exemplars | None:
         """What an open mouth shows, if it is enough for teeth."""
         frame, others = self._model.frame, self._model.bundle.exemplars
-        if self._seen.mouth is None or not mouth.may_show_teeth(self._seen.mouth.opening, frame) or self._lips is None:
+        seen = self._seen.mouth
+        if seen is None or not mouth.is_open(seen.opening, frame, mouth.TOOTHY) or self._lips is None:
             return None
         opening, crop = self._lips.mask(len(self._fine_mouth)), self._eight_bit(self._read(_FINEST_TEETH))
         return exemplar.cut(opening, crop, frame, others.expression if others else _TOOTHY, others)
@@ -83,11 +83,9 @@ class PhotoFace:
 
     def lips(self, pixels: np.ndarray, moves: Moves) -> np.ndarray | None:
         """What lips that meet in the edited photo lack of those at rest, r of the region; see `vermilion.missing`."""
-        known = self._model.bundle.lips
-        if moves.line is None or not moves.met or known is None or known.rest is None:
+        if moves.line is None or not moves.met or self._at_rest is None:
             return None
-        distance = self._model.frame.eye_distance * self._model.size
-        r = moves.met * vermilion.missing(pixels, moves.box, moves.line, self.matrix, known.rest, distance)
+        r = moves.met * vermilion.missing(pixels, moves.box, moves.line, self.matrix, self._at_rest, self._eye_distance)
         return r if self.tone is None else np.repeat(r.mean(axis=2, keepdims=True), 3, axis=2)
 
     def own_colors(self, colors: np.ndarray) -> np.ndarray:
@@ -98,7 +96,7 @@ class PhotoFace:
     def moves(self, change: Change) -> Moves:
         """What a change does to the pixels of the photo.
 
-        See `portrait.photo_displacement`, `seam.close`, `seam.crease` and `seam.beyond`.
+        See `portrait.photo_displacement`, `seam.close`, `Seam.crease` and `Seam.beyond`.
         """
         closed, openings = self._closed(change), change.openings
         if openings is None or not openings.reopened:
@@ -133,7 +131,7 @@ class PhotoFace:
         side = int(np.clip(size / portrait.scale_of(self.matrix), size, finest))
         matrix = portrait.scale_transform(self.matrix, side / size)
         if self._is_large:
-            return aligned(Picture(self._photo.pixels), matrix, side)
+            return portrait.aligned(Picture(self._photo.pixels), matrix, side)
         return align.align_crop(self._photo.pixels, matrix, side)
 
     @functools.cached_property
@@ -155,18 +153,42 @@ class PhotoFace:
         face = self._seen
         return self._closed(self._model.change(face, self._model.edited_latent(face, CLOSING))).field
 
+    @functools.cached_property
+    def _at_rest(self) -> vermilion.Resting | None:
+        """What its lips are like at rest: always those of the same person, however far an edit closes its mouth."""
+        known, face = self._model.bundle.lips, self._seen
+        if known is None or known.resting is None:
+            return None
+        change = self._model.change(face, self._model.edited_latent(face, {NEUTRAL: 1.0}))
+        if (line := self._line(change)) is None:
+            return None
+        pixels = self._fine_mouth
+        matrix = portrait.scale_transform(np.eye(2, 3), self._model.size / len(pixels))
+        box, field = portrait.photo_displacement(change.displacement, matrix, pixels.shape)
+        closed = portrait.warp_region(pixels, box, seam_lib.close(box, field, line, matrix))
+        return vermilion.chosen(known, closed, line, matrix, self._eye_distance)
+
+    @property
+    def _eye_distance(self) -> float:
+        """In px of the model's crop."""
+        return self._model.frame.eye_distance * self._model.size
+
     def _closed(self, change: Change) -> Moves:
         """As `moves`, of a mouth that does not open anew."""
         box, field = portrait.photo_displacement(change.displacement, self.matrix, self._photo.pixels.shape)
-        line = None
-        if change.openings is not None and self._lips is not None:
-            side = len(self._fine_mouth)
-            line = seam_lib.find(change.openings, self._lips, side, change.displacement, self._model.frame)
-        if line is None:
+        if (line := self._line(change)) is None:
             nothing = np.zeros(field.shape[:2], np.float32)
             return Moves(box, field, nothing, nothing)
-        shading, share = (of(box, line, self.matrix) for of in (seam_lib.crease, seam_lib.beyond))
+        beyond = functools.partial(line.beyond, pixel=portrait.scale_of(self.matrix))
+        shading, share = (seam_lib.drawn(of, box, line, self.matrix) for of in (line.crease, beyond))
         return Moves(box, seam_lib.close(box, field, line, self.matrix), shading, share, line)
+
+    def _line(self, change: Change) -> seam_lib.Seam | None:
+        """Where lips meet that a change brings together."""
+        if change.openings is None or self._lips is None:
+            return None
+        side = len(self._fine_mouth)
+        return seam_lib.find(change.openings, self._lips, side, change.displacement, self._model.frame)
 
     @functools.cached_property
     def _fine_mouth(self) -> np.ndarray:
@@ -190,12 +212,5 @@ def join(parts: Sequence[tuple]) -> tuple:
     joined = [np.zeros((*size, *field.shape[2:]), np.float32) for field in parts[0][1:]]
     for box, *fields in parts:
         for all_of_them, field in zip(joined, fields):
-            all_of_them[within(box, whole)] += field
+            all_of_them[portrait.within(box, whole)] += field
     return whole, *joined
-
-
-def within(box: portrait.Box, whole: portrait.Box) -> tuple[slice, slice]:
-    """The part of a region where another one lies."""
-    y0, y1, x0, x1 = box
-    top, _, left, _ = whole
-    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)

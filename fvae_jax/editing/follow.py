@@ -144,10 +144,8 @@ def _search(frame: Any, people: dict[int, _Person]) -> int | None:
     subject, main = align.main_face(faces), None
     free = {number for number, person in people.items() if not person.there}
     for face in faces:
-        number = next(
-            (n for n, person in people.items() if n not in free and _same_place(person, face.landmarks)), None
-        )
-        if number is None:
+        here = (n for n, person in people.items() if n not in free and _same_place(person, face.landmarks))
+        if (number := next(here, None)) is None:
             if not align.is_face(frame.luma, face.landmarks):
                 continue  # half hidden: it would be lost in the next frame
             look = _look(frame, face.landmarks)
@@ -187,13 +185,8 @@ def _find_again(luma: np.ndarray, person: _Person, confirm: bool) -> None:
     distance, before = (float(np.hypot(*np.subtract(*align.eye_centers(points)))) for points in (landmarks, expected))
     strayed = float(np.abs(landmarks - expected).max()) > max(_FASTEST * before, 1.0)
     inside = (landmarks > 0).all() and (landmarks < luma.shape[::-1]).all()
-    if (
-        not inside
-        or not 0.8 < distance / max(before, 1e-6) < 1.25
-        or (confirm or strayed)
-        and not align.is_face(luma, landmarks)
-    ):
-        person.there = False
-    else:
+    as_large = 0.8 < distance / max(before, 1e-6) < 1.25
+    person.there = bool(inside and as_large and (not (confirm or strayed) or align.is_face(luma, landmarks)))
+    if person.there:
         person.motion = 0.5 * person.motion + 0.5 * (landmarks - person.landmarks)
         person.landmarks = landmarks

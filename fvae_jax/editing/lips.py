@@ -25,7 +25,7 @@ from fvae_jax.ops.frame import Frame
 
 # Share of the new content that lies inside the own mouth, from which some is left out, and from which all is.
 _SOME, _ALL = 0.08, 0.22
-_SPARED = 0.64  # of what a face shows: so much is taken away in a film
+_SPARED = 0.85  # of what `neutral` takes away in a photo, in a film
 _OPEN, _NOTHING = 0.5, 0.001  # where a mouth is open; share of the crop that no opening is
 _CALM = 25  # frames of a steady opening after which lips that have spoken meet again
 _LETTING_GO, _MEETING = 1 / 5, 1 / 20  # of the way, a frame, at most
@@ -119,7 +119,7 @@ class Hold:
         """How far those of the next frame are, from 0 to 1, by some before and after it; None of lips that touch."""
         openings = [0.0 if one is None else one.opening for one in around]
         steadiness = min(openings) / max(max(openings), 1e-6)
-        self._calm.append(float(np.clip((steadiness - _SPEAKS) / (_HOLDS - _SPEAKS), 0, 1)))
+        self._calm.append(float(maps.ramp(steadiness, _SPEAKS, _HOLDS)))
         goal = min(self._calm)
         # A shot may begin with a smile; whoever speaks in it is heard soon.
         before = goal if self._share is None else self._share

@@ -8,14 +8,14 @@ import jax
 import numpy as np
 
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.editing import contour, exemplar, folds, latent as latent_lib, mouth, parting, portrait, vermilion
+from fvae_jax.editing import contour, exemplar, eyes, folds, latent as latent_lib, mouth, parting, portrait, vermilion
 from fvae_jax.editing.records import Between, Change, Content, EncodedFace, OpenMouth
 from fvae_jax.errors import InputError
 from fvae_jax.models import compiled, interface
 from fvae_jax.ops import frame, image as image_ops, warp
 
 # An edit that leaves no mouth open, as seen by the network.
-CLOSING = {latent_lib.NEUTRAL: 1.5}
+CLOSING = {latent_lib.NEUTRAL: 2.0}
 
 
 class Model:
@@ -104,11 +104,15 @@ class Model:
                 'file, or train again'
             )
         face = EncodedFace(crop, np.asarray(latent), features, own)
-        return face if self.bundle.exemplars is None or not teeth else self.with_teeth(face, self.bundle.exemplars)
+        return self.with_teeth(face) if teeth else face
 
-    def with_teeth(self, face: EncodedFace, exemplars: bundle_lib.Exemplars) -> EncodedFace:
-        """Chooses whose teeth a face gets: once, so that they do not change with the strength of an edit."""
-        if not self.bundle.config.model.content:
+    def with_teeth(self, face: EncodedFace, exemplars: bundle_lib.Exemplars | None = None) -> EncodedFace:
+        """Chooses whose teeth a face gets: once, so that they do not change with the strength of an edit.
+
+        They are the model's own when None.
+        """
+        exemplars = exemplars or self.bundle.exemplars
+        if exemplars is None or not self.bundle.config.model.content:
             return face
         latent = face.latent
         if exemplars.expression in self.expressions:
@@ -124,7 +128,9 @@ class Model:
         """
         if self.bundle.folds is None or (corners := self.mouth_corners(face)) is None:
             return face
-        placed = folds.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face), fine)
+        placed = folds.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face))
+        if fine is not None:
+            placed = placed._replace(own=folds.softening(self.bundle.folds, fine, corners, self.frame))
         return face._replace(folds=placed)
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
@@ -217,7 +223,13 @@ class Model:
         if decoded.shading is not None:
             shading = decoded.shading - face.own.shading if anchor else np.asarray(decoded.shading)
         if shading is not None and face.folds is not None:
-            shading, softening = self._folded(shading, face, latent, displacement)
+            added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
+            taken = folds.taken(face.folds, added)
+            displacement = eyes.calmed(displacement, taken, self.frame)
+            moved = folds.moved(face.folds, added, displacement)
+            shading = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
+            if taken and face.folds.own is not None:
+                softening = np.float32(taken) * face.folds.own
         if face.mouth is not None and anchor:
             of_closed, own = self.change(face.mouth.closed, latent), face.mouth.opening
             wanted = mouth.closed(own, of_closed.content.alpha)
@@ -234,15 +246,6 @@ class Model:
     @functools.cached_property
     def _gauge(self) -> dict[str, np.ndarray]:
         return latent_lib.gauge(self.bundle.statistics, self.bundle.config.latent.direction)
-
-    def _folded(
-        self, shading: np.ndarray, face: EncodedFace, latent: np.ndarray, displacement: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Adds folds that come; besides, the softening of those that go."""
-        added = {name: float((row * (latent - face.latent)).sum()) for name, row in self._gauge.items()}
-        moved = folds.moved(face.folds, added, displacement)
-        folded = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
-        return folded, folds.softened(face.folds, added, displacement)
 
     def _content(self, face: EncodedFace, decoded: interface.Decoded, anchor: bool) -> Content:
         # 1 − alpha, as logarithms: both may be too small for their quotient.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fvae_jax.data import align
-from fvae_jax.editing import content, exemplar, latent as latent_lib, portrait, steps, tone
+from fvae_jax.editing import content, latent as latent_lib, portrait, steps, tone
 from fvae_jax.editing.edit import provenance
 from fvae_jax.editing.model import Model
 from fvae_jax.editing.still import EditablePhoto
@@ -141,7 +141,7 @@ def native_crop(
     height, width = pixels.shape[:2]
     top, left = max(min(y0, height - 1) - _MARGIN, 0), max(min(x0, width - 1) - _MARGIN, 0)  # one pixel at least
     part = pixels[top : y1 + _MARGIN, left : x1 + _MARGIN].astype(np.float32) / (np.iinfo(pixels.dtype).max / 2) - 1
-    return np.clip(align.align_crop(part, exemplar.crop_matrix(matrix, (left, top)), side), -1, 1), matrix
+    return np.clip(align.align_crop(part, portrait.crop_matrix(matrix, (left, top)), side), -1, 1), matrix
 
 
 def mix_warps(
@@ -149,9 +149,7 @@ def mix_warps(
     crop_b: np.ndarray,
     displacement_a: np.ndarray,
     displacement_b: np.ndarray,
-    weight: np.ndarray,
-    weight_b: np.ndarray | None = None,
-    *,
+    *weights: np.ndarray,
     shadings: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> np.ndarray:
     """Warps two crops and mixes them (Algorithm 2, lines 5 to 8); see `mix`.
@@ -159,19 +157,15 @@ def mix_warps(
     No displacement and weight 1 give the first crop bit for bit, weight 0 the second.
 
     Crops and the result are (S, S, 3) float32 in [-1, 1]. Displacements, (s, s, 2), px of the model's crop, say where
-    to read them; `weight`, (s, s) in [0, 1], is that of the first crop, `weight_b` that of the second: None stands for
-    1 − weight. Only the printed formula needs it, whose weights do not sum to one; the sum is clipped to the range of
-    an image. `shadings` are r of both warps, (s, s) each, or None.
+    to read them; `weights`, (s, s) in [0, 1], are that of the first crop, and that of the second unless it is 1 − that.
+    Only the printed formula needs both, whose weights do not sum to one; the sum is clipped to the range of an image.
+    `shadings` are r of both warps, (s, s) each, or None.
     """
-
-    def enlarge(values):
-        return np.clip(portrait.enlarge(values[..., None], len(crop_a)), 0, 1)
-
     first, second = _warp(crop_a, displacement_a, shadings[0]), _warp(crop_b, displacement_b, shadings[1])
-    share = enlarge(weight)
-    if weight_b is None:
-        return np.clip(mix(second, first, share), -1, 1)
-    return np.clip(share * first + enlarge(weight_b) * second, -1, 1)
+    shares = [np.clip(portrait.enlarge(weight[..., None], len(crop_a)), 0, 1) for weight in weights]
+    if len(shares) == 1:
+        return np.clip(mix(second, first, *shares), -1, 1)
+    return np.clip(shares[0] * first + shares[1] * second, -1, 1)
 
 
 def mix(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -205,17 +199,13 @@ def put_back(pixels: np.ndarray, crop: np.ndarray, matrix: np.ndarray) -> np.nda
     half = np.iinfo(pixels.dtype).max / np.float32(2)
     to_fade = portrait.scale_transform(matrix, _FADE_SIDE / len(crop))
     box, opacity = portrait.photo_map(np.ones((_FADE_SIDE, _FADE_SIDE)), to_fade, pixels.shape)
-    y0, _, x0, _ = box
     laid = pixels.copy()
-    for part in portrait.tiles(box):
-        rows, columns = part
-        share = opacity[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0, None]
-        y, x = np.mgrid[part]
-        position = align.transform_points(matrix, np.stack([x, y], axis=-1)).astype(np.float32)
+    for tile in portrait.tiles(box):
+        part, share = portrait.within(tile), opacity[portrait.within(tile, box)][..., None]
+        position = align.transform_points(matrix, portrait.places(tile)).astype(np.float32)
         above = (resample.sample(crop, position[..., 0], position[..., 1]) + 1) * half
         below = pixels[part].astype(np.float32)
-        mixed = below + share * (np.clip(above, 0, 2 * half) - below)
-        laid[part] = np.rint(mixed)
+        laid[part] = np.rint(below + share * (np.clip(above, 0, 2 * half) - below))
     return laid
 
 

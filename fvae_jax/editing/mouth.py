@@ -19,7 +19,7 @@ from fvae_jax.ops.frame import Frame
 
 _OPEN = 0.5  # opening from which a pixel of the crop lies between the lips
 _LEAST = 0.012  # squared eye distances: what is smaller is a closed mouth
-_TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
+TOOTHY = 0.03  # squared eye distances: what is smaller shows a line of teeth at most
 _DOUBT = 0.07  # eye distances by which an opening may be wrong
 # From the first on a mouth is closed before it opens, from the second on altogether: the share of an opening that the
 # photo's own does not reach, and by how much its teeth would be stretched upright. What lies between shows bits of
@@ -44,14 +44,9 @@ class Openings(NamedTuple):
     reopened: float
 
 
-def is_open(opening: np.ndarray, frame: Frame) -> bool:
-    """Whether lips are apart."""
-    return _area(opening, frame) > _LEAST
-
-
-def may_show_teeth(opening: np.ndarray, frame: Frame) -> bool:
-    """Whether lips are far enough apart for teeth."""
-    return _area(opening, frame) > _TOOTHY
+def is_open(opening: np.ndarray, frame: Frame, least: float = _LEAST) -> bool:
+    """Whether lips are apart; with `TOOTHY` far enough for teeth."""
+    return _area(opening, frame) > least
 
 
 def _area(opening: np.ndarray, frame: Frame) -> float:

@@ -59,9 +59,7 @@ def part(displacement: np.ndarray, alpha: np.ndarray, crop: np.ndarray, slit: np
     (_, upper), (x, _), (_, lower) = map(took, (top, (top + bottom) / 2, bottom))
     some = np.arange(0, len(x), round(1 / (columns[1] - columns[0])))  # a line is sought column by column
     line = np.interp(columns, columns[some], _line(crop, x[some], upper[some], lower[some], distance))
-    gap = _LINE * distance
-    apart = np.interp(x, np.arange(size), np.interp(slit, _SLIT, (0, 1)).sum(0))
-    gap = gap + apart / 2
+    gap = _LINE * distance + np.interp(x, np.arange(size), np.interp(slit, _SLIT, (0, 1)).sum(0)) / 2
     soft = _SOFT * distance / (columns[1] - columns[0])
     down, up = (lines.smooth(shift, soft) for shift in (line - gap - upper, line + gap - lower))
     everywhere = np.arange(size)

@@ -9,7 +9,7 @@ A *field* is (h, w, 2) float32 for the pixels of a box, photo px, (x, y).
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 
 import cv2
@@ -18,9 +18,8 @@ import numpy as np
 from fvae_jax.data import align
 from fvae_jax.errors import InputError
 from fvae_jax.ops import maps, resample
+from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
-
-Box = tuple[int, int, int, int]
 
 # By how much red, green and blue are shaded where their mean is by 1: light goes deeper into skin the redder it is.
 # Quartiles over the folds of 26 smiles, of light and dark people: 0.77 to 0.91, 0.97 to 1.05, 1.07 to 1.21.
@@ -32,6 +31,7 @@ FADE = 0.10  # of the crop's side, at each edge, over which an edit comes in
 _FINE_SIDE = 256
 _TAPS = 12  # samples on each side that count in a spline; those beyond by less than 1e-6
 _TILE = 256  # px
+_MARGIN = 16  # px around a crop from which its pixels may come
 _MANY_TILES = 16  # fewer are done one after another: a frame of a film, which has its threads already
 
 
@@ -51,6 +51,29 @@ def face_region(matrix: np.ndarray, size: int, photo_shape: tuple[int, ...]) -> 
     return y0, y1, x0, x1
 
 
+def aligned(frame: Planes | Picture, matrix: np.ndarray, size: int) -> np.ndarray:
+    """The aligned crop of a face, (size, size, 3) uint8; large faces are reduced first, most of the way.
+
+    The matrix is a 2×3 similarity, px of the frame to px of the crop.
+    """
+    y0, y1, x0, x1 = face_region(matrix, size, frame.shape)
+    # What the crop reads, even so that chroma goes along.
+    y0, x0 = (max(low - _MARGIN, 0) // 2 * 2 for low in (y0, x0))
+    y1, x1 = (min(-(-(high + _MARGIN) // 2) * 2, side) for high, side in zip((y1, x1), frame.shape))
+    y1, x1 = max(y1, y0), max(x1, x0)
+    pixels, matrix = frame.pixels((y0, y1, x0, x1)), crop_matrix(matrix, (x0, y0))
+    times = int(0.5 / scale_of(matrix))
+    if times > 1 and pixels.size:
+        height, width = y1 - y0, x1 - x0
+        pixels = cv2.copyMakeBorder(pixels, 0, -height % times, 0, -width % times, cv2.BORDER_REPLICATE)
+        smaller = pixels.shape[1] // times, pixels.shape[0] // times
+        pixels = cv2.resize(pixels, smaller, interpolation=cv2.INTER_AREA)
+        # The center of the first smaller pixel is that of the square it stands for.
+        shift = align.transform_points(matrix, np.full(2, (times - 1) / 2))
+        matrix = np.column_stack([times * matrix[:, :2], shift])
+    return align.align_crop(pixels, matrix, size)
+
+
 def photo_displacement(
     displacement: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ...]
 ) -> tuple[Box, np.ndarray]:
@@ -63,9 +86,9 @@ def photo_displacement(
       crop's edge and outside it.
 
     Raises:
-      InputError: the displacement is not finite or not (s, s, 2).
+      InputError: the displacement is not finite.
     """
-    _check_square(displacement, 'displacement', channels=2)
+    _check_finite(displacement, 'displacement')
     linear = align.invert(matrix)[:, :2]
     box = face_region(matrix, len(displacement), photo_shape)
     return box, _carry(cv2.transform(np.asarray(displacement, np.float32), linear), matrix, box)
@@ -78,9 +101,9 @@ def photo_map(values: np.ndarray, matrix: np.ndarray, photo_shape: tuple[int, ..
       The box of the crop in the photo, and (h, w) float32 in [0, 1] for its pixels.
 
     Raises:
-      InputError: the map is not finite or not (s, s).
+      InputError: the map is not finite.
     """
-    _check_square(values, 'map', channels=None)
+    _check_finite(values, 'map')
     box = face_region(matrix, len(values), photo_shape)
     return box, np.clip(_carry(values[..., None], matrix, box)[..., 0], 0, 1)  # a spline overshoots
 
@@ -96,39 +119,30 @@ def photo_shading(
       The box of the crop in the photo, and (h, w) or (h, w, C) float32 for its pixels.
 
     Raises:
-      InputError: the shading is not finite or not square.
+      InputError: the shading is not finite.
     """
-    channels = shading.shape[2:]
-    _check_square(shading, 'shading', *channels)
+    _check_finite(shading, 'shading')
     box = face_region(matrix, size, photo_shape)
     carried = _carry(np.atleast_3d(shading), scale_transform(matrix, len(shading) / size), box)
-    return box, carried.reshape(*carried.shape[:2], *channels)
+    return box, carried.reshape(*carried.shape[:2], *shading.shape[2:])
 
 
 def shade_photo(photo: Photo, box: Box, shading: np.ndarray, colored: bool = True) -> Photo:
-    """Multiplies the pixels of a box by e^r, r (h, w); those with r = 0 and those outside stay bit for bit.
+    """Multiplies the pixels of a box by e^r; those with r = 0 and those outside stay bit for bit.
 
-    Where `colored`, skin keeps the color that it has in shadow, redder than in light; not so in photos of one color.
+    The shading r is (h, w), or (h, w, 3) with its own for red, green and blue. In the former skin keeps the color that
+    it has in shadow, redder than in light, where `colored`; not so in photos of one color.
     """
-    factors = SKIN if colored else np.ones(3, np.float32)
-    return _lit(photo, box, shading, lambda r: (factor * r for factor in factors))
-
-
-def tint_photo(photo: Photo, box: Box, tints: np.ndarray) -> Photo:
-    """As `shade_photo`, with an r of its own for red, green and blue, (h, w, 3)."""
-    return _lit(photo, box, tints, cv2.split)
-
-
-def _lit(photo: Photo, box: Box, r: np.ndarray, by_color: Callable[[np.ndarray], Iterable[np.ndarray]]) -> Photo:
-    if not r.any():
+    if not shading.any():
         return photo
     pixels, largest = photo.pixels.copy(), np.iinfo(photo.pixels.dtype).max
+    factors = SKIN if colored else np.ones(3, np.float32)
 
-    def shade(part: tuple[slice, slice]) -> None:
-        here, shaded = np.float32(r[_within(part, box)]), pixels[part]
-        if not here.any():
+    def shade(tile: Box) -> None:
+        r, shaded = np.float32(shading[within(tile, box)]), pixels[within(tile)]
+        if not r.any():
             return
-        for channel, values in enumerate(by_color(here)):
+        for channel, values in enumerate(cv2.split(r) if r.ndim == 3 else [factor * r for factor in factors]):
             lit = cv2.multiply(shaded[..., channel], cv2.exp(values), dtype=cv2.CV_32F)
             shaded[..., channel] = np.rint(np.minimum(lit, largest))
 
@@ -143,9 +157,9 @@ def photo_colors(colors: np.ndarray, matrix: np.ndarray, box: Box) -> np.ndarray
       (h, w, C) float32 in [-1, 1] for the pixels of the box.
 
     Raises:
-      InputError: the colors are not finite or not (s, s, C).
+      InputError: the colors are not finite.
     """
-    _check_square(colors, 'colors', channels=colors.shape[-1])
+    _check_finite(colors, 'colors')
     return np.clip(_carry(colors, matrix, box, fading=False), -1, 1)
 
 
@@ -159,26 +173,20 @@ def warp_region(pixels: np.ndarray, box: Box, field: np.ndarray) -> np.ndarray:
       A copy of the photo, (H, W, C), uint8, uint16 or float32, up to four channels.
 
     Raises:
-      InputError: the field does not fit the box, or is not finite.
+      InputError: the field is not finite.
     """
-    y0, y1, x0, x1 = box
-    if field.shape != (y1 - y0, x1 - x0, 2):
-        raise InputError(
-            f'field has shape {field.shape} for the box {box} of '
-            f'{y1 - y0}x{x1 - x0} pixels; give one (h, w, 2) of the size of its box'
-        )
     warped = pixels.copy()
 
-    def move(part: tuple[slice, slice]) -> None:
-        rows, columns = part
-        moves = field[_within(part, box)]
+    def move(tile: Box) -> None:
+        top, bottom, left, right = tile
+        moves = field[within(tile, box)]
         if not moves.any():
             return
         if not np.isfinite(moves).all():
             raise InputError('field holds NaN or infinite displacements; check the model and the strength')
-        x = moves[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None, :]
-        y = moves[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        warped[part] = resample.sample(pixels, x, y)
+        x = moves[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
+        y = moves[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
+        warped[within(tile)] = resample.sample(pixels, x, y)
 
     _for_tiles(box, move)
     return warped
@@ -193,7 +201,7 @@ def warp_photo(photo: Photo, box: Box, field: np.ndarray) -> Photo:
       The photo with other pixels and alpha.
 
     Raises:
-      InputError: the field does not fit the box, or is not finite.
+      InputError: the field is not finite.
     """
     if photo.alpha is None or photo.alpha.min() == np.iinfo(photo.alpha.dtype).max:
         pixels = warp_region(photo.pixels, box, field)
@@ -232,30 +240,42 @@ def mixed(photo: Photo, box: Box, beyond: np.ndarray) -> Photo:
     return dataclasses.replace(photo, pixels=pixels)
 
 
-def tiles(box: Box) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of the tiles of a box, each small enough for the cache."""
+def tiles(box: Box) -> Iterator[Box]:
+    """The tiles of a box, each small enough for the cache."""
     y0, y1, x0, x1 = box
     for top in range(y0, y1, _TILE):
         for left in range(x0, x1, _TILE):
-            yield slice(top, min(top + _TILE, y1)), slice(left, min(left + _TILE, x1))
+            yield top, min(top + _TILE, y1), left, min(left + _TILE, x1)
 
 
-def _within(part: tuple[slice, slice], box: Box) -> tuple[slice, slice]:
-    """Rows and columns of a part of a photo, counted from those of a box."""
-    rows, columns = part
-    return slice(rows.start - box[0], rows.stop - box[0]), slice(columns.start - box[2], columns.stop - box[2])
+def within(box: Box, whole: Box = (0, 0, 0, 0)) -> tuple[slice, slice]:
+    """Rows and columns of a box, counted from where another one begins."""
+    y0, y1, x0, x1 = box
+    top, _, left, _ = whole
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
 
 
-def _for_tiles(box: Box, work: Callable[[tuple[slice, slice]], None]) -> None:
+def places(box: Box) -> np.ndarray:
+    """The places of the pixels of a box, (h, w, 2), (x, y)."""
+    y0, y1, x0, x1 = box
+    return np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1)
+
+
+def _for_tiles(box: Box, work: Callable[[Box], None]) -> None:
     """Does some work on every tile of a box; of a large one on as many at a time as OpenCV has threads."""
     parts = list(tiles(box))
     threads = cv2.getNumThreads() if len(parts) >= _MANY_TILES else 1
     if threads == 1:
-        for part in parts:
-            work(part)
+        for tile in parts:
+            work(tile)
         return
     with futures.ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, parts))  # and raises what they raise
+
+
+def crop_matrix(matrix: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+    """The similarity from px of a part that begins at `origin` (x, y) of a photo to px of the crop."""
+    return np.column_stack([matrix[:, :2], align.transform_points(matrix, np.float64(origin))])
 
 
 def scale_of(matrix: np.ndarray) -> float:
@@ -348,10 +368,6 @@ def _fade(side: int) -> np.ndarray:
     return maps.smooth_step(edge, 0, FADE * side).astype(np.float32)
 
 
-def _check_square(values: np.ndarray, name: str, channels: int | None = None) -> None:
-    tail = () if channels is None else (channels,)
-    if values.ndim < 2 or values.shape != (len(values), len(values), *tail):
-        wanted = ', '.join(['s', 's', *map(str, tail)])
-        raise InputError(f'{name} has shape {values.shape}; expected ({wanted}), that of the crop')
+def _check_finite(values: np.ndarray, name: str) -> None:
     if not np.isfinite(values).all():
         raise InputError(f'{name} holds NaN or infinite values; check the model and the strength')

@@ -71,8 +71,8 @@ class Change(NamedTuple):
       shading: r, log of the ratio by which the moved pixels become lighter or darker, (size, size) float32, or finer
         where there are folds; None from a model without it.
       openings: Of an open mouth, for `seam.find`; None where it was closed.
-      softening: r by which the face's own folds go besides, of red, green and blue, (S, S, 3) float32; None where none
-        go.
+      softening: r of the face before it is moved, by which its own folds go, (S, S, 3) float32, of red, green and blue;
+        None where none go, and in crops, which are too coarse for them.
     """
 
     displacement: np.ndarray
@@ -82,13 +82,10 @@ class Change(NamedTuple):
     softening: np.ndarray | None = None
 
     def light_of(self, side: int) -> np.ndarray | None:
-        """The r of all that becomes lighter or darker, the mean of the colors, (side, side)."""
-        light = self.shading
-        if self.softening is not None:
-            light = light + cv2.resize(self.softening.mean(axis=2), light.shape, interpolation=cv2.INTER_AREA)
-        if light is None or len(light) == side:
-            return light
-        return cv2.resize(light, (side, side), interpolation=cv2.INTER_AREA)
+        """The shading of a crop, (side, side)."""
+        if self.shading is None or len(self.shading) == side:
+            return self.shading
+        return cv2.resize(self.shading, (side, side), interpolation=cv2.INTER_AREA)
 
 
 class Between(NamedTuple):

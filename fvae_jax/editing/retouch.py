@@ -9,6 +9,7 @@ import numpy as np
 
 from fvae_jax.editing import content, portrait, seam as seam_lib, tone as tone_lib
 from fvae_jax.editing.model import Change
+from fvae_jax.ops import maps
 from fvae_jax.photo.frame import Box, Picture, Planes
 from fvae_jax.photo.photo import Photo
 
@@ -43,7 +44,7 @@ def carried_out(
     if seam is not None and field.size:
         field = seam_lib.close(box, field, seam, matrix)
         if not pixels_only:
-            shading = seam_lib.crease(box, seam, matrix) + (0 if shading is None else shading)
+            shading = seam_lib.drawn(seam.crease, box, seam, matrix) + (0 if shading is None else shading)
     box, field, shading = _active(box, field, shading, frame.shape)
     if field.size:
         window = _window(box, field, frame.shape)
@@ -75,18 +76,16 @@ def _active(box: Box, field: np.ndarray, shading: np.ndarray | None, shape: tupl
     if shading is not None:
         shaded = cv2.absdiff(shading, 0) >= _UNSEEN
         shading, active = shading * shaded, active | shaded
-    rows, columns = (np.flatnonzero(active.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    rows, columns = (maps.extent(active.any(axis=axis), 0) for axis in (1, 0))
+    if rows.start == rows.stop:
         return box, field[:0, :0], None
-    y0, y1, x0, x1 = box[0] + rows[0], box[0] + rows[-1] + 1, box[2] + columns[0], box[2] + columns[-1] + 1
-    inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    y0, y1, x0, x1 = box[0] + rows.start, box[0] + rows.stop, box[2] + columns.start, box[2] + columns.stop
     borders = y0 % 2, min(y1 % 2, shape[0] - y1), x0 % 2, min(x1 % 2, shape[1] - x1)
     field, shading = (
-        None if values is None else cv2.copyMakeBorder(values[inside], *map(int, borders), cv2.BORDER_CONSTANT, value=0)
+        None if values is None else cv2.copyMakeBorder(values[rows, columns], *borders, cv2.BORDER_CONSTANT, value=0)
         for values in (field, shading)
     )
-    even = y0 - borders[0], y1 + borders[1], x0 - borders[2], x1 + borders[3]
-    return tuple(map(int, even)), field, shading
+    return (y0 - borders[0], y1 + borders[1], x0 - borders[2], x1 + borders[3]), field, shading
 
 
 def _window(box: Box, field: np.ndarray, shape: tuple[int, ...]) -> Box:

@@ -5,6 +5,7 @@ both edges are led to one line, with the lips' own height, and the line is what 
 dark, and at its ends one with the corners.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -212,12 +213,8 @@ def _where(from_x: np.ndarray, from_y: np.ndarray, x: float, y: float) -> tuple[
     """The place, column and row, of what comes from (x, y), px of the fine crop; the nearest whole one would jump."""
     row, column = np.unravel_index(np.argmin((from_x - x) ** 2 + (from_y - y) ** 2), from_x.shape)
     row, column = (int(np.clip(n, 1, side - 2)) for n, side in zip((row, column), from_x.shape))
-    slopes = np.array(
-        [
-            [(come[row, column + 1] - come[row, column - 1]) / 2, (come[row + 1, column] - come[row - 1, column]) / 2]
-            for come in (from_x, from_y)
-        ]
-    )
+    near = np.s_[row - 1 : row + 2, column - 1 : column + 2]
+    slopes = np.array([[slope[1, 1] for slope in np.gradient(come[near])[::-1]] for come in (from_x, from_y)])
     missing = np.array([x - from_x[row, column], y - from_y[row, column]])
     # Where a flow nearly stands still a small step of what comes is a large one of the place.
     step = np.linalg.lstsq(slopes, missing, rcond=0.1)[0]
@@ -267,7 +264,7 @@ def _aside(x: np.ndarray, corners: np.ndarray, thin: float) -> np.ndarray:
     """
     half = (corners[1] - corners[0]) / 2
     away = (x - corners.mean()) / half
-    share = np.clip((np.abs(away) - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
+    share = maps.ramp(np.abs(away), *_THIN)
     narrower = _NARROWER * np.abs(away) * (1 - maps.smooth_step(np.abs(away), *_NARROWED))
     return half * np.sign(away) * (narrower - thin * np.sin(np.pi * share) ** 2)
 
@@ -277,41 +274,29 @@ def close(box: portrait.Box, field: np.ndarray, line: Seam, matrix: np.ndarray) 
 
     The box is that of the field, with the whole mouth, the matrix the 2×3 similarity from photo px to px of the crop.
     """
-    part, places = around(box, line, matrix)
-    in_crop, come_from = (align.transform_points(matrix, at) for at in (places, places + field[part]))
+    part, places, in_crop = around(box, line, matrix)
+    come_from = align.transform_points(matrix, places + field[part])
     pull = np.stack(line.pull(in_crop[..., 0], in_crop[..., 1], come_from[..., 1]), -1)
     closed = field.copy()
     closed[part] += (pull @ align.invert(matrix)[:, :2].T).astype(np.float32)
     return closed
 
 
-def crease(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
-    """The shading r of lips that meet, (h, w) float32 for the pixels of a box; for the arguments see `close`."""
-    part, places = around(box, line, matrix)
-    in_crop = align.transform_points(matrix, places)
-    r = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
-    r[part] = line.crease(in_crop[..., 0], in_crop[..., 1])
-    return r
+def drawn(of: Callable[..., np.ndarray], box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
+    """What `Seam.crease` or `Seam.beyond` says of the pixels of a box, (h, w) float32; for the others see `close`."""
+    part, _, in_crop = around(box, line, matrix)
+    values = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
+    values[part] = of(in_crop[..., 0], in_crop[..., 1])
+    return values
 
 
-def beyond(box: portrait.Box, line: Seam, matrix: np.ndarray) -> np.ndarray:
-    """How much of pixels is beyond the line of the lips, (h, w) float32; see `Seam.beyond` and `close`."""
-    part, places = around(box, line, matrix)
-    in_crop = align.transform_points(matrix, places)
-    share = np.zeros((box[1] - box[0], box[3] - box[2]), np.float32)
-    share[part] = line.beyond(in_crop[..., 0], in_crop[..., 1], portrait.scale_of(matrix))
-    return share
-
-
-def around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
-    """The part of a box near a seam, and the places of its pixels in the photo, (h, w, 2)."""
+def around(box: portrait.Box, line: Seam, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+    """The part of a box near a seam, and the places of its pixels in the photo and in the crop, (h, w, 2) each."""
     y0, y1, x0, x1 = box
     sides = [(side + 0.5) / line.unit - 0.5 for side in line.columns]
     edges = line.upper.min() - line.reach, line.lower.max() + line.reach
     corners = align.transform_points(align.invert(matrix), [(x, y) for x in sides for y in edges])
     (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
-    rows = slice(*(np.clip((top, bottom), y0, y1) - y0))
-    columns = slice(*(np.clip((left, right), x0, x1) - x0))
-    size = rows.stop - rows.start, columns.stop - columns.start
-    places = np.moveaxis(np.indices(size, np.float32)[::-1], 0, -1) + (x0 + columns.start, y0 + rows.start)
-    return (rows, columns), places
+    near = *np.clip((top, bottom), y0, y1), *np.clip((left, right), x0, x1)
+    places = portrait.places(near)
+    return portrait.within(near, box), places, align.transform_points(matrix, places)

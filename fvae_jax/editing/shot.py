@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fvae_jax.editing import contour, crop as crop_lib, edit as edit_lib, lips, mouth, portrait, tone as tone_lib
+from fvae_jax.editing import contour, edit as edit_lib, lips, mouth, portrait, tone as tone_lib
 from fvae_jax.editing.model import Change, EncodedFace, Model
 from fvae_jax.editing.opening import Opening
 from fvae_jax.editing.steady import Changed
@@ -27,9 +27,8 @@ class Known:
         self._tone = tone_lib.of(face.crop)
         if not model.bundle.config.model.content:
             return
-        exemplars = model.bundle.exemplars if edit.teeth is None else edit.teeth
-        if exemplars is not None and not edit.pixels_only:
-            self._donor = model.with_teeth(face, exemplars).donor
+        if not edit.pixels_only:
+            self._donor = model.with_teeth(face, edit.teeth).donor
         if edit.anchor:
             self._closed = lips.closed(model, face)
             self._folds = model.with_folds(self._closed).folds
@@ -67,7 +66,7 @@ class Known:
         finer = portrait.scale_transform(matrix, _FINE_MOUTH / model.size)
 
         def edges() -> Opening | None:
-            crop = crop_lib.aligned(frame, finer, _FINE_MOUTH)
+            crop = portrait.aligned(frame, finer, _FINE_MOUTH)
             return contour.of(model.bundle.lips, face.latent, face.slit, crop, model.frame)
 
         return lips.of(face.slit, wanted, change.displacement, edges, _FINE_MOUTH, model.frame)

@@ -7,10 +7,9 @@ less.
 """
 
 import collections
-import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ _SPREAD = 2.5  # frames, deviation of their weights
 _UNLIKE = 0.35  # distance of latents, of that between the frames of a still film and a smile, at which one counts 0.6
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Changed:
+class Changed(NamedTuple):
     """What an edit does to one face of a frame.
 
     Attributes:
@@ -44,8 +42,7 @@ class Changed:
     seam: seam_lib.Seam | None = None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Planned:
+class Planned(NamedTuple):
     """A frame and what shall be done to it.
 
     Attributes:
@@ -69,8 +66,8 @@ def steady(model: Model, stream: Iterable[Planned]) -> Iterator[Planned]:
         for number, mine in here.changes.items():
             found = [(other.changes.get(number), step) for other, step in around if other.shot == shot]
             change, seam = _mean(model, mine, found, holds[number])
-            changes[number] = dataclasses.replace(mine, change=change, seam=seam)
-        yield dataclasses.replace(here, changes=changes)
+            changes[number] = mine._replace(change=change, seam=seam)
+        yield here._replace(changes=changes)
 
 
 def _mean(

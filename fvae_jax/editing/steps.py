@@ -19,8 +19,7 @@ class Steps:
     """Edited photos of growing strength, `count` times `step` of a number, made one at a time; iterate, or `save`."""
 
     def __init__(self, step: Callable[[int], object], count: int):
-        self._step = step
-        self._count = count
+        self._step, self._count = step, count
 
     def __len__(self) -> int:
         return self._count

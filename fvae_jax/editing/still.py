@@ -107,9 +107,9 @@ class EditablePhoto:
             raise InputError(f'{self.photo.name} shows no open mouth with teeth; take one that does')
         return found
 
-    def latent_of(self, face: int | None = None) -> np.ndarray:
-        """Z(S) of a face, (4, 4, C); of the main one by default."""
-        return self.encoded(self.numbers(face)[0]).latent
+    def latent_of(self) -> np.ndarray:
+        """Z(S) of the main face, (4, 4, C)."""
+        return self.encoded(self.numbers(None)[0]).latent
 
     def edit(
         self,
@@ -179,17 +179,15 @@ class EditedPhoto:
             face = subject.encoded if edit.teeth is None else model.with_teeth(subject.encoded, edit.teeth)
             change = model.change(face, latent, edit.anchor)
             moves = self._moves[n] = subject.moves(change)
-            carried = functools.partial(
-                portrait.photo_shading, matrix=subject.matrix, size=model.size, photo_shape=shape
-            )
             shading = moves.crease
             if edit.pixels_only:
                 change = change._replace(content=None, shading=None, softening=None)
                 shading = np.zeros_like(shading)
             if change.shading is not None:
-                shading = shading + carried(change.shading)[1]
+                shading = shading + portrait.photo_shading(change.shading, subject.matrix, model.size, shape)[1]
             if change.softening is not None:
-                self._softenings.append(carried(change.softening))
+                softening = portrait.photo_shading(change.softening, subject.matrix, model.size, shape)
+                self._softenings.append(softening)
             if change.content is not None:
                 layer = content.photo_layer(change.content, subject.matrix, shape)
                 self._layers.append(layer._replace(color=subject.own_colors(layer.color)))
@@ -199,21 +197,18 @@ class EditedPhoto:
     @functools.cached_property
     def photo(self) -> Photo:
         """The edited photo: the original's pixels, resampled once where they move, shaded, and what is new on top."""
-        moved = portrait.warp_photo(self.original.photo, self.box, self.field)
+        # Before they are moved: a line that is made lighter a px beside itself is two.
+        smooth = self.original.photo
+        for box, softening in self._softenings:
+            smooth = portrait.shade_photo(smooth, box, softening)
+        moved = portrait.warp_photo(smooth, self.box, self.field)
         moved = portrait.mixed(moved, self.box, self._beyond)
         colored = all(self.original.face(n).tone is None for n in self._numbers)
         shaded = portrait.shade_photo(moved, self.box, self._shading, colored)
-        return functools.reduce(content.lay, self._layers, self._tinted(shaded))
-
-    def _tinted(self, photo: Photo) -> Photo:
-        """With own folds that go softened, and what lips that meet lack of those at rest."""
-        tints = list(self._softenings)
         for n, moves in self._moves.items() if not self.edit.pixels_only else ():
-            lips = self.original.face(n).lips(photo.pixels, moves)
-            tints += [] if lips is None else [(moves.box, lips)]
-        for box, tint in tints:
-            photo = portrait.tint_photo(photo, box, tint)
-        return photo
+            if (lips := self.original.face(n).lips(shaded.pixels, moves)) is not None:
+                shaded = portrait.shade_photo(shaded, moves.box, lips)
+        return functools.reduce(content.lay, self._layers, shaded)
 
     def close_up(self) -> np.ndarray:
         """The edited faces and a little of what is around them, (h, w, 3) uint8, sRGB."""
@@ -232,7 +227,7 @@ class EditedPhoto:
         """Draws what is new, if anything; see `overlay.content_overlay`."""
         alpha, colors = np.zeros(self.field.shape[:2], np.float32), np.ones((*self.field.shape[:2], 3), np.float32)
         for layer in self._layers:
-            inside = face_lib.within(layer.box, self.box)
+            inside = portrait.within(layer.box, self.box)
             alpha[inside] = np.maximum(alpha[inside], layer.alpha)
             colors[inside] = layer.color
         return overlay.content_overlay(_part(self.original.photo, self.box), alpha, colors)
@@ -249,7 +244,7 @@ class EditedPhoto:
             logits = original.model.mask_logits(original.encoded(n), latent)
             doubted, shape = np.exp(-np.logaddexp(0, logits)), original.photo.pixels.shape
             box, part = portrait.photo_map(doubted, original.matrix(n), shape)
-            inside = face_lib.within(box, self.box)
+            inside = portrait.within(box, self.box)
             doubt[inside] = np.maximum(doubt[inside], part)
         return overlay.doubt_overlay(_part(self.original.photo, self.box), doubt)
 

@@ -30,11 +30,14 @@ class Tone(NamedTuple):
     offsets: np.ndarray
     share: float = 1.0
 
+    def at(self, luma: np.ndarray) -> np.ndarray:
+        """The offsets at brightnesses of any shape, (…, 3)."""
+        return np.stack([np.interp(luma, self.levels, offset) for offset in self.offsets.T], axis=-1)
+
     def follow(self, colors: np.ndarray) -> np.ndarray:
         """Gives colors, (h, w, 3) float32 in [-1, 1], this tone, as bright as they were."""
         luma = colors @ _LUMA
-        offsets = [np.interp(luma, self.levels, offset) for offset in self.offsets.T]
-        toned = np.clip(luma[..., None] + np.stack(offsets, axis=-1), -1, 1)
+        toned = np.clip(luma[..., None] + self.at(luma), -1, 1)
         return (self.share * toned + (1 - self.share) * colors).astype(np.float32)
 
 
@@ -51,8 +54,7 @@ def of(crop: np.ndarray) -> Tone | None:
     parts = np.array_split(np.argsort(luma), _LEVELS)
     levels = np.float32([luma[part].mean() for part in parts])
     middle = np.float32([np.median(offsets[part], axis=0) for part in parts])
-    expected = np.stack([np.interp(luma, levels, offset) for offset in middle.T], axis=-1)
-    deviation = 127.5 * float(np.sqrt(np.square(offsets - expected).mean()))
+    deviation = 127.5 * float(np.sqrt(np.square(offsets - Tone(levels, middle).at(luma)).mean()))
     share = float(np.clip((_COLORED - deviation) / (_COLORED - _ONE_COLOR), 0, 1))
     return Tone(levels, middle, share) if share else None
 
@@ -62,8 +64,4 @@ def between(first: Tone | None, second: Tone | None, t: float) -> Tone | None:
     if first is None or second is None:
         return None
     levels = np.union1d(first.levels, second.levels)
-    offsets = [
-        (1 - t) * np.interp(levels, first.levels, one) + t * np.interp(levels, second.levels, other)
-        for one, other in zip(first.offsets.T, second.offsets.T)
-    ]
-    return Tone(levels, np.stack(offsets, axis=-1), (1 - t) * first.share + t * second.share)
+    return Tone(levels, (1 - t) * first.at(levels) + t * second.at(levels), (1 - t) * first.share + t * second.share)

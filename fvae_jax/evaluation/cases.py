@@ -21,6 +21,8 @@ MIDDLES = (0.25, 0.5, 0.75)
 _CLOSE = 0.02
 _DRAWN = 8  # drawn images that are kept: a face is drawn at several strengths, its ends are the same for all
 
+# In `judged` each kind names the fields that an answer is held against: the true picture, what sharpness is relative
+# to, and what the identity distance is from.
 Case = TypeVar('Case', bound=tuple)
 
 
@@ -39,6 +41,7 @@ class Pair(NamedTuple):
     displacement: np.ndarray | None = None
     exposed: np.ndarray | None = None
     known: np.ndarray | None = None
+    judged = 'target', 'source', 'target'
 
 
 class Middle(NamedTuple):
@@ -50,6 +53,7 @@ class Middle(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     truth: np.ndarray
+    judged = 'truth', 'truth', 'truth'
 
 
 class Edit(NamedTuple):
@@ -60,6 +64,11 @@ class Edit(NamedTuple):
     target: str  # and to go to
     start: np.ndarray  # the person with the one, (H, W, 3) float32 in [-1, 1]
     truth: np.ndarray  # and with the other
+    judged = 'truth', 'start', 'start'
+
+    def made_by(self, method: Any, strength: float = 1.0) -> np.ndarray | None:
+        """What a `methods.base.Method` makes of the start."""
+        return method.edit(self.start, self.source, self.target, strength)
 
 
 class Cases(Sequence, Generic[Case]):
@@ -175,9 +184,8 @@ def _drawn_middles(faces: Faces, size: int) -> Cases[Middle]:
         return image_ops.to_float(face(name).image(expression, strength))
 
     def read(head: Middle) -> Middle:
-        name, expression = head.identity, head.expression
-        ends = draw(name, index.NEUTRAL, 0.0), draw(name, expression, 1.0)
-        return Middle(name, expression, head.t, *ends, draw(name, expression, head.t))
+        shown = (index.NEUTRAL, 0.0), (head.expression, 1.0), (head.expression, head.t)
+        return Middle(*head[:3], *(draw(head.identity, *which) for which in shown))
 
     shown = [expression for expression in drawn_expressions.EXPRESSIONS if expression != index.NEUTRAL]
     return Cases([Middle(name, e, t, *[None] * 3) for name in faces.split.test for e in shown for t in MIDDLES], read)
@@ -190,6 +198,12 @@ def edits(faces: Faces, expressions: Collection[str]) -> Cases[Edit]:
     """
     heads = [head for head, _ in _expressive(faces) if {head.target, index.NEUTRAL} <= set(expressions)]
     return Cases(heads, functools.partial(_with_images, faces, ('start', 'truth')))
+
+
+def by_target(edits: Cases[Edit]) -> dict[str, Cases[Edit]]:
+    """The edits to each expression, in alphabetical order."""
+    expressions = sorted({edit.target for edit in edits.heads})
+    return {name: edits.where(lambda edit, name=name: edit.target == name) for name in expressions}
 
 
 def back(edit: Edit) -> Edit:

@@ -92,6 +92,6 @@ def open_methods(run: Run) -> Methods:
         vaes.append(fvae.VAE(bundle_lib.load(place / _MODEL)))
     pairs = cases.pairs(run.faces, 'train', run.config).spread(_AVERAGED).map(lambda head: head._replace(second=None))
     network = fvae.Network(run.editor)
-    ours = [fvae.FVAE(network, content=content) for content in ((False, True) if network.goes_beyond else (False,))]
+    ours = [fvae.FVAE(network, content=content) for content in network.contents]
     average = optical_flow.AverageFlow(pair for (pair,) in pairs.batches(1, 'average flow'))
     return Methods(network, ours, vaes, missing, average)

@@ -1,7 +1,8 @@
 """What methods make of cases, in numbers. A batch of cases is in memory at a time, however many there are."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,11 +11,12 @@ from fvae_jax.evaluation import landmarks, metrics
 from fvae_jax.evaluation.cases import Case, Cases, Edit, Pair
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.statistics import Value, bootstrap_interval
-from fvae_jax.evaluation.tables import Column, Row, Table
+from fvae_jax.evaluation.tables import Column, Table
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import Frame, Region
 
-SEES = 'sees the answer'
+Name = TypeVar('Name', bound=Hashable)
+
 # Where nothing moves every flow is right, so pixels that move are also looked at alone.
 _MOVES = 0.5  # px
 # A measure belongs to an expression if most people's own photos change it one way, by a visible amount.
@@ -28,23 +30,20 @@ MOVES = (
 
 def score(
     cases: Cases[Case],
-    makers: Mapping[str, Callable[[Case], np.ndarray | None]],
-    truth: tuple[str, str, str],
+    makers: Mapping[Name, Callable[[Case], np.ndarray | None]],
     what: str,
     frame: Frame,
     *,
     described: int = 0,
     batch_size: int = 32,
     mouths: bool = False,
-) -> dict[str, dict[str, np.ndarray]]:
+) -> dict[Name, dict[str, np.ndarray]]:
     """Scores what methods make of every case.
 
     Args:
       cases: What is to be made.
-      makers: What makes it, by the names of the rows; one that has no answer to some case gets no scores, because
+      makers: What makes it, by what it is called here; one that has no answer to some case gets no scores, because
         means over other cases cannot be compared.
-      truth: What the answers are held against, by the names of the fields of a case: the true picture, what sharpness
-        is relative to, and what the identity distance is from.
       what: The name of the work, where it takes long.
       frame: Where the eyes lie in the crops.
       described: Of how many cases, spread evenly, to measure the identity distance.
@@ -52,35 +51,42 @@ def score(
       mouths: Whether the LPIPS of the mouth region is asked for, too.
 
     Returns:
-      {row: {score: (cases,)}}, as `metrics.score` has them, and `metrics.IDENTITY`, if asked for: NaN where it
+      {maker: {score: (cases,)}}, as `metrics.score` has them, and `metrics.IDENTITY`, if asked for: NaN where it
       was not measured.
     """
-    values: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in makers}
+    values: dict[Name, list[dict[str, np.ndarray]]] = {name: [] for name in makers}
     to_describe, number = set(pipeline.thin(np.arange(len(cases)), described).tolist()), 0
     for batch in cases.batches(batch_size, what):
-        made: dict[str, list[np.ndarray]] = {name: [] for name in values}
-        # Case by case, so that what one method has read of an image serves the others.
-        for case in batch:
-            for name in list(made):
-                image = makers[name](case)
-                if image is None:
-                    del made[name], values[name]
-                else:
-                    made[name].append(image)
-        targets, references = (np.stack([getattr(case, field) for case in batch]) for field in truth[:2])
+        made = _answers({name: makers[name] for name in values}, batch)
+        values = {name: values[name] for name in made}
+        targets, references, people = ([getattr(case, field) for case in batch] for field in batch[0].judged)
         asked = [i for i in range(len(batch)) if number + i in to_describe]
-        people = metrics.descriptors([getattr(batch[i], truth[2]) for i in asked], frame)
+        described_people = metrics.descriptors([people[i] for i in asked], frame)
         for name, images in made.items():
-            scores = metrics.score(np.stack(images), targets, references, frame, batch_size, mouths=mouths)
+            scores = metrics.score(images, targets, references, frame, batch_size, mouths=mouths)
             if described:
                 scores[metrics.IDENTITY] = np.full(len(batch), np.nan)
                 found = metrics.descriptors([images[i] for i in asked], frame)
-                scores[metrics.IDENTITY][asked] = metrics.identity_distance(found, people)
+                scores[metrics.IDENTITY][asked] = metrics.identity_distance(found, described_people)
             values[name].append(scores)
         number += len(batch)
     return {
         name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for name, parts in values.items()
     }
+
+
+def _answers(asked: Mapping[Name, Callable[[Case], np.ndarray | None]], cases: Iterable[Case]) -> dict[Name, list]:
+    """What is answered to every case, of those that have an answer to all."""
+    made: dict[Name, list] = {name: [] for name in asked}
+    # Case by case, so that what one method has read of an image serves the others.
+    for case in cases:
+        for name in list(made):
+            answer = asked[name](case)
+            if answer is None:
+                del made[name]
+            else:
+                made[name].append(answer)
+    return made
 
 
 class Movement(NamedTuple):
@@ -115,34 +121,25 @@ def movements(method: Method, edits: Cases[Edit], strengths: Sequence[float], fr
     found = []
     for (edit,) in edits.batches(1, f'landmarks of {edits.heads[0].target}'):
         start = of(edit.start)
-        made = [method.edit(edit.start, edit.source, edit.target, strength) for strength in strengths]
-        found.append([of(crop) - start for crop in (edit.truth, *made)])
+        crops = [edit.truth, *(edit.made_by(method, strength) for strength in strengths)]
+        found.append([of(crop) - start for crop in crops])
     changes = zip(landmarks.Measures._fields, np.transpose(found, (2, 1, 0)))
     return {name: Movement(edits.people, change[0], change[1:]) for name, change in changes}
 
 
-def end_points(
-    methods: Sequence[Method], known: Cases[Pair], size: int, frame: Frame, ours: Method, answer: Method
-) -> Table:
+def end_points(methods: Sequence[Method], known: Cases[Pair], size: int, frame: Frame) -> Table:
     """Measures how far the flows of methods, in the order of the rows, are from the true ones of `cases.known_flows`.
 
-    The crops have `size` px; the table is about `ours`, and `answer` sees the answer.
+    The crops have `size` px.
     """
-    errors: dict[Method, list] = {method: [] for method in methods}
-    for (pair,) in known.batches(1, 'true flow'):
-        for method in list(errors):
-            flow = method.flow(pair)
-            if flow is None:
-                del errors[method]
-            else:
-                errors[method].append(_errors(flow, pair, frame.mouth))
+    errors_of = lambda method: lambda pair: _errors(method.flow(pair), pair, frame.mouth)
+    pairs = itertools.chain.from_iterable(known.batches(1, 'true flow'))
+    errors = _answers({method: errors_of(method) for method in methods}, pairs)
     rows = []
     for method in methods:
-        if method in errors:
-            values = [bootstrap_interval(column, known.people) for column in np.transpose(errors[method])]
-            rows.append(Row(method.name, values, ours=method is ours, left_out=SEES if method is answer else ''))
-        else:
-            rows.append(Row(method.name, note='has no flow for some of the pairs'))
+        columns = np.transpose(errors.get(method, []))
+        values = [bootstrap_interval(column, known.people) for column in columns]
+        rows.append(method.row(values, 'has no flow for some of the pairs'))
     places = ('all', f'moving over {_MOVES} px', 'mouth')
     caption = (
         f'{len(known)} test pairs of {len(set(known.people))} people, crops of {size} px; means over pairs with 95 % '
@@ -152,8 +149,10 @@ def end_points(
     return Table('true-flow', 'End-point error', caption, columns, rows)
 
 
-def _errors(flow: np.ndarray, pair: Pair, mouth: Region) -> tuple[float, float, float]:
+def _errors(flow: np.ndarray | None, pair: Pair, mouth: Region) -> tuple[float, float, float] | None:
     """Mean end-point errors over all pixels with a source, over those that move, over those of the mouth, px."""
+    if flow is None:
+        return None
     error = np.linalg.norm(flow - pair.displacement, axis=-1)
     sourced = pair.known & ~pair.exposed
     moving = sourced & (np.linalg.norm(pair.displacement, axis=-1) > _MOVES)

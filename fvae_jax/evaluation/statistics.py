@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 def bootstrap_interval(
-    values: np.ndarray, people: Sequence[str], wholes: np.ndarray | None = None, *, seed: int = 0, resamples: int = 2000
+    values: np.ndarray, people: Sequence[str], wholes: np.ndarray | None = None, *, resamples: int = 2000
 ) -> Value:
     """The mean over pairs and its 95 % percentile interval over people (cluster bootstrap).
 
@@ -35,7 +35,6 @@ def bootstrap_interval(
       people: Whose each pair is, (pairs,).
       wholes: For the mean of the values over that of the wholes: what there was to reach, (pairs,), in the same unit;
         its sum over any person is not 0. A mean of ratios would hang on the pairs whose whole is next to nothing.
-      seed: Of the draws.
       resamples: Number of draws.
 
     Returns:
@@ -53,7 +52,7 @@ def bootstrap_interval(
     if len(names) < 2:
         return Value(ratio, np.nan, np.nan)
     sums = np.stack([np.bincount(person, values), np.bincount(person, wholes)])
-    drawn = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
+    drawn = np.random.default_rng(0).integers(len(names), size=(resamples, len(names)))
     part, whole = sums[:, drawn].sum(-1)
     ratios = np.sort(part / whole)
     # Order statistics: between two infinite means there is nothing to interpolate.

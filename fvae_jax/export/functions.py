@@ -18,7 +18,7 @@ import numpy as np
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import confidence, fvae, interface
+from fvae_jax.models import fvae, interface
 from fvae_jax.ops import warp
 
 Arrays = Mapping[str, jax.Array]
@@ -37,7 +37,7 @@ def networks(bundle: bundle_lib.Bundle) -> dict[str, Callable[[Arrays], dict[str
         )
     config = bundle.config.copy_and_resolve_references()
     config.model.dtype = 'float32'
-    network, judge = fvae.from_config(config), confidence.from_config(config)
+    network, judge = fvae.from_config(config), fvae.mask_from_config(config)
     stages = len(interface.stage_widths(config.data.image_size, config.model.width))
     variables, mask_variables = _exact_halves(bundle.fvae), _exact_halves(bundle.mask)
     given = shapes(bundle)

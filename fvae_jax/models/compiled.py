@@ -137,9 +137,9 @@ def programs(config: ml_collections.ConfigDict, weights: Mapping[str, Any], mask
 
     def networks():
         # Flax is imported where a network is traced: it is not needed for programs that are there.
-        from fvae_jax.models import confidence, fvae
+        from fvae_jax.models import fvae
 
-        return fvae.from_config(config).apply, confidence.from_config(config).apply
+        return fvae.from_config(config).apply, fvae.mask_from_config(config).apply
 
     def encode(variables, crop):
         apply, _ = networks()

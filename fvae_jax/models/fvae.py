@@ -1,6 +1,7 @@
 """The flow variational autoencoder of Figure 3: encoder f, source pyramid, decoder g, and a content layer beyond it.
 
-And the paper's VAE baseline (6.1): the same encoder, a decoder whose last layer predicts RGB directly.
+And the paper's VAE baseline (6.1): the same encoder, a decoder whose last layer predicts RGB directly; and the mask M
+of where g can be trusted (3.2).
 """
 
 from collections.abc import Sequence
@@ -231,7 +232,45 @@ class PixelVAE(FVAE):
         return Output(posterior, None, self.decode(posterior.sample(noise), self.features(source, train), train))
 
 
+class ConfidenceMask(nn.Module):
+    """M (3.2): a source pyramid and a decoder of g's shape with weights of their own.
+
+    Attributes:
+      config: The experiment.
+      style: See `blocks.Style`.
+    """
+
+    config: ml_collections.FrozenConfigDict
+    style: blocks.Style
+
+    def setup(self) -> None:
+        width = self.config.confidence.width or self.config.model.width
+        widths = interface.stage_widths(self.config.data.image_size, width)
+        self.source_pyramid = Stack(widths, self.style)
+        self.decoder = Decoder(widths, 1, self.config.model.source_concat, self.style)
+
+    def features(self, source: jax.Array, train: bool = False) -> list[jax.Array]:
+        """The mask's own pyramid of S (B, H, W, 3), finest first."""
+        return self.source_pyramid(source, train)
+
+    def decode(self, latent: jax.Array, features: Sequence[jax.Array], train: bool = False) -> jax.Array:
+        """The logits of M, (B, H, W), from Z and `features`; M is their sigmoid."""
+        return self.decoder(latent, features, train)[..., 0]
+
+    def __call__(self, source: jax.Array, latent: jax.Array, train: bool = False) -> jax.Array:
+        """The logits of M(S, Z), (B, H, W), of S, (B, H, W, 3) in [-1, 1], and Z, (B, 4, 4, latent_channels).
+
+        In training batch statistics are those of this batch.
+        """
+        return self.decode(latent, self.features(source, train), train)
+
+
 def from_config(config: ml_collections.ConfigDict) -> FVAE:
     """Builds the FVAE of an experiment's config, or the pixel VAE that it is compared with, by `model.decoder`."""
     network = FVAE if config.model.decoder == 'flow' else PixelVAE
     return network(ml_collections.FrozenConfigDict(config), blocks.Style.from_config(config))
+
+
+def mask_from_config(config: ml_collections.ConfigDict) -> ConfidenceMask:
+    """Builds the mask network of an experiment's config."""
+    return ConfidenceMask(ml_collections.FrozenConfigDict(config), blocks.Style.from_config(config))

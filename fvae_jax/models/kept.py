@@ -78,10 +78,7 @@ def make(path: pathlib.Path, devices: Sequence[jax.Device], lowered: jax.stages.
 
 
 def _digest(*parts: bytes | memoryview) -> Any:
-    digest = hashlib.blake2b(digest_size=_DIGEST)
-    for part in parts:
-        digest.update(part)
-    return digest
+    return hashlib.blake2b(b''.join(parts), digest_size=_DIGEST)
 
 
 def _loaded(content: bytes | memoryview, devices: Sequence[jax.Device]) -> jax.stages.Compiled:

@@ -6,8 +6,13 @@ import numpy as np
 
 def smooth_step(values: np.ndarray | float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """A step from 0 at `low` to 1 at `high`, level at both ends, of any shape; values beyond are as those there."""
-    share = np.clip((values - low) / (high - low), 0, 1)
+    share = ramp(values, low, high)
     return share * share * (3 - 2 * share)
+
+
+def ramp(values: np.ndarray | float, low: float, high: float) -> np.ndarray:
+    """A line from 0 at `low` to 1 at `high`, of any shape; values beyond are as those there."""
+    return np.clip((values - low) / (high - low), 0, 1)
 
 
 def extent(shows: np.ndarray, room: int) -> slice:

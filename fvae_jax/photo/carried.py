@@ -56,7 +56,7 @@ def stored(file: BinaryIO, image: Image.Image, content: bytes | None) -> Stored:
             sampling=JpegImagePlugin.get_sampling(image),
             progressive=bool(image.info.get('progressive')),
         )
-    lossless = kind == 'WEBP' and b'VP8L' in _riff_chunks(file)
+    lossless = kind == 'WEBP' and b'VP8L' in dict(_pieces(file, riff=True))
     return Stored(kind, content, stamp, lossless=lossless)
 
 
@@ -108,37 +108,28 @@ def _has_credentials(file: BinaryIO, image: Image.Image) -> bool:
     if image.format == 'TIFF':
         return _TIFF_C2PA in getattr(image, 'tag_v2', {})
     if image.format == 'WEBP':
-        return b'C2PA' in _riff_chunks(file)
+        return b'C2PA' in dict(_pieces(file, riff=True))
     if image.format in ('AVIF', 'HEIF'):
-        return (b'uuid', _C2PA_UUID) in _boxes(file)
+        return (b'uuid', _C2PA_UUID) in _pieces(file)
     return False
 
 
-def _riff_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Their names."""
-    at = 12
-    for _ in range(_MOST_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        length = int.from_bytes(head[4:], 'little')
-        yield head[:4]
-        at += 8 + length + length % 2
-
-
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Names, and the first 16 bytes of what is in them."""
-    at = 0
+def _pieces(file: BinaryIO, *, riff: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a RIFF file, or the boxes of another one: names, and the first 16 bytes of what is in them."""
+    at = 12 if riff else 0
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
         head = file.read(32)
         if len(head) < 8:
             return
-        length, body = int.from_bytes(head[:4], 'big'), 8
-        if length == 1:
-            length, body = int.from_bytes(head[8:16], 'big'), 16
-        yield head[4:8], head[body : body + 16]
+        if riff:
+            name, length, body = head[:4], int.from_bytes(head[4:8], 'little'), 8
+            length += body + length % 2
+        else:
+            length, name, body = int.from_bytes(head[:4], 'big'), head[4:8], 8
+            if length == 1:
+                length, body = int.from_bytes(head[8:16], 'big'), 16
+        yield name, head[body : body + 16]
         if length < body:
             return  # the last box, or damage
         at += length

@@ -78,8 +78,17 @@ def write_animation(
             for number, frame in enumerate(checked(frames)):
                 output.write(folder / f'{number:04d}.png', write.encode(Photo(frame), '.png', metadata=metadata))
         return
+    suffix = path.suffix.lower()
     with output.replacing(path) as temporary:
-        height, width = _encode(temporary, checked(frames), fps)
+        frames = checked(frames)
+        first = next(frames)
+        height, width = first.shape[:2]
+        odd = (height % 2, width % 2) if suffix == '.mp4' else (0, 0)
+        source = f'-f rawvideo -pix_fmt rgb24 -s {width + odd[1]}x{height + odd[0]} -r {fps} -i -'
+        options = f'-v error -y {source} {FORMATS[suffix]}'.split()
+        with ffmpeg.feeding(ffmpeg.command(*options, f'file:{temporary}')) as send:
+            for frame in itertools.chain([first], frames):
+                send(np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode='edge').data)
         if packet := xmp.updated(None, (width, height), metadata):
             xmp.mark_film(temporary, packet)
 
@@ -115,17 +124,3 @@ def checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield frame
     if shape is None:
         raise InputError('there are no frames; give at least one')
-
-
-def _encode(path: pathlib.Path, frames: Iterator[np.ndarray], fps: float) -> tuple[int, int]:
-    """Pipes the frames through ffmpeg, and returns their (height, width); raises OSError with its last words."""
-    first = next(frames)
-    height, width = first.shape[:2]
-    odd = (height % 2, width % 2) if path.suffix.lower() == '.mp4' else (0, 0)
-    padding = ((0, odd[0]), (0, odd[1]), (0, 0))
-    source = f'-f rawvideo -pix_fmt rgb24 -s {width + odd[1]}x{height + odd[0]} -r {fps} -i -'
-    options = f'-v error -y {source} {FORMATS[path.suffix.lower()]}'.split()
-    with ffmpeg.feeding(ffmpeg.command(*options, f'file:{path}')) as send:
-        for frame in itertools.chain([first], frames):
-            send(np.pad(frame, padding, mode='edge').data)
-    return height, width

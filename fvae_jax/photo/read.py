@@ -172,17 +172,15 @@ def _have_room(size: int) -> bool:
     return True
 
 
+@runtime.Shared
 @contextlib.contextmanager
-def _as_command_alone() -> Iterator[None]:
+def _as_command() -> Iterator[None]:
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with runtime.c_libraries_silent():
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
-
-
-_as_command = runtime.Shared(_as_command_alone)
 
 
 def _in_command() -> contextlib.AbstractContextManager:

@@ -47,9 +47,9 @@ class Strategy:
 
         return jax.tree.map(replicate, state)
 
-    def fetch(self, state: Any) -> Any:
-        """Returns the state as one copy on a device of this process, to look at."""
-        return jax.tree.map(lambda x: x.addressable_data(0), state)
+    def fetch(self, values: Any) -> Any:
+        """Returns a state, or metrics, as one copy on a device of this process, to look at."""
+        return jax.tree.map(lambda x: x.addressable_data(0), values)
 
     def save_form(self, state: Any) -> Any:
         """Returns the state as all processes together save it."""
@@ -63,10 +63,6 @@ class Strategy:
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Spreads this host's part of the global batch over its devices."""
         return {name: jax.make_array_from_process_local_data(self._sharded, value) for name, value in batch.items()}
-
-    def first(self, metrics: Any) -> Any:
-        """Returns metrics as one copy on the host."""
-        return jax.device_get(metrics)
 
 
 class Pmapped(Strategy):
@@ -87,9 +83,9 @@ class Pmapped(Strategy):
 
         return jax.device_put(jax.tree.map(replicate, state), NamedSharding(_mesh(self._local), PartitionSpec(AXIS)))
 
-    def fetch(self, state: Any) -> Any:
+    def fetch(self, values: Any) -> Any:
         # Not x[0], which is a computation that all processes would have to take part in.
-        return jax.tree.map(lambda x: x.addressable_data(0).reshape(x.shape[1:]), state)
+        return jax.tree.map(lambda x: x.addressable_data(0).reshape(x.shape[1:]), values)
 
     def save_form(self, state: Any) -> Any:
         return super().place(self.fetch(state))
@@ -97,9 +93,6 @@ class Pmapped(Strategy):
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         count = len(self._local)
         return {name: value.reshape(count, -1, *value.shape[1:]) for name, value in batch.items()}
-
-    def first(self, metrics: Any) -> Any:
-        return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), metrics)
 
 
 def _mesh(devices: list[jax.Device]) -> jax.sharding.Mesh:

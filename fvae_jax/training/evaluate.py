@@ -14,6 +14,7 @@ import numpy as np
 from fvae_jax import losses
 from fvae_jax.data import pipeline
 from fvae_jax.data.builder import FaceData
+from fvae_jax.data.people import Faces
 from fvae_jax.models import fvae
 from fvae_jax.ops import flow_color, frame as frame_lib, grid, image as image_ops, warp
 from fvae_jax.photo import output
@@ -23,10 +24,15 @@ _ROWS_SHOWN = 8
 
 
 class Evaluator(abc.ABC):
-    """Scores a network on pairs of people it was not trained on, and draws samples."""
+    """Scores a network on pairs of people it was not trained on, and draws samples.
 
-    def __init__(self, faces: FaceData, config: ml_collections.ConfigDict):
-        self._faces = faces
+    Attributes:
+      pairs: (pairs, 2) of the people to validate and to test, by 'validation' and 'test'.
+    """
+
+    def __init__(self, faces: Faces, config: ml_collections.ConfigDict):
+        self.pairs = {part: faces.pairs(part, config.eval.max_pairs) for part in ('validation', 'test')}
+        self._faces = faces.data
         self._config = config
         self._judge = jax.jit(self._make_judge())
         self._strategy = devices.own_devices(config.eval.batch_size)

@@ -21,13 +21,12 @@ from fvae_jax.training import (
     evaluate as evaluate_lib,
     exemplars,
     folds,
+    lips,
     loop,
     mask,
     parallel,
-    parameters,
     publish,
     rundir,
-    state as state_lib,
     steps,
 )
 
@@ -66,7 +65,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> dic
         # Who cannot be taken is told now, not when training ends.
         exemplars.collect(config, faces)
         folds.people(config, faces)
-        table = parameters.parameter_table(config)
+        lips.people(config, faces)
+        table = rundir.parameter_table(config)
         if parallel.is_main_process():
             output.write(workdir / 'parameters.txt', table)
         _LOG.info('networks:\n%s', table)
@@ -166,25 +166,20 @@ def _batches(config: ml_collections.ConfigDict, faces: Faces, step: int = 0):
     return pipeline.training_batches(faces.data, pairs, config, rows, step)
 
 
-def _evaluated(config: ml_collections.ConfigDict, faces: Faces) -> dict[str, np.ndarray]:
-    return {part: faces.pairs(part, config.eval.max_pairs) for part in ('validation', 'test')}
-
-
 def _fvae_task(config: ml_collections.ConfigDict, faces: Faces) -> loop.Task:
-    create = jax.jit(functools.partial(state_lib.create_state, config))
+    create = jax.jit(functools.partial(steps.create_state, config))
     return loop.Task(
         name='FVAE' if config.model.decoder == 'flow' else 'VAE',
         create_state=create,
         first_state=functools.partial(_first_state, config, create),
         train_step=steps.make_train_step(config),
         batches=functools.partial(_batches, config, faces),
-        evaluator=evaluate_lib.FVAEEvaluator(faces.data, config),
-        pairs=_evaluated(config, faces),
+        evaluator=evaluate_lib.FVAEEvaluator(faces, config),
         steps=config.train.steps,
     )
 
 
-def _first_state(config: ml_collections.ConfigDict, create: Callable[[], state_lib.TrainState]) -> state_lib.TrainState:
+def _first_state(config: ml_collections.ConfigDict, create: Callable[[], steps.TrainState]) -> steps.TrainState:
     """The state that a new run begins with: `train.start`, random where that has no weights, or random weights."""
     state = create()
     if not config.train.start:
@@ -213,7 +208,7 @@ def _with_new_channels(begun: np.ndarray, new: jax.Array) -> np.ndarray:
 
 
 def _train_mask(
-    config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, state: state_lib.TrainState
+    config: ml_collections.ConfigDict, workdir: pathlib.Path, faces: Faces, step: int, state: steps.TrainState
 ) -> dict[str, float]:
     place = workdir / 'mask' / f'{step:07d}'
     rundir.open_workdir(place, config)
@@ -225,15 +220,14 @@ def _train_mask(
         if parallel.is_main_process():
             output.write(place / 'beta.txt', f'{beta!r}\n')
     _LOG.info('mask of the FVAE at step %d, β = %.4g', step, beta)
-    create = jax.jit(functools.partial(state_lib.create_mask_state, config))
+    create = jax.jit(functools.partial(steps.create_mask_state, config))
     task = loop.Task(
         name='mask',
         create_state=create,
         first_state=create,
         train_step=mask.make_mask_train_step(config),
         batches=functools.partial(_batches, _mask_data(config), faces),
-        evaluator=mask.MaskEvaluator(faces.data, config),
-        pairs=_evaluated(config, faces),
+        evaluator=mask.MaskEvaluator(faces, config),
         steps=config.confidence.steps,
         frozen={'fvae': state.variables, 'beta': np.float32(beta)},
     )
@@ -258,8 +252,8 @@ def _mask_data(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     return config
 
 
-def _score_test(task: loop.Task, workdir: pathlib.Path, step: int, state: state_lib.TrainState) -> dict[str, float]:
-    evaluator, pairs = task.evaluator, task.pairs['test']
+def _score_test(task: loop.Task, workdir: pathlib.Path, step: int, state: steps.TrainState) -> dict[str, float]:
+    evaluator, pairs = task.evaluator, task.evaluator.pairs['test']
     scores, people = evaluator.score(state, pairs), evaluator.people(pairs)
     if parallel.is_main_process():
         evaluate_lib.write_evaluation(workdir, scores, people=people, pairs=len(pairs), step=step, split='test')

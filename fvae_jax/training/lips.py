@@ -1,7 +1,8 @@
-"""How lips are found in photos, and what those at rest are like: learned from training people, for the model file.
+"""How lips are found in photos, and what they are like at rest: learned from the training people, for the model file.
 
-Supervised descent (Xiong and De la Torre 2013): a linear regression from the latent, then a few from what is seen
-around the last guess, each taught on the errors that those before it make with people whom they have not seen.
+They are found by supervised descent (Xiong and De la Torre 2013): a linear regression from the latent, then a few from
+what is seen around the last guess, each taught on the errors that those before it make with people whom they have not
+seen.
 """
 
 import zlib
@@ -16,11 +17,11 @@ from fvae_jax.bundle import Lips
 from fvae_jax.data import lips as lips_lib
 from fvae_jax.data.people import Faces
 from fvae_jax.editing import contour, latent, vermilion
+from fvae_jax.errors import InputError
 from fvae_jax.ops import frame as frame_lib
 from fvae_jax.training import exemplars
 
 _FEWEST = 200  # images; of fewer a regression learns too little
-_FEWEST_AT_REST = 20  # images; the mean of fewer is somebody's mouth
 _TIMES = {'real': 3, 'synthetic': 1}  # how often an image is shown, each time a little elsewhere
 _TURN, _SCALE, _SHIFT = 1.5, 0.02, 0.012  # standard deviations of that: degrees, logarithm, shares of the crop's side
 _HALF = 0.5  # of a real one, what an image that was made counts
@@ -29,15 +30,29 @@ _STARTS, _OFF = 4, 0.02  # guesses for each image, all but one of them moved abo
 # Of the mean square of what a regression looks at: what keeps it from learning people by heart.
 _RIDGE, _RIDGE_LATENT = 1.0, 0.03
 
-Encode = Callable[[np.ndarray], np.ndarray]
+# Lips at rest.
+_MADE = 'synthetic'  # the origin of images whose lips were drawn
+# Maps are softer than photos: how much of what is finer than a px of the crop is added, and that px in places of a map.
+_SHARP, _PIXEL = 0.4, 1.9
+# Lips have another color than the skin around them, by this share of what most of them have; or they are dark and near
+# the line on which they meet; and nowhere are they farther from it, across, up and down. With their rim they are larger
+# by so many places, and soft.
+_COLORED, _MOST, _DARK, _LINE = 0.4, 0.9, -0.3, 0.03
+_REACH, _MIDDLE = (1.12, 0.17, 0.2), (0.6, 0.12)
+_SMOOTH, _GAPS, _RIM, _SOFT = 2.7, 7, 13, 4.0
 
 
-def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Encode) -> Lips | None:
-    """Learns how the lips of the training people are found, and `at_rest`; None without contours of enough images.
+def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Callable[[np.ndarray], np.ndarray]) -> Lips | None:
+    """Learns how the lips of the training people are found; None without contours of enough images.
 
     `encode` gives Z of a crop of the model, (size, size, 3) uint8.
     """
-    frame, size, numbers = frame_lib.of(config), config.data.image_size, outlined(faces)
+    frame, size, train = frame_lib.of(config), config.data.image_size, set(faces.split.train)
+    numbers = [
+        i
+        for i, record in enumerate(faces.data.records)
+        if record.identity in train and np.isfinite(faces.data[i].get('lips', np.nan)).all()
+    ]
     if len(numbers) < _FEWEST:
         return None
     rng, seen, latents, contours, weights, groups = np.random.default_rng(config.seed), [], [], [], [], []
@@ -50,17 +65,7 @@ def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Encode) -> 
             weights.append(1.0 if record.origin == 'real' else _HALF)
             groups.append(zlib.crc32(record.identity.encode()) % _GROUPS)
     tables = (np.array(values) for values in (latents, contours, weights, groups))
-    return _descent(seen, *tables, rng)._replace(rest=at_rest(config, faces, numbers))
-
-
-def outlined(faces: Faces) -> list[int]:
-    """The images of training people in which the contour of the lips is known."""
-    train = set(faces.split.train)
-    return [
-        i
-        for i, record in enumerate(faces.data.records)
-        if record.identity in train and np.isfinite(faces.data[i].get('lips', np.nan)).all()
-    ]
+    return _descent(seen, *tables, rng)._replace(resting=resting(config, faces))
 
 
 def _progress(what: Sequence, name: str) -> tqdm:
@@ -143,25 +148,61 @@ def _regression(values: np.ndarray, truth: np.ndarray, weights: np.ndarray, ridg
     return np.concatenate([target[None] - middle @ slopes, slopes])
 
 
-def at_rest(config: ml_collections.ConfigDict, faces: Faces, numbers: Sequence[int]) -> np.ndarray | None:
-    """What a mouth at rest looks like beside the skin around it; None without enough neutral photos.
+def resting(config: ml_collections.ConfigDict, faces: Faces) -> np.ndarray | None:
+    """Measures the lips of `data.lips`, as `bundle.Lips.resting` holds them; None without such people.
 
-    Returns:
-      The mean of `vermilion.seen` over those of the images that are neutral and were not made, mirrored as often as
-      not.
+    Raises:
+      InputError: One of them is not among the training people, or has no neutral photo with a lip contour.
     """
-    shown, half = [], lips_lib.POINTS // 2
-    for i in _progress(numbers, 'lips at rest'):
-        record = faces.data.records[i]
-        if record.expression != latent.NEUTRAL or record.origin == 'synthetic':
+    return np.stack([_stored(_at_rest(config, faces, name)) for name in config.data.lips]) if config.data.lips else None
+
+
+def people(config: ml_collections.ConfigDict, faces: Faces) -> None:
+    """Raises `InputError` unless the lips of `data.lips` can be measured."""
+    for name in config.data.lips:
+        _photo(faces, name)
+
+
+def _photo(faces: Faces, name: str) -> int:
+    """The number of a person's neutral photo in which the lips are known."""
+    if name not in faces.split.train:
+        raise InputError(f"data.lips: '{name}' is not among the training people; name others")
+    for i, record in enumerate(faces.data.records):
+        if record.identity != name or record.expression != latent.NEUTRAL or record.origin == _MADE:
             continue
-        crop, points = exemplars.crop_with_lips(config, faces, i)
-        distance = frame_lib.of(config).eye_distance * len(crop)
-        (left, right), lower = points[[0, half], 0], points[[0, *range(lips_lib.POINTS - 1, half - 1, -1)]]
-        line = (points[: half + 1] + lower) / 2
-        rows = np.interp(vermilion.columns(left, right), *line.T)
-        shown.append(vermilion.seen(crop, vermilion.places(left, right, rows, distance), distance))
-    if len(shown) < _FEWEST_AT_REST:
-        return None
-    rest = np.mean(shown, axis=0)
-    return np.float32((rest + rest[:, ::-1]) / 2)
+        if np.isfinite(faces.data[i].get('lips', np.nan)).all():
+            return i
+    raise InputError(f"data.lips: '{name}' has no neutral photo whose lips are in {lips_lib.FILE}; name others")
+
+
+def _at_rest(config: ml_collections.ConfigDict, faces: Faces, name: str) -> np.ndarray:
+    """A map of a person's mouth at rest; see `vermilion.seen`."""
+    crop, points = exemplars.crop_with_lips(config, faces, _photo(faces, name))
+    half, distance = lips_lib.POINTS // 2, frame_lib.of(config).eye_distance * len(crop)
+    (left, right), lower = points[[0, half], 0], points[[0, *range(lips_lib.POINTS - 1, half - 1, -1)]]
+    rows = np.interp(vermilion.columns(left, right), *((points[: half + 1] + lower) / 2).T)
+    return vermilion.seen(crop, vermilion.places(left, right, rows, distance), distance, vermilion.FINE)
+
+
+def _stored(light: np.ndarray) -> np.ndarray:
+    """A map as model files hold it, and where its lips are, (h, w, 4) int8."""
+    share = _lips(light)
+    sharp = light + _SHARP * (light - cv2.GaussianBlur(light, (0, 0), _PIXEL))
+    steps = np.concatenate([sharp / vermilion.STEP, share[..., None] * vermilion.WHOLE], axis=-1)
+    return np.int8(np.clip(np.rint(steps), -127, 127))
+
+
+def _lips(light: np.ndarray) -> np.ndarray:
+    """Where a map shows lips, with their rim, (h, w) in [0, 1]."""
+    smooth = cv2.GaussianBlur(light, (0, 0), _SMOOTH)
+    colored = np.hypot(smooth[..., 0] - smooth[..., 1], smooth[..., 2] - smooth[..., 1])
+    dark = smooth.mean(-1) < _DARK
+    across, down = (np.abs(grid) for grid in np.meshgrid(vermilion.ACROSS, vermilion.DOWN))
+    most = np.quantile(colored[(across < _MIDDLE[0]) & (down < _MIDDLE[1])], _MOST)
+    inside = (across < _REACH[0]) & (down < np.where(vermilion.DOWN < 0, _REACH[1], _REACH[2])[:, None])
+    found = np.uint8(((colored > _COLORED * most) | (dark & (down < _LINE))) & inside)
+    whole = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((_GAPS, _GAPS), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(whole)
+    largest = np.uint8(labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_RIM, _RIM))
+    return cv2.GaussianBlur(np.float32(cv2.dilate(largest, rim)), (0, 0), _SOFT)

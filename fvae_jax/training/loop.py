@@ -1,5 +1,6 @@
 """The training loop: steps, evaluations, checkpoints, early stopping; the same for the FVAE and for the mask."""
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -16,7 +17,8 @@ from tqdm import tqdm
 
 from fvae_jax.errors import Diverged, Stopped
 from fvae_jax.photo import write
-from fvae_jax.training import checkpoint, devices, evaluate, parallel, state as state_lib, writers
+from fvae_jax.training import checkpoint, devices, evaluate, parallel, writers
+from fvae_jax.training.steps import TrainState
 
 # `timeout`, for one, sends SIGTERM to a process and again to its group: signals this close are one.
 _SAME_SIGNAL_SECONDS = 1.0
@@ -34,18 +36,16 @@ class Task(NamedTuple):
       train_step: `(state, batch, *, axis_name=None) -> (state, metrics)`.
       batches: Opens this host's share of the training batches from a step on.
       evaluator: Scores states.
-      pairs: (pairs, 2) of the people to validate and to test, by 'validation' and 'test'.
       steps: Steps at most.
       frozen: What the state reads and never changes; it is not part of checkpoints.
     """
 
     name: str
-    create_state: Callable[[], state_lib.TrainState]
-    first_state: Callable[[], state_lib.TrainState]
-    train_step: Callable[..., tuple[state_lib.TrainState, dict[str, Any]]]
+    create_state: Callable[[], TrainState]
+    first_state: Callable[[], TrainState]
+    train_step: Callable[..., tuple[TrainState, dict[str, Any]]]
     batches: Callable[[int], Iterator[dict[str, np.ndarray]]]
     evaluator: evaluate.Evaluator
-    pairs: dict[str, np.ndarray]
     steps: int
     frozen: Any = {}
 
@@ -81,19 +81,16 @@ def fit(task: Task, config: ml_collections.ConfigDict, workdir: pathlib.Path) ->
         checkpoints.close()
 
 
-def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, state_lib.TrainState]:
+def load_best(task: Task, workdir: pathlib.Path) -> tuple[int, TrainState]:
     """Returns the best step of a task and its state, on one device.
 
     Raises:
       InputError: There is no checkpoint, or it belongs to another config.
     """
-    checkpoints = checkpoint.Checkpoints(workdir, read_only=True)
-    try:
+    with contextlib.closing(checkpoint.Checkpoints(workdir, read_only=True)) as checkpoints:
         step = checkpoints.best_step()
         template = devices.single_device().template(jax.eval_shape(task.create_state))
         return step, checkpoints.restore(step, template)[0].replace(frozen=task.frozen)
-    finally:
-        checkpoints.close()
 
 
 @dataclasses.dataclass
@@ -173,7 +170,7 @@ class _Run:
 
     def _log(self, step: int, pending: list[dict[str, Any]], bar) -> list:
         """Writes the mean of the steps since the last line; stops the run at the first that is not finite."""
-        fetched = [self.strategy.first(metrics) for metrics in pending]
+        fetched = jax.device_get([self.strategy.fetch(metrics) for metrics in pending])
         for i, metrics in enumerate(fetched):
             wrong = [f'{name} is {float(value)}' for name, value in metrics.items() if not np.isfinite(value)]
             if wrong:
@@ -193,7 +190,7 @@ class _Run:
 
     def _evaluate(self, state: Any, progress: Progress, bar) -> None:
         started = time.monotonic()
-        evaluator, pairs = self.task.evaluator, self.task.pairs['validation']
+        evaluator, pairs = self.task.evaluator, self.task.evaluator.pairs['validation']
         fetched = self.strategy.fetch(state)
         scores = evaluator.score(fetched, pairs)
         loss = parallel.from_main(scores['loss'])

@@ -11,9 +11,9 @@ import numpy as np
 
 from fvae_jax import losses
 from fvae_jax.data.builder import FaceData
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import fvae
 from fvae_jax.ops import frame as frame_lib, grid, image as image_ops
-from fvae_jax.training import evaluate, state as state_lib, steps
+from fvae_jax.training import evaluate, steps
 
 
 def measure_beta(faces: FaceData, pairs: np.ndarray, config: ml_collections.ConfigDict, variables: Any) -> float:
@@ -46,14 +46,14 @@ def make_mask_train_step(config: ml_collections.ConfigDict) -> Callable:
     """Returns the step of the mask; see `steps.make_step`."""
     judge = _make_judgement(config)
 
-    def objective(apply: Callable, batch: steps.Batch, state: state_lib.TrainState):
+    def objective(apply: Callable, batch: steps.Batch, state: steps.TrainState):
         latent, _, label = judge(state.frozen, batch['source'], batch['target'])
         logits, changed = apply(batch['source'], latent)
         loss = jnp.mean(losses.mask_cross_entropy(label, logits))
         entropy = jnp.mean(jnp.sum(losses.binary_entropy(label), (1, 2)))
         return loss, changed, {'excess': loss - entropy}
 
-    return steps.make_step(config, confidence.from_config(config), config.confidence.steps, objective)
+    return steps.make_step(config, fvae.mask_from_config(config), config.confidence.steps, objective)
 
 
 class MaskEvaluator(evaluate.Evaluator):
@@ -66,7 +66,7 @@ class MaskEvaluator(evaluate.Evaluator):
     """
 
     def _make_judge(self) -> Callable:
-        judge_pair, model = _make_judgement(self._config), confidence.from_config(self._config)
+        judge_pair, model = _make_judgement(self._config), fvae.mask_from_config(self._config)
         frame = frame_lib.of(self._config)
 
         def judge(state, batch):

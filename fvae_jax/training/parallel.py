@@ -60,7 +60,9 @@ def join_hosts() -> None:
             f'--distributed: the other processes cannot be reached ({_first_line(error)}); start one on every '
             "host within two minutes, and let the coordinator's port through the firewall"
         ) from error
-    _catch_aborts()
+    # When the coordinator is lost JAX's C++ side prints a stack trace and aborts, whatever Python does. abort() raises
+    # its signal in its own thread, where this handler may run Python code, as one of the module `signal` could not.
+    ctypes.CDLL(None).signal(signal.SIGABRT.value, _on_abort)
 
 
 def _from_environment() -> dict[str, Any]:
@@ -97,12 +99,6 @@ def _lost(detail: str = '') -> str:
 def _on_abort(number: int) -> None:
     os.write(2, f'{_lost()}\n'.encode())
     os._exit(Stopped.exit_status)
-
-
-def _catch_aborts() -> None:
-    # When the coordinator is lost JAX's C++ side prints a stack trace and aborts, whatever Python does. abort() raises
-    # its signal in its own thread, where this handler may run Python code, as one of the module `signal` could not.
-    ctypes.CDLL(None).signal(signal.SIGABRT.value, _on_abort)
 
 
 # Errors of JAX in which no other process has a share: the same start would end the same way.
@@ -156,8 +152,6 @@ def barrier(name: str) -> None:
 
 def main_first(work: Callable[[], Any]) -> Any:
     """Does the same in every process, in the main one first: it may leave files that the others then find."""
-    if jax.process_count() == 1:
-        return work()
     if is_main_process():
         done = work()
     barrier('main first')

@@ -1,10 +1,12 @@
-"""Training steps: pure functions of state and batch."""
+"""The training state, and the steps, pure functions of state and batch, with the optimizer and the random streams."""
 
 import functools
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
+import flax.struct
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -12,10 +14,81 @@ import optax
 
 from fvae_jax import losses
 from fvae_jax.models import fvae, interface
-from fvae_jax.training import state as state_lib
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a step changes.
+
+    Attributes:
+      step: Steps done, int32 scalar.
+      params: Weights.
+      batch_stats: Running statistics of the normalizations.
+      opt_state: Adam's moments.
+      frozen: What a step reads and never changes; for the mask 'fvae', the variables of the FVAE that it
+        judges, and 'beta', β of Eq. 7.
+    """
+
+    step: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    frozen: Any = flax.struct.field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What `module.apply` takes."""
+        return {'params': self.params, 'batch_stats': self.batch_stats}
+
+
+def stream(seed: int, name: str, step: jax.Array | int = 0) -> jax.Array:
+    """Returns the key of one random stream at one step: fold_in(fold_in(seed, name), step)."""
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    return jax.random.fold_in(key, step)
+
+
+def example_noise(key: jax.Array, index: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """Standard normal noise per example, (B, *shape), keyed by the example and not by its place in a shard.
+
+    The key is that of the stream, and `index`, (B,) integers, the position of each example in the training stream.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index.astype(jnp.uint32))
+    return jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
+
+
+def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.GradientTransformation:
+    """Adam with gradients clipped by value (5.4); a cosine schedule ends after so many steps."""
+    rate = config.train.learning_rate
+    if config.train.schedule == 'cosine':
+        rate = optax.cosine_decay_schedule(rate, steps)
+    return optax.chain(optax.clip(config.train.clip), optax.adam(rate, config.train.beta1, config.train.beta2))
+
+
+def create_state(config: ml_collections.ConfigDict) -> TrainState:
+    """Initialises the FVAE and Adam from `config.seed`. Call it under jit: shapes are all it needs."""
+    image = _images(config)
+    variables = fvae.from_config(config).init(stream(config.seed, 'init'), image, image)
+    return _state_of(variables, make_optimizer(config, config.train.steps))
+
+
+def create_mask_state(config: ml_collections.ConfigDict) -> TrainState:
+    """Initialises the confidence mask; what it judges is still missing in `frozen`."""
+    image = _images(config)
+    latent = jnp.zeros((1, 4, 4, interface.latent_channels(config)), image.dtype)
+    variables = fvae.mask_from_config(config).init(stream(config.seed, 'init mask'), image, latent)
+    return _state_of(variables, make_optimizer(config, config.confidence.steps))
+
+
+def _images(config: ml_collections.ConfigDict) -> jax.Array:
+    return jnp.zeros((1, config.data.image_size, config.data.image_size, 3), config.model.dtype)
+
+
+def _state_of(variables: Any, optimizer: optax.GradientTransformation) -> TrainState:
+    params = variables['params']
+    return TrainState(jnp.zeros((), jnp.int32), params, variables['batch_stats'], optimizer.init(params))
 
 
 def accumulate(
@@ -55,8 +128,8 @@ def make_step(
     config: ml_collections.ConfigDict,
     model: nn.Module,
     steps: int,
-    objective: Callable[[Callable, Batch, state_lib.TrainState], tuple[jax.Array, Any, Metrics]],
-) -> Callable[..., tuple[state_lib.TrainState, Metrics]]:
+    objective: Callable[[Callable, Batch, TrainState], tuple[jax.Array, Any, Metrics]],
+) -> Callable[..., tuple[TrainState, Metrics]]:
     """Returns `train_step(state, batch, *, axis_name=None) -> (state, metrics)`.
 
     A batch has `source` and `target`, (B, H, W, 3) in [-1, 1], and `index`, (B,), the examples' positions
@@ -71,9 +144,9 @@ def make_step(
       objective: `(apply, batch, state) -> (loss, what else changed, further metrics)`, means over a part of a batch;
         `apply` runs the network with the weights of the moment and the statistics of the batch.
     """
-    optimizer = state_lib.make_optimizer(config, steps)
+    optimizer = make_optimizer(config, steps)
 
-    def train_step(state: state_lib.TrainState, batch: Batch, *, axis_name: str | None = None):
+    def train_step(state: TrainState, batch: Batch, *, axis_name: str | None = None):
         network = model.clone(style=model.style._replace(axis_name=axis_name))
 
         def gradient_of(batch_stats, batch):
@@ -99,15 +172,15 @@ def make_step(
     return train_step
 
 
-def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[state_lib.TrainState, Metrics]]:
+def make_train_step(config: ml_collections.ConfigDict) -> Callable[..., tuple[TrainState, Metrics]]:
     """Returns the step of the FVAE; see `make_step`."""
     model, shape = fvae.from_config(config), (4, 4, interface.latent_channels(config))
     dtype = jnp.promote_types(model.style.dtype, jnp.float32)
 
-    def objective(apply: Callable, batch: Batch, state: state_lib.TrainState):
+    def objective(apply: Callable, batch: Batch, state: TrainState):
         batch = {**batch, 'source': batch['source'].astype(dtype), 'target': batch['target'].astype(dtype)}
-        key = state_lib.stream(config.seed, 'latent', state.step)
-        noise = state_lib.example_noise(key, batch['index'], shape, dtype)
+        key = stream(config.seed, 'latent', state.step)
+        noise = example_noise(key, batch['index'], shape, dtype)
         output, changed = apply(batch['source'], batch['target'], noise)
         terms = losses.fvae_terms(batch, output, config.loss)
         means = {name: jnp.mean(value) for name, value in terms._asdict().items()}

@@ -15,7 +15,7 @@ from benchmarks.accelerator import _ALLOWED, _PRECISIONS
 from configs import faces
 from fvae_jax import losses, runtime
 from fvae_jax.ops import warp
-from fvae_jax.training import state as state_lib, steps
+from fvae_jax.training import steps
 
 _ALPHA, _SIGMA = 10.0, 1.0
 
@@ -47,7 +47,7 @@ def _numbers(precision: str, small: bool) -> dict[str, Any]:
     if not small:  # the CPU has to do it as well
         for one in (config, plain):
             one.model.width, one.train.batch_size = 16, 8
-    state = training.louder(jax.device_get(jax.jit(functools.partial(state_lib.create_state, plain))()))
+    state = training.louder(jax.device_get(jax.jit(functools.partial(steps.create_state, plain))()))
     found = []
     for one, device, product in (
         (config, jax.devices()[0], _PRECISIONS[precision][0]),
@@ -124,7 +124,7 @@ def _torch_step(precision: str, small: bool) -> dict[str, Any]:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != 'float32'
     config = _config('paper', 'float32', small)
-    initial = training.louder(jax.device_get(jax.jit(functools.partial(state_lib.create_state, config))()))
+    initial = training.louder(jax.device_get(jax.jit(functools.partial(steps.create_state, config))()))
     batch = training.batch_of(config)
     images = [torch_fvae.turned(batch[name]).to(device) for name in ('source', 'target')]
     wait = torch.cuda.synchronize if device == 'cuda' else lambda: None

@@ -41,14 +41,14 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
     import fvae_jax
     from fvae_jax import runtime
     from fvae_jax.data import align
-    from fvae_jax.editing import crop as crop_lib, exemplar, lips, retouch
+    from fvae_jax.editing import exemplar, lips, portrait, retouch
 
     runtime.prepare()
     editor = fvae_jax.load()
     frame = next(editor.open_film(path).footage.frames()).frame
     landmarks = align.detect_faces(frame.pixels())[0].landmarks
     matrix = align.crop_transform(landmarks, editor.size, editor.frame)
-    crop = crop_lib.aligned(frame, matrix, editor.size)
+    crop = portrait.aligned(frame, matrix, editor.size)
     face = editor.encode(crop)
     closed = lips.closed(editor, face)
     latent = editor.edited_latent(face, {'smile': 1.0})
@@ -58,7 +58,7 @@ def _stages(path: pathlib.Path) -> dict[str, float]:
         'find the face in the whole frame (every 50th)': lambda: align.detect_faces(frame.pixels()),
         'look whether it is a face (every 4th)': lambda: align.is_face(frame.luma, landmarks),
         'read its landmarks again': lambda: align.find_again(frame.luma, landmarks),
-        'crop': lambda: crop_lib.aligned(frame, matrix, editor.size),
+        'crop': lambda: portrait.aligned(frame, matrix, editor.size),
         'encode, decode its own latent': lambda: editor.encode(crop, teeth=False),
         'decode the edit, place teeth': lambda: editor.change(face, latent),
         'decode where the mouth is open': lambda: lips.inside(editor, face, closed),

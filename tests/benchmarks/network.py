@@ -11,7 +11,7 @@ import torch
 from benchmarks import harness, torch_fvae, training
 
 from fvae_jax.editing import editor as editor_lib
-from fvae_jax.training import state as state_lib
+from fvae_jax.training import steps
 
 
 def train_step() -> harness.Result:
@@ -66,8 +66,8 @@ def same_step(config) -> str:
 
 def _turned(config, batch, step: int) -> list[torch.Tensor]:
     """S, T and ε of a step, for the peer."""
-    noise = state_lib.example_noise(
-        state_lib.stream(config.seed, 'latent', step),
+    noise = steps.example_noise(
+        steps.stream(config.seed, 'latent', step),
         batch['index'],
         (4, 4, config.model.latent_channels),
         config.model.dtype,

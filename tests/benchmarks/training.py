@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from configs import photos
-from fvae_jax.training import devices, state as state_lib, steps
+from fvae_jax.training import devices, steps
 
 
 def smooth(seed: int, *shape: int) -> np.ndarray:
@@ -94,7 +94,7 @@ class Training:
         strategy = devices.single_device()
         self._step = strategy.compile(steps.make_train_step(config))
         self._batch = strategy.shard(batch_of(config))
-        self.initial = louder(jax.device_get(jax.jit(functools.partial(state_lib.create_state, config))()))
+        self.initial = louder(jax.device_get(jax.jit(functools.partial(steps.create_state, config))()))
         self.state = strategy.place(self.initial)
 
     def __call__(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Training:
         return self._step.lower(self.state, self._batch).compile()
 
 
-def louder(state: state_lib.TrainState) -> state_lib.TrainState:
+def louder(state: steps.TrainState) -> steps.TrainState:
     """The state with a last layer that moves pixels by whole widths, as a trained one does.
 
     The first flow is the identity but for rounding, and at whole pixels the gradient is one-sided: there two correct

@@ -1,7 +1,11 @@
 """What tests of the commands say and look at."""
 
+import os
+import pathlib
 import re
+import signal
 import subprocess
+import sys
 
 import imageio_ffmpeg
 import numpy as np
@@ -12,11 +16,26 @@ from PIL import Image
 from fvae_jax.errors import InputError
 
 ASTRONAUT = skimage.data.astronaut()
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def edit(rest):
     """The line of an edit by the small model."""
     return f'edit @me.png --model @model.safetensors {rest}'
+
+
+def start(*arguments, cwd, stdin=None, **more):
+    """Starts `fvae` in a folder, with more variables in its environment."""
+    return subprocess.Popen(
+        [sys.executable, '-m', 'fvae_jax', *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {'PYTHONPATH': str(ROOT)} | more,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 def read(path):

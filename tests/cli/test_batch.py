@@ -5,8 +5,7 @@ import signal
 import time
 
 import pytest
-from cli.commands import ASTRONAUT, fails, read
-from cli.test_habits import start
+from cli.commands import ASTRONAUT, fails, read, start
 from PIL import Image
 
 from fvae_jax.cli import batch

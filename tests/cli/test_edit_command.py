@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import io
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -13,14 +12,12 @@ import threading
 
 import numpy as np
 import pytest
-from cli.commands import ASTRONAUT, edit, fails, noted, play, read
+from cli.commands import ASTRONAUT, ROOT, edit, fails, noted, play, read
 from PIL import Image
 
 import fvae_jax
 from fvae_jax import bundle as bundle_lib, cli
 from fvae_jax.errors import InputError
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_an_edit(run, tmp_path):
@@ -319,6 +316,7 @@ PURE = (
     'editing/latent',
     'editing/portrait',
     'editing/seam',
+    'editing/eyes',
     'editing/content',
     'editing/contour',
     'editing/exemplar',
@@ -352,7 +350,7 @@ def test_the_way_from_the_arguments_to_the_file_is_short(run):
         for profiled in (sys, threading):
             profiled.setprofile(None)
     assert {file for file in files if not file.startswith(PURE)} == WAY
-    text = (pathlib.Path(__file__).parents[2] / 'docs' / 'design.md').read_text()
+    text = (ROOT / 'docs' / 'design.md').read_text()
     steps = re.search(r'## The way of a photo\n.*?\n\n(1\..*?)\n\n', text, re.DOTALL)[1]
     assert set(re.findall(r'`([\w/]+\.py)`', steps)) == WAY
 

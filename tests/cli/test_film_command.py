@@ -1,15 +1,12 @@
 """`fvae edit` with films: beside photos, in parts, over time, stopped, and refused."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import films
 import numpy as np
 import pytest
-from cli.commands import fails
+from cli.commands import fails, start
 
 from fvae_jax.photo import footage
 
@@ -101,18 +98,10 @@ def test_ctrl_c_leaves_nothing(things, clip, tmp_path):
     matrices = films.motion(600, SIZE, None, (322, 360), 0.36, turn=5, zoom=(0.95, 1.1), shift=0.02)
     films.write(things / 'long.mp4', films.carried(films.composite(), matrices, SIZE))
     command = ['edit', things / 'long.mp4', '--model', things / 'model.safetensors', '--smile', '1', '--out', 'out.mp4']
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'fvae_jax', *map(str, command)],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-        # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = start(*command, cwd=tmp_path)
     while not list(tmp_path.iterdir()) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate()
+    words = process.communicate()[1].decode()
     assert process.returncode == 130 and words.strip().endswith('error: interrupted'), words
     assert not list(tmp_path.iterdir())

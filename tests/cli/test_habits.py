@@ -2,7 +2,6 @@
 
 import configparser
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -11,26 +10,11 @@ import time
 
 import numpy as np
 import pytest
-from cli.commands import ASTRONAUT, edit, fails, read
+from cli.commands import ASTRONAUT, ROOT, edit, fails, read, start
 from PIL import Image
 
 from fvae_jax import cli
 from fvae_jax.cli import completion
-
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def start(*arguments, cwd, stdin=None, **more):
-    return subprocess.Popen(
-        [sys.executable, '-m', 'fvae_jax', *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {'PYTHONPATH': str(ROOT)} | more,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell's jobs in the background, the tests among them, are told to ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
 
 
 @pytest.mark.parametrize(

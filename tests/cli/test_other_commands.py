@@ -1,10 +1,9 @@
 """`fvae interpolate` and `fvae info`."""
 
-import pathlib
 import re
 
 import numpy as np
-from cli.commands import ASTRONAUT, play, read
+from cli.commands import ASTRONAUT, ROOT, play, read
 
 from fvae_jax import bundle as bundle_lib
 
@@ -47,7 +46,7 @@ def test_info_of_the_built_in_model(run, capsys):
     words = capsys.readouterr().out
     assert f'built in, {bundle_lib.BUILT_IN}, ' in words and 'smile (' in words and 'not stated' not in words
     # The README tells of all runs, of which the file knows the last.
-    readme = (pathlib.Path(__file__).parents[2] / 'README.md').read_text()
+    readme = (ROOT / 'README.md').read_text()
     [last] = re.findall(r'(\d+) steps of 16 pairs', readme)
     assert f'{last} steps in its last run, on 345 people' in words
 

@@ -1,16 +1,12 @@
 """One clear line for whatever cannot be used, help that fits the screen, and exit statuses."""
 
-import pathlib
 import subprocess
 import sys
 
 import pytest
-from cli.commands import edit, fails
+from cli.commands import ROOT, edit, fails
 
 from fvae_jax import bundle as bundle_lib
-
-ROOT = pathlib.Path(__file__).parents[2]
-
 
 BAD_COMMANDS = {
     '': 'no command; use fvae edit',

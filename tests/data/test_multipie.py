@@ -6,7 +6,7 @@ import skimage.data
 from PIL import Image
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import multipie, sets
+from fvae_jax.data import sets
 from fvae_jax.errors import InputError
 
 FACE = skimage.data.astronaut()[0:260, 90:350]
@@ -26,6 +26,12 @@ def write(root, session, subject, recording, camera='05_1', light='06', darker=0
     image.save(folder / f'{subject}_{session}_{recording}_{camera.replace("_", "")}_{light}.png')
 
 
+def _settings(folder, manual_dir):
+    settings = config_lib.default_config().data
+    settings.update(set='multipie', image_size=64, cache=str(folder / 'cache'), manual_dir=manual_dir)
+    return settings
+
+
 def test_the_delivered_layout(tmp_path):
     for session, expressions in TABLE.items():
         for recording in range(1, len(expressions) + 1):
@@ -34,9 +40,7 @@ def test_the_delivered_layout(tmp_path):
     write(tmp_path, '01', '123', '02', light='07')  # another flash only
     write(tmp_path, '01', '123', '02', camera='04_1')  # another camera
     write(tmp_path, '02', '123', '04')  # a recording without a label
-    settings = config_lib.default_config().data
-    settings.update(set='multipie', image_size=64, cache=str(tmp_path / 'cache'), manual_dir=str(tmp_path))
-    faces = sets.open_set(settings)
+    faces = sets.open_set(_settings(tmp_path, str(tmp_path)))
 
     got = sorted((r.identity, *r.file.split('/')[-1].split('_')[1:3], r.expression) for r in faces.records)
     expected = [
@@ -66,7 +70,7 @@ def test_the_delivered_layout(tmp_path):
 def test_missing_data_says_how_to_get_it(tmp_path, where):
     manual_dir = str(tmp_path / where) if where else ''
     with pytest.raises(InputError) as error:
-        multipie.find_photos(manual_dir)
+        sets.open_set(_settings(tmp_path, manual_dir))
     message = str(error.value)
     assert message.startswith(f"data.manual_dir '{manual_dir}'") and '\n' not in message
     for part in ('Carnegie Mellon', 'multipie.org', 'data/session01', 'data.manual_dir=DIR'):

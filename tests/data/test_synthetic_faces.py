@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from fvae_jax import config as config_lib
-from fvae_jax.data import align
-from fvae_jax.data.drawn import examples as drawn, expressions
+from fvae_jax.data import align, sets
+from fvae_jax.data.drawn import expressions
 from fvae_jax.data.drawn.face import DrawnFace
 from fvae_jax.data.drawn.paint import grid
 from fvae_jax.data.drawn.traits import EYE_X, EYE_Y, MIDLINE, UNITS
-from fvae_jax.data.sets import open_set
 from fvae_jax.ops.frame import TIGHT
 
 MOVED = expressions.EXPRESSIONS[1:]
@@ -25,7 +24,7 @@ def people():
 
 @pytest.fixture(scope='module')
 def examples():
-    return list(drawn.draw(3, 64, (0.5, 1.0)))
+    return list(sets.draw(3, 64, (0.5, 1.0)))
 
 
 def _warp(image, displacement):
@@ -54,7 +53,7 @@ def test_examples_have_the_fields_of_a_set(examples):
 
 
 def test_the_same_people_in_the_same_pictures_however_many(examples):
-    again = list(drawn.draw(1, 64, (0.5, 1.0)))
+    again = list(sets.draw(1, 64, (0.5, 1.0)))
     for first, second in zip(examples, again):
         assert first.keys() == second.keys()
         for key in first:
@@ -214,8 +213,8 @@ def test_a_face_detector_finds_them():
 def test_the_built_set_is_what_is_drawn(tmp_path):
     settings = config_lib.default_config().data
     settings.update(image_size=16, cache=str(tmp_path), identities=2)
-    faces = open_set(settings)
-    examples = list(drawn.draw(2, 16, settings.strengths))
+    faces = sets.open_set(settings)
+    examples = list(sets.draw(2, 16, settings.strengths))
     assert [record.file for record in faces.records] == [example['file'] for example in examples]
     for stored, example in zip((faces[i] for i in range(len(faces))), examples):
         for key in ('image', 'displacement', 'exposed', 'identity', 'expression'):

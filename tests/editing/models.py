@@ -8,7 +8,7 @@ import numpy as np
 
 from configs import synthetic
 from fvae_jax import bundle as bundle_lib
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import fvae
 
 
 def _config(content, shading):
@@ -31,7 +31,7 @@ def _weights(content, shading):
     louder = [1, 1, *([500, 200, 200, 200] if content else []), *([200] if shading else [])]
     last = weights['params']['decoder']['out']['conv']
     last['kernel'] = last['kernel'] * np.float32(louder)
-    return weights, loud(jax.jit(confidence.from_config(config).init)(jax.random.key(1), image, z))
+    return weights, loud(jax.jit(fvae.mask_from_config(config).init)(jax.random.key(1), image, z))
 
 
 def random_bundle(mask=True, content=False, shading=False):

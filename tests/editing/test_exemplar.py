@@ -7,7 +7,7 @@ from editing import models
 
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align, lips
-from fvae_jax.editing import content, editor as editor_lib, exemplar, still
+from fvae_jax.editing import content, editor as editor_lib, exemplar, portrait, still
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo.photo import Photo
@@ -220,4 +220,4 @@ def test_a_model_file_holds_them(editor, tmp_path):
 
 def test_a_part_of_a_photo_maps_to_the_same_crop():
     matrix = np.array([[0.5, 0.1, 3.0], [-0.1, 0.5, -2.0]])
-    np.testing.assert_allclose(exemplar.crop_matrix(matrix, (20, 30)) @ [1, 2, 1], matrix @ [21, 32, 1])
+    np.testing.assert_allclose(portrait.crop_matrix(matrix, (20, 30)) @ [1, 2, 1], matrix @ [21, 32, 1])

@@ -70,11 +70,12 @@ def test_neutralize_takes_out_what_is_shown_and_nothing_else():
     stats = _statistics()
     mean = stats.class_means['neutral']
     relaxed = latent.neutralize(mean + 0.8 * CHANGE['smile'], stats)
-    np.testing.assert_allclose(relaxed, -0.8 * CHANGE['smile'], atol=1e-5)
+    np.testing.assert_allclose(relaxed, -0.8 * latent.AT_REST * CHANGE['smile'], atol=1e-5)
     # The opposite of a smile is no expression of the set: it stays.
     np.testing.assert_allclose(latent.neutralize(mean - 0.8 * CHANGE['smile'], stats), 0, atol=0.3)
     # Beyond a full smile it is the person's own wide mouth.
-    np.testing.assert_allclose(latent.neutralize(mean + 3 * CHANGE['smile'], stats), -CHANGE['smile'], atol=1e-5)
+    relaxed = latent.neutralize(mean + 3 * CHANGE['smile'], stats)
+    np.testing.assert_allclose(relaxed, -latent.AT_REST * CHANGE['smile'], atol=1e-5)
 
 
 @pytest.mark.parametrize('rank', [3, 9])
@@ -119,7 +120,7 @@ def test_neutralize_where_directions_overlap():
     means = {name: change.astype(np.float32) for name, change in mixed.items()}
     stats = LatentStatistics(means, means, dict.fromkeys(means, 4))
     relaxed = latent.neutralize(0.9 * means['smile'] - 0.3 * noise, stats)
-    assert np.abs(relaxed + 0.9 * smile).max() < 0.3
+    assert np.abs(relaxed + 0.9 * latent.AT_REST * smile).max() < 0.3
 
 
 def test_interpolation_ends_exactly():

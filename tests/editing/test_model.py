@@ -16,7 +16,7 @@ from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.editing import model as model_lib
 from fvae_jax.errors import InputError
-from fvae_jax.models import compiled, confidence, fvae, interface
+from fvae_jax.models import compiled, fvae, interface
 from fvae_jax.ops import image as image_ops, warp
 
 
@@ -149,7 +149,7 @@ def test_between_two_faces_as_printed(face):
     model, t = model_lib.Model(bundle), np.float32(0.3)
     first, second = model.encode(face.crop), model.encode(face.crop[:, ::-1])
     found = model.between(first, second, t, 'paper', anchor=False)
-    network, judge = fvae.from_config(bundle.config), confidence.from_config(bundle.config)
+    network, judge = fvae.from_config(bundle.config), fvae.mask_from_config(bundle.config)
 
     @jax.jit
     def flow_and_mask(crop, latent):

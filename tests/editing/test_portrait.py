@@ -294,12 +294,9 @@ def test_bad_fields_are_refused():
     matrix = similarity(1, 0, (200.0, 200.0))
     broken = swirl()
     broken[3, 4, 0] = np.nan
-    for displacement, word in ((broken, 'NaN'), (swirl()[:, :9], 'shape'), (swirl()[..., 0], 'shape')):
-        with pytest.raises(InputError, match=word):
-            portrait.photo_displacement(displacement, matrix, ASTRONAUT.shape)
+    with pytest.raises(InputError, match='NaN'):
+        portrait.photo_displacement(broken, matrix, ASTRONAUT.shape)
     box, field = portrait.photo_displacement(swirl(), matrix, ASTRONAUT.shape)
-    with pytest.raises(InputError, match='size of its box'):
-        portrait.warp_region(ASTRONAUT, box, field[1:])
     field[50, 50] = np.inf
     with pytest.raises(InputError, match='infinite'):
         portrait.warp_region(ASTRONAUT, box, field)

@@ -1,7 +1,5 @@
 """An edit of a film holds still where the face does, and goes on speaking where it speaks: with the built-in model."""
 
-import dataclasses
-
 import cv2
 import films
 import numpy as np
@@ -82,7 +80,7 @@ def test_noise_is_averaged_and_what_differs_is_not():
     levels = [here.changes[1].change.content.alpha[0, 0] for here in steady.steady(OneLight, planned(5 * step, step))]
     np.testing.assert_allclose(levels, step, atol=1e-3)
     # Of another shot nothing counts.
-    shots = [dataclasses.replace(here, shot=n // 20) for n, here in enumerate(planned(0 * step, step))]
+    shots = [here._replace(shot=n // 20) for n, here in enumerate(planned(0 * step, step))]
     levels = [here.changes[1].change.shading[0, 0] for here in steady.steady(OneLight, shots)]
     np.testing.assert_allclose(levels, step, atol=1e-6)
 

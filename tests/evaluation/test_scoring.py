@@ -12,7 +12,6 @@ from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import TIGHT
 
 SIZE = 32
-TRUTH = ('truth', 'start', 'start')
 
 
 def image(seed):
@@ -45,7 +44,7 @@ def edits(count, read):
 def test_only_a_batch_of_images_is_in_memory(count):
     alive = Alive()
     makers = {'copy': lambda edit: edit.start, 'half': lambda edit: (edit.start + edit.truth) / 2}
-    scores = scoring.score(edits(count, alive.read), makers, TRUTH, 'edits', TIGHT, batch_size=8)
+    scores = scoring.score(edits(count, alive.read), makers, 'edits', TIGHT, batch_size=8)
     assert all(len(values) == count for row in scores.values() for values in row.values())
     # Two images of each of eight cases, while the batch before is still held.
     assert alive.most <= 2 * 2 * 8 < 2 * count
@@ -58,7 +57,7 @@ def test_only_a_batch_of_images_is_in_memory(count):
 def test_scores_are_those_of_each_case_alone():
     found = edits(11, Alive().read)
     makers = {'half': lambda edit: (edit.start + edit.truth) / 2, 'truth': lambda edit: edit.truth}
-    scores = scoring.score(found, makers, TRUTH, 'edits', TIGHT, batch_size=4)
+    scores = scoring.score(found, makers, 'edits', TIGHT, batch_size=4)
     assert list(scores) == ['half', 'truth']
     for i in (0, 3, 4, 10):
         alone = metrics.score(
@@ -71,7 +70,7 @@ def test_scores_are_those_of_each_case_alone():
 
 def test_a_method_without_an_answer_to_every_case_has_no_scores():
     makers = {'some': lambda edit: None if edit.identity == 'p3' else edit.start, 'all': lambda edit: edit.start}
-    scores = scoring.score(edits(11, Alive().read), makers, TRUTH, 'edits', TIGHT, batch_size=4)
+    scores = scoring.score(edits(11, Alive().read), makers, 'edits', TIGHT, batch_size=4)
     assert set(scores) == {'all'} and len(scores['all']['psnr']) == 11
 
 
@@ -79,7 +78,7 @@ def test_identity_is_measured_of_some_cases_spread_over_all(monkeypatch):
     # A face for each image: its mean color stands for the person.
     monkeypatch.setattr(metrics, 'descriptors', lambda images, frame: np.reshape([x.mean() for x in images], (-1, 1)))
     found, makers = edits(9, Alive().read), {'copy': lambda edit: edit.start, 'truth': lambda edit: edit.truth}
-    scores = scoring.score(found, makers, TRUTH, 'edits', TIGHT, described=3, batch_size=4)
+    scores = scoring.score(found, makers, 'edits', TIGHT, described=3, batch_size=4)
     measured = ~np.isnan(scores['truth'][metrics.IDENTITY])
     assert np.flatnonzero(measured).tolist() == [0, 4, 8]
     assert (scores['copy'][metrics.IDENTITY][measured] == 0).all()
@@ -92,6 +91,7 @@ class Known(Method):
 
     def __init__(self, name, flow):
         self.name, self._flow = name, flow
+        self.ours, self.left_out = name == 'true', 'sees the answer' * (name == 'none')
 
     def flow(self, pair):
         return self._flow
@@ -110,8 +110,7 @@ def test_end_point_errors_are_of_pixels_that_have_a_source():
     lower = off.copy()
     lower[40:] += [0, 4]
     flows = {'true': truth, 'none': np.zeros_like(truth), 'off': off, 'lower': lower, 'unknown': None}
-    methods = [Known(*item) for item in flows.items()]
-    table = scoring.end_points(methods, known, size, TIGHT, *methods[:2])
+    table = scoring.end_points([Known(*item) for item in flows.items()], known, size, TIGHT)
     found = {row.label: [cell.mean for cell in row.cells] for row in table.rows}
     assert found['true'] == found['off'] == [0, 0, 0] and found['none'][:2] == [1.5, 3]
     assert found['lower'][2] > found['lower'][0] > 0

@@ -11,7 +11,7 @@ from configs import synthetic
 from fvae_jax import bundle as bundle_lib
 from fvae_jax.data import align
 from fvae_jax.export import check
-from fvae_jax.models import confidence, fvae
+from fvae_jax.models import fvae
 from fvae_jax.ops import image as image_ops
 from fvae_jax.ops.frame import TIGHT
 
@@ -60,7 +60,7 @@ def _bundle(form, loudness):
     size = config.data.image_size
     image, latent = jnp.zeros((1, size, size, 3)), jnp.zeros((1, 4, 4, 8))
     network = weights(fvae.from_config(config), image, image)
-    mask = weights(confidence.from_config(config), image, latent) if config.confidence.enabled else None
+    mask = weights(fvae.mask_from_config(config), image, latent) if config.confidence.enabled else None
     means = {name: np.float32(rng.normal(0, 0.5, (4, 4, 8))) for name in ('neutral', 'smile', 'surprise')}
     statistics = bundle_lib.LatentStatistics(means, {}, dict.fromkeys(means, 5))
     return bundle_lib.Bundle(config, network, mask, statistics, {'step': 12, 'data': 'dice', 'licence': 'none'})

@@ -28,6 +28,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.evaluation.card import groups
 from fvae_jax.ops.frame import TIGHT
 from fvae_jax.photo import ffmpeg, read, write
+from fvae_jax.photo.photo import Carried, Photo
 
 _SIDE = 128  # px, of the photos: small ones are read in milliseconds
 _HEIC = pathlib.Path(__file__).parents[1] / 'photo' / 'composite_face_turned.heic'
@@ -139,9 +140,9 @@ def _photos() -> dict[str, bytes]:
         picture.save(stream, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(name[-3:], name.rpartition('.')[2].upper()), **options)
         files[name] = stream.getvalue()
     color, turned_color = (np.asarray(picture).astype(np.uint16) * 257 for picture in (image, turned))
-    files['color.png'] = write.encode_png(
-        turned_color, icc_profile=profile, exif=exif.tobytes(), text={'Software': 'none'}
-    )
+    told = Carried(text={'Software': 'none'})
+    photo = Photo(turned_color, icc_profile=profile, exif=exif.tobytes(), carried=told)
+    files['color.png'] = write.encode(photo, '.png')
     for name, options in {
         'color.tif': dict(compression='zlib'),
         'tiles.tif': dict(tile=(64, 64), compression='zlib'),

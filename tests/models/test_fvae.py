@@ -1,11 +1,13 @@
-"""Figure 3: shapes, parameter counts, parameterisations, what depends on what."""
+"""The networks: Figure 3, the VAE baseline, and the content layer."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fvae_jax import config as config_lib
+from fvae_jax import bundle, config as config_lib, losses
+from fvae_jax.editing import editor
+from fvae_jax.errors import InputError
 from fvae_jax.models import fvae, interface
 from fvae_jax.ops import warp
 
@@ -137,3 +139,93 @@ def test_bfloat16_keeps_float32_weights_and_flow():
     exact = jax.jit(fvae.from_config(_config()).apply)(variables, image, image).decoded.flow
     assert flow.dtype == jnp.float32
     np.testing.assert_allclose(flow, exact, atol=1e-2)
+
+
+def _pixels(concat='none'):
+    """The config of a VAE baseline: the FVAE's encoder, pixels for a flow, and S only where it is asked for."""
+    config = _config(model__latent_channels=8, model__decoder='pixels', model__source_concat=concat)
+    config.confidence.enabled = False
+    config_lib.validate(config)
+    return config
+
+
+def _images(seed):
+    return jax.random.uniform(jax.random.key(seed), (2, 64, 64, 3), minval=-1)
+
+
+def _louder(variables):
+    """Weights of 0.01 leave every output near zero; these do not."""
+    return jax.tree.map(lambda x: 8 * x if x.ndim == 4 else x, variables)
+
+
+@pytest.mark.parametrize('concat', ['none', 'bottleneck', 'pyramid'])
+def test_the_source_is_seen_where_it_is_shown_and_nowhere_else(concat):
+    model = fvae.from_config(_pixels(concat))
+    assert isinstance(model, fvae.PixelVAE)
+    source, other, target = map(_images, range(3))
+    variables, apply = _louder(jax.jit(model.init)(jax.random.key(0), source, target)), jax.jit(model.apply)
+    output = apply(variables, source, target)
+    assert output.decoded is None and output.image.shape == (2, 64, 64, 3) and np.abs(output.image).max() <= 1
+    change = np.abs(output.image - apply(variables, other, target).image).max()
+    assert change == 0 if concat == 'none' else change > 1e-4
+    assert np.abs(output.image - apply(variables, source, other).image).max() > 1e-4
+
+
+def test_the_encoder_of_pixels_is_that_of_the_fvae():
+    config = _pixels()
+    pixels = _shapes(config)
+    config.model.decoder, config.model.source_concat = 'flow', 'pyramid'
+    flow = _shapes(config)
+    assert jax.tree.map(lambda x: x.shape, pixels['encoder']) == jax.tree.map(lambda x: x.shape, flow['encoder'])
+    assert 'source_pyramid' in flow and 'source_pyramid' not in pixels
+
+
+def test_the_loss_of_pixels_has_no_eq_6():
+    config = _pixels()
+    target, image = _images(0), _images(1)
+    output = fvae.Output(fvae.Latent(*jnp.zeros((2, 2, 4, 4, 8))), None, image)
+    terms = losses.fvae_terms({'target': target}, output, config.loss)
+    assert np.all(terms.coherence == 0) and np.all(terms.prior == 0)
+    np.testing.assert_allclose(losses.total(terms, config.loss), np.sum((target - image) ** 2, (1, 2, 3)), rtol=1e-5)
+
+
+def test_photos_are_not_edited_with_pixels():
+    statistics = bundle.LatentStatistics({}, {}, {})
+    with pytest.raises(InputError, match="model.decoder = 'flow'"):
+        editor.Editor(bundle.Bundle(_pixels(), {}, None, statistics, {}))
+
+
+def _model(content):
+    """A network with or without the content layer, off as printed, and what it is run on."""
+    config = _config(model__latent_channels=8, model__content=content)
+    model = fvae.from_config(config)
+    images = jax.random.uniform(jax.random.key(1), (2, 2, 64, 64, 3), minval=-1)
+    return config, jax.jit(model.apply), jax.jit(model.init)(jax.random.key(0), *images), images
+
+
+def test_without_a_content_layer_the_network_is_the_paper_s():
+    _, apply, variables, (source, target) = _model(False)
+    output = apply(variables, source, target)
+    assert output.decoded.alpha_logit is None and output.decoded.color is None
+    np.testing.assert_array_equal(output.image, output.warped)
+    assert variables['params']['decoder']['out']['conv']['kernel'].shape[-1] == 2
+
+
+def test_moved_pixels_come_before_content():
+    config, apply, variables, (source, target) = _model(True)
+    output = apply(variables, source, target)
+    alpha = jax.nn.sigmoid(output.decoded.alpha_logit)
+    np.testing.assert_allclose(alpha, 0.047, atol=0.005)
+    np.testing.assert_allclose(output.image, output.warped * (1 - alpha[..., None]), atol=0.01)
+    terms = losses.fvae_terms({'target': target}, output, config.loss)
+    np.testing.assert_allclose(terms.content, alpha.sum((1, 2)), rtol=1e-5)
+    assert np.all(terms.exposure == 0) and np.all(terms.flow_error == 0)
+
+
+def test_composition_lies_between_warp_and_color():
+    rng = np.random.default_rng(0)
+    warped, color = rng.uniform(-1, 1, (2, 5, 4, 3)).astype(np.float32)
+    decoded = lambda logit: fvae.Decoded(jnp.zeros((5, 4, 2)), jnp.full((5, 4), logit), jnp.asarray(color))
+    np.testing.assert_allclose(fvae.compose(warped, decoded(-30.0)), warped, atol=1e-6)
+    np.testing.assert_allclose(fvae.compose(warped, decoded(30.0)), color, atol=1e-6)
+    np.testing.assert_allclose(fvae.compose(warped, decoded(0.0)), (warped + color) / 2, atol=1e-6)

@@ -113,9 +113,7 @@ def frames(path, size):
 
 def copy(folder, name, target, **options):
     film = footage.open_footage(folder / name)
-    with recode.writing(target, film, crf=4, **options) as write:
-        for shown in film.frames():
-            write(shown)
+    recode.write(target, film, film.frames(), crf=4, **options)
     return film, footage.open_footage(target)
 
 
@@ -167,9 +165,7 @@ def test_a_part_begins_and_ends_where_it_is_asked_to(folder, tmp_path):
     for shown, same in zip(part, inside):
         np.testing.assert_array_equal(shown.frame.luma, same.frame.luma)
         assert abs(shown.time + 1 / 5 - same.time) < 1e-3
-    with recode.writing(tmp_path / 'part.mp4', film, start=0.2, end=0.5) as write:
-        for shown in part:
-            write(shown)
+    recode.write(tmp_path / 'part.mp4', film, part, start=0.2, end=0.5)
     sound = packets(tmp_path / 'part.mp4', 'a')[1]
     assert 0.25 < len(sound) * 1024 / 44100 < 0.36
     # The sound of the part, at its time: the packets are some of the film's, as much earlier as the part begins.
@@ -199,17 +195,21 @@ def test_damaged_films_give_what_they_have_or_one_line(folder, tmp_path):
 
 def test_nothing_is_left_of_a_film_that_is_not_finished(folder, tmp_path):
     film = footage.open_footage(folder / 'plain.mp4')
-    with pytest.raises(KeyboardInterrupt), recode.writing(tmp_path / 'out.mp4', film) as write:
+
+    def interrupted():
         for number, shown in enumerate(film.frames()):
-            write(shown)
+            yield shown
             if number == 5:
                 raise KeyboardInterrupt
-    with pytest.raises(InputError, match='no frames'), recode.writing(tmp_path / 'out.mp4', film):
-        pass
+
+    with pytest.raises(KeyboardInterrupt):
+        recode.write(tmp_path / 'out.mp4', film, interrupted())
+    with pytest.raises(InputError, match='no frames'):
+        recode.write(tmp_path / 'out.mp4', film, ())
     assert not list(tmp_path.iterdir())
     (tmp_path / 'out.mp4').write_text('mine')
-    with pytest.raises(InputError, match='exists'), recode.writing(tmp_path / 'out.mp4', film):
-        pass
+    with pytest.raises(InputError, match='exists'):
+        recode.write(tmp_path / 'out.mp4', film, film.frames())
     assert (tmp_path / 'out.mp4').read_text() == 'mine'
 
 

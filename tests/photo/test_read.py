@@ -25,7 +25,7 @@ from fvae_jax.errors import InputError
 from fvae_jax.photo import read
 from fvae_jax.photo.photo import Photo
 from fvae_jax.photo.read import read_photo
-from fvae_jax.photo.write import encode_png, write_photo
+from fvae_jax.photo.write import encode, write_photo
 
 ROOT = pathlib.Path(__file__).parents[2]
 ASTRONAUT = data.astronaut()[:96, 100:228]
@@ -80,7 +80,9 @@ def test_sixteen_bits_are_not_reduced_on_the_way(tmp_path):
 @pytest.mark.parametrize('channels', [2, 3, 4])
 def test_sixteen_bit_pngs_give_every_bit(tmp_path, channels, interlaced):
     stored = noise(19, 13, channels, dtype=np.uint16)
-    data = encode_png(stored)
+    pixels = stored[..., :3] if channels > 2 else stored[..., :1].repeat(3, axis=2)
+    alpha = None if channels == 3 else stored[..., -1]
+    data = encode(Photo(pixels, alpha, was_gray=channels == 2), '.png')
     if interlaced:  # Adam7: every pass is a small picture of its own, here without filters
         passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
         parts = [stored[y::down, x::across].astype('>u2') for y, x, down, across in passes]
@@ -93,7 +95,7 @@ def test_sixteen_bit_pngs_give_every_bit(tmp_path, channels, interlaced):
         )
     (tmp_path / 'a.png').write_bytes(data)
     photo = read_photo(tmp_path / 'a.png')
-    np.testing.assert_array_equal(photo.pixels, stored[..., :3] if channels > 2 else stored[..., :1].repeat(3, axis=2))
+    np.testing.assert_array_equal(photo.pixels, pixels)
     assert photo.was_gray == (channels == 2) and (photo.alpha is None) == (channels == 3)
     if channels != 3:
         np.testing.assert_array_equal(photo.alpha, stored[..., -1])
@@ -101,7 +103,7 @@ def test_sixteen_bit_pngs_give_every_bit(tmp_path, channels, interlaced):
 
 def test_the_transparent_color_of_a_sixteen_bit_png(tmp_path):
     stored = noise(9, 7, 3, dtype=np.uint16)
-    data, body = encode_png(stored), b'tRNS' + stored[2, 3].astype('>u2').tobytes()
+    data, body = encode(Photo(stored), '.png'), b'tRNS' + stored[2, 3].astype('>u2').tobytes()
     chunk = struct.pack('>I', len(body) - 4) + body + struct.pack('>I', zlib.crc32(body))
     (tmp_path / 'a.png').write_bytes(data[:33] + chunk + data[33:])
     photo = read_photo(tmp_path / 'a.png')

@@ -11,7 +11,7 @@ from training import test_parallel
 
 from configs import synthetic
 from fvae_jax.data import people
-from fvae_jax.training import evaluate as evaluate_lib, parallel, state as state_lib
+from fvae_jax.training import evaluate as evaluate_lib, parallel, steps
 
 # Precision, steps, and how far apart equal trainings may be.
 TRAININGS = [('float32', 1, test_parallel.SINGLE), ('float64', 20, test_parallel.DOUBLE)]
@@ -22,8 +22,8 @@ def evaluate(folder: pathlib.Path) -> dict[str, float]:
     config = synthetic.get_config('tiny')
     config.data.cache = str(folder / 'cache')
     faces = parallel.main_first(lambda: people.open_faces(config))
-    state = jax.jit(lambda: state_lib.create_state(config))()
-    return evaluate_lib.FVAEEvaluator(faces.data, config).score(state, faces.pairs('train', 11))
+    state = jax.jit(lambda: steps.create_state(config))()
+    return evaluate_lib.FVAEEvaluator(faces, config).score(state, faces.pairs('train', 11))
 
 
 def main(folder: pathlib.Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from configs import synthetic
 from fvae_jax.data import people
-from fvae_jax.training import devices, evaluate, mask, state as state_lib
+from fvae_jax.training import devices, evaluate, mask, steps
 
 
 @pytest.fixture(scope='module')
@@ -14,7 +14,7 @@ def setting(set_cache):
     """The tiny config, its faces and an untrained FVAE."""
     config = synthetic.get_config('tiny')
     config.data.cache = str(set_cache)
-    return config, people.open_faces(config), jax.jit(lambda: state_lib.create_state(config))()
+    return config, people.open_faces(config), jax.jit(lambda: steps.create_state(config))()
 
 
 @pytest.mark.parametrize('batch_size, count', [(8, 8), (4, 4), (12, 4), (7, 1), (64, 8)])
@@ -32,7 +32,7 @@ def test_the_numbers_do_not_depend_on_the_devices(setting):
     def found(batch_size):
         own = config.copy_and_resolve_references()
         own.eval.batch_size = batch_size  # the last batch is filled up: 11 is no multiple
-        evaluator = evaluate.FVAEEvaluator(faces.data, own)
+        evaluator = evaluate.FVAEEvaluator(faces, own)
         beta = mask.measure_beta(faces.data, pairs, own, state.variables)
         return {**evaluator.score(state, pairs), 'beta': beta}, evaluator.samples(state, pairs)
 
@@ -42,5 +42,5 @@ def test_the_numbers_do_not_depend_on_the_devices(setting):
     # The control: with the pair that fills the batch counted again the numbers are others.
     config = config.copy_and_resolve_references()
     config.eval.batch_size = 8
-    filled = evaluate.FVAEEvaluator(faces.data, config).score(state, np.concatenate([pairs, pairs[-1:]]))
+    filled = evaluate.FVAEEvaluator(faces, config).score(state, np.concatenate([pairs, pairs[-1:]]))
     assert filled['psnr'] != pytest.approx(eight['psnr'], rel=1e-5)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from training import album
 
-from fvae_jax.data import lips
 from fvae_jax.data.people import open_faces
 from fvae_jax.errors import InputError
 from fvae_jax.ops.frame import WIDE
@@ -24,20 +23,16 @@ def contour(bottom):
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
     """A folder of twelve people with three expressions; skin is of one gray, mouths are of another."""
-    table = ['path,' + ','.join(f'{axis}{i}' for i in range(lips.POINTS) for axis in 'xy')]
 
     def photos(person):
         found = {}
         for expression, bottom in TOP.items():
             image = np.full((SIDE, SIDE, 3), 100 + 5 * person, np.uint8)
             cv2.fillPoly(image, [np.rint(contour(bottom)).astype(np.int32)], (20, 40, 220))
-            found[expression] = image, 'synthetic' if expression == 'scream' else 'real'
-            table.append(f'p{person}_{expression}.png,' + ','.join(map(str, contour(bottom).ravel())))
+            found[expression] = image, 'synthetic' if expression == 'scream' else 'real', contour(bottom)
         return found
 
-    root = tmp_path_factory.mktemp('people')
-    config = album.written(root, photos)
-    (root / lips.FILE).write_text('\n'.join(table))
+    config = album.written(tmp_path_factory.mktemp('people'), photos)
     faces = open_faces(config)
     config.data.exemplars = tuple(sorted(faces.split.train)[:2])
     return config, faces

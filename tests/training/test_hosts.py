@@ -34,6 +34,11 @@ def _environment(**more):
     }
 
 
+def _script(*command, **more):
+    """Runs a script of launch/ with more variables in its environment."""
+    return subprocess.run(['bash', *command], cwd=ROOT, capture_output=True, text=True, env=_environment(**more))
+
+
 def _two(*command):
     """Runs a Python program as two processes that know of each other; what they said on stderr."""
     with socket.socket() as free:
@@ -90,16 +95,9 @@ def test_two_processes_do_half_of_a_work_each_and_both_know_all():
 
 
 def _start(workdir, *more):
+    command = ['bash', str(LAUNCH / 'local.sh'), '-n', '2', '--config=configs/synthetic.py:tiny']
     return subprocess.Popen(
-        [
-            'bash',
-            str(LAUNCH / 'local.sh'),
-            '-n',
-            '2',
-            '--config=configs/synthetic.py:tiny',
-            f'--workdir={workdir}',
-            *more,
-        ],
+        [*command, f'--workdir={workdir}', *more],
         cwd=ROOT,
         env=_environment(),
         stdout=subprocess.PIPE,
@@ -213,16 +211,9 @@ def test_slurm_queues_a_job_again_only_when_no_process_is_at_fault(tmp_path, sta
     for name, script in scripts.items():
         (tmp_path / name).write_text(f'#!/usr/bin/env bash\n{script}\n')
         (tmp_path / name).chmod(0o755)
-    found = subprocess.run(
-        ['bash', 'launch/slurm.sbatch', '--workdir=x'],
-        cwd=ROOT,
-        env=_environment(
-            PATH=f'{tmp_path}:{os.environ["PATH"]}',
-            PYTHON=str(tmp_path / 'python'),
-            STATUSES=' '.join(map(str, statuses)),
-            SLURM_JOB_ID='17',
-        ),
-    )
+    stand_ins = {'PATH': f'{tmp_path}:{os.environ["PATH"]}', 'PYTHON': str(tmp_path / 'python')}
+    asked = {'STATUSES': ' '.join(map(str, statuses)), 'SLURM_JOB_ID': '17'}
+    found = _script('launch/slurm.sbatch', '--workdir=x', **stand_ins, **asked)
     assert found.returncode == status
     assert (tmp_path / 'asked').exists() == again and (not again or (tmp_path / 'asked').read_text() == 'requeue 17\n')
 
@@ -302,10 +293,6 @@ def test_what_a_launcher_must_say(monkeypatch, given, words):
         parallel.join_hosts()
 
 
-def _script(*command):
-    return subprocess.run(['bash', *command], cwd=ROOT, capture_output=True, text=True, env=_environment())
-
-
 @pytest.mark.parametrize(
     'command, words',
     [
@@ -361,11 +348,5 @@ def test_a_worker_starts_again_only_after_what_can_go_on(tmp_path):
     fake.chmod(0o755)
     for statuses, expected in (([75, 134, 0], 0), ([75, 2, 0], 2), ([75] * 20, 75)):
         (tmp_path / 'statuses').write_text(''.join(f'{status}\n' for status in statuses))
-        found = subprocess.run(
-            ['bash', 'launch/worker_run.sh'],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            env=_environment(PYTHON=str(fake), FVAE_RESTART_PAUSE='0', FVAE_RESTARTS='5'),
-        )
+        found = _script('launch/worker_run.sh', PYTHON=str(fake), FVAE_RESTART_PAUSE='0', FVAE_RESTARTS='5')
         assert found.returncode == expected

@@ -6,7 +6,7 @@ import pytest
 
 from configs import synthetic
 from fvae_jax import losses
-from fvae_jax.training import devices, experiment, mask, state as state_lib
+from fvae_jax.training import devices, experiment, mask, steps
 
 
 @pytest.fixture(scope='module')
@@ -15,7 +15,7 @@ def setting(set_cache):
     config = synthetic.get_config('tiny')
     config.data.cache = str(set_cache)
     faces = experiment.open_faces(config)
-    return config, faces, jax.jit(lambda: state_lib.create_state(config))()
+    return config, faces, jax.jit(lambda: steps.create_state(config))()
 
 
 def test_beta_is_the_mean_squared_error_per_pixel(setting):
@@ -36,7 +36,7 @@ def test_a_step_trains_the_mask_and_leaves_the_fvae_alone(setting):
     config, faces, fvae_state = setting
     frozen = {'fvae': jax.device_get(fvae_state.variables), 'beta': np.float32(0.02)}
     strategy = devices.make_strategy('jit')
-    before = state_lib.create_mask_state(config).replace(frozen=frozen)
+    before = steps.create_mask_state(config).replace(frozen=frozen)
     step = strategy.compile(mask.make_mask_train_step(config))
     state, losses_seen = strategy.place(before), []
     batches = experiment._batches(config, faces)
@@ -52,7 +52,7 @@ def test_a_step_trains_the_mask_and_leaves_the_fvae_alone(setting):
 
 def test_what_a_mask_removes_is_counted_between_the_best_constant_and_the_entropy(setting):
     config, faces, _ = setting
-    evaluator = mask.MaskEvaluator(faces.data, config)
+    evaluator = mask.MaskEvaluator(faces, config)
     label = np.random.default_rng(0).beta(0.5, 0.3, (4, 8, 8)).astype(np.float32)
 
     def removed(guess):

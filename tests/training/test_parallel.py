@@ -11,7 +11,7 @@ import pytest
 from fvae_jax import config as config_lib
 from fvae_jax.errors import InputError
 from fvae_jax.models import blocks
-from fvae_jax.training import devices as devices_lib, parallel, state as state_lib, steps
+from fvae_jax.training import devices as devices_lib, parallel, steps
 
 
 def _config(dtype='float32', parts=1):
@@ -37,7 +37,7 @@ def _batches(count, dtype):
 @functools.cache
 def _begin(dtype):
     """The state that all trainings begin with."""
-    state = jax.jit(lambda: state_lib.create_state(_config(dtype)))()
+    state = jax.jit(lambda: steps.create_state(_config(dtype)))()
     # The first step would make running statistics double where all else is, and the second be another program.
     return jax.device_get(state.replace(batch_stats=jax.tree.map(lambda x: x.astype(dtype), state.batch_stats)))
 
@@ -52,7 +52,7 @@ def _train(kind, devices, count, dtype='float32', step_of=steps.make_train_step,
     for batch in _batches(count, dtype):
         rows = parallel.local_rows(len(batch['index']))
         state, metrics = step(state, strategy.shard({name: value[rows] for name, value in batch.items()}))
-        found.append(float(strategy.first(metrics)['loss']))
+        found.append(float(strategy.fetch(metrics)['loss']))
     return np.asarray(found), jax.device_get(strategy.fetch(state))
 
 
@@ -166,19 +166,19 @@ def test_many_devices_train_like_one_over_twenty_steps_in_float64(kind, parts):
 
 
 def test_noise_belongs_to_the_example_and_not_to_its_place():
-    key = state_lib.stream(3, 'latent', 7)
+    key = steps.stream(3, 'latent', 7)
     index = jnp.asarray([4, 9, 2])
-    noise = state_lib.example_noise(key, index, (4, 4, 8), jnp.float32)
-    swapped = state_lib.example_noise(key, index[::-1], (4, 4, 8), jnp.float32)
+    noise = steps.example_noise(key, index, (4, 4, 8), jnp.float32)
+    swapped = steps.example_noise(key, index[::-1], (4, 4, 8), jnp.float32)
     np.testing.assert_array_equal(noise, swapped[::-1])
     assert np.abs(noise[0] - noise[1]).max() > 0.1
-    other = state_lib.example_noise(state_lib.stream(3, 'latent', 8), index, (4, 4, 8), jnp.float32)
+    other = steps.example_noise(steps.stream(3, 'latent', 8), index, (4, 4, 8), jnp.float32)
     assert np.abs(noise - other).max() > 0.1
 
 
 def test_gradients_are_clipped_by_value():
     config = _config()
-    optimizer = state_lib.make_optimizer(config, config.train.steps)
+    optimizer = steps.make_optimizer(config, config.train.steps)
     params = {'w': jnp.zeros(3)}
     state = optimizer.init(params)
     _, state = optimizer.update({'w': jnp.asarray([100.0, -100.0, 1.0])}, state, params)

@@ -1,5 +1,6 @@
 """Stopping, killing, damaging and resuming runs of the tiny config."""
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -59,6 +60,11 @@ def _weights(workdir, step):
 
     state = ocp.PyTreeCheckpointer().restore(workdir.absolute() / 'checkpoints' / str(step) / 'state')
     return jax.tree.leaves(state)
+
+
+def _steps(workdir, **options):
+    with contextlib.closing(checkpoint.Checkpoints(workdir, **options)) as saved:
+        return saved.steps()
 
 
 def _assert_same_bits(a, b, step=12):
@@ -165,9 +171,7 @@ def test_a_polite_stop_saves_at_once_and_says_so(cache, finished, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=3000)
     assert process.returncode == 75 and 'stopped by SIGTERM at step' in stderr and 'Traceback' not in stderr
-    saved = checkpoint.Checkpoints(workdir)
-    assert saved.steps()
-    saved.close()
+    assert _steps(workdir)
 
 
 # Read without a target on purpose: Orbax then takes the stored shapes, and says so.
@@ -216,9 +220,7 @@ def test_a_save_without_manifest_does_not_count(copy_run, tmp_path):
     copy_run(workdir)
     (workdir / 'manifests' / '12.json').unlink()
     (workdir / 'checkpoints' / '13').mkdir()
-    saved = checkpoint.Checkpoints(workdir)
-    assert saved.steps() == [8]
-    saved.close()
+    assert _steps(workdir) == [8]
 
 
 def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_path, monkeypatch):
@@ -234,9 +236,7 @@ def test_nan_stops_the_run_names_the_step_and_keeps_the_checkpoint(cache, tmp_pa
     monkeypatch.setattr(pipeline, 'training_batches', poisoned)
     with pytest.raises(errors.Diverged, match='step 6: .*loss is nan.*checkpoint of step 4 is kept'):
         experiment.train(_config(cache), tmp_path / 'run')
-    saved = checkpoint.Checkpoints(tmp_path / 'run')
-    assert saved.steps() == [4]
-    saved.close()
+    assert _steps(tmp_path / 'run') == [4]
 
 
 def test_early_stopping(cache, tmp_path):
@@ -356,9 +356,7 @@ def test_the_best_step_outlives_the_newest_two(cache, copy_run, tmp_path):
     assert saved.best_step() == 13 and saved.steps() == [13, 15, 16]
     saved.close()
     (workdir / 'manifests' / '16.json').unlink()
-    reader = checkpoint.Checkpoints(workdir, read_only=True)
-    assert reader.steps() == [13, 15] and (workdir / 'checkpoints' / '16').exists()
-    reader.close()
+    assert _steps(workdir, read_only=True) == [13, 15] and (workdir / 'checkpoints' / '16').exists()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from editing import models
 from configs import synthetic
 from fvae_jax import bundle
 from fvae_jax.errors import InputError
-from fvae_jax.training import experiment, state
+from fvae_jax.training import experiment, steps
 
 
 def _config(cache, start=''):
@@ -40,7 +40,7 @@ def test_a_run_goes_on_from_a_model_and_forgets_where_it_lay(first, tmp_path):
     begun, went_on = bundle.load(model), bundle.load(tmp_path / 'second' / 'model.safetensors')
     for before, after in zip(jax.tree.leaves(begun.fvae['params']), jax.tree.leaves(went_on.fvae['params'])):
         np.testing.assert_allclose(after, before, atol=1e-8)
-    random = jax.jit(functools.partial(state.create_state, config))()  # what it would have begun with
+    random = jax.jit(functools.partial(steps.create_state, config))()  # what it would have begun with
     weights = zip(jax.tree.leaves(begun.fvae['params']), jax.tree.leaves(random.params), strict=True)
     assert any(np.abs(a - b).max() > 1e-3 for a, b in weights)
     assert went_on.config.train.start == '' and str(tmp_path) not in str(went_on.info)

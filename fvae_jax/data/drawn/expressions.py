@@ -30,7 +30,8 @@ _RECIPES = {
 }
 # How far the middles of the upper and of the lower lip part beyond that, face units, and how round the opening is.
 _PARTING = {'smile': (3.3, 1.6, 3), 'surprise': (4.2, 6.4, 4), 'disgust': (2.6, 0.3, 2), 'scream': (8.0, 8.0, 4)}
-_JAW_DROP = 9.0
+# How far the jaw goes down at strength 1 and gain 1, face units.
+_JAW_DROP = {name: 9.0 * units.get(27, 0.0) for name, units in _RECIPES.items()}
 _TABLE = 2 * int(UNITS)  # texels across a tabulated displacement
 _SOLVED = int(UNITS)  # points across an inverted one
 _ITERATIONS = 30
@@ -61,11 +62,6 @@ def _pulls(t):
     }
 
 
-def _jaw_drop(expression):
-    """How far the jaw goes down at strength 1 and gain 1, face units."""
-    return _JAW_DROP * _RECIPES[expression].get(27, 0.0)
-
-
 class Motion:
     """How one person moves: as everybody, but more or less strongly."""
 
@@ -79,7 +75,7 @@ class Motion:
 
     def jaw_drop(self, expression: str, strength: float) -> float:
         """How far the jaw has gone down, face units."""
-        return strength * np.mean(self._gains[expression]) * _jaw_drop(expression)
+        return strength * np.mean(self._gains[expression]) * _JAW_DROP[expression]
 
     def forward(self, expression: str, sheet: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Where skin of one of the `SHEETS` goes at strength 1: p ↦ p + displacement.
@@ -95,7 +91,7 @@ class Motion:
                 dx += amount * outward * (right - left)
                 dy += amount * down * (right + left)
         hinge = 0.5 * (1 + np.tanh((y - self._traits.mouth_y - 2) / 11)) * np.exp(-0.5 * (side / 31) ** 2)
-        dy += _jaw_drop(expression) * hinge
+        dy += _JAW_DROP[expression] * hinge
         if expression in _PARTING:
             up, down, roundness = _PARTING[expression]
             # Squared, so that the two sheets part smoothly at the corners.

@@ -7,7 +7,7 @@ import numpy as np
 
 from fvae_jax.data import index
 from fvae_jax.evaluation import landmarks, metrics, scoring
-from fvae_jax.evaluation.cases import Cases, Edit
+from fvae_jax.evaluation.cases import Cases, Edit, by_target
 from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.methods.fvae import Network
 from fvae_jax.evaluation.statistics import bootstrap_interval
@@ -18,16 +18,13 @@ STRENGTHS = (0.5, 1.0, 1.5)
 _TEXTURE_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
 
 Ways = Mapping[str, Cases[Edit]]  # 'neutral → smile' and back
-Movements = Mapping[str, Mapping[str, scoring.Movement]]
 
 
-def movements(method: Method, ways: Ways, frame: Frame) -> Movements:
-    """Measures the edits at `STRENGTHS`: {what is edited: {measure: its changes}}."""
-    return {way: scoring.movements(method, edits, STRENGTHS, frame) for way, edits in ways.items()}
+def strength_table(moved: Mapping[str, Mapping[str, scoring.Movement]]) -> Table:
+    """How far mouth corners and the width of the mouth follow the strength.
 
-
-def strength_table(moved: Movements) -> Table:
-    """How far mouth corners and the width of the mouth follow the strength."""
+    By the changes at `STRENGTHS`: {what is edited: {measure: its changes}}.
+    """
     rows = []
     for way, by_measure in moved.items():
         for name, label in (('mouth_corner_lift', 'mouth-corner lift'), ('mouth_width', 'mouth width')):
@@ -61,15 +58,13 @@ def identity_table(method: Method, ways: Ways, frame: Frame) -> Table:
     rows = []
     for way, edits in ways.items():
         faces = [
-            metrics.descriptors([edit.start, method.edit(edit.start, edit.source, edit.target, 1.0), edit.truth], frame)
+            metrics.descriptors([edit.start, edit.made_by(method), edit.truth], frame)
             for (edit,) in edits.batches(1, f'identity, {way}')
         ]
         start, *others = np.swapaxes(faces, 0, 1)
         changed, own = (metrics.identity_distance(other, start) for other in others)
-        people = edits.people
-        distances = [bootstrap_interval(values, people) for values in (changed, own)]
-        within = bootstrap_interval(changed <= own, people).percent()
-        rows.append(Row(way, [len(set(people)), *distances, within]))
+        *distances, within = (bootstrap_interval(values, edits.people) for values in (changed, own, changed <= own))
+        rows.append(Row(way, [len(set(edits.people)), *distances, within.percent()]))
     columns = [
         Column('people', '', 0),
         Column('source to edit', '', 3, group='distance'),
@@ -111,7 +106,7 @@ def texture_table(method: Method, network: Network, ways: Ways) -> Table:
 
 def _outside(method: Method, network: Network, edit: Edit, strength: float) -> list[float]:
     """Texture of face and crop outside mouth and eyes; with a content layer also its mean alpha there."""
-    made = method.edit(edit.start, edit.source, edit.target, strength)
+    made = edit.made_by(method, strength)
     before, after = (landmarks.landmarks(crop, network.editor.frame) for crop in (edit.start, made))
     side = len(made)
     crop = ~(landmarks.features_area(before, side) | landmarks.features_area(after, side))
@@ -137,8 +132,7 @@ def expression_table(method: Method, edits: Cases[Edit], origins: Mapping[str, s
     `origins` says whether images of an expression are real or synthetic.
     """
     rows = []
-    for expression in sorted({edit.target for edit in edits.heads}):
-        chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
+    for expression, chosen in by_target(edits).items():
         count, label = len(set(chosen.people)), f'{expression} ({origins[expression]})'
         moving = {
             name: measure

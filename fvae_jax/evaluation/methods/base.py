@@ -1,9 +1,12 @@
 """What every method of the comparison is asked (section 6), and those that move no pixel, copying and cross-fading."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fvae_jax.editing import portrait
 from fvae_jax.evaluation.cases import Pair
+from fvae_jax.evaluation.tables import Cell, Row
 
 
 def warp_crop(crop: np.ndarray, displacement: np.ndarray) -> np.ndarray:
@@ -23,9 +26,17 @@ class Method:
 
     Attributes:
       name: The label of its row: what really ran.
+      ours: Whether the tables are about it.
+      left_out: Why it takes no part in the contests of Table 1.
     """
 
     name: str
+    ours = False
+    left_out = ''
+
+    def row(self, cells: Sequence[Cell] = (), otherwise: str = '') -> Row:
+        """Its row in a table of what is made of pairs or edits; without cells a note stands in their place."""
+        return Row(self.name, cells, '' if cells else otherwise, self.ours, self.left_out)
 
     def flow(self, pair: Pair) -> np.ndarray | None:
         """Tells where each pixel of T lies in S, from what the method may know of T (Table 1), (H, W, 2), px."""

@@ -23,6 +23,8 @@ class Network:
 
     def __init__(self, editor: editor_lib.Editor):
         self.editor = editor
+        # `FVAE.content` of the forms it has: one that does more than move pixels, shades them or adds content, has two.
+        self.contents = [False, True] if any(editor.bundle.config.model[k] for k in ('content', 'shading')) else [False]
 
         @functools.lru_cache(_FACES)
         def encode(crop: bytes) -> EncodedFace:
@@ -34,11 +36,6 @@ class Network:
             return editor.change(face, np.frombuffer(latent, face.latent.dtype).reshape(face.latent.shape), anchor)
 
         self._encode, self._change = encode, change
-
-    @property
-    def goes_beyond(self) -> bool:
-        """Whether the model does more than move pixels: shades them, or adds content."""
-        return any(self.editor.bundle.config.model[layer] for layer in ('content', 'shading'))
 
     def encode(self, crop: np.ndarray) -> EncodedFace:
         """Encodes a crop, (size, size, 3) float32 in [-1, 1]."""
@@ -66,6 +63,7 @@ class FVAE(Method):
 
     def __init__(self, network: Network, *, content: bool = False, bilinear: bool = False, masked: bool = True):
         self._network, self._content, self._masked = network, content, masked and network.editor.has_mask
+        self.ours = masked
         self._warp = (lambda *args: np.asarray(warp.warp_by_displacement(*args))) if bilinear else warp_crop
         how = ('as trained' if content else 'Eq. 5') if bilinear else ''
         self.name = 'FVAE with content' if content else 'FVAE'
@@ -121,6 +119,7 @@ class Confident(Method):
     """
 
     name = 'FVAE with confidence'
+    ours = True
 
     def __init__(self, network: Network):
         self._network = network

@@ -41,6 +41,7 @@ class OpticalFlow(base.Method):
     """Flow estimated between the two images themselves: it sees the answer."""
 
     name = f'optical flow ({KIND})'
+    left_out = 'sees the answer'
 
     def flow(self, pair: cases.Pair) -> np.ndarray:
         """The flow from the true T."""

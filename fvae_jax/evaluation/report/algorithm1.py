@@ -8,7 +8,6 @@ from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 _TOLD = (0.5, 1.0, STRENGTHS[-1])
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness', metrics.IDENTITY)
-_TRUTH = ('truth', 'start', 'start')
 _COPY, _OWN = 'the neutral photo', "the person's own expression"
 
 _TEXT = """From a person's neutral photo alone, Algorithm 1 adds an expression; the person's own photo with that
@@ -33,16 +32,12 @@ def section(context: Context) -> Section | None:
 def _scores(context: Context, edits: Cases[Edit]) -> Table:
     methods = context.methods
     entries = [methods.average, *methods.vaes, *methods.ours]
-    makers = {m.name: lambda edit, m=m: m.edit(edit.start, edit.source, edit.target, 1.0) for m in entries}
+    makers = {method: lambda edit, method=method: edit.made_by(method) for method in entries}
     makers = {_COPY: lambda edit: edit.start, **makers, _OWN: lambda edit: edit.truth}
-    scores = scoring.score(edits, makers, _TRUTH, 'edits', context.run.editor.frame, described=len(edits))
-    cells = lambda name: metrics.cells(scores[name], _METRICS, edits.people)
+    scores = scoring.score(edits, makers, 'edits', context.run.editor.frame, described=len(edits))
+    cells = lambda made: metrics.cells(scores[made], _METRICS, edits.people) if made in scores else ()
     rows = [Row(_COPY, cells(_COPY), left_out='no edit')]
-    for method in entries:
-        if method.name in scores:
-            rows.append(Row(method.name, cells(method.name), ours=method in methods.ours))
-        else:
-            rows.append(Row(method.name, note='has no edit for one of the expressions'))
+    rows += [method.row(cells(method), 'has no edit for one of the expressions') for method in entries]
     rows += methods.missing
     own = [None if name in ('psnr', 'psnr_mouth', 'lpips') else cell for name, cell in zip(_METRICS, cells(_OWN))]
     rows.append(Row(_OWN, own, left_out='the truth'))
@@ -53,8 +48,7 @@ def _scores(context: Context, edits: Cases[Edit]) -> Table:
 
 def _landmarks(context: Context, edits: Cases[Edit]) -> tuple[list[Table], list[Figure]]:
     rows, drawn, method = [], [], context.methods.ours[-1]
-    for number, expression in enumerate(sorted({edit.target for edit in edits.heads})):
-        chosen = edits.where(lambda edit, expression=expression: edit.target == expression)
+    for number, (expression, chosen) in enumerate(cases.by_target(edits).items()):
         curves = {}
         for name, moved in scoring.movements(method, chosen, STRENGTHS, context.run.editor.frame).items():
             if moved.moves():

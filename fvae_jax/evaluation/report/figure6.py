@@ -15,7 +15,7 @@ from fvae_jax.evaluation.tables import Figure, Row, Section, Table
 _METRICS = ('psnr', 'psnr_mouth', 'lpips', 'sharpness')
 _STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _STRIPS = 3
-_Scores = Mapping[str, Mapping[str, np.ndarray]]
+_Scores = Mapping[Method, Mapping[str, np.ndarray]]
 
 _TEXT = """Algorithm 2 against the five methods of 6.2. Where a frame between neutral and the full expression is truly
 known, as on drawn faces and in sets with images of partial strength, each method is scored against it; sharpness is
@@ -34,12 +34,12 @@ def section(context: Context) -> Section:
     middles = cases.middle_frames(context.run.faces, context.run.config)
     tables, drawn = [], []
     if len(middles):
-        makers = {m.name: lambda middle, m=m: m.interpolate(middle.first, middle.second, middle.t) for m in entries}
-        scores = scoring.score(middles, makers, ('truth', 'truth', 'truth'), 'Figure 6', frame)
+        makers = {m: lambda middle, m=m: m.interpolate(middle.first, middle.second, middle.t) for m in entries}
+        scores = scoring.score(middles, makers, 'Figure 6', frame)
         people, ts = np.asarray(middles.people), np.asarray([head.t for head in middles.heads])
-        known = [t for t in cases.MIDDLES if np.any(ts == t)]
-        tables = [_table(context, scores, people, ts == t, t) for t in known]
-        drawn = [_plot(context, scores, people, ts, known)]
+        known = {t: ts == t for t in cases.MIDDLES if np.any(ts == t)}
+        tables = [_table(context, scores, people, *which) for which in known.items()]
+        drawn = [_plot(context, scores, people, known)]
         strips = middles.where(lambda middle: middle.t == 0.5).spread(_STRIPS)
         ends = [(middle.expression, middle.first, middle.second) for middle in strips]
     else:
@@ -50,29 +50,28 @@ def section(context: Context) -> Section:
     return Section('Interpolation (Figure 6)', _TEXT.format(shown=shown), tables, drawn)
 
 
-def _table(context: Context, scores: _Scores, people: np.ndarray, here: np.ndarray, t: float) -> Table:
-    ours = [method.name for method in context.methods.ours]
+def _table(context: Context, scores: _Scores, people: np.ndarray, t: float, here: np.ndarray) -> Table:
     columns = [metrics.COLUMNS[name] for name in _METRICS]
     columns[-1] = columns[-1]._replace(unit='× truth')
     rows = []
-    for name, own in scores.items():
+    for method, own in scores.items():
         chosen = {metric: values[here] for metric, values in own.items()}
-        rows.append(Row(name, metrics.cells(chosen, _METRICS, people[here]), ours=name in ours))
+        rows.append(Row(method.name, metrics.cells(chosen, _METRICS, people[here]), ours=method.ours))
     rows += context.methods.missing
     caption = f'{here.sum()} frames of {len(set(people[here]))} people kept out of training.'
     return Table(f'figure6-t{round(100 * t):03d}', f'True middle frames, t = {t:g}', caption, columns, rows)
 
 
-def _plot(context: Context, scores: _Scores, people: np.ndarray, ts: np.ndarray, known: Sequence[float]) -> Figure:
+def _plot(context: Context, scores: _Scores, people: np.ndarray, known: Mapping[float, np.ndarray]) -> Figure:
     panels = {}
     for metric in ('psnr', 'lpips'):
         if all(metric in own for own in scores.values()):
             panels[metrics.COLUMNS[metric].full_name] = {
-                name: [bootstrap_interval(own[metric][ts == t], people[ts == t]) for t in known]
-                for name, own in scores.items()
+                method.name: [bootstrap_interval(own[metric][here], people[here]) for here in known.values()]
+                for method, own in scores.items()
             }
     path = context.drawings / 'figure6-plot.png'
-    figures.interpolation_plot(known, panels, path)
+    figures.interpolation_plot(list(known), panels, path)
     alt = 'PSNR and LPIPS of every method against t.'
     return Figure('Against the true frames', 'Means and 95 % intervals over people.', path, alt)
 

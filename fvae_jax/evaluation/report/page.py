@@ -17,10 +17,9 @@ from xml.etree import ElementTree
 import PIL.Image
 
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation.tables import Cell, Column, Figure, Report, Section, Table, Value, exact, number, shown
+from fvae_jax.evaluation.tables import SIGNS, Cell, Column, Figure, Report, Section, Table, Value, exact, number, shown
 from fvae_jax.photo import output
 
-_SIGNS = {'higher': '↑', 'lower': '↓', 'nearest 1': '→ 1'}
 _MEANINGS = {'higher': 'higher is better', 'lower': 'lower is better', 'nearest 1': 'the nearest to 1 is best'}
 
 
@@ -167,21 +166,20 @@ def _head(table: Table) -> ElementTree.Element:
     groups = [(group, len(list(columns))) for group, columns in itertools.groupby(table.columns, lambda c: c.group)]
     grouped = any(group for group, _ in groups)
     first = _tag('th', table.row_heading, scope='col', class_='label', rowspan=2 if grouped else None)
-    headings = [_heading(column) for column in table.columns]
-    if not grouped:
-        return _tag('thead', _tag('tr', first, *headings))
+    headings = map(_heading, table.columns)
     spans = [
         _tag('th', group, scope='colgroup', colspan=count, class_='group') if group else _tag('td', colspan=count)
         for group, count in groups
     ]
-    return _tag('thead', _tag('tr', first, *spans), _tag('tr', *headings))
+    rows = [[first, *spans], headings] if grouped else [[first, *headings]]
+    return _tag('thead', *(_tag('tr', *row) for row in rows))
 
 
 def _heading(column: Column) -> ElementTree.Element:
     parts = [column.heading]
     if column.better:
         meaning = _MEANINGS[column.better]
-        sign = _tag('span', _SIGNS[column.better], class_='sign', role='img', title=meaning, aria_label=meaning)
+        sign = _tag('span', SIGNS[column.better], class_='sign', role='img', title=meaning, aria_label=meaning)
         parts += ['\N{NO-BREAK SPACE}', sign]
     if column.unit:
         parts.append(_tag('span', column.unit, class_='unit'))

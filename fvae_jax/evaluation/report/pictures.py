@@ -1,6 +1,7 @@
 """Figures 2, 4, 5 and 7 of the paper, on people kept out of training."""
 
 import pathlib
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -36,14 +37,13 @@ def section(context: Context) -> Section | None:
     if not len(edits):
         return None
     # The paper's two blocks are disgust, and smile back to neutral; a set may lack either.
-    expressions = sorted({edit.target for edit in edits.heads})
-    strong = next((name for name in ('disgust', 'surprise', 'smile') if name in expressions), expressions[0])
-    weak = 'smile' if 'smile' in expressions else strong
-    to_strong, to_weak = (edits.where(lambda e, name=name: e.target == name) for name in (strong, weak))
+    edits_to = cases.by_target(edits)
+    strong = next((name for name in ('disgust', 'surprise', 'smile') if name in edits_to), min(edits_to))
+    to_weak = edits_to.get('smile', edits_to[strong])
     ours = context.methods.ours
     drawn = [
-        *(_traversal(context, method, edits, expressions) for method in ours),
-        _comparison(context, 'a', to_strong),
+        *(_traversal(context, method, edits_to) for method in ours),
+        _comparison(context, 'a', edits_to[strong]),
         _comparison(context, 'b', to_weak.map(cases.back)),
         *(_magnify(context, method, to_weak) for method in ours),
     ]
@@ -57,15 +57,14 @@ def _file(context: Context, figure: str, method: FVAE) -> pathlib.Path:
     return context.drawings / (f'{figure}.png' if method is context.methods.ours[0] else f'{figure}-content.png')
 
 
-def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: list[str]) -> Figure:
+def _traversal(context: Context, method: FVAE, edits_to: Mapping[str, Cases[Edit]]) -> Figure:
     rows = []
-    for i, expression in enumerate(expressions):
-        people = edits.where(lambda edit, expression=expression: edit.target == expression).spread(len(expressions))
+    for i, edits in enumerate(edits_to.values()):
+        people = edits.spread(len(edits_to))
         edit = people[i % len(people)]
-        made = [method.edit(edit.start, edit.source, expression, strength) for strength in _TRAVERSAL]
-        rows.append([*made, edit.truth])
+        rows.append([*(edit.made_by(method, strength) for strength in _TRAVERSAL), edit.truth])
     path = _file(context, 'figure2', method)
-    figures.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], expressions, path)
+    figures.grid(rows, [*(f'strength {s:g}' for s in _TRAVERSAL), 'own photo'], list(edits_to), path)
     title = f'Figure 2, traversal along each direction, {method.name}'
     caption = 'Strength 0 is the photo itself; the last column is the person with that expression, for comparison.'
     return Figure(title, caption, path, f'A row of edits of growing strength for each expression, by {method.name}.')
@@ -74,10 +73,7 @@ def _traversal(context: Context, method: FVAE, edits: Cases[Edit], expressions: 
 def _comparison(context: Context, block: str, edits: Cases[Edit]) -> Figure:
     methods = [*context.methods.vaes, context.methods.average, *context.methods.ours]
     source, target = edits.heads[0].source, edits.heads[0].target
-    rows = [
-        [edit.start, *(method.edit(edit.start, source, target, 1.0) for method in methods), edit.truth]
-        for edit in edits.spread(_PEOPLE)
-    ]
+    rows = [[edit.start, *(edit.made_by(method) for method in methods), edit.truth] for edit in edits.spread(_PEOPLE)]
     path = context.drawings / f'figure4{block}.png'
     figures.grid(rows, ['source', *(method.name for method in methods), 'own photo'], None, path)
     caption = 'From the source alone, strength 1; the last column is the person, for comparison.'

@@ -6,7 +6,7 @@ from fvae_jax.evaluation.methods import base, optical_flow
 from fvae_jax.evaluation.methods.fvae import FVAE, Confident
 from fvae_jax.evaluation.report import Context, figures
 from fvae_jax.evaluation.statistics import bootstrap_interval
-from fvae_jax.evaluation.tables import Column, Figure, Row, Section, Table
+from fvae_jax.evaluation.tables import Column, Figure, Section, Table
 
 # dlib's descriptor takes a fifth of a second, so it looks at fewer pairs.
 _DESCRIBED = 64
@@ -38,40 +38,36 @@ def section(context: Context) -> Section:
         raise InputError('no test person has two images that are neutral or of full strength; a report needs them')
     methods, copy, answer = context.methods, base.Copy(), optical_flow.OpticalFlow()
     printed, confident = FVAE(methods.network, bilinear=True), Confident(methods.network)
-    ours = [printed, *methods.ours, confident]
-    entries = [copy, methods.average, *methods.vaes, *ours, answer]
-    makers = {method.name: method.reconstruct for method in entries}
-    truth = ('target', 'source', 'target')
-    scores = scoring.score(pairs, makers, truth, 'Table 1', context.run.editor.frame, described=_DESCRIBED)
+    entries = [copy, methods.average, *methods.vaes, printed, *methods.ours, confident, answer]
+    makers = {method: method.reconstruct for method in entries}
+    scores = scoring.score(pairs, makers, 'Table 1', context.run.editor.frame, described=_DESCRIBED)
     people = pairs.people
-    copied, ceiling = (scores[method.name]['psnr'] for method in (copy, answer))
+    copied, ceiling = (scores[method]['psnr'] for method in (copy, answer))
     rows = []
     for method in entries:
-        marks = {'ours': method in ours, 'left_out': scoring.SEES if method is answer else ''}
-        if method.name not in scores:
-            rows.append(Row(method.name, note=_NO_ANSWER, **marks))
+        if method not in scores:
+            rows.append(method.row(otherwise=_NO_ANSWER))
             continue
-        own = scores[method.name]
+        own = scores[method]
         cells = metrics.cells(own, list(metrics.COLUMNS), people)
         if method is copy:
             # Copying is as sharp as the source by definition, which is no merit.
             cells[list(metrics.COLUMNS).index('sharpness')] = 'the source'
         gain = bootstrap_interval(own['psnr'] - copied, people, ceiling - copied).percent()
-        rows.append(Row(method.name, [*cells, gain], **marks))
+        rows.append(method.row([*cells, gain]))
     rows[-1:-1] = methods.missing
     caption = (
         f'{len(people)} ordered pairs of {len(set(people))} people kept out of training; means over pairs with '
         '95 % intervals by resampling people.'
     )
     table = Table('table1', 'Table 1', caption, [*metrics.COLUMNS.values(), _SHARE], rows)
-    answering = [method for method in entries if method.name in scores]
     path, alt = context.drawings / 'table1.png', 'Dots with intervals for PSNR, LPIPS and sharpness of every method.'
     figures.dots_with_intervals(table, ['PSNR', 'LPIPS', 'sharpness'], path)
     dots = Figure('Table 1 as a picture', 'Means and 95 % intervals over people.', path, alt)
     shown = pairs.spread(_SHOWN)
-    faces = [[pair.source, *(method.reconstruct(pair) for method in answering), pair.target] for pair in shown]
+    faces = [[pair.source, *(method.reconstruct(pair) for method in scores), pair.target] for pair in shown]
     labels = [f'{pair.source_expression} → {pair.target_expression}' for pair in shown.heads]
     path, alt = context.drawings / 'reconstructions.png', 'A grid of faces: source, every method, target.'
-    figures.grid(faces, ['source', *(method.name for method in answering), 'target'], labels, path)
+    figures.grid(faces, ['source', *(method.name for method in scores), 'target'], labels, path)
     examples = Figure('Examples', 'Test people, evenly chosen.', path, alt)
     return Section("Reconstruction with the target's latent (Table 1)", _TEXT, [table], [dots, examples])

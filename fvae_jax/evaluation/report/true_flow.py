@@ -26,9 +26,9 @@ def section(context: Context) -> Section | None:
     known = cases.known_flows(context.run.faces, context.run.config).spread(_LIMIT)
     if not len(known):
         return None
-    methods, answer = context.methods, optical_flow.OpticalFlow()
-    entries, editor = [base.Copy(), methods.average, methods.ours[0], answer], context.run.editor
-    tables, drawn = [scoring.end_points(entries, known, editor.size, editor.frame, methods.ours[0], answer)], []
+    methods, editor = context.methods, context.run.editor
+    entries = [base.Copy(), methods.average, methods.ours[0], optical_flow.OpticalFlow()]
+    tables, drawn = [scoring.end_points(entries, known, editor.size, editor.frame)], []
     if editor.has_mask or context.run.config.model.content:
         table, figure = _maps(context, known)
         tables.append(table)

@@ -37,6 +37,6 @@ def collect(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> di
     for edit in (edits[i] for i in order[:_COUNT]):
         images[REAL].append(image_ops.to_uint8(edit.truth))
         for method in (*methods.ours, *methods.vaes, methods.average):
-            made = method.edit(edit.start, edit.source, edit.target, 1.0)
+            made = edit.made_by(method)
             images.setdefault(method.name, []).extend([] if made is None else [image_ops.to_uint8(made)])
     return images

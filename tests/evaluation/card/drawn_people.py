@@ -3,7 +3,7 @@
 import functools
 
 from fvae_jax.data.drawn.face import DrawnFace
-from fvae_jax.evaluation import markdown
+from fvae_jax.evaluation import tables
 from fvae_jax.evaluation.cases import Edit
 from fvae_jax.evaluation.tables import Report, Section
 from fvae_jax.ops import image as image_ops
@@ -27,4 +27,4 @@ def smiling(expression='smile'):
 
 
 def cells(table):
-    return markdown.numbers(Report('', '', {}, [Section('', '', [table])]))['tables'][table.name]
+    return tables.all_numbers(Report('', '', {}, [Section('', '', [table])]))['tables'][table.name]

@@ -8,7 +8,7 @@ from editing import models
 
 from fvae_jax import bundle as bundle_lib, cli, config as config_lib
 from fvae_jax.errors import InputError
-from fvae_jax.evaluation import markdown
+from fvae_jax.evaluation import tables as tables_lib
 from fvae_jax.evaluation.tables import Column, Report, Row, Section, Table, Value
 from fvae_jax.training import rundir
 
@@ -27,7 +27,7 @@ def test_markdown_holds_what_a_table_holds(tmp_path):
         ],
     )
     report = Report('T', 'S.', {'fact': 1}, [Section('One', 'First\nline.\n\nSecond.', [table])])
-    markdown.write(report, tmp_path / 'card.md')
+    tables_lib.write_markdown(report, tmp_path / 'card.md')
     lines = (tmp_path / 'card.md').read_text().splitlines()
     assert lines[lines.index('### Title') + 4 :] == [
         '| method | whole, PSNR, dB ↑ | n | x |',

@@ -7,7 +7,7 @@ from editing import models
 from evaluation.card.drawn_people import PEOPLE, SIZE, cells, drawn, smiling
 
 from fvae_jax.editing import editor as editor_lib
-from fvae_jax.evaluation import cases, landmarks
+from fvae_jax.evaluation import cases, landmarks, scoring
 from fvae_jax.evaluation.card import edits
 from fvae_jax.evaluation.cases import Cases
 from fvae_jax.evaluation.methods.base import Method
@@ -50,9 +50,14 @@ class Changed(Method):
         return self._change(crop).astype(np.float32)
 
 
+def strengths(method, ways):
+    moved = {way: scoring.movements(method, wanted, edits.STRENGTHS, TIGHT) for way, wanted in ways.items()}
+    return cells(edits.strength_table(moved))
+
+
 def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
     ways = {'neutral → smile': smiles, 'smile → neutral': smiles.map(cases.back)}
-    perfect = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: min(s, 1)), ways, TIGHT)))
+    perfect = strengths(Artist(smiles, lambda s: min(s, 1)), ways)
     for way in ways:
         row = perfect[f'{way}: mouth-corner lift']
         assert row['people']['mean'] == PEOPLE
@@ -64,11 +69,11 @@ def test_the_strength_of_a_perfect_edit_and_of_none(smiles):
         assert row['grows, means'] == 'no' and row['grows, % of people']['mean'] == 0
     assert perfect['neutral → smile: mouth width']['own change, % of the distance of the eyes']['mean'] > 2
     ways = {'smile → neutral': ways['smile → neutral']}
-    growing = cells(edits.strength_table(edits.movements(Artist(smiles, lambda s: s / 1.5), ways, TIGHT)))
+    growing = strengths(Artist(smiles, lambda s: s / 1.5), ways)
     for row in growing.values():
         assert row['grows, means'] == 'yes' and row['grows, % of people']['mean'] > 50
         assert row['edit, at 1.5, % of the own change']['mean'] == pytest.approx(100)
-    still = cells(edits.strength_table(edits.movements(Copy(), ways, TIGHT)))
+    still = strengths(Copy(), ways)
     for row in still.values():
         assert row['edit, at 1, % of the own change']['mean'] == row['right way, at 1, % of people']['mean'] == 0
         assert row['grows, means'] == 'no'

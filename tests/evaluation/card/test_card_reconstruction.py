@@ -5,16 +5,22 @@ import pytest
 from evaluation.card.drawn_people import cells
 
 from fvae_jax.evaluation import metrics
-from fvae_jax.evaluation.card import reconstruction
+from fvae_jax.evaluation.card import build
 from fvae_jax.evaluation.cases import Cases, Pair
+from fvae_jax.evaluation.methods.base import Method
 from fvae_jax.evaluation.statistics import Value
+
+
+class Named(Method):
+    def __init__(self, name):
+        self.name = name
 
 
 def test_the_share_of_the_way_is_between_copying_and_the_answer():
     people = ['a', 'a', 'b', 'b']
     base = np.asarray([20.0, 22.0, 24.0, 30.0])
     by_method = {
-        name: {
+        Named(name): {
             'psnr': base + gain,
             'psnr_mouth': base + 2 * gain,
             'lpips': base / 100,
@@ -22,7 +28,7 @@ def test_the_share_of_the_way_is_between_copying_and_the_answer():
         }
         for name, gain in (('copy', 0.0), ('FVAE', 3.0), ('optical flow', 4.0))
     }
-    found = cells(reconstruction.reconstruction_table(by_method, people, 'faces'))
+    found = cells(build.reconstruction_table(by_method, people, 'faces'))
     shares = {name: row['share of the way, whole, %'] for name, row in found.items()}
     assert shares['FVAE'] == {'mean': 75, 'low': 75, 'high': 75}
     assert (shares['copy']['mean'], shares['optical flow']['mean']) == (0, 100)
@@ -30,7 +36,7 @@ def test_the_share_of_the_way_is_between_copying_and_the_answer():
     assert found['FVAE']['LPIPS, mouth']['mean'] == pytest.approx(0.21)
     for scores in by_method.values():
         del scores['lpips'], scores['lpips_mouth']
-    without = cells(reconstruction.reconstruction_table(by_method, people, 'faces'))
+    without = cells(build.reconstruction_table(by_method, people, 'faces'))
     assert without['FVAE']['LPIPS, whole'] == without['FVAE']['LPIPS, mouth'] == metrics.LPIPS_MISSING
     assert without['FVAE']['PSNR, whole, dB'] == found['FVAE']['PSNR, whole, dB']
 
@@ -48,8 +54,8 @@ def test_precision_and_recall_of_alpha():
     def detected(alpha, of=known, chosen=np.s_[:]):
         # The maps in the order in which the pairs come.
         maps = iter(np.asarray(alpha, np.float32))
-        counts = reconstruction.count_exposed(Cases(of), lambda pair: next(maps))
-        return reconstruction.detected('x', people[chosen], counts[chosen]).cells
+        counts = build.count_exposed(Cases(of), lambda pair: next(maps))
+        return build.detected('x', people[chosen], counts[chosen]).cells
 
     assert detected(exposed * 0.6) == [2, 3, Value(1, np.nan, np.nan), Value(1, np.nan, np.nan), pytest.approx(100 / 3)]
     nothing = detected(exposed * 0.5)

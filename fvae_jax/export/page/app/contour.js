@@ -111,7 +111,7 @@ function follow(lips, face) {
   const x = steps(lips.x[0], lips.x.at(-1), 2 * step);
   if (x.length < 2 * COLORS) return lips;
   const [top, bottom] = [lips.top, lips.bottom].map((line) => x.map((column) => interpolated(column, lips.x, line)));
-  const place = x.map((column) => 2 * (column - x[0]) / (x.at(-1) - x[0]) - 1);
+  const place = x.map((column) => 2 * (column - x[0]) / (lips.x.at(-1) - x[0]) - 1);
   const middle = place.map((at) => Math.abs(at) < MIDDLE);
   const far = steps(-BAND * distance, OUTSIDE[1] * distance, step);
   const [y0, y1] = [Math.min(...top) - 0.2 * distance, Math.max(...bottom) + 0.2 * distance].map((y) => Math.trunc(clip(y, 0, side)));

@@ -1,7 +1,8 @@
 // One photo with another expression (Algorithm 1).
 
 import {carried, contentBox, steepened} from './content.js';
-import {fold, SKIN} from './folds.js';
+import {calmed} from './eyes.js';
+import {fold, SKIN, taken} from './folds.js';
 import {compose, faceBox, grown, invert, scaleOf} from './geometry.js';
 import {measure} from './grain.js';
 import {edited, neutralizing} from './latent.js';
@@ -33,7 +34,8 @@ export async function decode(sitter, {neutral = 0, ...strengths}) {
   const latent = wanted(sitter.latent, model, {neutral, ...strengths});
   const unchanged = latent.every((value, i) => value === sitter.latent[i]);
   const decoded = unchanged ? sitter.own : await sitter.decode(latent);
-  return fold(refine(sitter.change(decoded), model.size), sitter.folds, {neutral, ...strengths});
+  const change = calmed(sitter.change(decoded), model, taken(sitter.folds, {neutral, ...strengths}));
+  return fold(refine(change, model.size), sitter.folds, {neutral, ...strengths});
 }
 
 /**

@@ -1,7 +1,7 @@
 // Folds of skin, taken from faces that show an expression; as editing/folds.py has them, but of an open mouth, too, the corners are
 // where the expression opens it.
 
-import {anchored, edited, shares} from './latent.js';
+import {anchored, AT_REST, edited, shares} from './latent.js';
 import {clip, mean} from './numbers.js';
 import {largestPatch} from './patches.js';
 
@@ -105,6 +105,16 @@ function read(values, side, x, y) {
   return (1 - t) * ((1 - s) * at(left, top) + s * at(left + 1, top)) + t * ((1 - s) * at(left, top + 1) + s * at(left + 1, top + 1));
 }
 
+/** How much of the expressions that fold skin, and that a face shows, an edit takes away, from 0 to 1; for the arguments see `fold`. */
+export function taken(folds, {neutral = 0, ...strengths}) {
+  if (folds === null) return 0;
+  const goes = Object.keys(folds.maps).map((name) => {
+    const shown = Math.max(folds.shown[name], 0);
+    return Math.min(shown, Math.max(neutral * AT_REST * Math.min(shown, 1) - (strengths[name] ?? 0), 0));
+  });
+  return Math.min(goes.reduce((sum, value) => sum + value, 0), 1);
+}
+
 /**
  * Adds folds to what an edit changes, carried along with the skin.
  *
@@ -117,7 +127,7 @@ export function fold(refined, folds, {neutral = 0, ...strengths}) {
   const {maps, side: from, shown} = folds;
   const layers = Object.entries(maps).map(([name, map]) => {
     const before = clip(shown[name], 0, STRONGEST);
-    const after = clip(shown[name] + (strengths[name] ?? 0) - neutral * Math.min(shown[name], 1), 0, STRONGEST);
+    const after = clip(shown[name] + (strengths[name] ?? 0) - neutral * AT_REST * Math.min(shown[name], 1), 0, STRONGEST);
     return [after - before, map];
   }).filter(([amount]) => amount > 0);
   const {field, content, side, size} = refined;

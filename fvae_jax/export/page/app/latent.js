@@ -1,5 +1,7 @@
 // Algorithms 1 and 2 with the numbers of the decoder: pure functions of arrays.
 
+export const AT_REST = 0.75; // how much of what a face shows `neutral` takes away, as editing/latent.py has it
+
 /** latent + Σ strength · direction */
 export function edited(latent, directions, strengths) {
   const sum = Float32Array.from(latent);
@@ -37,12 +39,12 @@ export function shares(latent, {neutral, directions, readings: {rows, gram}}) {
   return Object.fromEntries(Object.keys(directions).map((name, n) => [name, found[n]]));
 }
 
-/** The direction that takes the expression out of a face: what it shows, none counted more than once, subtracted. */
+/** The direction that takes the expression out of a face: of what it shows, none counted more than once, AT_REST is subtracted. */
 export function neutralizing(latent, model) {
   const change = new Float32Array(latent.length);
   for (const [name, share] of Object.entries(shares(latent, model))) {
     const direction = model.directions[name];
-    for (let i = 0; i < change.length; i++) change[i] -= Math.min(share, 1) * direction[i];
+    for (let i = 0; i < change.length; i++) change[i] -= AT_REST * Math.min(share, 1) * direction[i];
   }
   return change;
 }
