@@ -106,9 +106,9 @@ class Motion:
         return np.stack([dx * gain, dy * gain], -1).astype(np.float32)
 
     def backward(self, expression: str, sheet: str, strength: float) -> np.ndarray:
-        """Solves q + strength · `forward`(q) = p for the skin q that is seen at p.
+        """Solves q + strength · forward(q) = p for the skin q that is seen at p.
 
-        The fixed point q ← p − strength · `forward`(q) contracts, because no pull folds the skin. Returned is
+        The fixed point q ← p − strength · forward(q) contracts, because no pull folds the skin. Returned is
         (128, 128, 2) float32 q − p, face units, on `grid(128)`.
         """
         key = expression, sheet
