@@ -9,7 +9,7 @@ is lighter. Both go where people have folds of an expression, but not what only 
 nostrils, eyes and the rims around them, the dark corners of the mouth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -51,12 +51,12 @@ class Placed(NamedTuple):
     Attributes:
       maps: r where the unmoved face has its skin, (s, s) float32, by expression.
       shown: How much of each expression the face shows already.
-      own: r that takes away those that the face has itself, see `softening`; None where nobody has looked.
+      own: Gives r that takes away those that the face has itself, see `softening`; None where nobody has looked.
     """
 
     maps: dict[str, np.ndarray]
     shown: Mapping[str, float]
-    own: np.ndarray | None = None
+    own: Callable[[], np.ndarray] | None = None
 
 
 def corners(opening: np.ndarray, displacement: np.ndarray | None = None) -> np.ndarray | None:

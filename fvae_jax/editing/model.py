@@ -130,7 +130,8 @@ class Model:
             return face
         placed = folds.place(self.bundle.folds, face.crop, corners, self.frame, self.shown(face))
         if fine is not None:
-            placed = placed._replace(own=folds.softening(self.bundle.folds, fine, corners, self.frame))
+            own = functools.partial(folds.softening, self.bundle.folds, fine, corners, self.frame)
+            placed = placed._replace(own=functools.cache(own))
         return face._replace(folds=placed)
 
     def shown(self, face: EncodedFace) -> dict[str, float]:
@@ -229,7 +230,7 @@ class Model:
             moved = folds.moved(face.folds, added, displacement)
             shading = moved + portrait.enlarge(shading[..., None], len(moved))[..., 0]
             if taken and face.folds.own is not None:
-                softening = np.float32(taken) * face.folds.own
+                softening = np.float32(taken) * face.folds.own()
         if face.mouth is not None and anchor:
             of_closed, own = self.change(face.mouth.closed, latent), face.mouth.opening
             wanted = mouth.closed(own, of_closed.content.alpha)

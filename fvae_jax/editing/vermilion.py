@@ -114,15 +114,16 @@ def chosen(lips: Lips, pixels: np.ndarray, line: seam_lib.Seam, matrix: np.ndarr
     counts = (np.abs(across) < _CHOICE[0]) & (np.abs(down) < _CHOICE[1])
     costs, paints = [], []
     known = [(np.float32(one[..., :3]) * STEP, one[..., 3:] / np.float32(WHOLE)) for one in lips.resting]
-    for light, share in known:
-        apart = own - _blurred(light)
+    broad = [_blurred(light) for light, _ in known]
+    for (_, share), light in zip(known, broad):
+        apart = own - light
         paint = np.clip((share * apart).sum((0, 1)) / share.sum(), -_PAINT, _PAINT)
         left = np.clip(apart - share * paint, -_UNLIKE, _UNLIKE)[counts]
         costs.append(np.sqrt(np.square(left).mean()) + _PAINTED * np.abs(paint).mean())
         paints.append(paint)
     best = int(np.argmin(costs))
     light, share = known[best]
-    mean = np.mean([_blurred(light) for light, _ in known], axis=0)
+    mean = np.mean(broad, axis=0)
     return Resting(light + _KEPT * paints[best], share, (mean + mean[:, ::-1]) / 2)
 
 

@@ -43,7 +43,7 @@ _SMOOTH, _GAPS, _RIM, _SOFT = 2.7, 7, 13, 4.0
 
 
 def collect(config: ml_collections.ConfigDict, faces: Faces, encode: Callable[[np.ndarray], np.ndarray]) -> Lips | None:
-    """Learns how the lips of the training people are found; None without contours of enough images.
+    """Learns how the lips of the training people are found, and `resting`; None without contours of enough images.
 
     `encode` gives Z of a crop of the model, (size, size, 3) uint8.
     """
